@@ -263,7 +263,7 @@ impl Agent {
                 let Some(busy) = self.state.busy.get(&component) else { return };
                 let step = busy.step.clone();
                 let desired = self.desired(&component);
-                let work = Work { component, desired, desired_hash, step };
+                let work = Work { component, desired, desired_hash, step, started_at: None };
                 self.finish(&work, Outcome::Retry(format!("the agent failed: {error}")));
             }
         }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use oml_common::id::registry_key;
 use oml_daemon::settings::{SettingsError, Sources};
 use serde::Deserialize;
 
@@ -60,7 +61,7 @@ pub struct Settings {
     pub log: String,
     /// The disk space that must stay free when something is pulled or created.
     pub min_free: MinFree,
-    /// The logins by registry host.
+    /// The logins by the key of the registry.
     pub registries: BTreeMap<String, RegistryLogin>,
 }
 
@@ -111,8 +112,23 @@ fn settings(fragment: Fragment) -> Result<Settings, SettingsError> {
         metrics_listen,
         log: fragment.log.unwrap_or_else(|| "info".to_owned()),
         min_free,
-        registries: fragment.registries.unwrap_or_default(),
+        registries: registries(fragment.registries.unwrap_or_default())?,
     })
+}
+
+/// Returns the logins by the key of each registry. Two spellings of one registry are refused.
+fn registries(
+    logins: BTreeMap<String, RegistryLogin>,
+) -> Result<BTreeMap<String, RegistryLogin>, SettingsError> {
+    let mut registries = BTreeMap::new();
+    for (address, login) in logins {
+        if registries.insert(registry_key(&address), login).is_some() {
+            let key = format!("registries.{address:?}");
+            let expected = "a registry of its own; another entry is for the same one";
+            return Err(SettingsError::value(key, address, expected));
+        }
+    }
+    Ok(registries)
 }
 
 /// Reads the number of bytes from a size such as `512MiB`.

@@ -12,6 +12,7 @@ use oml_common::id::{ComponentName, ContentHash};
 #[cfg(feature = "planted-bugs")]
 use oml_common::planted::{Bug, is_planted};
 use oml_common::text::error::chain;
+use oml_common::time::Timestamp;
 use oml_daemon::failpoint;
 use tokio::sync::watch;
 use tracing::{debug, warn};
@@ -34,6 +35,8 @@ pub(crate) struct Work {
     /// The workload that the update is towards.
     pub(crate) desired_hash: ContentHash,
     pub(crate) step: Step,
+    /// When the start began that the step makes or judges; none if nothing was started.
+    pub(crate) started_at: Option<Timestamp>,
 }
 
 /// The reason why a step could not be done.
@@ -43,6 +46,9 @@ enum StepError {
     Runtime(#[from] RuntimeError),
     #[error(transparent)]
     Blocked(#[from] Blocked),
+    /// There was room for the pull to begin, and the image took it.
+    #[error("the image does not fit on the disk")]
+    DoesNotFit(#[source] Blocked),
     #[error("cannot use its documents")]
     Files(#[from] FileError),
     #[error("the instance document is missing")]
@@ -92,7 +98,9 @@ impl Host {
         tokio::select! {
             biased;
             pulled = self.docker.pull(instance, progress) => pulled?,
-            blocked = self.until_disk_full(progress.subscribe()) => return Err(blocked.into()),
+            blocked = self.until_disk_full(progress.subscribe()) => {
+                return Err(StepError::DoesNotFit(blocked));
+            }
         }
         failpoint::reach("A1");
         Ok(())
@@ -111,6 +119,18 @@ impl Host {
         self.systemd.write(instance).await?;
         failpoint::reach("A5");
         Ok(())
+    }
+
+    /// Pulls the image of an instance whose container was removed together with it, as
+    /// `docker system prune` does: its supervisor creates containers, but does not pull.
+    async fn restore_image(&self, instance: &InstanceDocument) -> Result<(), RuntimeError> {
+        let Some(in_container) = ContainerInstance::of(instance) else { return Ok(()) };
+        let hash = instance.workload_hash();
+        let own = self.docker.containers_of(&instance.component).await?;
+        if own.iter().any(|container| container.hash == hash) {
+            return Ok(());
+        }
+        self.docker.pull(in_container, &watch::channel(PullProgress::default()).0).await
     }
 
     /// Counts the active calls.
@@ -180,7 +200,10 @@ impl Host {
             return Ok(self.systemd.start(work.instance()?).await?);
         };
         match held.whole() {
-            Ok(instance) => Ok(self.systemd.start(&instance).await?),
+            Ok(instance) => {
+                self.restore_image(&instance).await?;
+                Ok(self.systemd.start(&instance).await?)
+            }
             Err(_later) => Ok(self.systemd.start_held(&held).await?),
         }
     }
@@ -262,9 +285,11 @@ impl Host {
     async fn exit_report(&self, work: &Work) -> Result<ExitReport, StepError> {
         // A removal starts nothing, so nothing has ended.
         let Some(instance) = &work.desired else { return Ok(ExitReport::default()) };
+        // Before the switch nothing was started: a container may have an earlier life.
+        let Some(since) = work.started_at else { return Ok(ExitReport::default()) };
         let component = &work.component;
         let reported = match instance.container() {
-            Some(_) => self.docker.exit_report(component, &instance.workload_hash()).await,
+            Some(_) => self.docker.exit_report(component, &instance.workload_hash(), since).await,
             None => self.systemd.exit_report(component).await,
         };
         match reported {
@@ -289,6 +314,10 @@ impl StepError {
     fn into_outcome(self) -> Outcome {
         match self {
             Self::CallsActive(counted) => Outcome::Counted(counted),
+            error @ Self::DoesNotFit(_) => Outcome::Refused(chain(&error)),
+            Self::Runtime(error @ RuntimeError::Refused { transient: false, .. }) => {
+                Outcome::Refused(chain(&error))
+            }
             other @ (Self::Runtime(_) | Self::Blocked(_) | Self::Files(_) | Self::NoInstance) => {
                 Outcome::Retry(chain(&other))
             }

@@ -17,6 +17,8 @@ pub struct Paths {
     pub units: PathBuf,
     /// The engine's socket.
     pub docker_socket: PathBuf,
+    /// The settings of containerd, which may keep the engine's images.
+    pub containerd_config: PathBuf,
     /// The kernel's view of the host.
     pub proc: PathBuf,
     /// The program that units run as `PROGRAM supervise COMPONENT`.
@@ -44,6 +46,7 @@ impl Paths {
             config: "/etc/omlagent".into(),
             units: "/etc/systemd/system".into(),
             docker_socket: "/var/run/docker.sock".into(),
+            containerd_config: "/etc/containerd/config.toml".into(),
             proc: "/proc".into(),
             program: "/usr/bin/omlagent".into(),
         }
@@ -60,6 +63,7 @@ impl Paths {
             config: moved(&system.config),
             units: moved(&system.units),
             docker_socket: moved(&system.docker_socket),
+            containerd_config: moved(&system.containerd_config),
             proc: moved(&system.proc),
             program: moved(&system.program),
         }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::Path;
 use std::time::Duration;
 
 use oml_common::decide::preflight::{self, Checks, PortOwners};
@@ -36,34 +37,29 @@ pub(crate) enum Blocked {
 }
 
 impl Host {
-    /// Checks that the disk has room for `more_bytes` of an image.
+    /// Checks that the disks of the engine have room for `more_bytes` of an image.
     pub(crate) async fn may_pull(&self, more_bytes: u64) -> Result<(), Blocked> {
-        match self.docker.storage().await? {
-            Some(place) => {
-                Ok(has_room(&place, self.min_free.engine_bytes.saturating_add(more_bytes))?)
-            }
-            None => Ok(()),
+        for place in self.docker.storage().await? {
+            has_room(&place, self.min_free.engine_bytes.saturating_add(more_bytes))?;
         }
+        Ok(())
     }
 
-    /// Checks the disk while an image is pulled, and returns when the rest does not fit. The
-    /// size of an image is known only during the pull.
+    /// Checks the disks while an image is pulled and unpacked, and returns when the rest does not
+    /// fit. The size of an image is known only during the pull.
     pub(crate) async fn until_disk_full(
         &self,
         mut progress: watch::Receiver<PullProgress>,
     ) -> Blocked {
-        while progress.changed().await.is_ok() {
+        loop {
+            sleep(CHECK_PAUSE).await;
             let PullProgress { bytes_done, bytes_total } = *progress.borrow_and_update();
+            // An image that is all here is still unpacked, which takes more room than it has bytes.
             let left_bytes = bytes_total.saturating_sub(bytes_done);
-            // An image that is here is only unpacked, and its packed form goes.
-            if left_bytes > 0
-                && let Err(blocked @ Blocked::Disk(_)) = self.may_pull(left_bytes).await
-            {
+            if let Err(blocked @ Blocked::Disk(_)) = self.may_pull(left_bytes).await {
                 return blocked;
             }
-            sleep(CHECK_PAUSE).await;
         }
-        pending().await
     }
 
     /// Checks that the container of the instance may be created. An existing one passes.

@@ -3,16 +3,20 @@
 
 use std::convert::Infallible;
 use std::future::pending;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Context as _;
 use oml_common::document::report::{Phase, Report};
+use oml_common::text::error::chain;
 use oml_daemon::env::Env;
 use oml_daemon::log;
 use omlagent::alive::SignOfLife;
 use omlagent::assembly::{Assembly, Daemons, Parts, assemble};
 use omlagent::config::{self, Settings};
 use omlagent::paths::Paths;
+use omlagent::pause::RetryPause;
+use omlagent::runtime::ContainerEngine;
 use omlagent::runtime::docker::{Docker, Login};
 use omlagent::runtime::systemd::Systemd;
 use omlagent::session::{HostFacts, dial_over_tls};
@@ -21,7 +25,7 @@ use omlagent::usage::Sampler;
 use omlagent::{metrics, status};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 /// Runs the agent until it is told to end.
 pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
@@ -33,7 +37,9 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
     let (_status_files, statuses) =
         StatusFiles::watch(&paths).context("cannot watch the status files")?;
     let sign = Arc::new(sign_of_life(&paths, &env));
-    let mut sampler = Sampler::new();
+    let engine = Docker::new(paths.clone(), Vec::new(), None);
+    let folders = Arc::default();
+    let mut sampler = Sampler::new(Arc::clone(&folders));
     let (its_paths, logins) = (paths.clone(), logins(&settings));
     let Assembly { agent, session, reports, session_state, passes } = assemble(Parts {
         env: env.clone(),
@@ -65,6 +71,7 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
         () = agent.run() => {}
         () = session.run() => {}
         () = status::keep(paths, reports) => {}
+        never = find_images(&engine, &folders) => match never {},
         never = offer_metrics(&settings, &env, source) => match never {},
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
@@ -73,6 +80,21 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
     notify(&[NotifyState::Stopping]);
     info!("agent stopping; components keep running");
     Ok(())
+}
+
+/// Asks the engine where it keeps images, until it answers.
+async fn find_images(engine: &Docker, folders: &OnceLock<Vec<PathBuf>>) -> Infallible {
+    let mut pause = RetryPause::new();
+    loop {
+        match engine.storage().await {
+            Ok(found) => {
+                folders.get_or_init(|| found);
+                return pending().await;
+            }
+            Err(error) => debug!(error = chain(&error), "cannot ask where images are"),
+        }
+        pause.pause().await;
+    }
 }
 
 fn sign_of_life(paths: &Paths, env: &Env) -> Option<SignOfLife> {

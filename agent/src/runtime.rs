@@ -11,6 +11,7 @@ use oml_common::decide::observed::{ObservedContainer, ObservedUnit};
 use oml_common::document::instance::{HeldInstance, InstanceDocument};
 use oml_common::id::{ComponentName, ContentHash, Digest};
 use oml_common::text::printable::printable_lines;
+use oml_common::time::Timestamp;
 use tokio::sync::watch;
 
 mod container;
@@ -164,11 +165,13 @@ pub trait ContainerEngine: Send + Sync + 'static {
         keep: &[ContentHash],
     ) -> Result<(), RuntimeError>;
 
-    /// Reports how the container of that workload ended.
+    /// Reports how the container of that workload ended. What it did before `since` is not part
+    /// of it.
     async fn exit_report(
         &self,
         component: &ComponentName,
         hash: &ContentHash,
+        since: Timestamp,
     ) -> Result<ExitReport, RuntimeError>;
 
     /// Reads the document that the container of that workload was created from.
@@ -178,8 +181,8 @@ pub trait ContainerEngine: Send + Sync + 'static {
         hash: &ContentHash,
     ) -> Result<Option<InstanceDocument>, RuntimeError>;
 
-    /// Returns the folder of images and containers, if it is on a disk of this host.
-    async fn storage(&self) -> Result<Option<PathBuf>, RuntimeError>;
+    /// Returns the folders of images and containers that are on disks of this host.
+    async fn storage(&self) -> Result<Vec<PathBuf>, RuntimeError>;
 
     /// Runs a command inside the component's running container.
     async fn exec(

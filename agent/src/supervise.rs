@@ -89,6 +89,9 @@ pub enum SuperviseError {
         name: String,
         source: ReadError,
     },
+    /// Its container is gone, and so is the image that it would be created from.
+    #[error("No such image: {0}; omlagent pulls it")]
+    NoImage(String),
     /// A document could not be used.
     #[error("could not use the instance document")]
     Document(#[from] DocumentError),

@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
-use nix::sys::statvfs::statvfs;
+use nix::sys::statvfs::{Statvfs, statvfs};
 use oml_common::document::report::HostUsage;
 use tracing::warn;
 
 /// Samples use; keeps the last reading, because the processor's use is a difference.
 #[derive(Debug)]
 pub struct Sampler {
-    /// A folder on the disk where images are kept.
-    disk: PathBuf,
+    /// The folders where the engine keeps images; empty until it has said so.
+    folders: Arc<OnceLock<Vec<PathBuf>>>,
     before: Option<CpuTimes>,
     /// What could not be read and was logged.
     logged: BTreeSet<&'static str>,
@@ -25,12 +26,11 @@ struct CpuTimes {
 }
 
 impl Sampler {
-    /// Watches the disk that holds the engine's images, or else the root's.
+    /// Watches the disk of the engine's images with the least free space. It is the root's until
+    /// the engine has said where they are.
     #[must_use]
-    pub fn new() -> Self {
-        let images = PathBuf::from("/var/lib/docker");
-        let disk = if images.is_dir() { images } else { PathBuf::from("/") };
-        Self { disk, before: None, logged: BTreeSet::new() }
+    pub fn new(folders: Arc<OnceLock<Vec<PathBuf>>>) -> Self {
+        Self { folders, before: None, logged: BTreeSet::new() }
     }
 
     /// The use since the last sample. What cannot be read is 0 of 0, and logged once.
@@ -55,9 +55,14 @@ impl Sampler {
     }
 
     fn disk_use(&mut self) -> (u64, u64) {
-        let stat = statvfs(&self.disk);
-        let Some(stat) = self.note("the disk of the images", stat) else { return (0, 0) };
-        let (block, all, free) = (stat.fragment_size(), stat.blocks(), stat.blocks_free());
+        let known = self.folders.get().filter(|folders| !folders.is_empty()).cloned();
+        let folders = known.unwrap_or_else(|| vec![PathBuf::from("/")]);
+        let read = folders.iter().map(statvfs);
+        let read: Result<Vec<Statvfs>, _> = read.collect();
+        let Some(disks) = self.note("the disk of the images", read) else { return (0, 0) };
+        let free = |disk: &Statvfs| disk.blocks_available().saturating_mul(disk.fragment_size());
+        let Some(disk) = disks.into_iter().min_by_key(free) else { return (0, 0) };
+        let (block, all, free) = (disk.fragment_size(), disk.blocks(), disk.blocks_free());
         (all.saturating_sub(free).saturating_mul(block), all.saturating_mul(block))
     }
 
@@ -75,12 +80,6 @@ impl Sampler {
                 None
             }
         }
-    }
-}
-
-impl Default for Sampler {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

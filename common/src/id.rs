@@ -11,9 +11,11 @@ use crate::text::printable::shortened;
 
 mod hex;
 mod machine;
+mod registry;
 
 pub use self::hex::{Fingerprint, InvalidHex, Serial};
 pub use self::machine::{InvalidMachineId, MachineId};
+pub use self::registry::{DOCKER_HUB, registry_key};
 
 /// The error of a text that is not a valid name; its message states the rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use oml_common::id::registry_key;
 use oml_common::text::secret::secret;
 use oml_common::time::parse_duration_ms;
 use oml_daemon::settings::{SettingsError, Sources};
@@ -69,7 +70,7 @@ pub struct Settings {
     pub node_lifetime_ms: u64,
     /// The filter of the log.
     pub log: String,
-    /// The access to registries, by their address.
+    /// The access to registries, by their key.
     pub registries: HashMap<String, RegistryAccess>,
 }
 
@@ -109,11 +110,6 @@ fn settings(fragment: Fragment) -> Result<Settings, SettingsError> {
             SettingsError::value("node_certificate_life", text, expected)
         })
     })?;
-    let registries = fragment.registries.unwrap_or_default().into_iter();
-    let registries = registries.map(|(address, fragment)| {
-        let access = registry(&address, fragment)?;
-        Ok((address, access))
-    });
     Ok(Settings {
         listen: listen("listen", fragment.listen.as_deref(), LISTEN)?,
         enrollment_listen: listen(
@@ -126,7 +122,7 @@ fn settings(fragment: Fragment) -> Result<Settings, SettingsError> {
         catalog_dir: fragment.catalog_dir.unwrap_or_else(|| CATALOG_DIR.into()),
         node_lifetime_ms,
         log: fragment.log.unwrap_or_else(|| "info".to_owned()),
-        registries: registries.collect::<Result<_, SettingsError>>()?,
+        registries: registries(fragment.registries.unwrap_or_default())?,
     })
 }
 
@@ -135,6 +131,23 @@ fn listen(key: &str, text: Option<&str>, default: &str) -> Result<SocketAddr, Se
     text.parse().map_err(|_not_an_address| {
         SettingsError::value(key, text, "an IP address and a port, such as 0.0.0.0:7443")
     })
+}
+
+/// Returns the access by the key of each registry. Two spellings of one registry are refused.
+fn registries(
+    fragments: BTreeMap<String, RegistryFragment>,
+) -> Result<HashMap<String, RegistryAccess>, SettingsError> {
+    let mut registries = HashMap::new();
+    for (address, fragment) in fragments {
+        let key = registry_key(&address);
+        if registries.contains_key(&key) {
+            let key = format!("registries.{address:?}");
+            let expected = "a registry of its own; another entry is for the same one";
+            return Err(SettingsError::value(key, address, expected));
+        }
+        registries.insert(key, registry(&address, fragment)?);
+    }
+    Ok(registries)
 }
 
 fn registry(address: &str, fragment: RegistryFragment) -> Result<RegistryAccess, SettingsError> {

@@ -4,19 +4,30 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use hyper::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE,
+};
 use hyper::{Method, StatusCode, Uri};
-use oml_common::id::{ContentHash, Digest, Repository, Version};
+use oml_common::decide::plan::ImageFacts;
+use oml_common::id::{ContentHash, DOCKER_HUB, Digest, Repository, Version};
+use oml_common::text::error::chain;
 use oml_daemon::env::Clock;
 use tokio::time::timeout;
+use tracing::debug;
 
 mod http;
 mod login;
+mod manifest;
+mod redirect;
 
 use self::http::{Http, HttpError, Response};
+use self::manifest::Described;
 
 /// The time limit for resolving one tag, including all its HTTP requests.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The time limit for reading what a manifest says about its image.
+const DESCRIBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The media types of the manifests that a container engine can pull.
 const MANIFEST_TYPES: &str = "application/vnd.oci.image.index.v1+json, \
@@ -63,6 +74,9 @@ pub enum RegistryError {
     /// The registry refused the login or requires one.
     #[error("the registry {registry} refused the login: {reason}")]
     Unauthorized { registry: String, reason: String },
+    /// The registry will refuse the same request again.
+    #[error("the registry {registry} refused the request: {reason}")]
+    Refused { registry: String, reason: String },
     /// The registry sent no usable response; a later attempt may succeed.
     #[error("the registry {registry} is unavailable: {reason}")]
     Unavailable { registry: String, reason: String },
@@ -74,9 +88,17 @@ impl RegistryError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unavailable { .. } => true,
-            Self::NotFound { .. } | Self::Unauthorized { .. } => false,
+            Self::NotFound { .. } | Self::Unauthorized { .. } | Self::Refused { .. } => false,
         }
     }
+}
+
+/// An image as its registry has it now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResolvedImage {
+    pub digest: Digest,
+    /// What the registry tells about it; unknown if that cannot be read.
+    pub facts: ImageFacts,
 }
 
 /// The image registries and how each is reached.
@@ -109,7 +131,7 @@ impl std::fmt::Debug for SimulatedRegistries {
 }
 
 impl Registries {
-    /// Takes the configured access by the registry's address (`host` or `host:port`).
+    /// Takes the configured access by the registry's key ([`oml_common::id::registry_key`]).
     /// Every other registry is reached over HTTPS without a login. Certificates are judged by
     /// `clock`.
     #[must_use]
@@ -129,7 +151,7 @@ impl Registries {
         Self { simulated: Some(simulated), ..Self::new(HashMap::new(), clock) }
     }
 
-    /// Returns the digest that a tag names now.
+    /// Returns the image that a tag names now.
     ///
     /// # Errors
     /// Returns [`RegistryError`] with the reason.
@@ -137,34 +159,54 @@ impl Registries {
         &self,
         repository: &Repository,
         version: &Version,
-    ) -> Result<Digest, RegistryError> {
+    ) -> Result<ResolvedImage, RegistryError> {
         #[cfg(feature = "sim")]
         if let Some(simulated) = &self.simulated {
-            return simulated.0(repository, version);
+            let digest = simulated.0(repository, version)?;
+            return Ok(ResolvedImage { digest, facts: ImageFacts::default() });
         }
-        let (registry, name) = split(repository);
-        let access = self.access.get(registry).cloned().unwrap_or_default();
-        let lookup = TagLookup { http: &self.http, registry, name: &name, version, access };
+        let (registry, name) = (repository.registry(), repository.name());
+        let access = self.access.get(&registry).cloned().unwrap_or_default();
+        let lookup =
+            TagLookup { http: &self.http, registry: &registry, name: &name, version, access };
         let asked = timeout(RESOLVE_TIMEOUT, lookup.resolve()).await;
-        asked.unwrap_or_else(|_elapsed| {
+        let found = asked.unwrap_or_else(|_elapsed| {
             Err(lookup.unavailable(&format!("no response within {} s", RESOLVE_TIMEOUT.as_secs())))
-        })
+        })?;
+        let Found { digest, is_manifest } = found;
+        let facts = match is_manifest {
+            true => timeout(DESCRIBE_TIMEOUT, lookup.describe(&digest)).await,
+            false => Ok(Ok(ImageFacts::default())),
+        };
+        // The digest is enough to go on; the engine of a host says the same later.
+        let facts = facts.unwrap_or_else(|_elapsed| Ok(ImageFacts::default()));
+        let facts = facts.unwrap_or_else(|error| {
+            debug!(%repository, %version, error = chain(&error), "cannot read the manifest");
+            ImageFacts::default()
+        });
+        Ok(ResolvedImage { digest, facts })
     }
 }
 
-/// Splits a repository into the registry's address and the image's name in it, as
-/// Docker does: the first part is an address if it cannot be part of a name.
-fn split(repository: &Repository) -> (&str, String) {
-    let text = repository.as_str();
-    let is_address = |part: &str| part.contains(['.', ':']) || part == "localhost";
-    match text.split_once('/') {
-        Some((first, name)) if is_address(first) => (first, name.to_owned()),
-        Some(_) => (DOCKER_HUB, text.to_owned()),
-        None => (DOCKER_HUB, format!("library/{text}")),
-    }
+/// Returns the address under which a registry answers. Docker Hub is named after a host that
+/// serves no images.
+fn address(registry: &str) -> &str {
+    if registry == DOCKER_HUB { "registry-1.docker.io" } else { registry }
 }
 
-const DOCKER_HUB: &str = "registry-1.docker.io";
+/// Returns true if the response is of a type that says something about the image.
+fn is_manifest(response: &Response) -> bool {
+    let kind = response.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
+    kind.is_some_and(|kind| MANIFEST_TYPES.split(", ").any(|known| known == kind))
+}
+
+/// The digest that a tag names, and whether the registry says that it is a manifest's.
+#[derive(Debug)]
+struct Found {
+    digest: Digest,
+    is_manifest: bool,
+}
 
 /// The lookup of one tag at one registry.
 #[derive(Debug)]
@@ -177,27 +219,64 @@ struct TagLookup<'a> {
 }
 
 impl TagLookup<'_> {
-    async fn resolve(&self) -> Result<Digest, RegistryError> {
-        let scheme = if self.access.plain_http { "http" } else { "https" };
-        let (registry, name, version) = (self.registry, self.name, self.version);
-        let url = format!("{scheme}://{registry}/v2/{name}/manifests/{version}");
-        let url: Uri = url.parse().map_err(|error| self.unavailable(&format!("{error}")))?;
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, HeaderValue::from_static(MANIFEST_TYPES));
-        let mut response = self.send(Method::HEAD, &url, &headers).await?;
-        if response.status == StatusCode::UNAUTHORIZED {
-            self.log_in(&response, &mut headers).await?;
-            response = self.send(Method::HEAD, &url, &headers).await?;
-        }
-        self.check(response.status)?;
-        if let Some(digest) = response.headers.get(CONTENT_DIGEST) {
+    async fn resolve(&self) -> Result<Found, RegistryError> {
+        let url = self.url(&format!("manifests/{}", self.version))?;
+        let head = self.fetch(Method::HEAD, &url).await?;
+        let is_elsewhere = !redirect::is_same_server(&head.url, &url);
+        if head.status == StatusCode::OK
+            && let Some(digest) = head.headers.get(CONTENT_DIGEST)
+        {
             let digest = digest.to_str().ok().and_then(|text| text.parse().ok());
-            return digest.ok_or_else(|| self.unavailable("it sent no SHA-256 digest"));
+            let digest = digest.ok_or_else(|| self.unavailable("it sent no SHA-256 digest"))?;
+            return Ok(Found { digest, is_manifest: is_manifest(&head) });
         }
-        let response = self.send(Method::GET, &url, &headers).await?;
+        // An address that is signed for GET refuses HEAD.
+        if !is_elsewhere && head.status != StatusCode::METHOD_NOT_ALLOWED {
+            self.check(head.status)?;
+        }
+        let response = self.fetch(Method::GET, &url).await?;
         self.check(response.status)?;
         let digest = format!("sha256:{}", ContentHash::of(&response.body));
-        Ok(digest.parse().expect("a content hash is 64 hexadecimal digits"))
+        let digest = digest.parse().expect("a content hash is 64 hexadecimal digits");
+        Ok(Found { digest, is_manifest: is_manifest(&response) })
+    }
+
+    /// Reads what the manifest, or the configuration that it names, says about the image.
+    async fn describe(&self, digest: &Digest) -> Result<ImageFacts, RegistryError> {
+        let read = async |path: String| {
+            let response = self.fetch(Method::GET, &self.url(&path)?).await?;
+            self.check(response.status).map(|()| response.body)
+        };
+        match manifest::of_manifest(&read(format!("manifests/{digest}")).await?) {
+            Described::Facts(facts) => Ok(facts),
+            Described::Config(digest) => {
+                Ok(manifest::of_config(&read(format!("blobs/{digest}")).await?))
+            }
+        }
+    }
+
+    /// Returns the address of something that belongs to the image.
+    fn url(&self, path: &str) -> Result<Uri, RegistryError> {
+        let scheme = if self.access.plain_http { "http" } else { "https" };
+        let (host, name) = (address(self.registry), self.name);
+        let url = format!("{scheme}://{host}/v2/{name}/{path}");
+        url.parse().map_err(|error| self.unavailable(&format!("{error}")))
+    }
+
+    /// Requests a manifest or a blob, and logs in if that is required.
+    async fn fetch(&self, method: Method, url: &Uri) -> Result<Response, RegistryError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static(MANIFEST_TYPES));
+        let response = self.send(method.clone(), url, &headers).await?;
+        if response.status != StatusCode::UNAUTHORIZED {
+            return Ok(response);
+        }
+        // The login is for this registry and for no other one to which it redirects.
+        let is_own = redirect::is_same_server(&response.url, url);
+        let login = self.access.login.clone().filter(|_| is_own);
+        let access = RegistryAccess { login, ..self.access };
+        Self { access, ..*self }.log_in(&response, &mut headers).await?;
+        self.send(method, &response.url, &headers).await
     }
 
     /// Adds the authorization that the registry requires in `refused` to `headers`.
@@ -209,30 +288,56 @@ impl TagLookup<'_> {
         let challenge = refused.headers.get(WWW_AUTHENTICATE).and_then(|text| text.to_str().ok());
         let challenge = challenge.ok_or_else(|| self.unauthorized("it sent no login challenge"))?;
         let authorization = login::authorize(self, challenge).await?;
-        headers.insert(hyper::header::AUTHORIZATION, authorization);
+        headers.insert(AUTHORIZATION, authorization);
         Ok(())
     }
 
+    /// Sends a request and follows redirects, but never with a login to another server.
     async fn send(
         &self,
         method: Method,
         url: &Uri,
         headers: &HeaderMap,
     ) -> Result<Response, RegistryError> {
-        let response = self.http.send(method, url, headers).await;
-        response.map_err(|error: HttpError| self.unavailable(&error.to_string()))
+        let mut headers = headers.clone();
+        let mut url = url.clone();
+        for _ in 0..=redirect::REDIRECTS_MAX {
+            let response = self.http.send(method.clone(), &url, &headers).await;
+            let response =
+                response.map_err(|error: HttpError| self.unavailable(&error.to_string()))?;
+            if !redirect::is_redirect(response.status) {
+                return Ok(response);
+            }
+            let target = redirect::target(&response).map_err(|reason| self.unavailable(&reason))?;
+            if !redirect::is_same_server(&url, &target) {
+                headers.remove(AUTHORIZATION);
+            }
+            url = target;
+        }
+        let reason = format!("it redirects more than {} times", redirect::REDIRECTS_MAX);
+        Err(self.unavailable(&reason))
     }
 
     fn check(&self, status: StatusCode) -> Result<(), RegistryError> {
         match status {
             StatusCode::OK => Ok(()),
-            StatusCode::NOT_FOUND => Err(RegistryError::NotFound {
+            StatusCode::NOT_FOUND | StatusCode::GONE => Err(RegistryError::NotFound {
                 registry: self.registry.to_owned(),
                 name: self.name.to_owned(),
                 version: self.version.clone(),
             }),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 Err(self.unauthorized(&format!("it responded with {status}")))
+            }
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => {
+                Err(self.unavailable(&format!("it responded with {status}")))
+            }
+            other if other.is_client_error() => {
+                let registry = self.registry.to_owned();
+                Err(RegistryError::Refused {
+                    registry,
+                    reason: format!("it responded with {other}"),
+                })
             }
             other => Err(self.unavailable(&format!("it responded with {other}"))),
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use oml_lab::{Lab, LabSpec};
+use oml_lab::{Lab, LabSpec, Variant};
 use oml_tests::trial::lab_name;
 use oml_tests::{Packages, TEST_FEATURES};
 use serde_json::Value;
@@ -40,6 +40,8 @@ pub(crate) fn run(packages: &Packages) -> Result<()> {
     for (name, tag) in IMAGES {
         words.push(format!("{name}={}", registry.digest(REPOSITORY, tag)?));
     }
+    let foreign = registry.push_variant(REPOSITORY, "v1", "foreign", Variant::ForeignIndex)?;
+    words.push(format!("OML_CONTRACT_FOREIGN={foreign}"));
     words.extend([PROGRAM, "the_real_daemons", "--nocapture"].map(str::to_owned));
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let output = host.exec_within(LIMIT, &words)?;

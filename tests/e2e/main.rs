@@ -16,6 +16,7 @@ mod drain;
 mod drift;
 mod grpc;
 mod kept_alive;
+mod images;
 mod mistakes;
 mod omlctl;
 mod pool;
@@ -80,6 +81,7 @@ fn cases() -> Vec<Case> {
     cases.extend(preflight::CASES);
     cases.extend(prometheus::CASES);
     cases.extend(registry::CASES);
+    cases.extend(images::CASES);
     cases.extend(revisions::CASES);
     cases.extend(bad_input::CASES);
     cases.extend(mistakes::CASES);

@@ -8,11 +8,12 @@ const FIXTURES: &str = "common/src/document/v1/fixtures";
 
 /// The files that may write or read JSON by themselves, and why. Everybody else uses
 /// `document::write` and `document::read`, which know versions.
-const JSON: [(&str, &str); 8] = [
+const JSON: [(&str, &str); 9] = [
     ("common/src/document", "documents are written and read here"),
     ("controller/src/ops/change/request.rs", "a request is hashed and never read"),
     ("controller/src/records.rs", "an export passes values on in their bytes"),
     ("controller/src/registry/login.rs", "a registry's own reply"),
+    ("controller/src/registry/manifest.rs", "what builders write about images"),
     ("controller/src/store/embedded/engine.rs", "the store's own record has a format of its own"),
     ("omlctl/src/output.rs", "output for scripts"),
     ("packaging/xtask/src/bench/", "what the benchmark reads from others"),

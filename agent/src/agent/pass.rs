@@ -149,21 +149,26 @@ impl Agent {
 
     fn begin(&mut self, component: &ComponentName, step: Step, reason: &str) {
         // Calls are counted again and again during a drain, so a count is not worth a log line.
-        if step != Step::CountActive {
+        // Neither is another try of a step that could not be done.
+        let is_retry = self.state.updates.get(component).is_some_and(|it| it.backoff.is_some());
+        if step != Step::CountActive && !is_retry {
             info!(%component, step = step.as_str(), reason, "step started");
         }
         failpoint::about(component.as_str());
         let (desired, desired_hash) = (self.desired(component), self.desired_hash(component));
-        let work = Work {
+        let mut work = Work {
             component: component.clone(),
             desired,
             desired_hash: desired_hash.clone(),
             step,
+            started_at: None,
         };
         reach_before(&work.step);
         let doing = Doing { component, desired_hash: &desired_hash, step: &work.step };
         let now = self.host.clock.now();
         self.state.unsaved |= update::begin(&mut self.state.updates, doing, now);
+        let begun = self.state.updates.get(component);
+        work.started_at = begun.and_then(|update| update.stage.started_at());
         self.save();
         let busy = Busy { step: work.step.clone(), bytes: (0, 0) };
         self.state.busy.insert(component.clone(), busy);
@@ -200,9 +205,11 @@ impl Agent {
             outcome @ (Outcome::Done
             | Outcome::Counted(_)
             | Outcome::Retry(_)
+            | Outcome::Refused(_)
             | Outcome::Failed(_)) => outcome,
         };
-        log_outcome(component, step, &outcome);
+        let before = self.state.updates.get(component).and_then(|it| it.backoff.as_ref());
+        log_outcome(component, step, &outcome, before.map(|backoff| &backoff.message));
         if outcome == Outcome::Done {
             self.state.last_done.insert(component.clone(), step.clone());
         }
@@ -274,12 +281,21 @@ fn reach_after(step: &Step) {
     }
 }
 
-pub(super) fn log_outcome(component: &ComponentName, step: &Step, outcome: &Outcome) {
+/// Logs how a step ended. An error that is the same as at the last try is not worth a line.
+pub(super) fn log_outcome(
+    component: &ComponentName,
+    step: &Step,
+    outcome: &Outcome,
+    last_error: Option<&String>,
+) {
     let step = step.as_str();
     match outcome {
         Outcome::Done => info!(%component, step, "step done"),
         Outcome::Counted(active) => debug!(%component, step, ?active, "calls counted"),
-        Outcome::Retry(why) => {
+        Outcome::Retry(why) | Outcome::Refused(why) if last_error == Some(why) => {
+            debug!(%component, step, error = why, "step could not be done again; retrying");
+        }
+        Outcome::Retry(why) | Outcome::Refused(why) => {
             warn!(%component, step, error = why, "step could not be done; retrying");
         }
         Outcome::Failed(failure) => {

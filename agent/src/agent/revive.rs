@@ -37,7 +37,8 @@ impl Agent {
 
     pub(super) fn finish_beside(&mut self, work: &Work, outcome: Outcome) {
         let Work { component, desired_hash, step, .. } = work;
-        log_outcome(component, step, &outcome);
+        let before = self.state.updates.get(component).and_then(|it| it.revival.as_ref());
+        log_outcome(component, step, &outcome, before.map(|backoff| &backoff.message));
         let now = self.host.clock.now();
         let doing = Doing { component, desired_hash, step };
         update::finish_beside(&mut self.state.updates, doing, outcome, now);

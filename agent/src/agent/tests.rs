@@ -7,6 +7,7 @@ use oml_common::document::status::Health;
 use oml_sim::{Behaviour, Daemon, Verb};
 
 use self::bench::Bench;
+use crate::fixtures::digest;
 use crate::paths::Slot;
 
 mod bench;
@@ -76,6 +77,29 @@ async fn a_version_that_dies_while_it_soaks_gives_way() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_rollback_to_a_version_that_was_pruned_pulls_it_before_anything_is_started() {
+    let bench = Bench::upgrading("2", Behaviour::Good).await;
+    bench.until_soaking().await;
+    bench.host.host.prune_by_hand();
+    let before = restarts(&bench);
+    bench.end_by_itself(139);
+    bench.until_returned("1").await;
+    assert_eq!(restarts(&bench), before + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_pruned_after_it_ended_is_pulled_at_its_first_start() {
+    let bench = Bench::settled().await;
+    let before = restarts(&bench);
+    bench.end_by_itself(139);
+    bench.host.host.prune_by_hand();
+    bench.until(|report| report.restarts > 0).await;
+    let report = bench.until_ready("1").await;
+    assert!(report.restarts <= 2, "{}", report.restarts);
+    assert!(restarts(&bench) <= before + 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_first_version_that_does_not_start_is_failed() {
     let mut bench = Bench::new();
     bench.offer("1", EXITS);
@@ -95,6 +119,17 @@ async fn an_image_that_cannot_be_had_stops_nothing() {
     assert_eq!(restarts(&bench), before);
     bench.offer("2", Behaviour::Good);
     bench.until_ready("2").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_that_the_registry_does_not_have_fails_the_change() {
+    let mut bench = Bench::settled().await;
+    let before = restarts(&bench);
+    bench.host.refuse(&digest("2"), "manifest unknown", false);
+    bench.desire(&["2"]);
+    let report = bench.until(|report| report.phase == Phase::RolledBack).await;
+    assert!(report.failure.unwrap().message.ends_with("manifest unknown"), "{}", report.reason);
+    assert_eq!(restarts(&bench), before);
 }
 
 #[tokio::test(start_paused = true)]

@@ -57,6 +57,21 @@ fn logins_are_found_by_registry() {
 }
 
 #[test]
+fn every_spelling_of_a_registry_is_the_same_key_and_two_are_refused() {
+    let entry = |registry: &str| {
+        format!("[registries.\"{registry}\"]\nusername = \"u\"\npassword_file = \"/p\"\n")
+    };
+    for written in ["docker.io", "index.docker.io", "https://index.docker.io/v1/"] {
+        let folder = folder(&[("agent.toml", &entry(written))]);
+        assert_eq!(load(folder.path()).unwrap().registries["docker.io"].username, "u", "{written}");
+    }
+    let both = entry("docker.io") + &entry("registry-1.docker.io");
+    let folder = folder(&[("agent.toml", &both)]);
+    let refused = load(folder.path()).unwrap_err().to_string();
+    assert!(refused.contains("registries.\"registry-1.docker.io\""), "{refused}");
+}
+
+#[test]
 fn an_unknown_setting_is_refused_with_its_file() {
     let folder = folder(&[("conf.d/10.toml", "controler = \"a\"\n")]);
     let error = load(folder.path()).unwrap_err();

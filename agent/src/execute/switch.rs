@@ -26,6 +26,12 @@ impl Host {
     /// Stops the old version and starts the new one.
     pub(super) async fn switch(&self, work: &Work, previous: Option<&ContentHash>) -> Outcome {
         failpoint::reach("A8");
+        // Nothing was stopped yet, so it is no failure of the version and no part of its start.
+        if let Some(instance) = &work.desired
+            && let Err(error) = self.restore_image(instance).await
+        {
+            return StepError::from(error).into_outcome();
+        }
         let began = Instant::now();
         let started = self.cut_over(work, previous).await;
         failpoint::reach("A10");
@@ -150,6 +156,7 @@ impl Host {
         previous: &ContentHash,
     ) -> Result<InstanceDocument, StepError> {
         let instance = self.known(work, previous).await?;
+        self.restore_image(&instance).await.map_err(RuntimeError::made_transient)?;
         documents::write(&self.paths, &instance, Slot::Current)?;
         self.systemd.write(&instance).await?;
         failpoint::reach("R2");

@@ -75,7 +75,7 @@ impl Bench {
     async fn perform(&self, instance: &InstanceDocument, step: Step) -> Outcome {
         let desired = Some(instance.clone());
         let (component, desired_hash) = (instance.component.clone(), instance.workload_hash());
-        let work = Work { component, desired, desired_hash, step };
+        let work = Work { component, desired, desired_hash, step, started_at: None };
         self.host.perform(&work, &watch::channel(PullProgress::default()).0).await
     }
 
@@ -151,16 +151,21 @@ async fn a_full_disk_blocks_before_anything_is_made() {
 #[tokio::test(start_paused = true)]
 async fn an_image_that_turns_out_too_large_for_the_disk_is_not_pulled_to_its_end() {
     let mut bench = Bench::new();
-    // What is all here is only unpacked: that is nothing to look at.
-    bench.host.min_free.engine_bytes = u64::MAX;
     let (fetched, progress) = watch::channel(PullProgress::default());
-    let host = &bench.host;
-    let mut too_large = std::pin::pin!(host.until_disk_full(progress));
+    {
+        let mut fits = std::pin::pin!(bench.host.until_disk_full(progress.clone()));
+        fetched.send_replace(PullProgress { bytes_done: 10, bytes_total: 11 });
+        let waits = tokio::time::timeout(3 * CHECK_PAUSE, &mut fits).await;
+        assert!(waits.is_err(), "{waits:?}");
+    }
+    fetched.send_replace(PullProgress { bytes_done: 10, bytes_total: u64::MAX });
+    let blocked = bench.host.until_disk_full(progress.clone()).await;
+    assert!(matches!(blocked, Blocked::Disk(DiskFull::Bytes { .. })));
+    // All of it is here and is unpacked: the disk fills up all the same.
     fetched.send_replace(PullProgress { bytes_done: 10, bytes_total: 10 });
-    let waits = tokio::time::timeout(2 * CHECK_PAUSE, &mut too_large).await;
-    assert!(waits.is_err(), "{waits:?}");
-    fetched.send_replace(PullProgress { bytes_done: 10, bytes_total: 11 });
-    assert!(matches!(too_large.await, Blocked::Disk(DiskFull::Bytes { .. })));
+    bench.host.min_free.engine_bytes = u64::MAX;
+    let blocked = bench.host.until_disk_full(progress).await;
+    assert!(matches!(blocked, Blocked::Disk(DiskFull::Bytes { .. })));
 }
 
 #[tokio::test(start_paused = true)]

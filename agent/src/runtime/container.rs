@@ -63,6 +63,8 @@ impl Marked {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspected {
     pub state: ContainerState,
+    /// When its program was last started; none if it never was.
+    pub started: Option<Timestamp>,
     /// The engine's message about a failed start; otherwise empty.
     pub error: String,
     pub settings: ContainerSettings,

@@ -3,8 +3,8 @@
 //!
 //! The real suite needs an installed agent program, root, and images that are
 //! named by `OML_CONTRACT_REPOSITORY` and the digests `OML_CONTRACT_V1`,
-//! `OML_CONTRACT_V2`, `OML_CONTRACT_EXITS` and `OML_CONTRACT_HANGS`; `OML_CONTRACT_USER` and
-//! `OML_CONTRACT_PASSWORD_FILE` if the registry wants a login.
+//! `OML_CONTRACT_V2`, `OML_CONTRACT_EXITS`, `OML_CONTRACT_HANGS` and `OML_CONTRACT_FOREIGN`;
+//! `OML_CONTRACT_USER` and `OML_CONTRACT_PASSWORD_FILE` if the registry wants a login.
 #![expect(
     clippy::disallowed_methods,
     reason = "real daemons, by real time, where the environment names them"
@@ -71,19 +71,27 @@ struct Images {
     exits: Digest,
     /// Runs and never answers.
     hangs: Digest,
+    /// Is for another processor.
+    foreign: Digest,
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_model_keeps_the_contract() {
     let model = ModelHost::new();
     let digest = |digit: &str| format!("sha256:{}", digit.repeat(64)).parse::<Digest>().unwrap();
-    let images =
-        Images { first: digest("1"), second: digest("2"), exits: digest("3"), hangs: digest("4") };
+    let images = Images {
+        first: digest("1"),
+        second: digest("2"),
+        exits: digest("3"),
+        hangs: digest("4"),
+        foreign: digest("5"),
+    };
     let log = vec!["configuration error: this version exits at once".to_owned()];
     model.offer(&images.first, Behaviour::Good);
     model.offer(&images.second, Behaviour::Good);
     model.offer(&images.exits, Behaviour::ExitsAtOnce { code: 1, log });
     model.offer(&images.hangs, Behaviour::Hangs);
+    model.refuse(&images.foreign, "no matching manifest for linux/amd64", false);
     model.answer_exec(&["echo", "three"], 0, "three\n");
     model.answer_exec(&["false"], 1, "");
     let place = Place {
@@ -129,6 +137,7 @@ async fn the_real_daemons_keep_the_contract() {
             second: value("OML_CONTRACT_V2").parse().unwrap(),
             exits: value("OML_CONTRACT_EXITS").parse().unwrap(),
             hangs: value("OML_CONTRACT_HANGS").parse().unwrap(),
+            foreign: value("OML_CONTRACT_FOREIGN").parse().unwrap(),
         },
     };
     scenarios::all(&place).await;

@@ -9,6 +9,7 @@ use bollard::models::ContainerSummary;
 use futures_util::{StreamExt as _, stream};
 use oml_common::document::instance::InstanceDocument;
 use oml_common::id::{ComponentName, ContentHash, TenantId};
+use oml_common::time::Timestamp;
 use tokio::sync::{OnceCell, watch};
 
 use super::{
@@ -33,7 +34,9 @@ mod model;
 mod mounts;
 mod names;
 mod ownership;
+mod refusal;
 mod socket;
+mod storage;
 #[cfg(test)]
 mod stub;
 mod time;
@@ -105,7 +108,7 @@ impl Docker {
     ) -> Result<String, RuntimeError> {
         let image = images::local_name(&*self.engine, instance.container()).await?;
         let image_id = self.engine.image_id(&image).await?;
-        let EngineInfo { log_driver, root } = self.info().await?.clone();
+        let EngineInfo { log_driver, root, .. } = self.info().await?.clone();
         let local = create::Local { image, image_id, log_driver, root };
         let body = create::body(instance, &self.paths, local)?;
         self.engine.create(name, body).await
@@ -199,10 +202,11 @@ impl ContainerEngine for Docker {
         &self,
         component: &ComponentName,
         hash: &ContentHash,
+        since: Timestamp,
     ) -> Result<ExitReport, RuntimeError> {
         let containers = self.containers_of(component).await?;
         match containers.iter().find(|container| &container.hash == hash) {
-            Some(container) => messages::of(&*self.engine, &container.id).await,
+            Some(container) => messages::of(&*self.engine, &container.id, since).await,
             None => Ok(ExitReport::default()),
         }
     }
@@ -217,8 +221,9 @@ impl ContainerEngine for Docker {
         Ok(of_hash.and_then(Marked::instance))
     }
 
-    async fn storage(&self) -> Result<Option<PathBuf>, RuntimeError> {
-        Ok(self.info().await?.root.clone())
+    async fn storage(&self) -> Result<Vec<PathBuf>, RuntimeError> {
+        let info = self.info().await?;
+        Ok(storage::folders(info, &self.paths.containerd_config))
     }
 
     async fn exec(

@@ -176,7 +176,7 @@ impl Systemd {
             | ActiveState::Failed => Err(RuntimeError::Refused {
                 verb: "start",
                 object: unit.to_owned(),
-                detail: loaded.why(),
+                detail: loaded.why(is_supervised),
                 // Somebody else's stop says nothing of what was started.
                 transient: loaded.was_interrupted(is_supervised),
             }),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use oml_common::decide::plan::feature_of_platform;
 use oml_common::document::Feature;
 use oml_common::document::assignment::AssignmentDocument;
 use oml_common::text::error::chain;
@@ -220,6 +221,18 @@ impl Session {
 
 /// Returns the names of the features with which this agent greets the controller.
 fn features() -> Vec<String> {
-    let names = Feature::ALL.into_iter().map(Feature::as_str);
-    names.filter(|name| !failpoint::is_without(name)).map(str::to_owned).collect()
+    let names = Feature::ALL.into_iter().map(|feature| feature.as_str().to_owned());
+    let platforms = platforms(std::env::consts::ARCH).iter();
+    let platforms = platforms.map(|platform| feature_of_platform(platform));
+    names.chain(platforms).filter(|name| !failpoint::is_without(name)).collect()
+}
+
+/// Returns the platforms whose images an engine pulls on a processor, by Docker's names. Without
+/// a name, any image may be for it.
+fn platforms(processor: &str) -> &'static [&'static str] {
+    match processor {
+        "x86_64" => &["linux/amd64", "linux/386"],
+        "aarch64" => &["linux/arm64", "linux/arm"],
+        _ => &[],
+    }
 }

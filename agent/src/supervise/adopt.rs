@@ -1,15 +1,22 @@
 //! From the document to a running container: adopts the container, or creates and
 //! starts it. Two containers of a component never run at once.
 
+use std::time::Duration;
+
 use oml_common::decide::adopt::{Candidate, choose, drift_at_start};
-use oml_common::document::instance::HeldInstance;
+use oml_common::document::instance::{Container, HeldInstance};
 use oml_common::document::status::Status;
 use oml_common::id::ContentHash;
 use oml_common::text::error::chain;
+use tokio::time::{Instant, sleep};
 
 use super::{AdoptedContainer, Record, SuperviseError, Supervisor, was_ready};
 use crate::documents;
 use crate::runtime::{ContainerInstance, Marked};
+
+/// How long a supervisor waits for an image before the next one is started.
+const IMAGE_WAIT: Duration = Duration::from_secs(10);
+const IMAGE_PAUSE: Duration = Duration::from_secs(1);
 
 impl Candidate for Marked {
     fn id(&self) -> &str {
@@ -54,6 +61,9 @@ impl Supervisor {
         let to_create =
             whole.as_ref().map(|whole| ContainerInstance::of(whole).ok_or_else(packaged));
         let to_create = to_create.transpose()?;
+        if let Some(whole) = to_create {
+            self.wait_for_image(whole.container()).await?;
+        }
         for rival in &found.rivals {
             eprintln!("stopping {}: it runs another workload", rival.name);
             self.client
@@ -84,6 +94,24 @@ impl Supervisor {
             self.client.insist(|| self.client.engine.calls().start(&id)).await?;
         }
         Ok(())
+    }
+
+    /// Waits a while for the agent to pull the image of a container that has to be created.
+    async fn wait_for_image(&self, container: &Container) -> Result<(), SuperviseError> {
+        let deadline = Instant::now() + IMAGE_WAIT;
+        loop {
+            let listing = self.client.insist(|| self.client.engine.list(&[])).await?;
+            if listing.images.contains(&container.digest) {
+                return Ok(());
+            }
+            let missing = format!("{}@{}", container.repository, container.digest);
+            let error = SuperviseError::NoImage(missing);
+            if Instant::now() >= deadline {
+                return Err(error);
+            }
+            self.client.systemd.status(&error.to_string());
+            sleep(IMAGE_PAUSE).await;
+        }
     }
 
     /// Reads what the previous supervisor wrote. An unreadable status counts as none:

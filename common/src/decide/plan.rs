@@ -14,11 +14,13 @@ use crate::id::{ComponentName, Digest, NodeName, Repository, RevisionNumber, Rol
 use crate::text::problem::{Problem, Problems};
 
 pub mod conflicts;
+mod platform;
 mod prepared;
 mod render;
 mod template;
 mod waves;
 
+pub use platform::{ImageFacts, feature_of_platform};
 pub use prepared::Prepared;
 use render::Renderer;
 
@@ -38,6 +40,9 @@ pub struct AgentFacts {
     pub version: String,
     /// The features of the agent, without those that this release does not know.
     pub features: BTreeSet<Feature>,
+    /// The platforms whose images the host runs, such as `linux/amd64`; empty if its agent
+    /// does not say.
+    pub platforms: BTreeSet<String>,
 }
 
 /// An image by its repository and version, as operators name it.
@@ -68,8 +73,9 @@ impl AgentRecord {
     /// Returns the facts that a plan depends on.
     #[must_use]
     pub fn facts(self) -> AgentFacts {
-        let features = Feature::known(self.features.iter().map(String::as_str));
-        AgentFacts { version: self.version, features }
+        let names = || self.features.iter().map(String::as_str);
+        let (features, platforms) = (Feature::known(names()), platform::platforms(names()));
+        AgentFacts { version: self.version, features, platforms }
     }
 }
 

@@ -145,6 +145,9 @@ fn decide_desired(name: &ComponentName, case: Case<'_>) -> Decision {
     if let Some(unit) = case.seen.unit.as_ref().filter(|unit| unit.masked) {
         return stopped::masked(case, unit);
     }
+    if let Some(refused) = change::refused(case) {
+        return refused;
+    }
     if let Some(backoff) = case.update.and_then(|update| update.backoff.as_ref())
         && backoff.retry_at > case.input.now
     {
@@ -178,6 +181,13 @@ fn decide_desired(name: &ComponentName, case: Case<'_>) -> Decision {
 
 fn decide_busy(case: Case<'_>, busy: &Busy) -> Decision {
     let (bytes_done, bytes_total) = busy.bytes;
+    // While a step is only tried again, its last error is still the news.
+    let before = case.update.and_then(|update| update.backoff.as_ref());
+    let is_retry = matches!(busy.step, Step::Pull | Step::Create) && busy.bytes == (0, 0);
+    if let Some(backoff) = before.filter(|_| is_retry) {
+        let reason = Reason::Retrying { message: backoff.message.clone() };
+        return Decision::wait(Phase::Blocked, reason);
+    }
     match &busy.step {
         Step::Remove { .. } => doing(Phase::Removing, Activity::Removing),
         Step::Pull => doing(Phase::Pulling { bytes_done, bytes_total }, Activity::Pulling),

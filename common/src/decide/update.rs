@@ -18,6 +18,8 @@ pub use self::progress::{Doing, begin, finish, finish_beside};
 
 const RETRY_FIRST_MS: u64 = 1_000;
 const RETRY_LONGEST_MS: u64 = 60_000;
+/// A change fails after so many refusals, which takes at least a minute with the pauses.
+const REFUSALS_MAX: u32 = 7;
 
 /// A count of active calls, or why the number cannot be read.
 pub type Counted = Result<u64, String>;
@@ -31,6 +33,9 @@ pub enum Outcome {
     Counted(Counted),
     /// It could not be done now and changed nothing.
     Retry(String),
+    /// It was refused and changed nothing; another try will be refused too unless somebody
+    /// changes something.
+    Refused(String),
     /// The workload itself failed.
     Failed(Failure),
 }
@@ -113,6 +118,12 @@ impl InstanceUpdate {
         match outcome {
             Outcome::Retry(message) => {
                 self.backoff = Some(Backoff::next(self.backoff.as_ref(), message, now));
+                return self;
+            }
+            Outcome::Refused(message) => {
+                let next = Backoff::next(self.backoff.as_ref(), message, now);
+                let refusals = next.refusals.saturating_add(1);
+                self.backoff = Some(Backoff { refusals, ..next });
                 return self;
             }
             Outcome::Failed(failure) => {
@@ -259,6 +270,19 @@ impl Stage {
         }
     }
 
+    /// Returns when the start began that the stage waits for or judges.
+    #[must_use]
+    pub fn started_at(&self) -> Option<Timestamp> {
+        match self {
+            Stage::Switching { since, .. } => Some(*since),
+            // The program answered before its soak began, and its last start may be a later one.
+            Stage::Soaking { .. } | Stage::Committed { .. } | Stage::Failed { .. } => {
+                Some(Timestamp(0))
+            }
+            Stage::Preparing | Stage::Draining { .. } | Stage::RolledBack { .. } => None,
+        }
+    }
+
     fn after(self, step: &Step, now: Timestamp) -> Self {
         match (step, self) {
             (Step::Switch { .. } | Step::Soak, Stage::Switching { calls_cut, .. })
@@ -300,7 +324,14 @@ impl Backoff {
         let failures = before.map_or(0, |backoff| backoff.failures).saturating_add(1);
         let doublings = failures.saturating_sub(1).min(20);
         let pause_ms = (RETRY_FIRST_MS << doublings).min(RETRY_LONGEST_MS);
-        Self { message, failures, retry_at: now.plus_ms(pause_ms) }
+        let refusals = before.map_or(0, |backoff| backoff.refusals);
+        Self { message, failures, refusals, retry_at: now.plus_ms(pause_ms) }
+    }
+
+    /// Returns true if it was refused so often that a change fails.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        self.refusals >= REFUSALS_MAX
     }
 }
 

@@ -46,6 +46,46 @@ fn repositories_may_start_with_a_registry_and_port() {
 }
 
 #[test]
+fn a_repository_is_split_as_docker_does() {
+    for (text, registry, name) in [
+        ("nginx", "docker.io", "library/nginx"),
+        ("library/nginx", "docker.io", "library/nginx"),
+        ("omnileads/asterisk", "docker.io", "omnileads/asterisk"),
+        ("docker.io/nginx", "docker.io", "library/nginx"),
+        ("docker.io/omnileads/asterisk", "docker.io", "omnileads/asterisk"),
+        ("index.docker.io/nginx", "docker.io", "library/nginx"),
+        ("index.docker.io/omnileads/asterisk", "docker.io", "omnileads/asterisk"),
+        // Docker adds no namespace here.
+        ("registry-1.docker.io/library/nginx", "docker.io", "library/nginx"),
+        ("10.0.0.1:5000/a/b", "10.0.0.1:5000", "a/b"),
+        ("registry:5000/a", "registry:5000", "a"),
+        ("localhost/a", "localhost", "a"),
+        ("ghcr.io/a/b", "ghcr.io", "a/b"),
+        ("mirror.docker.io/a", "mirror.docker.io", "a"),
+    ] {
+        let repository: Repository = text.parse().unwrap();
+        assert_eq!((repository.registry().as_str(), repository.name().as_str()), (registry, name));
+    }
+}
+
+#[test]
+fn an_address_of_a_registry_has_one_key_whichever_way_people_write_it() {
+    for hub in [
+        "docker.io",
+        "Docker.IO",
+        "index.docker.io",
+        "registry-1.docker.io",
+        "https://index.docker.io/v1/",
+        "https://registry-1.docker.io",
+        "docker.io/omnileads",
+    ] {
+        assert_eq!(registry_key(hub), "docker.io", "{hub}");
+    }
+    assert_eq!(registry_key("https://Registry.Lab:5000/"), "registry.lab:5000");
+    assert_eq!(registry_key("registry.lab"), "registry.lab");
+}
+
+#[test]
 fn unit_names_end_in_service() {
     accepts::<UnitName>(
         &["asterisk.service", "postgres_vip.service", "a@b.service"],

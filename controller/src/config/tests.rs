@@ -50,11 +50,25 @@ fn a_registry_is_named_by_its_address_with_dots_and_port() {
     );
     std::fs::write(dir.path().join("conf.d/lab.toml"), text).unwrap();
     let settings = load(dir.path()).unwrap();
-    let access = &settings.registries["registry.Lab.example:5000"];
+    let access = &settings.registries["registry.lab.example:5000"];
     let login = access.login.as_ref().unwrap();
     assert!(access.plain_http);
     assert_eq!((login.user.as_str(), login.password.as_str()), ("oml", "s3cret"));
     assert!(settings.registries["10.0.0.1:5000"].login.is_none());
+}
+
+#[test]
+fn every_spelling_of_a_registry_is_the_same_key_and_two_are_refused() {
+    for written in ["docker.io", "index.docker.io", "https://index.docker.io/v1/"] {
+        let text = format!("[registries.\"{written}\"]\ninsecure = true\n");
+        let dir = folder(&[("conf.d/hub.toml", &text)]);
+        assert!(load(dir.path()).unwrap().registries["docker.io"].plain_http, "{written}");
+    }
+    let both = "[registries.\"docker.io\"]\n[registries.\"index.docker.io\"]\n";
+    let refused = refusal(&[("controller.toml", both)]);
+    let expected = "registries.\"index.docker.io\": \"index.docker.io\" is not a registry of its own; \
+                    another entry is for the same one";
+    assert_eq!(refused, expected);
 }
 
 #[test]

@@ -151,9 +151,15 @@ impl Changes {
         let (images, _problems) = plan::images(spec, catalog);
         let mut digests = answers.lock().unwrap_or_else(PoisonError::into_inner).clone();
         digests.append(&mut draft.known);
+        if let Some(head) = &draft.head {
+            self.add_recorded(&draft.tenant, head.value.last, &images, &mut digests).await;
+        }
         let said = self.resolve(spec, &images, &mut digests, is_refused).await;
         answers.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&digests);
         problems.0.extend(said.problems.0);
+        if let Ok(prepared) = &prepared {
+            problems.0.extend(prepared.unusable(spec, &nodes, &said.facts).0);
+        }
         problems.into_result(()).map_err(OpsError::Problems)?;
         if let Some(failure) = said.failure {
             return Err(OpsError::Registry(failure));

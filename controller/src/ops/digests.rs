@@ -2,21 +2,28 @@
 //! recorded is not resolved again, so it always names the same image.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use oml_common::decide::plan::ImageName;
+use oml_common::decide::plan::{ImageFacts, ImageName};
 use oml_common::document::spec::TenantSpec;
-use oml_common::id::{ComponentName, Digest};
+use oml_common::id::{ComponentName, Digest, RevisionNumber, TenantId};
+use oml_common::text::error::chain;
 use oml_common::text::problem::{Problem, Problems};
 use tokio::time::timeout;
 
 use super::change::Changes;
-use crate::registry::RegistryError;
+use crate::records::keys;
+use crate::registry::{RegistryError, ResolvedImage};
 
 /// The number of concurrent requests to registries.
 const QUESTIONS_MAX: usize = 8;
+/// The number of the latest revisions whose digests are used again.
+const REVISIONS_MAX: usize = 1_000;
+/// The number of earlier revisions that are read at once.
+const READS_MAX: usize = 16;
 /// The longest wait for registries if the change is refused anyway.
 const REFUSED_WAIT: Duration = Duration::from_secs(1);
 
@@ -27,9 +34,55 @@ pub(super) struct RegistryAnswers {
     pub(super) problems: Problems,
     /// The failure of a registry that did not answer.
     pub(super) failure: Option<RegistryError>,
+    /// What the registries told about the images that they were asked for.
+    pub(super) facts: BTreeMap<ImageName, ImageFacts>,
 }
 
 impl Changes {
+    /// Adds the digests that the tenant's earlier revisions recorded, the newest first, so that a
+    /// tag that was moved since names the same bytes as before.
+    pub(super) async fn add_recorded(
+        &self,
+        tenant: &TenantId,
+        last: RevisionNumber,
+        images: &BTreeMap<ComponentName, ImageName>,
+        known: &mut BTreeMap<ImageName, Digest>,
+    ) {
+        let numbers = (1..=last.0).rev().take(REVISIONS_MAX).map(RevisionNumber);
+        // Read past the cache, which is for what is read often.
+        let read = |number| async move {
+            (number, self.records.get(&keys::revision(tenant, number)).await)
+        };
+        let mut revisions = pin!(stream::iter(numbers).map(read).buffered(READS_MAX));
+        loop {
+            let missing: Vec<&ImageName> =
+                images.values().filter(|image| !known.contains_key(*image)).collect();
+            if missing.is_empty() {
+                return;
+            }
+            let Some((number, revision)) = revisions.next().await else { return };
+            let recorded = match revision {
+                Ok(Some(found)) if names_any(&found.value.spec_yaml, &missing) => {
+                    self.tenants.plan_of(tenant, number).await
+                }
+                Ok(_) => continue,
+                Err(error) => Err(error.into()),
+            };
+            match recorded {
+                Ok(plan) => {
+                    for (image, digest) in plan.iter().flat_map(|plan| plan.digests()) {
+                        known.entry(image).or_insert(digest);
+                    }
+                }
+                // Its images are looked up in their registries instead.
+                Err(error) => {
+                    let error = chain(&error);
+                    tracing::debug!(%tenant, %number, error, "cannot read an earlier revision");
+                }
+            }
+        }
+    }
+
     /// Adds the digest of every image that is not in `known`. If the change is refused
     /// anyway, the wait for registries is short.
     pub(super) async fn resolve(
@@ -47,14 +100,16 @@ impl Changes {
         let all = async {
             while let Some((image, answer)) = asked.next().await {
                 match answer {
-                    Ok(digest) => {
-                        known.insert(image, digest);
+                    Ok(ResolvedImage { digest, facts }) => {
+                        known.insert(image.clone(), digest);
+                        answers.facts.insert(image, facts);
                     }
                     Err(error @ RegistryError::NotFound { .. }) => {
                         answers.problems.0.extend(not_found(spec, images, &image, &error));
                     }
                     Err(
                         error @ (RegistryError::Unauthorized { .. }
+                        | RegistryError::Refused { .. }
                         | RegistryError::Unavailable { .. }),
                     ) => answers.failure = Some(error),
                 }
@@ -68,10 +123,18 @@ impl Changes {
         answers
     }
 
-    async fn ask(&self, image: ImageName) -> (ImageName, Result<Digest, RegistryError>) {
+    async fn ask(&self, image: ImageName) -> (ImageName, Result<ResolvedImage, RegistryError>) {
         let answer = self.registries.resolve(&image.repository, &image.version).await;
         (image, answer)
     }
+}
+
+/// Returns true if the text of a specification has the version of one of the images as a word.
+/// A plan is large, and most often none of the versions is in it.
+fn names_any(spec_yaml: &str, images: &[&ImageName]) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let mut words = spec_yaml.split(|c| !is_part(c));
+    words.any(|word| images.iter().any(|image| image.version.as_str() == word))
 }
 
 fn not_found<'a>(

@@ -25,6 +25,8 @@ const BODY_SIZE_BYTES_MAX: usize = 4 << 20;
 /// A response of any status.
 #[derive(Debug)]
 pub(super) struct Response {
+    /// The address that responded.
+    pub(super) url: Uri,
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
@@ -97,17 +99,18 @@ impl Http {
 
         let tcp = TcpStream::connect((host, port)).await.map_err(HttpError::Connect)?;
         if !is_tls {
-            return exchange(tcp, request).await;
+            return exchange(tcp, url, request).await;
         }
         let name = ServerName::try_from(host.to_owned()).map_err(|_invalid| address())?;
         let tls = self.tls.get_or_try_init(|| trust_the_system(&self.clock)).await?;
-        exchange(tls.connect(name, tcp).await.map_err(HttpError::Connect)?, request).await
+        exchange(tls.connect(name, tcp).await.map_err(HttpError::Connect)?, url, request).await
     }
 }
 
 /// Sends one request over a new connection and returns the response.
 async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin,
+    url: &Uri,
     request: Request<Empty<Bytes>>,
 ) -> Result<Response, HttpError> {
     let handshake = http1::handshake(TokioIo::new(stream)).await;
@@ -117,7 +120,7 @@ async fn exchange(
         let (head, body) = response.into_parts();
         let body = Limited::new(body, BODY_SIZE_BYTES_MAX).collect().await;
         let body = body.map_err(|_cut_or_long| HttpError::Body)?.to_bytes();
-        Ok(Response { status: head.status, headers: head.headers, body })
+        Ok(Response { url: url.clone(), status: head.status, headers: head.headers, body })
     };
     // An error of the connection also fails the exchange, so its own result is ignored.
     let (response, _connection_result) = tokio::join!(exchanged, connection);

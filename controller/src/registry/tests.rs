@@ -26,6 +26,9 @@ use tokio_rustls::TlsAcceptor;
 use super::http::connector;
 use super::*;
 
+mod facts;
+mod redirects;
+
 const MANIFEST: &str = r#"{"schemaVersion":2}"#;
 const LOGIN: &str = "Basic bGFiOnBhc3M="; // lab:pass
 
@@ -39,26 +42,31 @@ struct Behaviour {
     token: &'static str,
     digest: Option<&'static str>,
     fails: Option<u16>,
+    /// The status and address with which a request for a manifest is redirected.
+    redirects: Option<(u16, String)>,
 }
 
 struct Registry {
     address: SocketAddr,
     seen: Arc<Mutex<Vec<String>>>,
+    /// The logins that it was shown, empty for a request without one.
+    logins: Arc<Mutex<Vec<String>>>,
     _tasks: JoinSet<()>,
 }
 
-type Shared = (Behaviour, Arc<Mutex<Vec<String>>>);
+type Shared = (Behaviour, Arc<Mutex<Vec<String>>>, Arc<Mutex<Vec<String>>>);
 
 impl Registry {
     async fn start(behaviour: impl FnOnce(SocketAddr) -> Behaviour) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let shared = (behaviour(address), Arc::clone(&seen));
+        let logins = Arc::new(Mutex::new(Vec::new()));
+        let shared = (behaviour(address), Arc::clone(&seen), Arc::clone(&logins));
         let app = Router::new().fallback(handle).with_state(shared);
         let mut tasks = JoinSet::new();
         tasks.spawn(async move { axum::serve(listener, app).await.unwrap() });
-        Self { address, seen, _tasks: tasks }
+        Self { address, seen, logins, _tasks: tasks }
     }
 
     async fn resolve(&self, login: bool, version: &str) -> Result<Digest, RegistryError> {
@@ -72,13 +80,15 @@ async fn resolve(address: SocketAddr, login: bool, version: &str) -> Result<Dige
     let registries =
         Registries::new(HashMap::from([(address.to_string(), access)]), Clock::system());
     let repository = format!("{address}/oml/asterisk").parse().unwrap();
-    registries.resolve(&repository, &version.parse().unwrap()).await
+    let resolved = registries.resolve(&repository, &version.parse().unwrap()).await;
+    resolved.map(|resolved| resolved.digest)
 }
 
-async fn handle(State((behaviour, seen)): State<Shared>, request: Request) -> Response {
+async fn handle(State((behaviour, seen, logins)): State<Shared>, request: Request) -> Response {
     let shown = request.headers().get(AUTHORIZATION).map(|v| v.to_str().unwrap().to_owned());
     let shown = shown.unwrap_or_default();
     seen.lock().await.push(format!("{} {}", request.method(), request.uri()));
+    logins.lock().await.push(shown.clone());
     let answer = |status: u16, body: &'static str| {
         Response::builder().status(status).body(Body::from(body)).unwrap()
     };
@@ -92,6 +102,10 @@ async fn handle(State((behaviour, seen)): State<Shared>, request: Request) -> Re
     if let Some(challenge) = behaviour.challenge.filter(|_| shown != behaviour.accepts) {
         let refused = Response::builder().status(401).header("WWW-Authenticate", challenge);
         return refused.body(Body::empty()).unwrap();
+    }
+    if let Some((status, target)) = behaviour.redirects {
+        let moved = Response::builder().status(status).header("Location", target);
+        return moved.body(Body::empty()).unwrap();
     }
     if path != "/v2/oml/asterisk/manifests/230204.01" {
         return answer(404, r#"{"errors":[{"code":"MANIFEST_UNKNOWN"}]}"#);
@@ -162,7 +176,7 @@ fn bearer(address: SocketAddr, token: &'static str) -> Behaviour {
         accepts: "Bearer abc",
         token,
         digest: Some(DIGEST),
-        fails: None,
+        ..Behaviour::default()
     }
 }
 
@@ -216,7 +230,7 @@ async fn unknown_challenges_are_errors() {
 
 #[tokio::test]
 async fn a_registry_with_an_error_status_is_unavailable_and_the_status_is_named() {
-    for status in [429, 500, 503, 302, 206] {
+    for status in [408, 425, 429, 500, 503, 302, 304, 206] {
         let registry =
             Registry::start(|_| Behaviour { fails: Some(status), ..Behaviour::default() }).await;
         let error = registry.resolve(false, "230204.01").await.unwrap_err();
@@ -226,6 +240,21 @@ async fn a_registry_with_an_error_status_is_unavailable_and_the_status_is_named(
     let wrong = Some("sha512:abc");
     let registry = Registry::start(|_| Behaviour { digest: wrong, ..Behaviour::default() }).await;
     assert!(registry.resolve(false, "230204.01").await.unwrap_err().is_transient());
+}
+
+#[tokio::test]
+async fn a_request_that_a_registry_will_refuse_again_is_not_transient() {
+    for (status, words) in [
+        (400, "refused the request: it responded with 400 Bad Request"),
+        (405, "refused the request: it responded with 405 Method Not Allowed"),
+        (406, "refused the request: it responded with 406 Not Acceptable"),
+        (410, "has no image oml/asterisk:230204.01"),
+    ] {
+        let registry =
+            Registry::start(|_| Behaviour { fails: Some(status), ..Behaviour::default() }).await;
+        let error = registry.resolve(false, "230204.01").await.unwrap_err();
+        assert!(!error.is_transient() && error.to_string().ends_with(words), "{error}");
+    }
 }
 
 /// Starts a server that reads a request, responds with `bytes`, and closes.
@@ -275,18 +304,12 @@ async fn a_registry_that_does_not_respond_is_unavailable_after_the_time_limit() 
 }
 
 #[test]
-fn an_address_is_distinguished_from_a_name_as_docker_does() {
-    let parts = |text: &str| {
+fn docker_hub_answers_under_another_name_than_people_write() {
+    for text in ["nginx", "docker.io/omnileads/asterisk", "index.docker.io/omnileads/asterisk"] {
         let repository: Repository = text.parse().unwrap();
-        let (registry, name) = split(&repository);
-        (registry.to_owned(), name)
-    };
-    let hub = DOCKER_HUB.to_owned();
-    assert_eq!(parts("nginx"), (hub.clone(), "library/nginx".into()));
-    assert_eq!(parts("omnileads/asterisk"), (hub, "omnileads/asterisk".into()));
-    assert_eq!(parts("10.0.0.1:5000/a/b"), ("10.0.0.1:5000".into(), "a/b".into()));
-    assert_eq!(parts("localhost/a"), ("localhost".into(), "a".into()));
-    assert_eq!(parts("ghcr.io/a/b"), ("ghcr.io".into(), "a/b".into()));
+        assert_eq!(address(&repository.registry()), "registry-1.docker.io", "{text}");
+    }
+    assert_eq!(address("10.0.0.1:5000"), "10.0.0.1:5000");
 }
 
 #[tokio::test(start_paused = true)]

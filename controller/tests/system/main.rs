@@ -13,6 +13,7 @@ mod registry;
 mod restore;
 mod sessions;
 mod stock;
+mod tags;
 mod verdicts;
 mod web;
 mod world;

@@ -26,6 +26,8 @@ pub(crate) struct Behaviour {
     /// Whether every response has status 500.
     pub(crate) is_broken: AtomicBool,
     pub(crate) requests: AtomicUsize,
+    /// How often all tags were moved to other images.
+    pub(crate) moves: AtomicUsize,
 }
 
 impl Drop for Registry {
@@ -54,7 +56,11 @@ async fn answer(State(manner): State<Arc<Behaviour>>, request: Request) -> Respo
         () if tag.starts_with("no") => 404,
         () => 200,
     };
-    let digest = format!("sha256:{}", ContentHash::of(path.as_bytes()));
+    let moves = match manner.moves.load(Ordering::SeqCst) {
+        0 => String::new(),
+        moves => moves.to_string(),
+    };
+    let digest = format!("sha256:{}", ContentHash::of(format!("{path}{moves}").as_bytes()));
     Response::builder()
         .status(status)
         .header("docker-content-digest", digest)

@@ -33,6 +33,7 @@ mod record;
 mod registry;
 mod run;
 mod subnet;
+mod variant;
 mod wait;
 
 pub use error::{LabError, Result};
@@ -43,4 +44,5 @@ pub use prepare::prepare;
 pub use proxy::{Fault, FaultyRegistry};
 pub use registry::Registry;
 pub use run::Output;
+pub use variant::Variant;
 pub use wait::until;

@@ -31,6 +31,7 @@ const EXCLUDED: [&str; 8] = [
 const PACK: &str = "out=$1; shift; tar \"$@\" | tee \"$out\" | sha256sum";
 
 pub(crate) const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(crate) const INDEX_TYPE: &str = "application/vnd.oci.image.index.v1+json";
 const CONFIG_TYPE: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar";
 
@@ -128,8 +129,13 @@ pub(crate) fn manifest(config: &Blob, layers: &[Layer]) -> Blob {
     }))
 }
 
-fn blob(value: &Value) -> Blob {
-    let bytes = value.to_string().into_bytes();
+/// Returns the blob of a JSON document.
+pub(crate) fn blob(value: &Value) -> Blob {
+    blob_of(value.to_string().into_bytes())
+}
+
+/// Returns the blob of these bytes.
+pub(crate) fn blob_of(bytes: Vec<u8>) -> Blob {
     Blob { digest: format!("sha256:{}", hex(&Sha256::digest(&bytes))), bytes }
 }
 

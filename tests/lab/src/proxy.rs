@@ -13,6 +13,8 @@ use crate::http::{header, read_head};
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// How often a hanging connection checks whether its client is still connected.
 const HANG_POLL_INTERVAL: Duration = Duration::from_millis(200);
+/// The end of the address that a request is redirected to.
+const REDIRECTED: &str = "?redirected";
 const REQUESTS_KEPT: usize = 1000;
 
 /// What the proxy does with requests from now on.
@@ -29,6 +31,8 @@ pub enum Fault {
     TooManyRequests,
     /// The proxy answers with status 500.
     ServerError,
+    /// The proxy redirects requests for manifests with status 307, and forwards everything else.
+    Redirect,
     /// The connection is closed after this many bytes of a layer; every other response is forwarded.
     CutAfter(u64),
     /// The connection is accepted and never answered.
@@ -191,6 +195,14 @@ fn serve(mut client: TcpStream, shared: &Shared) -> io::Result<()> {
     let (fault, change) = shared.record_request(request);
     match fault {
         Fault::Pass => forward(client, shared.upstream, &head, &rest, None),
+        Fault::Redirect => {
+            let path = request.split_once(' ').map_or("", |(_, path)| path);
+            if !path.contains("/manifests/") || path.ends_with(REDIRECTED) {
+                return forward(client, shared.upstream, &head, &rest, None);
+            }
+            let status = format!("307 Temporary Redirect\r\nLocation: {path}{REDIRECTED}");
+            answer(&mut client, &status, "UNKNOWN")
+        }
         Fault::CutAfter(bytes) => {
             let is_blob = request.starts_with("GET ") && request.contains("/blobs/");
             let limit = is_blob.then_some(bytes);

@@ -34,15 +34,14 @@ impl Client {
             let open = || File::open(&layer.path);
             self.push_blob(repository, &layer.digest, layer.size_bytes, open)?;
         }
-        let size_bytes = config.bytes.len() as u64;
-        self.push_blob(repository, &config.digest, size_bytes, || Ok(config.bytes.as_slice()))?;
-        self.put_manifest(repository, tag, &manifest.bytes)
+        self.push_small_blob(repository, config)?;
+        self.put_manifest(repository, tag, MANIFEST_TYPE, &manifest.bytes)
     }
 
     /// Makes the tag `to` point to the image of the tag `from`.
     pub(crate) fn retag(&self, repository: &str, from: &str, to: &str) -> Result<()> {
         let manifest = self.manifest(repository, from)?;
-        self.put_manifest(repository, to, &manifest.body)
+        self.put_manifest(repository, to, MANIFEST_TYPE, &manifest.body)
     }
 
     /// Returns the digest that a tag points to.
@@ -60,7 +59,8 @@ impl Client {
         self.send(ApiRequest::new("GET", "/v2/")).map(|response| response.status)
     }
 
-    fn manifest(&self, repository: &str, tag: &str) -> Result<Response> {
+    /// Returns the manifest that a tag points to.
+    pub(crate) fn manifest(&self, repository: &str, tag: &str) -> Result<Response> {
         let path = format!("/v2/{repository}/manifests/{tag}");
         self.send_expecting(
             200,
@@ -68,15 +68,34 @@ impl Client {
         )
     }
 
-    fn put_manifest(&self, repository: &str, tag: &str, bytes: &[u8]) -> Result<()> {
+    /// Returns the bytes of a small blob.
+    pub(crate) fn blob(&self, repository: &str, digest: &str) -> Result<Vec<u8>> {
+        let path = format!("/v2/{repository}/blobs/{digest}");
+        Ok(self.send_expecting(200, ApiRequest::new("GET", &path))?.body)
+    }
+
+    /// Makes a tag point to a manifest or an index.
+    pub(crate) fn put_manifest(
+        &self,
+        repository: &str,
+        tag: &str,
+        media_type: &str,
+        bytes: &[u8],
+    ) -> Result<()> {
         let path = format!("/v2/{repository}/manifests/{tag}");
         let mut body = bytes;
         let put = ApiRequest {
-            header: Some(("Content-Type", MANIFEST_TYPE)),
+            header: Some(("Content-Type", media_type)),
             body: Some((&mut body, bytes.len() as u64)),
             ..ApiRequest::new("PUT", &path)
         };
         self.send_expecting(201, put).map(drop)
+    }
+
+    /// Pushes a blob that is in memory, unless the registry has it.
+    pub(crate) fn push_small_blob(&self, repository: &str, blob: &Blob) -> Result<()> {
+        let size_bytes = blob.bytes.len() as u64;
+        self.push_blob(repository, &blob.digest, size_bytes, || Ok(blob.bytes.as_slice()))
     }
 
     fn push_blob<R: Read>(

@@ -20,11 +20,11 @@ use crate::mounts::Overlay;
 use crate::processes;
 use crate::push::Client;
 use crate::run::Run;
+use crate::variant::Variant;
 use crate::wait::until;
 
 /// The registry's port.
 pub(crate) const PORT: u16 = 5000;
-/// The port of the faulty proxy in front of the registry.
 /// The port of the faulty proxy in front of the registry.
 pub(crate) const FAULTY_PORT: u16 = 5001;
 const USER: &str = "lab";
@@ -79,6 +79,17 @@ impl Registry {
     /// Makes the tag `to` point to the image of the tag `from`.
     pub fn retag(&self, repository: &str, from: &str, to: &str) -> Result<()> {
         self.client.retag(repository, from, to)
+    }
+
+    /// Pushes an image that cannot be used, made from the image of the tag `from`, under the tag `to`. Returns its digest.
+    pub fn push_variant(
+        &self,
+        repository: &str,
+        from: &str,
+        to: &str,
+        variant: Variant,
+    ) -> Result<String> {
+        self.client.push_variant(repository, from, to, variant)
     }
 
     /// Starts a lab's registry with its own login, and with an overlay for its own changes over the shared content.

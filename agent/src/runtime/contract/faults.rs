@@ -24,6 +24,7 @@ pub(super) async fn all(place: &Place) {
         a_restarted_engine_with_live_restore_moves_nothing,
         a_restarted_engine_without_live_restore_brings_everything_back,
         a_start_waits_for_an_engine_that_is_away,
+        a_start_waits_for_an_image_that_is_pulled_meanwhile,
         a_missing_secret_is_reported_before_anything_is_made,
         a_stop_during_the_start_leaves_nothing_running,
         a_unit_file_removed_by_hand_is_written_again,
@@ -161,6 +162,29 @@ async fn a_start_waits_for_an_engine_that_is_away(place: &Place) {
         })
         .await;
     place.manual.bring_engine_back();
+    place
+        .until("it started", async || {
+            place.unit(&instance).await.is_some_and(|unit| unit.active == ActiveState::Active)
+        })
+        .await;
+    assert_eq!(place.unit(&instance).await.unwrap().restarts, 0);
+    assert!(place.runs(&instance).await);
+    place.clear(&instance).await;
+}
+
+async fn a_start_waits_for_an_image_that_is_pulled_meanwhile(place: &Place) {
+    let instance = place.instance("contract-pruned", "v2", &place.images.second, 8331);
+    place.install(&instance).await;
+    place.systemd.stop(&instance.component).await.unwrap();
+    place.manual.prune();
+    assert!(place.containers(&instance.component).await.is_empty());
+    place.manual.begin("start", &instance);
+    place
+        .until("its supervisor says what it waits for", async || {
+            place.manual.status_text(&instance).contains("No such image")
+        })
+        .await;
+    place.pull(&instance).await.unwrap();
     place
         .until("it started", async || {
             place.unit(&instance).await.is_some_and(|unit| unit.active == ActiveState::Active)

@@ -197,6 +197,14 @@ impl ManualActions {
         }
     }
 
+    /// Removes every container that does not run, and every image that no container uses.
+    pub(super) fn prune(&self) {
+        match self {
+            ManualActions::Model(model) => model.host.prune_by_hand(),
+            ManualActions::Real => run("docker", &["system", "prune", "--all", "--force"]),
+        }
+    }
+
     pub(super) fn take_engine_away(&self) {
         match self {
             ManualActions::Model(model) => model.host.take_away(Daemon::Engine),

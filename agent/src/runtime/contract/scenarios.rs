@@ -14,11 +14,13 @@ use crate::documents;
 use crate::paths::Slot;
 use crate::runtime::ContainerInstance;
 use crate::runtime::RuntimeError;
+use oml_common::time::Timestamp;
 
 pub(super) async fn all(place: &Place) {
     in_order!(
         place,
         an_image_is_fetched_once_and_a_missing_one_is_refused_for_good,
+        an_image_for_another_processor_is_refused_for_good,
         what_is_put_does_not_run,
         a_container_is_confined_unless_its_document_says_otherwise,
         what_is_started_runs_and_answers,
@@ -53,6 +55,12 @@ async fn an_image_is_fetched_once_and_a_missing_one_is_refused_for_good(place: &
     // Nothing to make a container from.
     let error = place.docker.create(in_container(&missing)).await.unwrap_err();
     assert!(matches!(error, RuntimeError::Refused { .. }), "{error}");
+}
+
+async fn an_image_for_another_processor_is_refused_for_good(place: &Place) {
+    let instance = place.instance("contract-foreign", "v1", &place.images.foreign, 8316);
+    let error = place.pull(&instance).await.unwrap_err();
+    assert!(!error.is_transient() && error.to_string().contains("no matching manifest"), "{error}");
 }
 
 async fn what_is_put_does_not_run(place: &Place) {
@@ -160,7 +168,7 @@ async fn a_version_that_exits_is_refused_with_its_last_words(place: &Place) {
     let error = place.switch(&bad).await.unwrap_err();
     assert!(!error.is_transient(), "{error}");
     let hash = bad.workload_hash();
-    let words = place.docker.exit_report(&bad.component, &hash).await.unwrap();
+    let words = place.docker.exit_report(&bad.component, &hash, Timestamp(0)).await.unwrap();
     assert_eq!(words.exit_code, Some(1));
     assert!(words.log_tail.iter().any(|line| line.contains("exits at once")), "{words:?}");
     assert_eq!(place.container(&bad).await.as_ref().and_then(exit_code), Some(1));

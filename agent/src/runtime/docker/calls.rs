@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use bollard::auth::DockerCredentials;
 use bollard::models::{ContainerCreateBody, ContainerSummary};
 use oml_common::document::instance::Container;
+use oml_common::time::Timestamp;
 use tokio::sync::watch;
 
 use crate::runtime::{ContainerCalls, PullProgress, RuntimeError};
@@ -19,6 +20,8 @@ pub(super) struct EngineInfo {
     pub(super) log_driver: String,
     /// The folder of images and containers.
     pub(super) root: Option<PathBuf>,
+    /// Its images are in containerd's store, which has a folder of its own.
+    pub(super) has_containerd_store: bool,
 }
 
 /// The calls of the engine. Each is bounded in time, and its error names the call. No call
@@ -43,8 +46,8 @@ pub(super) trait EngineCalls: ContainerCalls + std::fmt::Debug {
     /// no error.
     async fn remove(&self, id: &str) -> Result<(), RuntimeError>;
 
-    /// Reads the last lines that a container's program wrote, oldest first.
-    async fn log_tail(&self, id: &str) -> Result<Vec<String>, RuntimeError>;
+    /// Reads the last lines that a container's program wrote since that time, oldest first.
+    async fn log_tail(&self, id: &str, since: Timestamp) -> Result<Vec<String>, RuntimeError>;
 
     /// Lists the names, with their digests, of all images that are completely present.
     async fn image_names(&self) -> Result<Vec<String>, RuntimeError>;

@@ -63,9 +63,11 @@ impl ContainerCalls for Engine {
         let Some(found) = answer else { return Ok(None) };
         let state = found.state.unwrap_or_default();
         let error = state.error.clone().unwrap_or_default();
+        let started = time::timestamp(state.started_at.as_deref());
+        let started = (started != Timestamp(0)).then_some(started);
         let is_paused = state.paused == Some(true);
         let settings = settings(found.host_config.unwrap_or_default(), is_paused);
-        Ok(Some(Inspected { state: time::state(&state), error, settings }))
+        Ok(Some(Inspected { state: time::state(&state), started, error, settings }))
     }
 
     async fn start(&self, id: &str) -> Result<(), RuntimeError> {
@@ -155,8 +157,8 @@ impl EngineCalls for Engine {
         failure::within_if_there(CALL_LIMIT, "remove", id, call).await.map(|_| ())
     }
 
-    async fn log_tail(&self, id: &str) -> Result<Vec<String>, RuntimeError> {
-        messages::log_tail(self, id).await
+    async fn log_tail(&self, id: &str, since: Timestamp) -> Result<Vec<String>, RuntimeError> {
+        messages::log_tail(self, id, since).await
     }
 
     async fn image_names(&self) -> Result<Vec<String>, RuntimeError> {

@@ -15,7 +15,9 @@ use tokio::sync::watch;
 
 use super::calls::{EngineCalls, EngineInfo};
 use super::failure;
+use super::refusal::Refusal;
 use super::socket::Engine;
+use super::storage;
 use crate::runtime::{PullProgress, RuntimeError};
 
 const CALL_LIMIT: Duration = Duration::from_secs(20);
@@ -68,7 +70,10 @@ pub(super) async fn settings(engine: &Engine) -> Result<EngineInfo, RuntimeError
     let client = engine.client(CALL_LIMIT)?;
     let info = failure::within(CALL_LIMIT, "ask for", "settings", client.info()).await?;
     let root = info.docker_root_dir.map(PathBuf::from);
-    Ok(EngineInfo { log_driver: info.logging_driver.unwrap_or_default(), root })
+    let driver = info.driver_status.unwrap_or_default();
+    let has_containerd_store = storage::is_containerd_store(&driver);
+    let log_driver = info.logging_driver.unwrap_or_default();
+    Ok(EngineInfo { log_driver, root, has_containerd_store })
 }
 
 /// Pulls the container's image unless it is present, and checks that it is present
@@ -111,11 +116,12 @@ pub(super) async fn request_pull(
         match tokio::time::timeout(silence_max, lines.next()).await {
             Err(_) => {
                 let seconds = silence_max.as_secs_f32();
-                let words = format!("the registry {} sent nothing for {seconds} s", host(&image));
+                let registry = container.repository.registry();
+                let words = format!("the registry {registry} sent nothing for {seconds} s");
                 return Err(refused(&image, &words, true));
             }
             Ok(None) => return Ok(()),
-            Ok(Some(Err(error))) => return Err(pull_failure(&image, error)),
+            Ok(Some(Err(error))) => return Err(pull_failure(container, error)),
             Ok(Some(Ok(line))) => progress.send_modify(|seen| *seen = layers.add(&line)),
         }
     }
@@ -158,52 +164,30 @@ fn refused(image: &str, detail: &str, transient: bool) -> RuntimeError {
     }
 }
 
-/// Converts the error of a pull. The engine passes on a registry's answer as text only, so the
-/// text decides if another try can help; for an unknown text it may.
-fn pull_failure(image: &str, error: Error) -> RuntimeError {
-    let (Error::DockerStreamError { error: message }
-    | Error::DockerResponseServerError { message, .. }) = &error
-    else {
-        return failure::of("pull", image, error);
-    };
-    let message = message.trim();
-    let registry = host(image);
-    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
-    let (cause, transient) = if says(&NO_ROOM) {
-        ("the engine's disk is full".to_owned(), true)
-    } else if says(&LOGIN_REFUSED) {
-        (format!("the registry {registry} refused the login"), false)
-    } else if says(&UNKNOWN) {
-        (format!("the registry {registry} does not have it"), false)
-    } else if says(&TOO_MANY) {
-        (format!("the registry {registry} asks to wait"), true)
-    } else if says(&AWAY) {
-        (format!("the registry {registry} does not answer"), true)
+/// Converts the error of a pull.
+fn pull_failure(container: &Container, error: Error) -> RuntimeError {
+    let image = name(container);
+    let (status, message) = if let Error::DockerStreamError { error } = &error {
+        (None, error)
+    } else if let Error::DockerResponseServerError { status_code, message } = &error {
+        (Some(*status_code), message)
     } else {
-        (format!("the registry {registry} failed"), true)
+        return failure::of("pull", &image, error);
     };
-    refused(image, &format!("{cause}: {message}"), transient)
+    let message = without_ports(message.trim());
+    let refusal = Refusal::of(status, &message);
+    let cause = refusal.cause(&container.repository.registry());
+    refused(&image, &format!("{cause}: {message}"), refusal.is_transient())
 }
 
-const NO_ROOM: [&str; 1] = ["no space left on device"];
-const LOGIN_REFUSED: [&str; 4] =
-    ["unauthorized", "no basic auth credentials", "denied", "authentication required"];
-const UNKNOWN: [&str; 4] = ["manifest unknown", "not found", "name unknown", "no such image"];
-const TOO_MANY: [&str; 3] = ["toomanyrequests", "too many requests", "Too Many Requests"];
-const AWAY: [&str; 8] = [
-    "connection refused",
-    "connection reset",
-    "no such host",
-    "no route to host",
-    "network is unreachable",
-    "timeout",
-    "deadline exceeded",
-    "request canceled",
-];
-
-/// Returns the registry with which an image's name begins.
-fn host(image: &str) -> &str {
-    image.split('/').next().unwrap_or(image)
+/// Leaves out our own end of a connection, such as `10.0.0.5:43210->`, whose port is another one
+/// at every try, so that the same answer has the same words.
+fn without_ports(message: &str) -> String {
+    let words = message.split(' ').map(|word| match word.split_once("->") {
+        Some((_own, other)) => other,
+        None => word,
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use bollard::BollardRequest;
 use bollard::auth::DockerCredentials;
-use oml_common::id::Repository;
+use oml_common::id::{DOCKER_HUB, Repository};
 use oml_common::text::secret::secret;
 
 use crate::files;
@@ -14,7 +14,7 @@ use crate::runtime::RuntimeError;
 /// A registry that wants a login.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Login {
-    /// `host` or `host:port`, as repositories begin with it.
+    /// The registry's key ([`oml_common::id::registry_key`]).
     pub registry: String,
     pub user: String,
     /// Holds the password; read again for every pull.
@@ -26,7 +26,7 @@ pub(super) fn find(
     logins: &[Login],
     repository: &Repository,
 ) -> Result<Option<DockerCredentials>, RuntimeError> {
-    let registry = repository.as_str().split('/').next().unwrap_or_default();
+    let registry = repository.registry();
     let Some(login) = logins.iter().find(|login| login.registry == registry) else {
         return Ok(None);
     };
@@ -45,9 +45,15 @@ pub(super) fn find(
     Ok(Some(DockerCredentials {
         username: Some(login.user.clone()),
         password: Some(password.to_owned()),
-        serveraddress: Some(registry.to_owned()),
+        serveraddress: Some(server_address(&registry).to_owned()),
         ..DockerCredentials::default()
     }))
+}
+
+/// Returns the address that the engine compares with the host which it asks. With images in
+/// containerd's store it ignores the login of Docker Hub under any other address than this one.
+fn server_address(registry: &str) -> &str {
+    if registry == DOCKER_HUB { "https://index.docker.io/v1/" } else { registry }
 }
 
 /// The engine reads the login in the URL-safe alphabet (RFC 4648 §5) and takes

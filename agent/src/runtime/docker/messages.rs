@@ -19,46 +19,59 @@ const LAST_LINES_MAX: usize = 5;
 const LAST_LINE_CHARS_MAX: usize = 200;
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// How a container ended.
-pub(super) async fn of(engine: &dyn EngineCalls, id: &str) -> Result<ExitReport, RuntimeError> {
+/// How a container ended since that time. The engine's own words come before the lines of the
+/// program.
+pub(super) async fn of(
+    engine: &dyn EngineCalls,
+    id: &str,
+    since: Timestamp,
+) -> Result<ExitReport, RuntimeError> {
     let Some(found) = engine.inspect(id).await? else { return Ok(ExitReport::default()) };
+    // What an earlier life left says nothing of a start that did not begin another.
+    let life = found.started.filter(|started| *started >= since);
     let exit_code = match found.state {
-        ContainerState::Exited { code, .. } => Some(code),
+        ContainerState::Exited { code, .. } => life.map(|_| code),
         ContainerState::Created | ContainerState::Running { .. } => None,
     };
-    let mut log_tail = engine.log_tail(id).await?;
-    if !found.error.is_empty() {
-        log_tail.push(clip(&found.error));
-    }
-    let from = log_tail.len().saturating_sub(LINES_MAX);
-    Ok(ExitReport { exit_code, log_tail: log_tail.split_off(from) })
+    let lines = match life {
+        Some(started) => engine.log_tail(id, started).await?,
+        None => Vec::new(),
+    };
+    let own = (!found.error.is_empty()).then(|| clip(&found.error));
+    let from = (lines.len() + usize::from(own.is_some())).saturating_sub(LINES_MAX);
+    let log_tail = own.into_iter().chain(lines.into_iter().skip(from)).collect();
+    Ok(ExitReport { exit_code, log_tail })
 }
 
-/// The last few lines that a container wrote since then.
+/// The last few lines that a container wrote since that time, shortened.
 pub(super) async fn last_lines(
     engine: &Engine,
     id: &str,
     since: Timestamp,
 ) -> Result<Vec<String>, RuntimeError> {
-    let since_s = i32::try_from(since.0 / 1_000).unwrap_or(0);
-    let lines = read(engine, id, LAST_LINES_MAX, since_s).await?;
+    let lines = read(engine, id, LAST_LINES_MAX, since).await?;
     Ok(lines.into_iter().map(|line| line.chars().take(LAST_LINE_CHARS_MAX).collect()).collect())
 }
 
-/// The last lines that a container wrote.
-pub(super) async fn log_tail(engine: &Engine, id: &str) -> Result<Vec<String>, RuntimeError> {
-    read(engine, id, LINES_MAX, 0).await
+/// The last lines that a container wrote since that time.
+pub(super) async fn log_tail(
+    engine: &Engine,
+    id: &str,
+    since: Timestamp,
+) -> Result<Vec<String>, RuntimeError> {
+    read(engine, id, LINES_MAX, since).await
 }
 
-/// Reads the last lines since a time, in seconds since the epoch.
+/// Reads the last lines that a container wrote since that time.
 async fn read(
     engine: &Engine,
     id: &str,
     lines_max: usize,
-    since_s: i32,
+    since: Timestamp,
 ) -> Result<Vec<String>, RuntimeError> {
     let tail = lines_max.to_string();
-    let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&tail).since(since_s);
+    let since = i32::try_from(since.0 / 1_000).unwrap_or(i32::MAX);
+    let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&tail).since(since);
     let client = engine.client(LIMIT)?;
     let pieces = client.logs(id, Some(options.build())).take(lines_max);
     let lines = async {
@@ -77,3 +90,6 @@ async fn read(
 fn clip(line: &str) -> String {
     printable(&line.trim_end().replace('\t', " "))
 }
+
+#[cfg(test)]
+mod tests;

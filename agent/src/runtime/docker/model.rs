@@ -92,15 +92,21 @@ impl Docker {
 impl ContainerCalls for Model {
     async fn inspect(&self, id: &str) -> Result<Option<Inspected>, RuntimeError> {
         let found = self.0.inspect_container(id).await.map_err(failure("inspect", id))?;
-        Ok(found.map(|found| Inspected {
-            state: state(&found.state),
-            error: String::new(),
-            settings: ContainerSettings {
+        Ok(found.map(|found| {
+            let state = state(&found.state);
+            let started = match state {
+                ContainerState::Created => None,
+                ContainerState::Running { since } => Some(since),
+                // The model does not keep when it was started; its end is no earlier.
+                ContainerState::Exited { at, .. } => Some(at),
+            };
+            let settings = ContainerSettings {
                 is_paused: found.is_paused,
                 restart_policy: found.settings.restart_policy,
                 memory_bytes_max: Some(found.settings.memory_bytes_max).filter(|bytes| *bytes > 0),
                 has_cpu_limit: false,
-            },
+            };
+            Inspected { state, started, error: String::new(), settings }
         }))
     }
 
@@ -112,9 +118,9 @@ impl ContainerCalls for Model {
         self.0.stop_container(id, grace_ms).await.map_err(failure("stop", id))
     }
 
-    async fn last_lines(&self, id: &str, _since: Timestamp) -> Result<Vec<String>, RuntimeError> {
+    async fn last_lines(&self, id: &str, since: Timestamp) -> Result<Vec<String>, RuntimeError> {
         const LINES_MAX: usize = 5;
-        let mut lines = self.log_tail(id).await?;
+        let mut lines = self.log_tail(id, since).await?;
         Ok(lines.split_off(lines.len().saturating_sub(LINES_MAX)))
     }
 
@@ -208,7 +214,8 @@ impl EngineCalls for Model {
         self.0.remove_container(id).await.map_err(failure("remove", id))
     }
 
-    async fn log_tail(&self, id: &str) -> Result<Vec<String>, RuntimeError> {
+    /// The model keeps the lines of the last life only.
+    async fn log_tail(&self, id: &str, _since: Timestamp) -> Result<Vec<String>, RuntimeError> {
         self.0.container_log(id).await.map_err(failure("read the log of", id))
     }
 
@@ -243,7 +250,7 @@ impl EngineCalls for Model {
 
     async fn info(&self) -> Result<EngineInfo, RuntimeError> {
         let root = self.0.settings().storage.clone();
-        Ok(EngineInfo { log_driver: "json-file".to_owned(), root })
+        Ok(EngineInfo { log_driver: "json-file".to_owned(), root, has_containerd_store: false })
     }
 
     async fn watch(&self, counter: &watch::Sender<u64>) {

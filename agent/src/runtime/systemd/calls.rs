@@ -37,6 +37,9 @@ pub(super) struct ServiceProperties {
     pub(super) main_code: Option<i32>,
     #[zbus(rename = "ExecMainStatus")]
     pub(super) main_status: Option<i32>,
+    /// The last line that the program sent to systemd.
+    #[zbus(rename = "StatusText")]
+    pub(super) status_text: Option<String>,
 }
 
 /// A unit as systemd has it in memory.

@@ -136,6 +136,7 @@ fn loaded(name: &str, state: UnitState) -> Loaded {
             restarts: Some(state.restarts),
             main_code: Some(main_code),
             main_status: Some(main_status),
+            status_text: Some(state.status_text),
         },
     }
 }

@@ -90,10 +90,12 @@ impl Loaded {
         (self.service.main_code == Some(EXITED)).then_some(i64::from(status))
     }
 
-    /// Explains why the unit does not run.
-    pub(super) fn why(&self) -> String {
+    /// Explains why the unit does not run. A supervisor says more than its exit code.
+    pub(super) fn why(&self, is_supervised: bool) -> String {
         let result = self.service.result.as_deref().unwrap_or_default();
+        let words = self.service.status_text.as_deref().unwrap_or_default().trim();
         match (result, self.exit_code()) {
+            ("exit-code", Some(_)) if is_supervised && !words.is_empty() => words.to_owned(),
             ("exit-code", Some(code)) => format!("its process ended with exit code {code}"),
             ("timeout", _) => "it did not become ready in time".to_owned(),
             ("start-limit-hit", _) => "it keeps exiting; systemd stopped restarting it".to_owned(),

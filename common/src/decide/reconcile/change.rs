@@ -4,7 +4,7 @@ use crate::decide::observed::{ActiveState, ContainerState, ObservedUnit};
 use crate::decide::step::Step;
 use crate::document::report::Phase;
 use crate::document::status::Health;
-use crate::document::update::LastGood;
+use crate::document::update::{LastGood, Stage};
 use crate::time::{Span, Timestamp};
 
 use super::case::{Case, Decision, is_active};
@@ -56,6 +56,18 @@ pub(super) fn prepare(case: Case<'_>) -> Decision {
         Drained::Passed { calls_cut, recount } => switch(case, calls_cut, recount),
         Drained::Waits(decision) => decision,
     }
+}
+
+/// Fails a change that was refused too often before anything was stopped for it. Without a
+/// change, what should run is tried for ever.
+pub(super) fn refused(case: Case<'_>) -> Option<Decision> {
+    let update = case.update?;
+    let is_change = matches!(update.stage, Stage::Preparing | Stage::Draining { .. });
+    let backoff = update.backoff.as_ref().filter(|backoff| backoff.is_final())?;
+    (is_change && !case.works_by_desired() && rollback::fallen_back(case).is_none()).then(|| {
+        let message = backoff.message.clone();
+        Decision::fail(Phase::Blocked, Reason::Refused { message })
+    })
 }
 
 /// Reverts a document that was changed for a stop that never happened. If the running program

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::decide::observed::{ActiveState, ObservedUnit};
+use crate::decide::observed::{ActiveState, ContainerState, ObservedUnit};
 use crate::decide::step::Step;
 use crate::document::report::Phase;
 use crate::time::Timestamp;
@@ -36,15 +36,15 @@ pub(super) fn maintain(case: Case<'_>) -> Decision {
         let reason = Reason::Lacks(Lack::Documents);
         return Decision::act(Phase::Preparing, Step::RewriteConfig, reason);
     }
+    let lacks_container = is_container && seen.container(case.desired_hash).is_none();
+    if lacks_container && !seen.image_present {
+        let phase = Phase::Pulling { bytes_done: 0, bytes_total: 0 };
+        return Decision::act(phase, Step::Pull, Reason::Lacks(Lack::ContainerAndImage));
+    }
     // While the unit is active or starting, its supervisor creates a missing container.
     let rests = matches!(unit.active, ActiveState::Inactive | ActiveState::Failed);
-    if is_container && seen.container(case.desired_hash).is_none() && rests {
-        return if seen.image_present {
-            Decision::act(Phase::Preparing, Step::Create, Reason::Lacks(Lack::Container))
-        } else {
-            let phase = Phase::Pulling { bytes_done: 0, bytes_total: 0 };
-            Decision::act(phase, Step::Pull, Reason::Lacks(Lack::ContainerAndImage))
-        };
+    if lacks_container && rests {
+        return Decision::act(Phase::Preparing, Step::Create, Reason::Lacks(Lack::Container));
     }
     run(case, unit)
 }
@@ -61,7 +61,7 @@ fn run(case: Case<'_>, unit: &ObservedUnit) -> Decision {
                 let component = dependency.clone();
                 return Decision::wait(Phase::Pending, Reason::WaitsFor { component });
             }
-            if let Some(again_at) = paused_until(unit, case.input.now) {
+            if let Some(again_at) = pause(case, unit) {
                 return Decision::wait(Phase::Unhealthy, reason()).until(again_at);
             }
             Decision::act(Phase::Starting, Step::Start, reason())
@@ -78,7 +78,7 @@ pub(super) fn trouble(case: Case<'_>, unit: &ObservedUnit) -> InactiveUnit {
         ActiveState::Activating => InactiveUnit::Starting,
         ActiveState::Deactivating => InactiveUnit::Stopping,
         ActiveState::Inactive | ActiveState::Failed
-            if paused_until(unit, case.input.now).is_some() =>
+            if pause(case, unit).is_some() =>
         {
             let times = unit.restarts.saturating_add(1);
             match case.seen.running() {
@@ -91,6 +91,15 @@ pub(super) fn trouble(case: Case<'_>, unit: &ObservedUnit) -> InactiveUnit {
             InactiveUnit::NotRunning
         }
     }
+}
+
+/// Returns when a unit may be started again, if it must wait. One whose container was just created
+/// again did not end: its image was missing.
+pub(super) fn pause(case: Case<'_>, unit: &ObservedUnit) -> Option<Timestamp> {
+    let document = case.seen.document.as_ref();
+    let container = document.and_then(|document| case.seen.container(&document.workload));
+    let is_new = container.is_some_and(|found| found.state == ContainerState::Created);
+    paused_until(unit, case.input.now).filter(|_| !is_new)
 }
 
 /// Returns when a unit may be started again that systemd has given up on.

@@ -37,6 +37,10 @@ pub enum Reason {
     Retrying {
         message: String,
     },
+    /// The engine or the registry refused what the new version needs, again and again.
+    Refused {
+        message: String,
+    },
     NotDesired,
     /// It is no longer desired, and goes when what may take its place can start.
     RemovedFor {
@@ -146,6 +150,7 @@ impl Display for Reason {
                 write!(f, "{object} exists on the host and is not ours; it was not touched")
             }
             Self::DaemonAway { message } | Self::Retrying { message } => f.write_str(message),
+            Self::Refused { message } => write!(f, "cannot run here: {message}"),
             Self::RemovedFor { component } => {
                 write!(f, "is removed as soon as {component} can start")
             }

@@ -9,7 +9,7 @@ use crate::document::update::{LastGood, Stage};
 use crate::time::Timestamp;
 
 use super::case::{Case, Decision, is_active};
-use super::maintain::{paused_until, trouble};
+use super::maintain::{pause, trouble};
 use super::reason::Reason;
 use super::rollback;
 
@@ -45,7 +45,7 @@ fn start(case: Case<'_>, unit: &ObservedUnit, step: Step, decision: Decision) ->
     let now = case.input.now;
     let tried = case.update.and_then(|update| update.revival.as_ref());
     let tried = tried.map(|revival| revival.retry_at).filter(|at| *at > now);
-    match paused_until(unit, now).max(tried) {
+    match pause(case, unit).max(tried) {
         Some(again_at) => {
             let wake_at = decision.wake_at.map_or(again_at, |at: Timestamp| at.min(again_at));
             decision.until(wake_at)

@@ -129,6 +129,10 @@ pub(super) fn returned(case: Case<'_>, failure: &Failure) -> Decision {
         ActiveState::Active | ActiveState::Reloading => {
             Decision::wait(Phase::RolledBack, reason(None))
         }
+        // Its image may be missing, which a start pulls.
+        ActiveState::Activating if unit.restarts > 0 && lacks_container(case) => {
+            Decision::act(Phase::Starting, Step::Start, reason(None))
+        }
         ActiveState::Activating | ActiveState::Deactivating => {
             Decision::wait(Phase::Starting, reason(None))
         }
@@ -136,6 +140,12 @@ pub(super) fn returned(case: Case<'_>, failure: &Failure) -> Decision {
             Decision::act(Phase::Starting, Step::Start, reason(None))
         }
     }
+}
+
+/// Returns true if the container of the document, from which the unit starts, does not exist.
+fn lacks_container(case: Case<'_>) -> bool {
+    let document = case.seen.document.as_ref();
+    case.is_container() && document.is_some_and(|it| case.seen.container(&it.workload).is_none())
 }
 
 fn failed_reason(failure: &Failure, stop: Option<ManualStop>) -> Reason {

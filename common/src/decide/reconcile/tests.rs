@@ -14,6 +14,7 @@ use super::{Busy, Input, Reason, Step, decide, report};
 use self::world::{Fault, World, counted, instance, name, packaged};
 
 mod properties;
+mod refused;
 mod replaced;
 mod revived;
 mod unreadable;

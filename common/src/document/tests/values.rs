@@ -324,7 +324,8 @@ pub(super) fn updates() -> SavedUpdates {
     let (since, calls_cut) = (at(7), Some(2));
     let count = Some(Count { active: Some(2), unreadable: "it hangs".to_owned(), at: at(8) });
     let drained_since = Some(at(6));
-    let backoff = Backoff { message: "no room".to_owned(), failures: 3, retry_at: at(9) };
+    let backoff =
+        Backoff { message: "no room".to_owned(), failures: 3, refusals: 0, retry_at: at(9) };
     let update = |component: &str, last_good: LastGood, stage: Stage, backoff: Option<Backoff>| {
         let desired_hash = hash("desired");
         (

@@ -212,6 +212,9 @@ pub struct Backoff {
     pub message: String,
     /// The number of failures in a row.
     pub failures: u32,
+    /// The number of them whose answer will be the same unless somebody changes something.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub refusals: u32,
     pub retry_at: Timestamp,
 }
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Container, ContainerSettings, ContainerState, EngineError, EventAction, NewContainer};
+use super::{
+    Container, ContainerSettings, ContainerState, EngineError, EventAction, Image, NewContainer,
+};
 use crate::{Behaviour, Daemon, HostModel, Verb};
 
 /// The time from the start of a program to its first answer.
@@ -98,6 +100,21 @@ impl HostModel {
     pub fn remove_by_hand(&self, id: &str) {
         self.kill_by_hand(id);
         self.forget_container(id);
+    }
+
+    /// Runs `docker system prune --all --force`.
+    pub fn prune_by_hand(&self) {
+        let is_running =
+            |container: &Container| matches!(container.state, ContainerState::Running { .. });
+        let containers = self.state().engine.containers.clone();
+        for stopped in containers.iter().filter(|container| !is_running(container)) {
+            self.forget_container(&stopped.id);
+        }
+        let used: Vec<&str> =
+            containers.iter().filter(|it| is_running(it)).map(|it| it.image.as_str()).collect();
+        let name = |image: &Image| format!("{}@{}", image.repository, image.digest);
+        self.state().engine.images.retain(|image| used.contains(&name(image).as_str()));
+        self.notify(Daemon::Engine);
     }
 
     /// Ends the program of a container, as if by itself.

@@ -61,6 +61,16 @@ fn the_status_faults_answer_with_their_status() {
 }
 
 #[test]
+fn a_manifest_is_redirected_once_and_a_layer_is_not() {
+    let proxy = proxy(Fault::Redirect);
+    assert_eq!(get(&proxy, BLOB).unwrap().status, 200);
+    let moved = get(&proxy, "/v2/omnileads/small/manifests/v1").unwrap();
+    let target = moved.header("location").unwrap();
+    assert_eq!((moved.status, target), (307, "/v2/omnileads/small/manifests/v1?redirected"));
+    assert_eq!(get(&proxy, target).unwrap().status, 200);
+}
+
+#[test]
 fn a_layer_is_cut_in_the_middle_and_a_manifest_is_not() {
     let proxy = proxy(Fault::CutAfter(300));
     assert_eq!(get(&proxy, BLOB).unwrap().body.len(), 300);

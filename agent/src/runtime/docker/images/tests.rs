@@ -32,50 +32,60 @@ fn a_negative_number_of_bytes_is_none() {
     assert_eq!(layers.add(&line("a", "Downloading", -1, -1)), PullProgress::default());
 }
 
-fn failure_of(message: &str) -> RuntimeError {
-    pull_failure("r/i@d", Error::DockerStreamError { error: message.to_owned() })
-}
-
-#[test]
-fn a_permanent_refusal_is_distinguished_from_a_transient_one() {
-    for message in [
-        "unauthorized: authentication required",
-        "Head \"http://r/v2/i/manifests/sha256:1\": no basic auth credentials",
-        "pull access denied for i, repository does not exist",
-        "manifest unknown: manifest unknown",
-        "manifest for r/i@sha256:1 not found: manifest unknown",
-    ] {
-        assert!(!failure_of(message).is_transient(), "{message}");
-    }
-    for message in [
-        "unexpected EOF",
-        "toomanyrequests: Too Many Requests",
-        "dial tcp 10.0.0.1:5000: connect: connection refused",
-        "received unexpected HTTP status: 500 Internal Server Error",
-        "write /var/lib/docker/tmp/x: no space left on device",
-    ] {
-        assert!(failure_of(message).is_transient(), "{message}");
-    }
+fn of(repository: &str) -> Container {
+    Container { repository: repository.parse().unwrap(), ..fixtures::container("i", "1") }
 }
 
 #[test]
 fn every_failure_names_the_registry_and_its_cause_in_one_sentence() {
+    let container = of("r:5000/i");
     for (message, words) in [
         ("unauthorized: incorrect username", "the registry r:5000 refused the login: "),
         ("manifest unknown: gone", "the registry r:5000 does not have it: "),
         ("toomanyrequests: slow down", "the registry r:5000 asks to wait: "),
         ("dial tcp: lookup r: no such host", "the registry r:5000 does not answer: "),
-        (
-            "Get \"https://r/v2/\": net/http: TLS handshake timeout",
-            "the registry r:5000 does not answer: ",
-        ),
         ("write /x: no space left on device", "the engine's disk is full: "),
         ("received unexpected HTTP status: 500", "the registry r:5000 failed: "),
+        (
+            "no matching manifest for linux/amd64 in the manifest list entries",
+            "the engine of this host cannot use the image: ",
+        ),
     ] {
         let error = Error::DockerStreamError { error: format!("{message}\n") };
-        let shown = pull_failure("r:5000/i@d", error).to_string();
-        assert_eq!(shown, format!("could not pull r:5000/i@d: {words}{message}"));
+        let shown = pull_failure(&container, error).to_string();
+        let image = name(&container);
+        assert_eq!(shown, format!("could not pull {image}: {words}{message}"));
     }
+    let error = Error::DockerStreamError { error: "manifest unknown".to_owned() };
+    let shown = pull_failure(&of("omnileads/redis"), error).to_string();
+    assert!(
+        shown.ends_with("the registry docker.io does not have it: manifest unknown"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_permanent_refusal_is_distinguished_from_a_transient_one() {
+    let is_transient = |status_code, message: &str| {
+        let message = message.to_owned();
+        let error = Error::DockerResponseServerError { status_code, message };
+        pull_failure(&of("r/i"), error).is_transient()
+    };
+    assert!(!is_transient(404, "pull access denied for i"));
+    assert!(!is_transient(500, "unauthorized: authentication required"));
+    assert!(is_transient(500, "failed to register layer: open /x: permission denied"));
+    assert!(is_transient(500, "write /x: no space left on device"));
+}
+
+#[test]
+fn the_same_answer_has_the_same_words_at_every_try() {
+    let message = |port| {
+        let error =
+            format!("read tcp 10.0.0.5:{port}->10.0.0.1:5000: read: connection reset by peer");
+        pull_failure(&of("r/i"), Error::DockerStreamError { error }).to_string()
+    };
+    assert_eq!(message(43_210), message(43_211));
+    assert!(message(1).contains("read tcp 10.0.0.1:5000: read"), "{}", message(1));
 }
 
 #[tokio::test]
@@ -94,6 +104,6 @@ async fn a_registry_that_hangs_is_given_up_and_no_engine_that_is_away() {
 
 #[test]
 fn an_engine_that_goes_away_in_the_middle_is_away() {
-    let error = pull_failure("r/i@d", Error::RequestTimeoutError);
+    let error = pull_failure(&of("r/i"), Error::RequestTimeoutError);
     assert!(matches!(error, RuntimeError::Unavailable { daemon: "docker", .. }), "{error}");
 }

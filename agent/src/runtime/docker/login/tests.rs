@@ -21,6 +21,18 @@ fn a_login_goes_only_to_its_registry() {
 }
 
 #[test]
+fn a_login_to_docker_hub_is_used_for_every_way_to_write_its_images() {
+    let folder = tempfile::tempdir().unwrap();
+    let logins = [Login { registry: "docker.io".to_owned(), ..login(folder.path()) }];
+    std::fs::write(&logins[0].password_file, "sesame").unwrap();
+    for image in ["redis", "omnileads/redis", "docker.io/redis", "index.docker.io/omnileads/redis"]
+    {
+        let found = find(&logins, &image.parse().unwrap()).unwrap().unwrap();
+        assert_eq!(found.serveraddress.as_deref(), Some("https://index.docker.io/v1/"), "{image}");
+    }
+}
+
+#[test]
 fn a_missing_password_file_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let logins = [login(folder.path())];

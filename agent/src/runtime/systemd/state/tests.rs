@@ -89,8 +89,13 @@ fn a_start_that_somebody_stopped_is_not_held_against_what_was_started() {
 
 #[test]
 fn why_a_unit_does_not_run_is_said_in_words() {
-    assert_eq!(stopped("exit-code", EXITED, 7).why(), "its process ended with exit code 7");
-    assert_eq!(stopped("timeout", KILLED, 9).why(), "it did not become ready in time");
-    assert_eq!(stopped("core-dump", KILLED, 6).why(), "systemd says core-dump");
-    assert_eq!(stopped("success", EXITED, 0).why(), "it is inactive");
+    assert_eq!(stopped("exit-code", EXITED, 7).why(true), "its process ended with exit code 7");
+    let mut said = stopped("exit-code", EXITED, 1);
+    said.service.status_text = Some("No such image: redis".to_owned());
+    assert_eq!(said.why(true), "No such image: redis");
+    // The line of another program may be about something else.
+    assert_eq!(said.why(false), "its process ended with exit code 1");
+    assert_eq!(stopped("timeout", KILLED, 9).why(true), "it did not become ready in time");
+    assert_eq!(stopped("core-dump", KILLED, 6).why(true), "systemd says core-dump");
+    assert_eq!(stopped("success", EXITED, 0).why(true), "it is inactive");
 }

@@ -51,6 +51,7 @@ fn what_is_in_the_way_is_named() {
         ),
         (Reason::DaemonAway { message: message() }, "docker does not answer"),
         (Reason::Retrying { message: message() }, "docker does not answer"),
+        (Reason::Refused { message: message() }, "cannot run here: docker does not answer"),
         (Reason::NotDesired, "no longer part of the desired state"),
         (
             Reason::RemovalFailed { message: "was not begun".to_owned() },

@@ -103,6 +103,8 @@ pub(super) struct World {
     pub(super) faults: Vec<Fault>,
     /// No image can be had.
     pub(super) registry_away: bool,
+    /// The registry says that it has no image.
+    pub(super) registry_refuses: bool,
 }
 
 pub(super) fn name(text: &str) -> ComponentName {
@@ -172,6 +174,7 @@ impl World {
             log: Vec::new(),
             faults: Vec::new(),
             registry_away: false,
+            registry_refuses: false,
         }
     }
 
@@ -447,6 +450,9 @@ impl World {
         let place = self.places.entry(component.clone()).or_default();
         let mut host = Effects { place, now, left: effects_max };
         let outcome = match step {
+            Step::Pull if self.registry_refuses => {
+                Outcome::Refused("the registry does not have it".to_owned())
+            }
             Step::Pull if self.registry_away => {
                 Outcome::Retry("the registry does not answer".to_owned())
             }
@@ -471,7 +477,10 @@ impl World {
                 let instance = host.place.current.clone().or(desired);
                 match host.start(&instance.expect("something was written")) {
                     Outcome::Failed(failure) => Outcome::Retry(failure.message),
-                    outcome @ (Outcome::Done | Outcome::Counted(_) | Outcome::Retry(_)) => outcome,
+                    outcome @ (Outcome::Done
+                    | Outcome::Counted(_)
+                    | Outcome::Retry(_)
+                    | Outcome::Refused(_)) => outcome,
                 }
             }
             Step::Pull

@@ -1,0 +1,52 @@
+//! The registry that an image repository belongs to, as Docker reads it.
+
+use super::Repository;
+
+/// The registry of every repository that names none.
+pub const DOCKER_HUB: &str = "docker.io";
+
+/// The addresses that people write for Docker Hub.
+const DOCKER_HUB_ADDRESSES: [&str; 3] = [DOCKER_HUB, "index.docker.io", "registry-1.docker.io"];
+
+/// Returns the one spelling of a registry's address: `host` or `host:port` in lower case. A
+/// scheme and a path, with which `docker login` writes some addresses, are left out, and every
+/// address of Docker Hub becomes [`DOCKER_HUB`].
+#[must_use]
+pub fn registry_key(address: &str) -> String {
+    let address = address.trim();
+    let without_scheme = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let host = without_scheme.split('/').next().unwrap_or_default().to_ascii_lowercase();
+    match DOCKER_HUB_ADDRESSES.contains(&host.as_str()) {
+        true => DOCKER_HUB.to_owned(),
+        false => host,
+    }
+}
+
+impl Repository {
+    /// Returns the key of the registry, as [`registry_key`] spells it.
+    #[must_use]
+    pub fn registry(&self) -> String {
+        self.split().0.map_or_else(|| DOCKER_HUB.to_owned(), registry_key)
+    }
+
+    /// Returns the image's name within the registry. An image of Docker Hub without a
+    /// namespace is in `library`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let (address, name) = self.split();
+        let is_short = match address {
+            None | Some(DOCKER_HUB | "index.docker.io") => !name.contains('/'),
+            Some(_) => false,
+        };
+        if is_short { format!("library/{name}") } else { name.to_owned() }
+    }
+
+    /// Splits off the registry's address: the first segment, if it cannot be part of a name.
+    fn split(&self) -> (Option<&str>, &str) {
+        let is_address = |part: &str| part.contains(['.', ':']) || part == "localhost";
+        match self.as_str().split_once('/') {
+            Some((first, name)) if is_address(first) => (Some(first), name),
+            Some(_) | None => (None, self.as_str()),
+        }
+    }
+}
