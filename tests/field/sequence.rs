@@ -26,15 +26,14 @@ const RESTORE_LIMIT: Duration = Duration::from_secs(180);
 /// The time for which the host must stay so, because what is wrong may be done only later.
 const HOLD: Duration = Duration::from_secs(10);
 const DEED_LIMIT: Duration = Duration::from_secs(90);
-/// The number of sequences in a run that asks for no number, and the time in which no further one begins.
-const SLICE: u64 = 0;
-const SLICE_LIMIT: Duration = Duration::from_secs(90);
+/// The number of sequences in a run that asks for none, and the seed of the first: the same ones each time.
+const SLICE: u64 = 3;
+const SLICE_SEED: u64 = 1;
 
 /// The sequences that are still to be played.
 struct Plan {
     next: AtomicU64,
     end: u64,
-    until: Option<Instant>,
 }
 
 impl Plan {
@@ -44,29 +43,18 @@ impl Plan {
             let text = std::env::var(name).ok();
             text.map(|text| text.parse().with_context(|| format!("read {name}={text}"))).transpose()
         };
-        let (count, seed) = (number(SEQUENCES)?, number(SEED)?);
-        let until = (count.is_none() && seed.is_none()).then(|| Instant::now() + SLICE_LIMIT);
-        let begin = seed.map_or_else(now_ms, Ok)?;
-        let count = count.unwrap_or(if seed.is_some() { 1 } else { SLICE });
-        Ok(Self { next: AtomicU64::new(begin), end: begin.saturating_add(count), until })
-    }
-
-    fn is_empty(&self) -> bool {
-        self.next.load(Ordering::Relaxed) >= self.end
+        let (begin, count) = match (number(SEED)?, number(SEQUENCES)?) {
+            (Some(seed), count) => (seed, count.unwrap_or(1)),
+            (None, Some(count)) => (now_ms()?, count),
+            (None, None) => (SLICE_SEED, SLICE),
+        };
+        Ok(Self { next: AtomicU64::new(begin), end: begin.saturating_add(count) })
     }
 
     fn take(&self) -> Option<u64> {
-        if self.until.is_some_and(|until| Instant::now() > until) {
-            return None;
-        }
         let seed = self.next.fetch_add(1, Ordering::Relaxed);
         (seed < self.end).then_some(seed)
     }
-}
-
-/// Returns true if this run is to play any sequence.
-pub(crate) fn are_wanted() -> bool {
-    Plan::read().map_or(true, |plan| !plan.is_empty())
 }
 
 /// Plays all sequences and returns an error that shows every one that failed.
