@@ -252,7 +252,7 @@ impl Agent {
                 let Running { component, desired_hash, beside, .. } = running;
                 if let Some(step) = beside {
                     let desired = self.desired(&component);
-                    let work = Work { component, desired, desired_hash, step };
+                    let work = Work { component, desired, desired_hash, step, started_at: None };
                     let why = format!("the agent failed: {error}");
                     return self.finish_beside(&work, Outcome::Retry(why));
                 }

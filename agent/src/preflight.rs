@@ -2,9 +2,7 @@
 //! program listens. The checks only read, and they run before anything is stopped.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::pending;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::path::Path;
 use std::time::Duration;
 
 use oml_common::decide::preflight::{self, Checks, PortOwners};

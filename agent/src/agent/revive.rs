@@ -21,6 +21,8 @@ impl Agent {
             desired,
             desired_hash: desired_hash.clone(),
             step: step.clone(),
+            // What ends then is not the desired workload, so its container is not read.
+            started_at: None,
         };
         let host = self.host.clone();
         let (sender, progress) = watch::channel(PullProgress::default());

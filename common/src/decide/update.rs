@@ -167,7 +167,7 @@ impl InstanceUpdate {
     pub fn after_beside(mut self, outcome: Outcome, now: Timestamp) -> Self {
         let message = match outcome {
             Outcome::Done | Outcome::Counted(_) => String::new(),
-            Outcome::Retry(message) => message,
+            Outcome::Retry(message) | Outcome::Refused(message) => message,
             Outcome::Failed(failure) => {
                 self.last_good = self.last_good.after_failed_rollback();
                 failure.message

@@ -77,9 +77,7 @@ pub(super) fn trouble(case: Case<'_>, unit: &ObservedUnit) -> InactiveUnit {
         }
         ActiveState::Activating => InactiveUnit::Starting,
         ActiveState::Deactivating => InactiveUnit::Stopping,
-        ActiveState::Inactive | ActiveState::Failed
-            if pause(case, unit).is_some() =>
-        {
+        ActiveState::Inactive | ActiveState::Failed if pause(case, unit).is_some() => {
             let times = unit.restarts.saturating_add(1);
             match case.seen.running() {
                 Some(_) => InactiveUnit::SupervisorKeepsEnding { times },
