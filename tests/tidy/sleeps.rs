@@ -18,7 +18,7 @@ const CALLS: [&str; 6] =
 
 /// The functions that may sleep: the end of the file's path, the function, and the reason.
 /// A path's end is enough, so that moving a folder does not touch this list.
-const ALLOWED: [(&str, &str, &str); 10] = [
+const ALLOWED: [(&str, &str, &str); 11] = [
     ("tests/lab/src/wait.rs", "until", "polls a condition up to a deadline, for the whole lab"),
     ("runtime/contract.rs", "until", "polls a real engine up to a deadline, for the whole suite"),
     ("tests/crash/process.rs", "until", "polls a child process up to a deadline"),
@@ -40,6 +40,7 @@ const ALLOWED: [(&str, &str, &str); 10] = [
     ("probe/model.rs", "ask", "a probe of the model takes a millisecond of virtual time"),
     ("scenario/world.rs", "next_look", "moves virtual time on to the next look at the world"),
     ("sim/tests/model.rs", "pass_time", "moves tokio's paused clock; no real time passes"),
+    ("informer/tests.rs", "pass_time", "moves tokio's paused clock; no real time passes"),
     ("agent/tests/bench.rs", "pass_time", "moves tokio's paused clock; no real time passes"),
 ];
 

@@ -26,6 +26,10 @@ impl ListSource for Nothing {
     }
 }
 
+async fn pass_time(ms: u64) {
+    tokio::time::sleep(Duration::from_millis(ms)).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn nudges_in_a_row_are_one_listing_and_a_question_of_the_loop_does_not_wait_for_it() {
     let source =
@@ -35,20 +39,19 @@ async fn nudges_in_a_row_are_one_listing_and_a_question_of_the_loop_does_not_wai
     let (snapshots, answers) = watch::channel(Snapshot::default());
     let clock = Env::system().clock().clone();
     tokio::spawn(Informer { source, wanted, snapshots, clock }.run());
-    let pause = |ms| tokio::time::sleep(Duration::from_millis(ms));
-    pause(1_000).await;
+    pass_time(1_000).await;
     for _ in 0..10 {
         changes.send_modify(|number| *number += 1);
-        pause(15).await;
+        pass_time(15).await;
     }
-    pause(850).await;
+    pass_time(850).await;
     assert_eq!(*listed.lock().unwrap(), [0, 1_200]);
     changes.send_modify(|number| *number += 1);
-    pause(10).await;
+    pass_time(10).await;
     questions.send_replace(Question { number: 1, ..Question::default() });
-    pause(1).await;
+    pass_time(1).await;
     assert_eq!(answers.borrow().number, 1);
-    pause(1_000).await;
+    pass_time(1_000).await;
     // The listing for the question also answered the nudge before it.
     assert_eq!(*listed.lock().unwrap(), [0, 1_200, 2_010]);
 }

@@ -173,14 +173,7 @@ impl Display for Reason {
             }
             Self::HealthyAfterAll => f.write_str("healthy after all"),
             Self::StoppedByHand(stop) => stop.fmt(f),
-            Self::StoppedBeforeSoaked(ManualStop::Stopped) => f.write_str(
-                "stopped on the host by hand before its soak finished; start it there or apply \
-                 another change",
-            ),
-            Self::StoppedBeforeSoaked(ManualStop::Masked) => f.write_str(
-                "its unit is masked on the host and its soak has not finished; unmask it there \
-                 or apply another change",
-            ),
+            Self::StoppedBeforeSoaked(stop) => before_soaked(f, *stop),
             Self::StopsLeftover => f.write_str(STOPS_LEFTOVER),
             Self::Unit(trouble) => trouble.fmt(f),
             Self::Beside { change, version, trouble } => {
@@ -199,6 +192,19 @@ impl Display for Reason {
             Self::Unobserved(last) => last.fmt(f),
         }
     }
+}
+
+fn before_soaked(f: &mut Formatter<'_>, stop: ManualStop) -> Result {
+    f.write_str(match stop {
+        ManualStop::Stopped => {
+            "stopped on the host by hand before its soak finished; start it there or apply \
+             another change"
+        }
+        ManualStop::Masked => {
+            "its unit is masked on the host and its soak has not finished; unmask it there or \
+             apply another change"
+        }
+    })
 }
 
 fn rolled_back(
