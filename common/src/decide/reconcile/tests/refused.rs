@@ -237,3 +237,23 @@ fn while_busy(world: &World, step: Step, bytes: (u64, u64)) -> (Phase, String) {
         (decision.phase, decision.reason.to_string())
     })
 }
+
+#[test]
+fn a_start_by_hand_that_lacks_its_image_is_pulled_for_whatever_became_of_the_change() {
+    let mut soaking = changing("1", "2");
+    until_soaking(&mut soaking);
+    let mut rolled_back = changing("1", "exits-2");
+    rolled_back.settle();
+    for mut world in [soaking, rolled_back] {
+        let now = world.now;
+        let place = world.place("asterisk");
+        place.containers.clear();
+        place.images.clear();
+        let unit = place.unit.as_mut().unwrap();
+        (unit.active, unit.since, unit.restarts) = (ActiveState::Activating, now, 0);
+        // A supervisor needs a moment to create a container whose image is there.
+        assert_eq!(world.actions(), []);
+        until_step(&mut world, "start");
+        assert!((5_000..15_000).contains(&(world.now.0 - now.0)));
+    }
+}
