@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use oml_lab::{Fault, until};
 use oml_tests::Fleet;
+use oml_tests::fleet::CONTROLLER;
 use oml_tests::observe::{
     InstanceWait, SOON, instance, now_ms, sh, start_times, wait_instance, wait_ready,
 };
@@ -234,8 +235,19 @@ fn hanging(fleet: &Fleet) -> Result<()> {
     .map(drop)
 }
 
-/// The catalog has `second` restarted after it was unhealthy for 20 seconds.
+/// Catalogs of hosts with an earlier release say nothing about it, so the line is written for this test.
 fn unhealthy(fleet: &Fleet) -> Result<()> {
+    let catalog = "/usr/share/omlcontroller/catalog/small.yaml";
+    let restart = "systemctl reset-failed omlcontroller; systemctl restart omlcontroller";
+    let longer = format!("cp {catalog} /root && echo '    restart_unhealthy: 20s' >> {catalog}");
+    sh(fleet, CONTROLLER, &format!("{longer} && {restart}"))?;
+    let applied = fleet.apply_first_spec();
+    let restarted = applied.and_then(|()| restarted_when_unhealthy(fleet));
+    sh(fleet, CONTROLLER, &format!("mv /root/small.yaml {catalog} && {restart}"))?;
+    restarted
+}
+
+fn restarted_when_unhealthy(fleet: &Fleet) -> Result<()> {
     let before = start_times(fleet, NODE)?;
     sh(fleet, NODE, "pkill -STOP -f '[h]ttpd -f -p 8082'")?;
     let words = &["it is restarted once it has been unhealthy for 20s"];
