@@ -23,6 +23,8 @@ pub(crate) const CASES: &[Case] = &[
     (Kind::Tiny, "a_crash_loop_is_told_by_status_and_explain", crash_loop),
     (Kind::Tiny, "a_stop_after_the_supervisor_was_killed_28_times_is_respected", killed_28_times),
     (Kind::Tiny, "a_stop_after_systemd_gave_up_on_the_supervisor_is_respected", gave_up),
+    (Kind::Tiny, "a_try_restart_after_systemd_gave_up_on_the_supervisor_stops_nothing", tried),
+    (Kind::Acme, "a_stop_while_systemd_waits_to_start_a_packaged_unit_is_respected", packaged),
     (Kind::Tiny, "what_a_hanging_version_prints_is_shown_while_it_is_waited_for", hanging),
     (Kind::Tiny, "a_program_that_stays_unhealthy_is_restarted", unhealthy),
 ];
@@ -192,19 +194,62 @@ fn kill_supervisors(fleet: &Fleet, condition: &str, last: &str) -> Result<()> {
 
 fn killed_28_times(fleet: &Fleet) -> Result<()> {
     kill_supervisors(fleet, "[ $kills -lt 28 ]", &format!("systemctl stop {UNIT}"))?;
+    let stopped = is_in("stopped-by-hand", &[]);
+    wait_instance(fleet, NODE, "first", "the stop is noticed", stopped)?;
+    sh(fleet, NODE, "systemctl reset-failed")?;
     stays_stopped(fleet)
 }
 
-fn gave_up(fleet: &Fleet) -> Result<()> {
+/// systemd has given up on its supervisor, and the agent has told so.
+fn give_up(fleet: &Fleet) -> Result<()> {
     kill_supervisors(fleet, &format!("! systemctl -q is-failed {UNIT}"), "true")?;
     check(start_times(fleet, NODE)?.contains_key(UNIT), "its container was stopped")?;
     let words = &["its supervisor ended", "the container runs on"];
-    wait_instance(fleet, NODE, "first", "the end of its supervisor", is_in("unhealthy", words))?;
-    sh(fleet, NODE, &format!("systemctl stop {UNIT}"))?;
+    wait_instance(fleet, NODE, "first", "the end of its supervisor", is_in("unhealthy", words))
+        .map(drop)
+}
+
+fn gave_up(fleet: &Fleet) -> Result<()> {
+    give_up(fleet)?;
+    sh(fleet, NODE, &format!("systemctl stop {UNIT}; systemctl reset-failed {UNIT}"))?;
     let stopped = is_in("stopped-by-hand", &[]);
     wait_instance(fleet, NODE, "first", "the stop is noticed", stopped)?;
     sh(fleet, NODE, "systemctl restart omlagent")?;
     stays_stopped(fleet)
+}
+
+fn tried(fleet: &Fleet) -> Result<()> {
+    let before = started(fleet)?;
+    give_up(fleet)?;
+    sh(fleet, NODE, &format!("systemctl try-restart {UNIT}"))?;
+    let wait = InstanceWait::new(fleet, NODE, "first").within(SCRIPT_LIMIT);
+    wait.until("its supervisor is back", is_in("ready", &[]))?;
+    check(started(fleet)? == before, "its container was stopped")
+}
+
+/// The packaged unit waits long for its restart, and is stopped meanwhile.
+fn packaged(fleet: &Fleet) -> Result<()> {
+    const HOST: &str = "acme-data";
+    const NAME: &str = "prometheus-node-exporter";
+    let folder = format!("/run/systemd/system/{NAME}.service.d");
+    let lines = "[Service]\\nRestart=on-failure\\nRestartSec=60s\\n";
+    let stop = format!(
+        "set -e; mkdir -p {folder}; printf '{lines}' > {folder}/pause.conf; \
+         systemctl daemon-reload; systemctl kill --signal=KILL {NAME}; \
+         until [ $(systemctl show -P SubState {NAME}) = auto-restart ]; do sleep 0.1; done; \
+         systemctl stop {NAME}; systemctl show -P ActiveState -P Result {NAME}"
+    );
+    let shown = sh(fleet, HOST, &stop)?;
+    check(shown.contains("inactive") && shown.contains("signal"), shown)?;
+    let stopped = is_in("stopped-by-hand", &[]);
+    wait_instance(fleet, HOST, "node-exporter", "the stop is noticed", stopped)?;
+    sh(fleet, HOST, "systemctl reset-failed; sleep 45")?;
+    sh(fleet, HOST, "sleep 45")?;
+    let state = sh(fleet, HOST, &format!("systemctl is-active {NAME} || true"))?;
+    check(state.trim() == "inactive", state)?;
+    let start = format!("rm {folder}/pause.conf; systemctl daemon-reload; systemctl start {NAME}");
+    sh(fleet, HOST, &start)?;
+    wait_ready(fleet, HOST, "node-exporter").map(drop)
 }
 
 /// Checks that it is stopped, stays so for longer than the agent pauses, and can be started.
