@@ -166,7 +166,7 @@ impl Agent {
         progress.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let wake = self.next_wake();
-            let pulls = self.state.busy.values().any(|busy| busy.step == Step::Pull);
+            let pulls = self.state.busy.values().any(|busy| busy.step.may_pull());
             // Dropping an arm loses nothing: `join_next` keeps what it has not returned, an
             // interval keeps its next tick, and the others only wait for a mark or a time.
             tokio::select! {

@@ -9,6 +9,9 @@ use tracing::warn;
 /// Below these many free inodes a disk is as good as full.
 const INODES_MIN: u64 = 1024;
 
+/// Free space is told in steps of so many.
+const STEP_MIB: u64 = 100;
+
 /// Space that must stay free when something is pulled or created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MinFree {
@@ -27,10 +30,24 @@ impl Default for MinFree {
 /// A disk that has less free space than it must have.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DiskFull {
-    #[error("only {free_mib} MiB are free at {place} (minimum {min_mib} MiB)")]
-    Bytes { place: String, free_mib: u64, min_mib: u64 },
-    #[error("only {free} inodes are free at {place} (minimum {INODES_MIN})")]
-    Inodes { place: String, free: u64 },
+    /// The numbers are rounded, so that the message of the next try is the same.
+    #[error("less than {below_mib} MiB are free at {place} (minimum {min_mib} MiB)")]
+    Bytes { place: String, below_mib: u64, min_mib: u64 },
+    #[error("less than {INODES_MIN} inodes are free at {place}")]
+    Inodes { place: String },
+}
+
+impl DiskFull {
+    /// Rounds up a minimum that is another at every try.
+    pub(crate) fn rounded(self) -> Self {
+        match self {
+            Self::Bytes { place, below_mib, min_mib } => {
+                let up = |mib: u64| mib.div_ceil(STEP_MIB).saturating_mul(STEP_MIB);
+                Self::Bytes { place, below_mib: up(below_mib), min_mib: up(min_mib) }
+            }
+            inodes @ Self::Inodes { .. } => inodes,
+        }
+    }
 }
 
 /// The free space of a disk.
@@ -55,11 +72,12 @@ pub(crate) fn has_room(place: &Path, min_bytes: u64) -> Result<(), DiskFull> {
 fn is_enough(place: &str, room: Room, min_bytes: u64) -> Result<(), DiskFull> {
     let place = place.to_owned();
     if room.bytes < min_bytes {
-        let (free_mib, min_mib) = (room.bytes >> 20, min_bytes >> 20);
-        return Err(DiskFull::Bytes { place, free_mib, min_mib });
+        let min_mib = min_bytes >> 20;
+        let below_mib = ((room.bytes >> 20) / STEP_MIB + 1).saturating_mul(STEP_MIB).min(min_mib);
+        return Err(DiskFull::Bytes { place, below_mib, min_mib });
     }
     match room.inodes {
-        Some(free) if min_bytes > 0 && free < INODES_MIN => Err(DiskFull::Inodes { place, free }),
+        Some(free) if min_bytes > 0 && free < INODES_MIN => Err(DiskFull::Inodes { place }),
         Some(_) | None => Ok(()),
     }
 }

@@ -44,6 +44,9 @@ pub(crate) struct Work {
 enum StepError {
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
+    /// The image could not be pulled. It is no failed start, whatever was refused.
+    #[error(transparent)]
+    Image(RuntimeError),
     #[error(transparent)]
     Blocked(#[from] Blocked),
     /// There was room for the pull to begin, and the image took it.
@@ -66,16 +69,18 @@ impl Host {
         progress: &watch::Sender<PullProgress>,
     ) -> Outcome {
         let done = match &work.step {
-            Step::Switch { previous, .. } => return self.switch(work, previous.as_ref()).await,
+            Step::Switch { previous, .. } => {
+                return self.switch(work, previous.as_ref(), progress).await;
+            }
             Step::RollBack { previous, runs } => {
-                return self.roll_back(work, previous, *runs).await;
+                return self.roll_back(work, previous, *runs, progress).await;
             }
             Step::Fail { why } => return self.fail(work, why).await,
             Step::CountActive => return Outcome::Counted(self.count(work).await),
             Step::Pull => self.pull(work, progress).await,
             Step::Create => self.create(work).await,
             Step::RevertDocument { running } => self.revert_document(work, running).await,
-            Step::Start => self.start(work).await,
+            Step::Start => self.start(work, progress).await,
             Step::RewriteConfig => self.rewrite_config(work).await,
             Step::ReplaceSupervisor => self.replace_supervisor(work).await,
             Step::StopContainer => self.stop_container(work).await,
@@ -94,16 +99,25 @@ impl Host {
     ) -> Result<(), StepError> {
         // A packaged unit has no image.
         let Some(instance) = ContainerInstance::of(work.instance()?) else { return Ok(()) };
+        self.pull_image(instance, progress).await?;
+        failpoint::reach("A1");
+        Ok(())
+    }
+
+    /// Pulls an image for as long as the disks have room for it.
+    async fn pull_image(
+        &self,
+        instance: ContainerInstance<'_>,
+        progress: &watch::Sender<PullProgress>,
+    ) -> Result<(), StepError> {
         self.may_pull(0).await?;
         tokio::select! {
             biased;
-            pulled = self.docker.pull(instance, progress) => pulled?,
+            pulled = self.docker.pull(instance, progress) => pulled.map_err(StepError::Image),
             blocked = self.until_disk_full(progress.subscribe()) => {
-                return Err(StepError::DoesNotFit(blocked));
+                Err(StepError::DoesNotFit(blocked))
             }
         }
-        failpoint::reach("A1");
-        Ok(())
     }
 
     async fn create(&self, work: &Work) -> Result<(), StepError> {
@@ -123,14 +137,21 @@ impl Host {
 
     /// Pulls the image of an instance whose container was removed together with it, as
     /// `docker system prune` does: its supervisor creates containers, but does not pull.
-    async fn restore_image(&self, instance: &InstanceDocument) -> Result<(), RuntimeError> {
+    async fn restore_image(
+        &self,
+        instance: &InstanceDocument,
+        progress: &watch::Sender<PullProgress>,
+    ) -> Result<(), StepError> {
         let Some(in_container) = ContainerInstance::of(instance) else { return Ok(()) };
         let hash = instance.workload_hash();
         let own = self.docker.containers_of(&instance.component).await?;
         if own.iter().any(|container| container.hash == hash) {
             return Ok(());
         }
-        self.docker.pull(in_container, &watch::channel(PullProgress::default()).0).await
+        match self.docker.has_image(in_container).await? {
+            true => Ok(()),
+            false => self.pull_image(in_container, progress).await,
+        }
     }
 
     /// Counts the active calls.
@@ -193,7 +214,11 @@ impl Host {
         }
     }
 
-    async fn start(&self, work: &Work) -> Result<(), StepError> {
+    async fn start(
+        &self,
+        work: &Work,
+        progress: &watch::Sender<PullProgress>,
+    ) -> Result<(), StepError> {
         // After a rollback the current document is not the desired one.
         let current = documents::read_usable_held(&self.paths, &work.component)?;
         let Some(held) = current else {
@@ -201,7 +226,7 @@ impl Host {
         };
         match held.whole() {
             Ok(instance) => {
-                self.restore_image(&instance).await?;
+                self.restore_image(&instance, progress).await?;
                 Ok(self.systemd.start(&instance).await?)
             }
             Err(_later) => Ok(self.systemd.start_held(&held).await?),
@@ -315,12 +340,15 @@ impl StepError {
         match self {
             Self::CallsActive(counted) => Outcome::Counted(counted),
             error @ Self::DoesNotFit(_) => Outcome::Refused(chain(&error)),
-            Self::Runtime(error @ RuntimeError::Refused { transient: false, .. }) => {
+            Self::Runtime(error @ RuntimeError::Refused { transient: false, .. })
+            | Self::Image(error @ RuntimeError::Refused { transient: false, .. }) => {
                 Outcome::Refused(chain(&error))
             }
-            other @ (Self::Runtime(_) | Self::Blocked(_) | Self::Files(_) | Self::NoInstance) => {
-                Outcome::Retry(chain(&other))
-            }
+            other @ (Self::Runtime(_)
+            | Self::Image(_)
+            | Self::Blocked(_)
+            | Self::Files(_)
+            | Self::NoInstance) => Outcome::Retry(chain(&other)),
         }
     }
 }

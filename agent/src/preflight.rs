@@ -54,8 +54,8 @@ impl Host {
             let PullProgress { bytes_done, bytes_total } = *progress.borrow_and_update();
             // An image that is all here is still unpacked, which takes more room than it has bytes.
             let left_bytes = bytes_total.saturating_sub(bytes_done);
-            if let Err(blocked @ Blocked::Disk(_)) = self.may_pull(left_bytes).await {
-                return blocked;
+            if let Err(Blocked::Disk(full)) = self.may_pull(left_bytes).await {
+                return Blocked::Disk(full.rounded());
             }
         }
     }

@@ -140,6 +140,9 @@ pub trait ContainerEngine: Send + Sync + 'static {
     /// Lists everything of ours, and what has a name of `desired` without being ours.
     async fn list(&self, desired: &[InstanceDocument]) -> Result<ContainerListing, RuntimeError>;
 
+    /// Returns true if the instance's image is completely present.
+    async fn has_image(&self, instance: ContainerInstance<'_>) -> Result<bool, RuntimeError>;
+
     /// Pulls the instance's image by its digest.
     async fn pull(
         &self,

@@ -15,6 +15,7 @@ mod by_hand;
 mod copies;
 mod downgraded;
 mod full_disk;
+mod images;
 mod interrupted;
 mod revived;
 mod stopped;

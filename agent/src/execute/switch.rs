@@ -9,6 +9,7 @@ use oml_common::document::instance::InstanceDocument;
 use oml_common::id::ContentHash;
 use oml_common::text::error::chain;
 use oml_daemon::failpoint;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::warn;
 
@@ -17,20 +18,26 @@ use crate::documents;
 use crate::files::FileError;
 use crate::host::Host;
 use crate::paths::Slot;
-use crate::runtime::{ContainerInstance, ContainerListing, ExitReport, RuntimeError};
+use crate::runtime::{ContainerInstance, ContainerListing, ExitReport, PullProgress, RuntimeError};
 
 /// From one check of what runs to the next, where a test ends the agent in between.
 const CHECK_PAUSE: Duration = Duration::from_millis(1);
 
 impl Host {
     /// Stops the old version and starts the new one.
-    pub(super) async fn switch(&self, work: &Work, previous: Option<&ContentHash>) -> Outcome {
+    pub(super) async fn switch(
+        &self,
+        work: &Work,
+        previous: Option<&ContentHash>,
+        progress: &watch::Sender<PullProgress>,
+    ) -> Outcome {
         failpoint::reach("A8");
-        // Nothing was stopped yet, so it is no failure of the version and no part of its start.
+        // This try has stopped nothing yet, though an interrupted one before may have. What is
+        // refused here is no failed start; when it is refused too often, the change fails.
         if let Some(instance) = &work.desired
-            && let Err(error) = self.restore_image(instance).await
+            && let Err(error) = self.restore_image(instance, progress).await
         {
-            return StepError::from(error).into_outcome();
+            return error.into_outcome();
         }
         let began = Instant::now();
         let started = self.cut_over(work, previous).await;
@@ -126,11 +133,12 @@ impl Host {
         work: &Work,
         previous: &ContentHash,
         runs: bool,
+        progress: &watch::Sender<PullProgress>,
     ) -> Outcome {
         failpoint::reach("R1");
         let started = match runs {
             true => self.known(work, previous).await,
-            false => self.start_previous(work, previous).await,
+            false => self.start_previous(work, previous, progress).await,
         };
         failpoint::reach("R3");
         match started {
@@ -146,6 +154,8 @@ impl Host {
                 let message = StepError::NoInstance.to_string();
                 Outcome::Failed(self.failure(work, message, ExitReport::default()))
             }
+            // An image that is refused may be had again, so it is asked for a few times.
+            Err(error @ (StepError::Image(_) | StepError::DoesNotFit(_))) => error.into_outcome(),
             Err(error) => Outcome::Retry(chain(&error)),
         }
     }
@@ -154,9 +164,10 @@ impl Host {
         &self,
         work: &Work,
         previous: &ContentHash,
+        progress: &watch::Sender<PullProgress>,
     ) -> Result<InstanceDocument, StepError> {
         let instance = self.known(work, previous).await?;
-        self.restore_image(&instance).await.map_err(RuntimeError::made_transient)?;
+        self.restore_image(&instance, progress).await?;
         documents::write(&self.paths, &instance, Slot::Current)?;
         self.systemd.write(&instance).await?;
         failpoint::reach("R2");

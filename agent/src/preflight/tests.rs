@@ -7,7 +7,7 @@ use oml_common::decide::update::Outcome;
 use oml_common::document::Verbatim;
 use oml_common::document::instance::{Container, Instance, Protocol, Workload};
 use oml_common::id::Digest;
-use oml_sim::Behaviour;
+use oml_sim::{Behaviour, Daemon, Verb};
 use tokio::sync::watch;
 
 use super::*;
@@ -175,6 +175,25 @@ async fn what_is_down_may_come_back_on_a_full_disk() {
     assert_eq!(bench.perform(&instance, Step::Pull).await, Outcome::Done);
     bench.host.min_free = MinFree { engine_bytes: u64::MAX, state_bytes: u64::MAX };
     assert_eq!(bench.perform(&instance, Step::Create).await, Outcome::Done);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_step_that_pulls_looks_for_room_first() {
+    let mut bench = Bench::new();
+    let old = instance("v1", &[]);
+    bench.install(&old).await;
+    let previous = old.workload_hash();
+    bench.model.host.remove_by_hand(&bench.model.running(&old.component).unwrap().id);
+    bench.model.host.prune_by_hand();
+    bench.host.min_free.engine_bytes = u64::MAX;
+    let switch = Step::Switch { previous: None, calls_cut: Some(0), recount: false };
+    for step in [switch, Step::Start, Step::RollBack { previous, runs: false }, Step::Pull] {
+        let Outcome::Retry(why) = bench.perform(&old, step.clone()).await else {
+            panic!("{} pulled it", step.as_str());
+        };
+        assert!(why.contains("MiB are free at "), "{why}");
+    }
+    assert_eq!(bench.model.count(Daemon::Engine, Verb::Pull), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -147,6 +147,10 @@ impl ContainerEngine for Docker {
         })
     }
 
+    async fn has_image(&self, instance: ContainerInstance<'_>) -> Result<bool, RuntimeError> {
+        Ok(images::present(&*self.engine).await?.contains(&instance.container().digest))
+    }
+
     async fn pull(
         &self,
         instance: ContainerInstance<'_>,

@@ -10,7 +10,7 @@ use crate::decide::observed::ObservedInstance;
 use crate::decide::step::Step;
 use crate::decide::update::nothing;
 use crate::document::report::Phase;
-use crate::document::update::{InstanceUpdate, Stage};
+use crate::document::update::{Backoff, InstanceUpdate, Stage};
 use crate::id::ComponentName;
 
 mod case;
@@ -115,7 +115,7 @@ fn decide_leftover(name: &ComponentName, input: Input<'_>) -> Decision {
     if let Some(backoff) = update.and_then(|update| update.backoff.as_ref())
         && backoff.retry_at > input.now
     {
-        let reason = Reason::Retrying { message: backoff.message.clone() };
+        let reason = Reason::Retrying { message: backoff.message.clone(), pulled_bytes: 0 };
         return Decision::wait(Phase::Removing, reason).until(backoff.retry_at);
     }
     if let Some(failure) = update.and_then(InstanceUpdate::failure) {
@@ -151,13 +151,7 @@ fn decide_desired(name: &ComponentName, case: Case<'_>) -> Decision {
     if let Some(backoff) = case.update.and_then(|update| update.backoff.as_ref())
         && backoff.retry_at > case.input.now
     {
-        let phase = match case.update.map(|update| &update.stage) {
-            // A change that failed stays failed while the previous version does not start either.
-            Some(Stage::Failed { .. }) if case.previous_failed() => Phase::Failed,
-            Some(_) | None => Phase::Blocked,
-        };
-        let reason = Reason::Retrying { message: backoff.message.clone() };
-        return Decision::wait(phase, reason).until(backoff.retry_at);
+        return retrying(case, backoff, 0).until(backoff.retry_at);
     }
     match case.update.map(|update| &update.stage) {
         Some(Stage::Switching { since, calls_cut, .. }) => {
@@ -179,18 +173,27 @@ fn decide_desired(name: &ComponentName, case: Case<'_>) -> Decision {
     }
 }
 
+/// Describes a step that could not be done and is tried again.
+fn retrying(case: Case<'_>, backoff: &Backoff, pulled_bytes: u64) -> Decision {
+    let phase = if case.has_failed() { Phase::Failed } else { Phase::Blocked };
+    let reason = Reason::Retrying { message: backoff.message.clone(), pulled_bytes };
+    Decision::wait(phase, reason)
+}
+
 fn decide_busy(case: Case<'_>, busy: &Busy) -> Decision {
     let (bytes_done, bytes_total) = busy.bytes;
-    // While a step is only tried again, its last error is still the news.
     let before = case.update.and_then(|update| update.backoff.as_ref());
-    let is_retry = matches!(busy.step, Step::Pull | Step::Create) && busy.bytes == (0, 0);
-    if let Some(backoff) = before.filter(|_| is_retry) {
-        let reason = Reason::Retrying { message: backoff.message.clone() };
-        return Decision::wait(Phase::Blocked, reason);
+    let has_started_nothing = case.has_started_nothing(&busy.step);
+    // While a step is only tried again, its last error is still the news.
+    if let Some(backoff) = before.filter(|_| has_started_nothing) {
+        return retrying(case, backoff, bytes_done);
     }
+    let pulling = || doing(Phase::Pulling { bytes_done, bytes_total }, Activity::Pulling);
+    let is_known_bad = case.has_failed() && (before.is_some() || case.previous_failed());
+    let starting = if is_known_bad { Phase::Failed } else { Phase::Starting };
     match &busy.step {
         Step::Remove { .. } => doing(Phase::Removing, Activity::Removing),
-        Step::Pull => doing(Phase::Pulling { bytes_done, bytes_total }, Activity::Pulling),
+        Step::Pull => pulling(),
         Step::Create | Step::RewriteConfig | Step::RevertDocument { .. } => {
             doing(Phase::Preparing, Activity::Preparing)
         }
@@ -198,12 +201,15 @@ fn decide_busy(case: Case<'_>, busy: &Busy) -> Decision {
             let drain = Drain::of(case);
             Decision::wait(Phase::Draining { deadline: drain.deadline() }, drain.reason())
         }
+        Step::Switch { .. } | Step::Start | Step::RollBack { .. }
+            if has_started_nothing && bytes_total > 0 =>
+        {
+            pulling()
+        }
         Step::Switch { .. } | Step::Start => {
-            health::tell_start(case, doing(Phase::Starting, Activity::Starting))
+            health::tell_start(case, doing(starting, Activity::Starting))
         }
-        Step::RollBack { .. } => {
-            health::tell_start(case, doing(Phase::Starting, Activity::RollingBack))
-        }
+        Step::RollBack { .. } => health::tell_start(case, doing(starting, Activity::RollingBack)),
         Step::Fail { why } => {
             let phase = if case.is_under_way() { Phase::Starting } else { Phase::Pending };
             Decision::wait(phase, Reason::Failed { message: why.clone(), stop: None })

@@ -63,6 +63,25 @@ pub enum Step {
 }
 
 impl Step {
+    /// Returns true if the step pulls an image that is not present.
+    #[must_use]
+    pub fn may_pull(&self) -> bool {
+        match self {
+            Step::Pull | Step::Switch { .. } | Step::RollBack { .. } | Step::Start => true,
+            Step::Remove { .. }
+            | Step::Create
+            | Step::CountActive
+            | Step::Soak
+            | Step::Fail { .. }
+            | Step::RevertDocument { .. }
+            | Step::Commit { .. }
+            | Step::RewriteConfig
+            | Step::ReplaceSupervisor
+            | Step::StopContainer
+            | Step::Promote => false,
+        }
+    }
+
     /// Returns the name of the step, for people and logs.
     #[must_use]
     pub fn as_str(&self) -> &'static str {

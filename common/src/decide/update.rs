@@ -123,7 +123,14 @@ impl InstanceUpdate {
             Outcome::Refused(message) => {
                 let next = Backoff::next(self.backoff.as_ref(), message, now);
                 let refusals = next.refusals.saturating_add(1);
-                self.backoff = Some(Backoff { refusals, ..next });
+                let next = Backoff { refusals, ..next };
+                if matches!(step, Step::RollBack { .. })
+                    && next.is_final()
+                    && self.awaits_rollback()
+                {
+                    return self.without_rollback(next, now);
+                }
+                self.backoff = Some(next);
                 return self;
             }
             Outcome::Failed(failure) => {
@@ -157,6 +164,26 @@ impl InstanceUpdate {
             self.last_good = LastGood::Current;
         }
         self.backoff = None;
+        self
+    }
+
+    /// Returns true if nothing but a rollback, which has not failed yet, is done now.
+    fn awaits_rollback(&self) -> bool {
+        let waits = self.is_preparing() || matches!(self.stage, Stage::Failed { .. });
+        waits && matches!(self.last_good, LastGood::Previous(_))
+    }
+
+    /// Returns the update after the rollback was refused too often. A change goes on without it;
+    /// after a failed one it is still tried, because somebody may mend the cause.
+    fn without_rollback(mut self, refused: Backoff, now: Timestamp) -> Self {
+        let is_failed = matches!(self.stage, Stage::Failed { .. });
+        if is_failed {
+            let hash = self.desired_hash.clone();
+            let failure = given_up(hash, None, refused.message.clone(), now);
+            self.stage = self.stage.failed(failure);
+        }
+        self.last_good = self.last_good.after_failed_rollback();
+        self.backoff = is_failed.then_some(refused);
         self
     }
 

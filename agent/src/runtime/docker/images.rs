@@ -174,18 +174,25 @@ fn pull_failure(container: &Container, error: Error) -> RuntimeError {
     } else {
         return failure::of("pull", &image, error);
     };
-    let message = without_ports(message.trim());
+    let message = steady(message.trim());
     let refusal = Refusal::of(status, &message);
     let cause = refusal.cause(&container.repository.registry());
     refused(&image, &format!("{cause}: {message}"), refusal.is_transient())
 }
 
-/// Leaves out our own end of a connection, such as `10.0.0.5:43210->`, whose port is another one
-/// at every try, so that the same answer has the same words.
-fn without_ports(message: &str) -> String {
-    let words = message.split(' ').map(|word| match word.split_once("->") {
-        Some((_own, other)) => other,
-        None => word,
+/// Leaves out what is another at every try, so that the same answer has the same words: our own
+/// end of a connection, such as `10.0.0.5:43210->`, and the query of an address, which may be
+/// signed and is nobody's business then.
+fn steady(message: &str) -> String {
+    let words = message.split(' ').map(|word| {
+        let word = word.split_once("->").map_or(word, |(_own, other)| other);
+        match word.split_once('?') {
+            Some((address, query)) if address.contains("://") => {
+                let end = query.trim_end_matches(['"', ':', ',', ')']).len();
+                format!("{address}{}", &query[end..])
+            }
+            Some(_) | None => word.to_owned(),
+        }
     });
     words.collect::<Vec<_>>().join(" ")
 }

@@ -18,6 +18,8 @@ const LINES_MAX: usize = 20;
 const LAST_LINES_MAX: usize = 5;
 const LAST_LINE_CHARS_MAX: usize = 200;
 const LIMIT: Duration = Duration::from_secs(10);
+/// The engine notes the start of a program a little after the program has begun to write.
+const START_LATE_MS: u64 = 1_000;
 
 /// How a container ended since that time. The engine's own words come before the lines of the
 /// program.
@@ -34,7 +36,10 @@ pub(super) async fn of(
         ContainerState::Created | ContainerState::Running { .. } => None,
     };
     let lines = match life {
-        Some(started) => engine.log_tail(id, started).await?,
+        Some(started) => {
+            let began = Timestamp(started.0.saturating_sub(START_LATE_MS));
+            engine.log_tail(id, began.max(since)).await?
+        }
         None => Vec::new(),
     };
     let own = (!found.error.is_empty()).then(|| clip(&found.error));
@@ -70,8 +75,10 @@ async fn read(
     since: Timestamp,
 ) -> Result<Vec<String>, RuntimeError> {
     let tail = lines_max.to_string();
-    let since = i32::try_from(since.0 / 1_000).unwrap_or(i32::MAX);
-    let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&tail).since(since);
+    // The engine is asked in whole seconds; what is earlier is left out by its own time.
+    let second = i32::try_from(since.0 / 1_000).unwrap_or(i32::MAX);
+    let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&tail);
+    let options = options.since(second).timestamps(true);
     let client = engine.client(LIMIT)?;
     let pieces = client.logs(id, Some(options.build())).take(lines_max);
     let lines = async {
@@ -79,11 +86,25 @@ async fn read(
         let mut pieces = std::pin::pin!(pieces);
         while let Some(piece) = pieces.next().await {
             let bytes = piece?.into_bytes();
-            lines.push(clip(&String::from_utf8_lossy(&bytes)));
+            let line = String::from_utf8_lossy(&bytes);
+            lines.extend(written_since(&line, since).map(clip));
         }
         Ok(lines)
     };
     failure::within(LIMIT, "read the log of", id, lines).await
+}
+
+/// Takes the time off a line of a log; none if the line is older. A piece of a long line may
+/// have no time.
+fn written_since(line: &str, since: Timestamp) -> Option<&str> {
+    let (time, text) = line.split_once(' ').unwrap_or((line.trim_end(), ""));
+    match time.parse::<jiff::Timestamp>() {
+        Ok(at) => {
+            let at_ms = u64::try_from(at.as_millisecond()).unwrap_or(0);
+            (at_ms >= since.0).then_some(text)
+        }
+        Err(_) => Some(line),
+    }
 }
 
 /// One line, safe for a terminal and of a readable length.

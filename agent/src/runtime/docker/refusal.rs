@@ -11,6 +11,10 @@ pub(super) enum Refusal {
     DiskFull,
     LoginRefused,
     NotThere,
+    /// The registry does not say which of the two it is.
+    NotThereOrLoginRefused,
+    /// The image is here, and could not be unpacked this time.
+    Unpacking,
     /// The image is for other platforms, or in a form that the engine cannot read.
     Unusable,
     /// The registry's certificate is not trusted, or it does not speak TLS.
@@ -27,8 +31,12 @@ pub(super) enum Refusal {
 impl Refusal {
     /// Sorts an answer by the engine's status, if there is one, and by its text.
     pub(super) fn of(status: Option<u16>, text: &str) -> Self {
-        let mut parts = text.lines().flat_map(|line| line.split(": ")).map(str::trim);
-        let known = parts.find_map(Self::of_part);
+        let parts = || text.lines().flat_map(|line| line.split(": ")).map(str::trim);
+        let begins = |begin: &[&str]| parts().any(|part| begin.iter().any(|b| part.starts_with(b)));
+        let is_missing = begins(ASKS_REGISTRY) && parts().any(|part| part == "not found");
+        let known = parts().find_map(Self::of_part).or(is_missing.then_some(Self::NotThere));
+        // It may hold a cause that is known, such as a full disk.
+        let known = known.or(begins(UNPACKS).then_some(Self::Unpacking));
         let by_status = match status {
             Some(400) => Some(Self::BadRequest),
             // The engine passes these on.
@@ -41,9 +49,10 @@ impl Refusal {
     /// Returns true if the same request will be answered otherwise without anybody's doing.
     pub(super) fn is_transient(self) -> bool {
         match self {
-            Self::DiskFull | Self::TooMany | Self::Away | Self::Other => true,
+            Self::DiskFull | Self::TooMany | Self::Away | Self::Unpacking | Self::Other => true,
             Self::LoginRefused
             | Self::NotThere
+            | Self::NotThereOrLoginRefused
             | Self::Unusable
             | Self::Untrusted
             | Self::BadRequest
@@ -57,6 +66,10 @@ impl Refusal {
             Self::DiskFull => "the engine's disk is full".to_owned(),
             Self::LoginRefused => format!("the registry {registry} refused the login"),
             Self::NotThere => format!("the registry {registry} does not have it"),
+            Self::NotThereOrLoginRefused => {
+                format!("the registry {registry} does not have it, or refused the login")
+            }
+            Self::Unpacking => "the engine of this host could not unpack it".to_owned(),
             Self::Unusable => "the engine of this host cannot use the image".to_owned(),
             Self::Untrusted => format!("the engine does not trust the registry {registry}"),
             Self::BadRequest => "the engine refused the request".to_owned(),
@@ -98,6 +111,18 @@ impl Refusal {
     }
 }
 
+/// What the engine was doing with the registry when that did not find something. A bare "not
+/// found" elsewhere is about something on this host.
+const ASKS_REGISTRY: &[&str] = &["failed to resolve reference ", "failed to copy"];
+
+/// What the engine was doing on this host after it had pulled a layer.
+const UNPACKS: &[&str] = &[
+    "failed to register layer",
+    "failed to prepare extraction snapshot",
+    "failed to extract layer",
+    "failed to unpack",
+];
+
 /// The first words of the engine's own sentences.
 const SENTENCES: &[(&str, Refusal)] = &[
     ("no matching manifest for ", Refusal::Unusable),
@@ -107,8 +132,12 @@ const SENTENCES: &[(&str, Refusal)] = &[
     ("media type ", Refusal::Unusable),
     ("Encountered remote ", Refusal::Unusable),
     ("[DEPRECATION NOTICE] Docker Image Format v1", Refusal::Unusable),
-    ("pull access denied", Refusal::NotThere),
+    ("pull access denied", Refusal::NotThereOrLoginRefused),
+    // Of Go's HTTP client; which of its limits has passed stands in brackets behind.
     ("dial tcp", Refusal::Away),
+    ("context deadline exceeded", Refusal::Away),
+    ("request canceled", Refusal::Away),
+    ("Client.Timeout ", Refusal::Away),
     ("invalid reference format", Refusal::BadRequest),
 ];
 
@@ -126,9 +155,6 @@ const WORDS: &[(&str, Refusal)] = &[
     // Of Go's HTTP client.
     ("EOF", Refusal::Away),
     ("TLS handshake timeout", Refusal::Away),
-    ("context deadline exceeded", Refusal::Away),
-    ("context deadline exceeded (Client.Timeout exceeded while awaiting headers)", Refusal::Away),
-    ("request canceled while waiting for connection", Refusal::Away),
     ("x509", Refusal::Untrusted),
     ("server gave HTTP response to HTTPS client", Refusal::Untrusted),
     ("no basic auth credentials", Refusal::LoginRefused),
@@ -139,10 +165,10 @@ const WORDS: &[(&str, Refusal)] = &[
     ("manifest unknown", Refusal::NotThere),
     ("name unknown", Refusal::NotThere),
     ("blob unknown", Refusal::NotThere),
+    ("unknown blob", Refusal::NotThere),
     ("name invalid", Refusal::Refused),
     ("unsupported", Refusal::Refused),
     ("toomanyrequests", Refusal::TooMany),
-    ("not found", Refusal::NotThere),
     // Of unpacking.
     ("invalid tar header", Refusal::Unusable),
     ("unsupported compression", Refusal::Unusable),

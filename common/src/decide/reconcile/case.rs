@@ -127,6 +127,41 @@ impl<'a> Case<'a> {
         self.update.is_some_and(|update| matches!(update.last_good, LastGood::PreviousFailed(_)))
     }
 
+    /// Returns true if the desired workload failed, so that it is known to be bad whatever keeps
+    /// the last good one from running again.
+    pub(super) fn has_failed(self) -> bool {
+        self.update.is_some_and(|update| update.failure().is_some())
+    }
+
+    /// Returns true if the step is done before any program starts: the image is still pulled, or
+    /// the container still created.
+    pub(super) fn has_started_nothing(self, step: &Step) -> bool {
+        let lacks = |hash| self.is_container() && self.seen.container(hash).is_none();
+        match step {
+            Step::Pull | Step::Create => true,
+            Step::Switch { .. } => lacks(self.desired_hash),
+            Step::RollBack { previous, runs } => !runs && lacks(previous),
+            Step::Start => self.lacks_container(),
+            Step::Soak
+            | Step::Fail { .. }
+            | Step::CountActive
+            | Step::RevertDocument { .. }
+            | Step::RewriteConfig
+            | Step::ReplaceSupervisor
+            | Step::StopContainer
+            | Step::Promote
+            | Step::Commit { .. }
+            | Step::Remove { .. } => false,
+        }
+    }
+
+    /// Returns true if the container of the document, from which the unit starts, does not exist.
+    pub(super) fn lacks_container(self) -> bool {
+        let document = self.seen.document.as_ref();
+        let lacks = document.is_some_and(|it| self.seen.container(&it.workload).is_none());
+        self.is_container() && lacks
+    }
+
     pub(super) fn is_container(self) -> bool {
         self.desired.instance.container().is_some()
     }

@@ -58,16 +58,22 @@ pub(super) fn prepare(case: Case<'_>) -> Decision {
     }
 }
 
-/// Fails a change that was refused too often before anything was stopped for it. Without a
-/// change, what should run is tried for ever.
+/// Fails a change that was refused too often. One that has begun its switch is rolled back then.
+/// What should run without a change is tried for ever.
 pub(super) fn refused(case: Case<'_>) -> Option<Decision> {
     let update = case.update?;
-    let is_change = matches!(update.stage, Stage::Preparing | Stage::Draining { .. });
     let backoff = update.backoff.as_ref().filter(|backoff| backoff.is_final())?;
-    (is_change && !case.works_by_desired() && rollback::fallen_back(case).is_none()).then(|| {
-        let message = backoff.message.clone();
-        Decision::fail(Phase::Blocked, Reason::Refused { message })
-    })
+    let message = || Reason::Refused { message: backoff.message.clone() };
+    match update.stage {
+        Stage::Preparing | Stage::Draining { .. } => {
+            let is_change = !case.works_by_desired() && rollback::fallen_back(case).is_none();
+            is_change.then(|| Decision::fail(Phase::Blocked, message()))
+        }
+        Stage::Switching { .. } | Stage::Soaking { .. } => {
+            (!case.soaked_before()).then(|| Decision::fail(Phase::Starting, message()))
+        }
+        Stage::Committed { .. } | Stage::Failed { .. } | Stage::RolledBack { .. } => None,
+    }
 }
 
 /// Reverts a document that was changed for a stop that never happened. If the running program

@@ -36,6 +36,8 @@ pub enum Reason {
     /// The last step could not be done; the next try comes later.
     Retrying {
         message: String,
+        /// What the present try has pulled.
+        pulled_bytes: u64,
     },
     /// The engine or the registry refused what the new version needs, again and again.
     Refused {
@@ -137,6 +139,9 @@ pub enum Reason {
     Unobserved(LastEnd),
 }
 
+/// The pulled bytes of another try are told in steps of so many: 100 MiB.
+const PULLED_STEP_BYTES: u64 = 100 << 20;
+
 impl Display for Reason {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
@@ -149,7 +154,14 @@ impl Display for Reason {
             Self::Foreign { object } => {
                 write!(f, "{object} exists on the host and is not ours; it was not touched")
             }
-            Self::DaemonAway { message } | Self::Retrying { message } => f.write_str(message),
+            Self::DaemonAway { message } => f.write_str(message),
+            // In steps, so that not every byte is a new message.
+            Self::Retrying { message, pulled_bytes } => match pulled_bytes / PULLED_STEP_BYTES {
+                0 => f.write_str(message),
+                hundreds => {
+                    write!(f, "{message}; this try has pulled more than {hundreds}00 MiB")
+                }
+            },
             Self::Refused { message } => write!(f, "cannot run here: {message}"),
             Self::RemovedFor { component } => {
                 write!(f, "is removed as soon as {component} can start")

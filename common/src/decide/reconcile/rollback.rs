@@ -37,8 +37,20 @@ pub(super) fn failed(case: Case<'_>, failure: &Failure) -> Decision {
     match (case.returns_to(), case.update.map(|update| &update.last_good)) {
         (Some(previous), Some(LastGood::Previous(_))) => roll_back(case, previous, failure),
         (Some(previous), _) if case.works_by(previous) => start_again(case, previous, failure),
-        (Some(_) | None, _) => repaired(case, failure),
+        (Some(previous), _) => match repaired(case, failure) {
+            // Its image could not be had, so nothing of it is on the host. It may be had again.
+            Decision { step: None, .. } if has_backoff(case) => {
+                let step = Step::RollBack { previous: previous.clone(), runs: false };
+                Decision::act(Phase::Failed, step, failed_reason(failure, None))
+            }
+            decision => decision,
+        },
+        (None, _) => repaired(case, failure),
     }
+}
+
+fn has_backoff(case: Case<'_>) -> bool {
+    case.update.is_some_and(|update| update.backoff.is_some())
 }
 
 fn roll_back(case: Case<'_>, previous: &ContentHash, failure: &Failure) -> Decision {
@@ -52,7 +64,8 @@ fn roll_back(case: Case<'_>, previous: &ContentHash, failure: &Failure) -> Decis
         return Decision::wait(Phase::Starting, failed_reason(failure, None));
     }
     let step = Step::RollBack { previous: previous.clone(), runs: came_back(case, previous) };
-    Decision::act(Phase::Starting, step, failed_reason(failure, None))
+    let phase = if has_backoff(case) { Phase::Failed } else { Phase::Starting };
+    Decision::act(phase, step, failed_reason(failure, None))
 }
 
 /// Decides for a previous version that did not start when it was rolled back to. It is
@@ -130,7 +143,7 @@ pub(super) fn returned(case: Case<'_>, failure: &Failure) -> Decision {
             Decision::wait(Phase::RolledBack, reason(None))
         }
         // Its image may be missing, which a start pulls.
-        ActiveState::Activating if unit.restarts > 0 && lacks_container(case) => {
+        ActiveState::Activating if unit.restarts > 0 && case.lacks_container() => {
             Decision::act(Phase::Starting, Step::Start, reason(None))
         }
         ActiveState::Activating | ActiveState::Deactivating => {
@@ -140,12 +153,6 @@ pub(super) fn returned(case: Case<'_>, failure: &Failure) -> Decision {
             Decision::act(Phase::Starting, Step::Start, reason(None))
         }
     }
-}
-
-/// Returns true if the container of the document, from which the unit starts, does not exist.
-fn lacks_container(case: Case<'_>) -> bool {
-    let document = case.seen.document.as_ref();
-    case.is_container() && document.is_some_and(|it| case.seen.container(&it.workload).is_none())
 }
 
 fn failed_reason(failure: &Failure, stop: Option<ManualStop>) -> Reason {

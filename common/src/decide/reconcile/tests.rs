@@ -6,7 +6,7 @@ use crate::document::assignment::OnDeadline;
 use crate::document::instance::{Check, Instance};
 use crate::document::report::Phase;
 use crate::document::status::{Health, SupervisorRelease};
-use crate::document::update::Stage;
+use crate::document::update::{LastGood, Stage};
 use crate::time::Timestamp;
 
 use super::{Busy, Input, Reason, Step, decide, report};

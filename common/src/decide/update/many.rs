@@ -80,6 +80,7 @@ pub fn ask_again(
             Stage::Failed { .. } if !update.is_rolling_back() => {
                 update.stage =
                     Stage::Switching { since: now, calls_cut: Some(0), drained_since: None };
+                update.backoff = None;
             }
             Stage::Failed { .. }
             | Stage::Preparing

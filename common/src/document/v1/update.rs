@@ -139,7 +139,8 @@ pub enum LastGood {
     Current,
     /// A workload that ran before that.
     Previous(ContentHash),
-    /// The previous workload, after it did not start when it was rolled back to.
+    /// The previous workload, after it did not start when it was rolled back to, or its image
+    /// was refused.
     PreviousFailed(ContentHash),
     None,
 }

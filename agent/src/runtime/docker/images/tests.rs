@@ -86,6 +86,19 @@ fn the_same_answer_has_the_same_words_at_every_try() {
     };
     assert_eq!(message(43_210), message(43_211));
     assert!(message(1).contains("read tcp 10.0.0.1:5000: read"), "{}", message(1));
+    let signed = |signature| {
+        let address = format!("https://cdn/blobs/1/data?X-Amz-Date=1&X-Amz-Signature={signature}");
+        let error = format!("failed to copy: Get \"{address}\": unexpected EOF ({address}): x");
+        pull_failure(&of("r/i"), Error::DockerStreamError { error }).to_string()
+    };
+    assert_eq!(signed("a"), signed("b"));
+    assert!(
+        signed("a").contains(
+            "Get \"https://cdn/blobs/1/data\": unexpected EOF (https://cdn/blobs/1/data): x"
+        ),
+        "{}",
+        signed("a")
+    );
 }
 
 #[tokio::test]

@@ -7,27 +7,53 @@ use super::*;
 const STATE: &str = r#""StartedAt":"2026-01-01T00:00:10Z","FinishedAt":"2026-01-01T00:00:20Z""#;
 const STARTED: Timestamp = Timestamp(1_767_225_610_000);
 
-/// The report, and how often the lines since [`STARTED`] were asked for.
-async fn report(error: &str, since: Timestamp) -> (ExitReport, usize) {
+/// What the engine has in its log, each line with its time.
+const LOG: [&str; 4] = [
+    "2026-01-01T00:00:08.999000000Z an earlier life\n",
+    "2026-01-01T00:00:09.995000000Z configuration error\n",
+    "2026-01-01T00:00:10.010000000Z\n",
+    "2026-01-01T00:00:10.020000000Z bye\n",
+];
+
+fn engine(error: &str) -> Stub {
     let inspected = format!(
         r#"{{"Id":"c","State":{{"Running":false,"ExitCode":137,"Error":"{error}",{STATE}}}}}"#
     );
-    let docker = Stub::new(move |request: &str| {
+    Stub::new(move |request: &str| {
         if request.starts_with("GET /containers/c/json") {
             return Some((200, inspected.clone()));
         }
         // Of a container without a terminal every piece has a head: the stream and the length.
-        let log = "\u{1}\0\0\0\0\0\0\u{6}hello\n".to_owned();
+        let piece =
+            |line: &&str| format!("\u{1}\0\0\0\0\0\0{}{line}", char::from(line.len() as u8));
+        let log = LOG.iter().map(piece).collect();
         request.starts_with("GET /containers/c/logs").then_some((200, log))
-    });
+    })
+}
+
+/// The report, and how often the lines from a second before [`STARTED`] were asked for.
+async fn report(error: &str, since: Timestamp) -> (ExitReport, usize) {
+    let docker = engine(error);
     let report = of(&docker.engine, "c", since).await.unwrap();
-    (report, docker.times("since=1767225610"))
+    (report, docker.times("since=1767225609"))
 }
 
 #[tokio::test]
 async fn a_life_that_began_since_then_is_told_with_its_lines() {
-    let expected = ExitReport { exit_code: Some(137), log_tail: vec!["hello".to_owned()] };
-    assert_eq!(report("", STARTED).await, (expected, 1));
+    // The first line was written before the engine had noted the start.
+    let log_tail = ["configuration error", "", "bye"].map(str::to_owned).to_vec();
+    let expected = ExitReport { exit_code: Some(137), log_tail };
+    for began in [Timestamp(0), Timestamp(STARTED.0 - 900)] {
+        assert_eq!(report("", began).await, (expected.clone(), 1));
+    }
+}
+
+#[tokio::test]
+async fn no_line_is_told_that_is_older_than_asked_for() {
+    for (since, lines) in [(STARTED.0 - 1, 2), (STARTED.0 + 15, 1), (STARTED.0 - 5, 3)] {
+        let lines_since = last_lines(&engine("").engine, "c", Timestamp(since)).await.unwrap();
+        assert_eq!(lines_since.len(), lines, "{lines_since:?}");
+    }
 }
 
 #[tokio::test]

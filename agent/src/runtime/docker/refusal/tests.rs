@@ -15,7 +15,34 @@ fn an_answer_is_sorted_by_its_codes() {
             "failed to resolve reference \"r/i\": unexpected status from HEAD request to https://r/v2/i: 401 Unauthorized",
             Refusal::LoginRefused,
         ),
-        ("pull access denied for i, repository does not exist", Refusal::NotThere),
+        (
+            "pull access denied for i, repository does not exist or may require 'docker login': denied: requested access to the resource is denied",
+            Refusal::NotThereOrLoginRefused,
+        ),
+        (
+            "error pulling image configuration: download failed after attempts=1: unknown blob",
+            Refusal::NotThere,
+        ),
+        (
+            "Get \"https://r/v2/\": net/http: request canceled while waiting for connection (Client.Timeout exceeded while awaiting headers)",
+            Refusal::Away,
+        ),
+        (
+            "Get https://r/v2/: net/http: request canceled (Client.Timeout exceeded while awaiting headers)",
+            Refusal::Away,
+        ),
+        (
+            "Get \"https://r/v2/\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
+            Refusal::Away,
+        ),
+        (
+            "failed to prepare extraction snapshot \"extract-549308819-2Mnm sha256:1\": parent snapshot sha256:2 does not exist: not found",
+            Refusal::Unpacking,
+        ),
+        (
+            "failed to copy: httpReadSeeker: failed open: content at https://r/v2/i/manifests/sha256:1 not found: not found",
+            Refusal::NotThere,
+        ),
         ("manifest for r/i@sha256:1 not found: manifest unknown: gone", Refusal::NotThere),
         ("failed to resolve reference \"r/i:1\": r/i:1: not found", Refusal::NotThere),
         ("name unknown: repository name not known to registry", Refusal::NotThere),
@@ -62,7 +89,7 @@ fn an_answer_is_sorted_by_its_codes() {
 #[test]
 fn words_inside_a_name_a_path_or_another_error_mean_nothing() {
     for text in [
-        "failed to register layer: open /var/lib/docker/x: permission denied",
+        "lease sha256:1: not found",
         "exec: \"unpigz\": executable file not found in $PATH",
         "error for r/denied/manifest-unknown@sha256:1: received unexpected HTTP status: 502 Bad Gateway",
         "Get \"https://not-found.lab/unauthorized\": unexpected EOF",
@@ -70,6 +97,20 @@ fn words_inside_a_name_a_path_or_another_error_mean_nothing() {
     ] {
         assert_eq!(Refusal::of(None, text), Refusal::Other, "{text}");
         assert_eq!(Refusal::of(Some(500), text), Refusal::Other, "{text}");
+    }
+}
+
+#[test]
+fn what_fails_on_this_host_is_not_the_registrys_whatever_the_engine_answers() {
+    for text in [
+        "failed to register layer: open /var/lib/docker/x: permission denied",
+        "failed to prepare extraction snapshot \"x\": parent snapshot s does not exist: not found",
+    ] {
+        for status in [None, Some(404), Some(500)] {
+            let kind = Refusal::of(status, text);
+            assert_eq!(kind, Refusal::Unpacking, "{text}");
+            assert!(kind.is_transient());
+        }
     }
 }
 

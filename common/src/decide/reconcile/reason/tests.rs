@@ -50,7 +50,14 @@ fn what_is_in_the_way_is_named() {
             "unit a.service exists on the host and is not ours; it was not touched",
         ),
         (Reason::DaemonAway { message: message() }, "docker does not answer"),
-        (Reason::Retrying { message: message() }, "docker does not answer"),
+        (
+            Reason::Retrying { message: message(), pulled_bytes: 100 << 10 },
+            "docker does not answer",
+        ),
+        (
+            Reason::Retrying { message: message(), pulled_bytes: 250 << 20 },
+            "docker does not answer; this try has pulled more than 200 MiB",
+        ),
         (Reason::Refused { message: message() }, "cannot run here: docker does not answer"),
         (Reason::NotDesired, "no longer part of the desired state"),
         (

@@ -50,6 +50,124 @@ fn what_should_run_anyway_is_tried_for_ever() {
     assert_eq!((running(&world), world.phase("asterisk")), (Some("1"), Phase::Ready));
 }
 
+/// Version 2 soaks when `docker system prune -af` removes all of version 1, and then dies.
+fn pruned_in_soak() -> World {
+    let mut world = changing("1", "dies-2");
+    until_soaking(&mut world);
+    world.place("asterisk").prune_all();
+    world
+}
+
+#[test]
+fn a_rollback_whose_image_is_refused_ends_after_a_bounded_time_and_is_still_tried() {
+    let mut world = pruned_in_soak();
+    world.registry_refuses = true;
+    while world.updates[&name("asterisk")].failure().is_none() {
+        world.pass();
+    }
+    let began = world.now;
+    while !world.decide()[&name("asterisk")].reason.to_string().contains("does not have it") {
+        world.pass();
+    }
+    assert_eq!(
+        world.phase("asterisk"),
+        Phase::Failed,
+        "it is known to be bad at the first refusal"
+    );
+    while !matches!(world.updates[&name("asterisk")].last_good, LastGood::PreviousFailed(_)) {
+        assert!(world.now.0 - began.0 < 180_000);
+        world.pass();
+    }
+    for _ in 0..30 {
+        assert_eq!(world.phase("asterisk"), Phase::Failed);
+        let failure = world.updates[&name("asterisk")].failure().unwrap().message.clone();
+        assert_eq!(failure.matches("the registry does not have it").count(), 1, "{failure}");
+        world.pass();
+    }
+    world.registry_refuses = false;
+    world.settle();
+    assert_eq!((running(&world), world.phase("asterisk")), (Some("1"), Phase::RolledBack));
+}
+
+#[test]
+fn a_rollback_whose_image_cannot_be_had_now_is_told_as_failed_while_it_is_tried() {
+    let mut world = pruned_in_soak();
+    world.registry_away = true;
+    while world.updates[&name("asterisk")].backoff.is_none() {
+        world.pass();
+    }
+    for _ in 0..30 {
+        assert_eq!(world.phase("asterisk"), Phase::Failed);
+        world.pass();
+    }
+    let previous = world.place("asterisk").previous.clone().unwrap().workload_hash();
+    let step = Step::RollBack { previous, runs: false };
+    let tried = while_busy(&world, step, (0, 0));
+    assert_eq!(tried, (Phase::Failed, "the registry does not answer".to_owned()));
+    world.registry_away = false;
+    world.settle();
+    assert_eq!((running(&world), world.phase("asterisk")), (Some("1"), Phase::RolledBack));
+}
+
+#[test]
+fn a_last_good_version_whose_image_is_refused_does_not_hold_the_next_change_up() {
+    let mut world = pruned_in_soak();
+    world.registry_refuses = true;
+    while world.updates[&name("asterisk")].failure().is_none() {
+        world.pass();
+    }
+    world.desire([instance("asterisk", "3")]);
+    world.place("asterisk").images.insert(instance("asterisk", "3").workload_hash());
+    world.settle();
+    assert_eq!((running(&world), world.phase("asterisk")), (Some("3"), Phase::Ready));
+}
+
+#[test]
+fn what_was_refused_in_its_rollback_is_asked_for_again_by_a_later_revision() {
+    let mut world = pruned_in_soak();
+    world.registry_refuses = true;
+    world.passes(200);
+    let held = world.assignment.clone().unwrap();
+    let mut offered = held.clone();
+    offered.content.revision.0 += 1;
+    assert!(ask_again(&mut world.updates, &held, &offered, world.now));
+    assert_eq!(world.updates[&name("asterisk")].backoff, None);
+}
+
+#[test]
+fn a_switch_whose_image_is_refused_fails_and_the_old_version_comes_back() {
+    for has_old in [true, false] {
+        let mut world = changing("1", "2");
+        killed_in(&mut world, "switch", if has_old { 0 } else { 2 });
+        world.place("asterisk").prune_all();
+        let old = instance("asterisk", "1").workload_hash();
+        world.place("asterisk").images.insert(old);
+        world.registry_refuses = true;
+        world.settle();
+        assert_eq!((running(&world), world.phase("asterisk")), (Some("1"), Phase::RolledBack));
+        let failure = world.updates[&name("asterisk")].failure().unwrap().message.clone();
+        assert_eq!(failure, "cannot run here: the registry does not have it");
+    }
+}
+
+#[test]
+fn a_start_in_the_soak_whose_image_is_refused_fails_too() {
+    let mut world = changing("1", "2");
+    until_soaking(&mut world);
+    let now = world.now;
+    let place = world.place("asterisk");
+    place.prune_all();
+    place.images.insert(instance("asterisk", "1").workload_hash());
+    // The host was shut down in between, and everything that did not run then is gone.
+    place.containers.clear();
+    place.images.remove(&instance("asterisk", "2").workload_hash());
+    let unit = place.unit.as_mut().unwrap();
+    (unit.active, unit.since, unit.result) = (ActiveState::Inactive, now, "success");
+    world.registry_refuses = true;
+    world.settle();
+    assert_eq!((running(&world), world.phase("asterisk")), (Some("1"), Phase::RolledBack));
+}
+
 #[test]
 fn a_missing_image_is_pulled_at_once_though_systemd_still_starts_its_unit() {
     let mut world = settled("1");
@@ -83,8 +201,21 @@ fn while_a_step_is_tried_again_its_last_error_is_told() {
     let before = decided(&world);
     assert_eq!(before, (Phase::Blocked, "the registry does not answer".to_owned()));
     assert_eq!(pulling(&world, 0), before);
-    let phase = Phase::Pulling { bytes_done: 1, bytes_total: 2 };
-    assert_eq!(pulling(&world, 1).0, phase);
+    assert_eq!(pulling(&world, 1), before);
+    let (phase, reason) = pulling(&world, 300 << 20);
+    let expected = "the registry does not answer; this try has pulled more than 300 MiB";
+    assert_eq!((phase, reason.as_str()), (Phase::Blocked, expected));
+}
+
+#[test]
+fn the_pull_of_a_start_is_told_in_bytes() {
+    let mut world = changing("1", "2");
+    until_soaking(&mut world);
+    world.place("asterisk").prune_all();
+    let previous = instance("asterisk", "1").workload_hash();
+    let step = Step::RollBack { previous, runs: false };
+    let phase = while_busy(&world, step, (1, 2)).0;
+    assert_eq!(phase, Phase::Pulling { bytes_done: 1, bytes_total: 2 });
 }
 
 fn decided(world: &World) -> (Phase, String) {
@@ -92,10 +223,15 @@ fn decided(world: &World) -> (Phase, String) {
     (decision.phase, decision.reason.to_string())
 }
 
-/// What is decided during a pull of which so many of two bytes are here.
+/// What is decided during a pull of which so many bytes are here.
 fn pulling(world: &World, bytes_done: u64) -> (Phase, String) {
-    let bytes = if bytes_done == 0 { (0, 0) } else { (bytes_done, 2) };
-    let busy = [(name("asterisk"), Busy { step: Step::Pull, bytes })].into();
+    let bytes = if bytes_done == 0 { (0, 0) } else { (bytes_done, 430 << 20) };
+    while_busy(world, Step::Pull, bytes)
+}
+
+/// What is decided while that step is being done.
+fn while_busy(world: &World, step: Step, bytes: (u64, u64)) -> (Phase, String) {
+    let busy = [(name("asterisk"), Busy { step, bytes })].into();
     world.with_observed(&world.observe(), |input| {
         let decision = &decide(Input { busy: &busy, ..input })[&name("asterisk")];
         (decision.phase, decision.reason.to_string())

@@ -447,13 +447,14 @@ impl World {
     fn effects(&mut self, component: &ComponentName, step: &Step, effects_max: usize) -> Outcome {
         let desired = self.desired(component).cloned();
         let now = self.now;
+        let unpulled = self.unpulled(component, step);
         let place = self.places.entry(component.clone()).or_default();
         let mut host = Effects { place, now, left: effects_max };
         let outcome = match step {
-            Step::Pull if self.registry_refuses => {
+            _ if unpulled && self.registry_refuses => {
                 Outcome::Refused("the registry does not have it".to_owned())
             }
-            Step::Pull if self.registry_away => {
+            _ if unpulled && self.registry_away => {
                 Outcome::Retry("the registry does not answer".to_owned())
             }
             Step::Remove { .. } => {
@@ -494,6 +495,37 @@ impl World {
         };
         self.now = host.now;
         outcome
+    }
+}
+
+impl World {
+    /// Whether the step needs an image that is not there.
+    fn unpulled(&self, component: &ComponentName, step: &Step) -> bool {
+        let desired = self.desired(component).map(Instance::workload_hash);
+        let place = self.places.get(component);
+        let current = place.and_then(|place| place.current.as_ref()).map(Instance::workload_hash);
+        let wanted = match step {
+            Step::Pull => return true,
+            Step::Switch { .. } => desired,
+            Step::RollBack { previous, runs: false } => Some(previous.clone()),
+            Step::Start => current.or(desired),
+            Step::RollBack { .. }
+            | Step::Remove { .. }
+            | Step::Create
+            | Step::RevertDocument { .. }
+            | Step::Soak
+            | Step::Fail { .. }
+            | Step::CountActive
+            | Step::Commit { .. }
+            | Step::RewriteConfig
+            | Step::ReplaceSupervisor
+            | Step::StopContainer
+            | Step::Promote => None,
+        };
+        let has = |place: &Place, hash: &ContentHash| {
+            place.images.contains(hash) || place.containers.iter().any(|c| &c.hash == hash)
+        };
+        wanted.is_some_and(|hash| !place.is_some_and(|place| has(place, &hash)))
     }
 }
 
@@ -552,6 +584,13 @@ impl Place {
         if let Some(unit) = &mut self.unit {
             unit.by_hand = true;
         }
+    }
+
+    /// `docker system prune -af`.
+    pub(super) fn prune_all(&mut self) {
+        self.containers.retain(ObservedContainer::is_running);
+        let used: BTreeSet<ContentHash> = self.containers.iter().map(|c| c.hash.clone()).collect();
+        self.images.retain(|hash| used.contains(hash));
     }
 
     fn suffer(&mut self, fault: Fault) {
