@@ -30,7 +30,7 @@ pub(super) struct End {
     pub(super) code: Option<i64>,
     /// The kernel killed it because memory ran out.
     pub(super) out_of_memory: bool,
-    /// The engine was away in between, so its events may be incomplete.
+    /// The engine was away when it ended, so its events may be incomplete.
     pub(super) engine_was_away: bool,
 }
 
@@ -74,6 +74,8 @@ impl EngineClient {
                     return Ok(End { code: Some(code), out_of_memory, engine_was_away });
                 }
                 Some(ContainerState::Running { .. } | ContainerState::Created) => {
+                    // It outlived the outage, which says nothing about its later end.
+                    engine_was_away = false;
                     backoff.pause().await;
                 }
             }
@@ -89,7 +91,8 @@ impl EngineClient {
                 ContainerState::Running { .. } | ContainerState::Created => reported,
             },
             Ok(None) => End { code: None, ..reported },
-            Err(_) => End { engine_was_away: true, ..reported },
+            // The end itself was reported, so the engine was there.
+            Err(_) => reported,
         }
     }
 }

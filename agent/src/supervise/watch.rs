@@ -15,7 +15,6 @@ use super::{AdoptedContainer, SignalStream, SuperviseError, Supervisor};
 use crate::documents;
 use crate::paths::Slot;
 use crate::probe::{self, ProbeTarget};
-use crate::runtime::RuntimeError;
 
 /// The first pause between probes, short so that a fast start is noticed early.
 const FIRST_PAUSE: Duration = Duration::from_millis(4);
@@ -279,8 +278,7 @@ impl Supervisor {
         let evidence = Evidence {
             code: end.code,
             out_of_memory: end.out_of_memory,
-            engine_was_away: end.engine_was_away
-                || matches!(container_events, Err(RuntimeError::Unavailable { .. })),
+            engine_was_away: end.engine_was_away,
             container_events: container_events.ok(),
         };
         let name = instance.workload.name.as_ref().map(ToString::to_string);
