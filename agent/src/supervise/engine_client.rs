@@ -9,7 +9,7 @@ use oml_daemon::env::Env;
 
 use super::sd_notify::SystemdNotifier;
 use crate::pause::RetryPause;
-use crate::probe::Prober;
+use crate::probe::{ProbeTarget, Prober};
 use crate::runtime::{ContainerEngine, RuntimeError, Waited};
 
 /// The extra start time that systemd is asked for while the engine is away.
@@ -35,6 +35,12 @@ pub(super) struct End {
 }
 
 impl EngineClient {
+    /// Returns the container as a probe is given it.
+    pub(super) fn target<'a>(&'a self, id: &'a str) -> ProbeTarget<'a> {
+        let (calls, random) = (self.engine.calls(), self.env.random());
+        ProbeTarget { calls, container: id, random }
+    }
+
     /// Repeats a call until the engine answers.
     pub(super) async fn insist<T, F>(&self, ask: impl Fn() -> F) -> Result<T, RuntimeError>
     where

@@ -161,3 +161,23 @@ async fn a_program_with_calls_is_not_restarted_because_it_is_unhealthy() {
     bench.pass_time(60).await;
     assert_ne!(bench.host.running(&name("asterisk")).map(|found| found.starts), Some(starts));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_comes_right_before_the_restart_of_an_unhealthy_program_is_not_cut() {
+    let mut bench = Bench::with_calls(0).await;
+    bench.offer("1", Behaviour::UnhealthyAfter { after_ms: 50_000 });
+    bench.desire_counted("1", OnDeadline::Wait);
+    bench.end_by_itself(1);
+    bench.until(|report| report.reason.contains("has been unhealthy for 5m")).await;
+    let starts = bench.host.running(&name("asterisk")).unwrap().starts;
+    bench.pass_time(275).await;
+    // The call comes right after a count, so the next one is 15 seconds away.
+    let before = bench.host.count(Daemon::Engine, Verb::Exec);
+    bench.until_report(|_| bench.host.count(Daemon::Engine, Verb::Exec) > before).await;
+    bench.set_calls(1);
+    bench.pass_time(600).await;
+    assert_eq!(bench.host.running(&name("asterisk")).unwrap().starts, starts);
+    bench.set_calls(0);
+    bench.pass_time(60).await;
+    assert_ne!(bench.host.running(&name("asterisk")).map(|found| found.starts), Some(starts));
+}
