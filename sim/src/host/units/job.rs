@@ -69,7 +69,7 @@ impl HostModel {
                 let _ended = ends.send(number).is_ok();
                 return Ok(Job(number));
             }
-            kind => kind,
+            kind @ (Kind::Start | Kind::Restart | Kind::Stop) => kind,
         };
         if unit.is_at_rest() {
             let since_ms = unit.state.inactive_enter_ms;
