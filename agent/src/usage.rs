@@ -36,19 +36,21 @@ impl Sampler {
         Self { folders, before: None, logged: BTreeSet::new() }
     }
 
-    /// The use since the last sample. What cannot be read is 0 of 0, and logged once.
+    /// The use since the last sample. The processor's is unknown in the first; what cannot be read
+    /// is unknown or 0 of 0, and logged once.
     pub fn sample(&mut self) -> HostUsage {
         let cpu = cpu_times(&self.read("/proc/stat"));
-        let cpu_permille = cpu.and_then(|now| Some(permille(self.before?, now))).unwrap_or(0);
+        let share = cpu.and_then(|now| Some(permille(self.before?, now)));
         self.before = cpu;
         let (memory_used_bytes, memory_total_bytes) = memory(&self.read("/proc/meminfo"));
         let (disk_used_bytes, disk_total_bytes) = self.disk_use();
         HostUsage {
-            cpu_permille,
+            cpu_permille: share.unwrap_or(0),
             memory_used_bytes,
             memory_total_bytes,
             disk_used_bytes,
             disk_total_bytes,
+            cpu_unknown: share.is_none(),
         }
     }
 
@@ -130,6 +132,13 @@ mod tests {
         let now = cpu_times("cpu  150 0 150 850 150 0 0 0 0 0\n").unwrap();
         assert_eq!(permille(before, now), 333);
         assert_eq!(permille(now, now), 0);
+    }
+
+    #[test]
+    fn the_first_sample_does_not_say_that_the_processor_rests() {
+        let mut sampler = Sampler::new(Arc::default());
+        assert!(sampler.sample().cpu_unknown);
+        assert!(!sampler.sample().cpu_unknown);
     }
 
     #[test]

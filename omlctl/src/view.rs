@@ -275,6 +275,7 @@ fn node_fields(node: &NodeStatus, now_ms: u64) -> Vec<Field> {
         (runs, target) => format!("{} → {}", revision(runs), revision(target)),
     };
     let cpu = match node.report {
+        Some(_) if usage.cpu_unknown => "?".to_owned(),
         Some(_) => format!("{}%", usage.cpu_permille.div_ceil(10)),
         None => String::new(),
     };

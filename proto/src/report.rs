@@ -89,6 +89,7 @@ fn whole(report: &Report) -> v1::Report {
             memory_total_bytes: report.host.memory_total_bytes,
             disk_used_bytes: report.host.disk_used_bytes,
             disk_total_bytes: report.host.disk_total_bytes,
+            cpu_unknown: report.host.cpu_unknown,
         }),
     }
 }
@@ -127,6 +128,7 @@ pub fn from_wire(report: v1::Report) -> Result<Report, ReportTooLong> {
             memory_total_bytes: host.memory_total_bytes,
             disk_used_bytes: host.disk_used_bytes,
             disk_total_bytes: host.disk_total_bytes,
+            cpu_unknown: host.cpu_unknown,
         },
     })
 }

@@ -19,7 +19,9 @@ pub use engine::{
     Container, ContainerSettings, ContainerState, EngineError, Event, EventAction, NewContainer,
     WaitEnd,
 };
-pub use units::{ActiveState, ExitCause, Job, Notifier, Process, Signal, UnitError, UnitState};
+pub use units::{
+    ActiveState, ExitCause, Job, JobEvent, Notifier, Process, Signal, UnitError, UnitState,
+};
 
 use self::engine::Engine;
 use self::units::Units;

@@ -15,8 +15,8 @@ mod registry;
 pub use faults::{Daemon, Fault, Verb};
 pub use host::{
     ActiveState, Call, Container, ContainerSettings, ContainerState, EngineError, Event,
-    EventAction, ExitCause, HostModel, HostSettings, Job, NewContainer, Notifier, Process,
-    Programs, Signal, UnitError, UnitState, WaitEnd,
+    EventAction, ExitCause, HostModel, HostSettings, Job, JobEvent, NewContainer, Notifier,
+    Process, Programs, Signal, UnitError, UnitState, WaitEnd,
 };
 pub use program::{Behaviour, ExecAnswer, Image};
 pub use registry::Registry;

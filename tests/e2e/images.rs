@@ -75,7 +75,7 @@ fn unusable(fleet: &Fleet) -> Result<()> {
 fn refused_login(fleet: &Fleet) -> Result<()> {
     let mut faulty = fleet.lab().faulty_registry()?;
     let before = start_times(fleet, NODE)?;
-    let path = through_proxy(fleet)?;
+    let path = through_proxy(fleet, "refused-login")?;
     // The controller may ask, and the first pull fails for another reason.
     faulty.set(Fault::CutAfter(64))?;
     fleet.ctl_ok(&["apply", "-f", &path, "--no-wait"])?;
@@ -91,18 +91,18 @@ fn refused_login(fleet: &Fleet) -> Result<()> {
     faulty.set(Fault::Pass)?;
     fleet.ctl_ok(&["apply", "-f", &path])?;
     let after = wait_ready(fleet, NODE, "first")?;
-    check(after["version"] == "v2", after.to_string())
+    check(after["version"] == "refused-login", after.to_string())
 }
 
 fn redirected(fleet: &Fleet) -> Result<()> {
     let mut faulty = fleet.lab().faulty_registry()?;
-    let path = through_proxy(fleet)?;
+    let path = through_proxy(fleet, "redirected")?;
     faulty.set(Fault::Redirect)?;
     fleet.ctl_ok(&["apply", "-f", &path])?;
     let after = wait_ready(fleet, NODE, "first")?;
-    check(after["version"] == "v2", after.to_string())?;
+    check(after["version"] == "redirected", after.to_string())?;
     let requests = faulty.requests();
-    for tag_or_digest in ["manifests/v2?redirected", "manifests/sha256:"] {
+    for tag_or_digest in ["manifests/redirected?redirected", "manifests/sha256:"] {
         let is_asked =
             |line: &String| line.contains(tag_or_digest) && line.ends_with("?redirected");
         check(requests.iter().any(is_asked), format!("{tag_or_digest}: {requests:?}"))?;
@@ -111,11 +111,13 @@ fn redirected(fleet: &Fleet) -> Result<()> {
 }
 
 /// Removes the images that are not used, and returns a specification whose images come through the faulty proxy.
-fn through_proxy(fleet: &Fleet) -> Result<String> {
+/// The tag of `first` is one that the controller does not know from another test.
+fn through_proxy(fleet: &Fleet, tag: &str) -> Result<String> {
     sh(fleet, NODE, "docker container prune --force && docker image prune --all --force")?;
     let registry = fleet.lab().registry()?;
+    registry.retag(REPOSITORY, "v2", tag)?;
     let spec = fleet.spec()?.replace(&registry.name(), &registry.faulty_name());
-    fleet.write_spec("proxy.yaml", &spec.replace("first: v1", "first: v2"))
+    fleet.write_spec("proxy.yaml", &spec.replace("first: v1", &format!("first: {tag}")))
 }
 
 fn pruned_in_the_soak(fleet: &Fleet) -> Result<()> {

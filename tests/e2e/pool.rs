@@ -1,6 +1,6 @@
 //! The fleets that tests share. Each is brought up when the first test needs it.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
 use oml_tests::fleet::Topology;
@@ -30,21 +30,72 @@ impl Kind {
             Kind::Tiny => Topology::tiny(),
         }
     }
+
+    /// The number of fleets: there are more tests of the small one, and they mostly wait.
+    fn fleets(self) -> usize {
+        match self {
+            Kind::Acme => 1,
+            Kind::Tiny => 2,
+        }
+    }
 }
 
 /// The number of fleets in a row that may fail to come up before no further one is tried.
 const FAILURES_MAX: u32 = 2;
 
-/// The pool has at most one fleet of each kind.
-#[derive(Default)]
+/// The fleets of each kind.
 pub(crate) struct Pool {
     packages: Mutex<Option<Packages>>,
-    acme: Mutex<Slot>,
-    tiny: Mutex<Slot>,
+    acme: Slots,
+    tiny: Slots,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        let packages = Mutex::default();
+        Self { packages, acme: Slots::new(Kind::Acme), tiny: Slots::new(Kind::Tiny) }
+    }
+}
+
+/// The places for fleets of one kind. A test waits until one of them is free.
+struct Slots {
+    free: Mutex<Vec<Slot>>,
+    returned: Condvar,
+}
+
+impl Slots {
+    fn new(kind: Kind) -> Self {
+        let free =
+            (1..=kind.fleets()).map(|number| Slot::new(format!("{}{number}", kind.as_str())));
+        Self { free: Mutex::new(free.collect()), returned: Condvar::new() }
+    }
+
+    fn take(&self) -> TakenSlot<'_> {
+        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let free = self.returned.wait_while(free, |free| free.is_empty());
+        let slot = free.unwrap_or_else(PoisonError::into_inner).pop();
+        TakenSlot { slots: self, slot: slot.unwrap_or_default() }
+    }
+}
+
+/// A place that a test uses; it is free again at the end of the test, also if that panics.
+struct TakenSlot<'a> {
+    slots: &'a Slots,
+    slot: Slot,
+}
+
+impl Drop for TakenSlot<'_> {
+    fn drop(&mut self) {
+        let mut free = self.slots.free.lock().unwrap_or_else(PoisonError::into_inner);
+        free.push(std::mem::take(&mut self.slot));
+        self.slots.returned.notify_one();
+    }
 }
 
 #[derive(Default)]
 struct Slot {
+    /// The name of its labs.
+    name: String,
     /// The fleet, if one is up and unused. A test takes it out, so that no other test gets the fleet of a test that failed
     /// or panicked.
     fleet: Option<Fleet>,
@@ -54,12 +105,19 @@ struct Slot {
     last_error: String,
 }
 
+impl Slot {
+    fn new(name: String) -> Self {
+        Self { name, ..Self::default() }
+    }
+}
+
 impl Pool {
     /// Runs a test on its fleet after bringing the fleet into the state in which every test starts. The
     /// fleet of a failed test is taken down, and the next test gets a new one.
     pub(crate) fn run_on(&self, kind: Kind, test: fn(&Fleet) -> Result<()>) -> Result<()> {
-        let mut slot = self.slot(kind);
-        let fleet = self.fleet_in_first_state(kind, &mut slot)?;
+        let mut taken = self.slots(kind).take();
+        let slot = &mut taken.slot;
+        let fleet = self.fleet_in_first_state(kind, slot)?;
         let outcome = test(&fleet);
         if outcome.is_ok() {
             slot.fleet = Some(fleet);
@@ -74,7 +132,8 @@ impl Pool {
         // Without this limit, every waiting test would run into the same failure again.
         ensure!(slot.failures < FAILURES_MAX, "no fleet came up: {}", slot.last_error);
         let existing = slot.fleet.take();
-        let up = existing.map_or_else(|| self.bring_up(kind).context("bring a fleet up"), Ok);
+        let up = existing
+            .map_or_else(|| self.bring_up(kind, &slot.name).context("bring a fleet up"), Ok);
         let settled = up.and_then(|fleet| {
             fleet.apply_first_spec().context("bring the fleet into its first state")?;
             Ok(fleet)
@@ -89,19 +148,20 @@ impl Pool {
         settled
     }
 
-    fn slot(&self, kind: Kind) -> MutexGuard<'_, Slot> {
-        let slot = match kind {
+    fn slots(&self, kind: Kind) -> &Slots {
+        match kind {
             Kind::Acme => &self.acme,
             Kind::Tiny => &self.tiny,
-        };
-        // A test that panicked had taken its fleet out of the slot, so the slot is still valid.
-        slot.lock().unwrap_or_else(PoisonError::into_inner)
+        }
     }
 
-    /// Takes down all fleets.
+    /// Takes down all fleets. The tests have ended, so every place is free.
     pub(crate) fn down(&self) -> Result<()> {
-        let fleets = [Kind::Acme, Kind::Tiny].map(|kind| self.slot(kind).fleet.take());
-        fleets.into_iter().flatten().map(Fleet::down).fold(Ok(()), Result::and)
+        let taken = [&self.acme, &self.tiny].map(|slots| {
+            std::mem::take(&mut *slots.free.lock().unwrap_or_else(PoisonError::into_inner))
+        });
+        let fleets = taken.into_iter().flatten().filter_map(|slot| slot.fleet);
+        fleets.map(Fleet::down).fold(Ok(()), Result::and)
     }
 
     /// Returns the packages for the hosts. The first call builds them.
@@ -113,8 +173,8 @@ impl Pool {
         }
     }
 
-    fn bring_up(&self, kind: Kind) -> Result<Fleet> {
-        let fleet = Fleet::up_or_skip(&lab_name(kind.as_str()), self.packages()?, kind.topology())?;
+    fn bring_up(&self, kind: Kind, name: &str) -> Result<Fleet> {
+        let fleet = Fleet::up_or_skip(&lab_name(name), self.packages()?, kind.topology())?;
         fleet.context("this machine cannot run a lab any more")
     }
 }

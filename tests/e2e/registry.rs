@@ -38,7 +38,9 @@ fn faulty_registry(fleet: &Fleet) -> Result<()> {
     // Unused images are removed, because an image that is present is not pulled again.
     sh(fleet, NODE, "docker container prune --force && docker image prune --all --force")?;
     // The image name contains the faulty proxy's name, so the image has to be pulled through the proxy.
-    let spec = fleet.spec()?.replace(&direct, &name).replace("first: v1", "first: v2");
+    // The controller asks for a tag of its own, because it knows those that other tests used.
+    fleet.lab().registry()?.retag("omnileads/small", "v2", "faulty")?;
+    let spec = fleet.spec()?.replace(&direct, &name).replace("first: v1", "first: faulty");
     let path = fleet.write_spec("faulty.yaml", &spec)?;
     for fault in [Fault::Unauthorized, Fault::Refuse, Fault::ServerError] {
         faulty.set(fault)?;
@@ -71,6 +73,6 @@ fn faulty_registry(fleet: &Fleet) -> Result<()> {
     let what = "the pull is retried and succeeds";
     InstanceWait::new(fleet, NODE, "first")
         .within(RETRY_LIMIT)
-        .until(what, |seen| seen["phase"]["name"] == "ready" && seen["version"] == "v2")
+        .until(what, |seen| seen["phase"]["name"] == "ready" && seen["version"] == "faulty")
         .map(drop)
 }

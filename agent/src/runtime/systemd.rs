@@ -1,7 +1,7 @@
 //! Manages units through the D-Bus interface of systemd: writes unit files, starts and
 //! stops units. The supervisor runs inside the unit.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -50,8 +50,8 @@ pub struct Systemd {
     listener: tokio::task::JoinHandle<()>,
     /// Serialises writes and reloads of the unit files.
     writing: tokio::sync::Mutex<()>,
-    /// The units that had failed at the last listing.
-    failed: Mutex<BTreeMap<String, stops::FailedUnit>>,
+    /// The units that did not run at the last listing.
+    resting: Mutex<BTreeMap<String, stops::RestingUnit>>,
     /// The units of the desired components at the last listing. `After=` lines name units.
     units: Mutex<BTreeMap<ComponentName, UnitName>>,
 }
@@ -80,7 +80,7 @@ impl Systemd {
             signals,
             listener,
             writing: tokio::sync::Mutex::default(),
-            failed: Mutex::default(),
+            resting: Mutex::default(),
             units: Mutex::default(),
         }
     }
@@ -121,7 +121,7 @@ impl Systemd {
         let is_packaged = matches!(*instance.workload, Workload::Unit(_));
         if loaded.is_masked() {
             listing.differs.push((component.clone(), format!("unit {} is masked", instance.unit)));
-            let observed = self.add_stop(unit, &loaded, loaded.observe(None, false, !is_packaged));
+            let observed = self.add_stop(unit, &loaded, loaded.observe(None, false));
             listing.units.push((component.clone(), observed));
             return Ok(loaded.path);
         }
@@ -145,11 +145,11 @@ impl Systemd {
             let edited = by_hand::edited(instance, &text, &wanted);
             let disabled = is_disabled.then(|| by_hand::disabled(instance));
             let by_hand = by_hand::joined(edited.into_iter().chain(disabled));
-            let observed = loaded.observe(hash, stale, !is_packaged);
+            let observed = loaded.observe(hash, stale);
             let observed = ObservedUnit { by_hand, ..observed };
             listing.units.push((component.clone(), self.add_stop(unit, &loaded, observed)));
         } else if loaded.has_file() {
-            let observed = self.add_stop(unit, &loaded, loaded.observe(None, true, !is_packaged));
+            let observed = self.add_stop(unit, &loaded, loaded.observe(None, true));
             listing.units.push((component.clone(), observed));
         }
         Ok(loaded.path)
@@ -189,7 +189,7 @@ impl Systemd {
     ) -> Result<(String, ObservedUnit), RuntimeError> {
         let loaded = self.calls.load(file.unit.as_str()).await?;
         let stale = !file.mark.is_whole || loaded.needs_reload();
-        let unit = loaded.observe(Some(file.mark.hash.clone()), stale, !file.is_drop_in);
+        let unit = loaded.observe(Some(file.mark.hash.clone()), stale);
         Ok((loaded.path, unit))
     }
 }
@@ -206,11 +206,12 @@ impl UnitManager for Systemd {
         let units = desired.iter().map(|i| (i.component.clone(), i.unit.clone())).collect();
         *self.units.lock().unwrap_or_else(PoisonError::into_inner) = units;
         let mut listing = UnitListing::default();
-        let mut ours = BTreeSet::new();
+        let mut ours = BTreeMap::new();
         let (files, others) = self.files()?;
         listing.differs = others.into_iter().map(by_hand::foreign_file).collect();
         for instance in desired {
-            ours.insert(self.observe_desired(instance, &files, &mut listing).await?);
+            let path = self.observe_desired(instance, &files, &mut listing).await?;
+            ours.insert(path, instance.unit.to_string());
         }
         for file in files {
             let is_desired =
@@ -219,7 +220,7 @@ impl UnitManager for Systemd {
                 continue;
             }
             let (path, unit) = self.observe_leftover(&file).await?;
-            ours.insert(path);
+            ours.insert(path, file.unit.to_string());
             listing.units.push((file.mark.component, unit));
         }
         self.signals.set_ours(ours);

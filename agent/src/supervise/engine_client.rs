@@ -9,7 +9,7 @@ use oml_daemon::env::Env;
 
 use super::sd_notify::SystemdNotifier;
 use crate::pause::RetryPause;
-use crate::probe::Prober;
+use crate::probe::{ProbeTarget, Prober};
 use crate::runtime::{ContainerEngine, RuntimeError, Waited};
 
 /// The extra start time that systemd is asked for while the engine is away.
@@ -30,11 +30,17 @@ pub(super) struct End {
     pub(super) code: Option<i64>,
     /// The kernel killed it because memory ran out.
     pub(super) out_of_memory: bool,
-    /// The engine was away in between, so its events may be incomplete.
+    /// The engine was away when it ended, so its events may be incomplete.
     pub(super) engine_was_away: bool,
 }
 
 impl EngineClient {
+    /// Returns the container as a probe is given it.
+    pub(super) fn target<'a>(&'a self, id: &'a str) -> ProbeTarget<'a> {
+        let (calls, random) = (self.engine.calls(), self.env.random());
+        ProbeTarget { calls, container: id, random }
+    }
+
     /// Repeats a call until the engine answers.
     pub(super) async fn insist<T, F>(&self, ask: impl Fn() -> F) -> Result<T, RuntimeError>
     where
@@ -74,6 +80,8 @@ impl EngineClient {
                     return Ok(End { code: Some(code), out_of_memory, engine_was_away });
                 }
                 Some(ContainerState::Running { .. } | ContainerState::Created) => {
+                    // It outlived the outage, which says nothing about its later end.
+                    engine_was_away = false;
                     backoff.pause().await;
                 }
             }
@@ -89,7 +97,8 @@ impl EngineClient {
                 ContainerState::Running { .. } | ContainerState::Created => reported,
             },
             Ok(None) => End { code: None, ..reported },
-            Err(_) => End { engine_was_away: true, ..reported },
+            // The end itself was reported, so the engine was there.
+            Err(_) => reported,
         }
     }
 }

@@ -15,7 +15,6 @@ use super::{AdoptedContainer, SignalStream, SuperviseError, Supervisor};
 use crate::documents;
 use crate::paths::Slot;
 use crate::probe::{self, ProbeTarget};
-use crate::runtime::RuntimeError;
 
 /// The first pause between probes, short so that a fast start is noticed early.
 const FIRST_PAUSE: Duration = Duration::from_millis(4);
@@ -35,6 +34,8 @@ const PRINTED_FIRST: Duration = Duration::from_secs(2);
 /// The interval between counts of calls.
 const COUNT_INTERVAL: Duration = Duration::from_secs(15);
 const COUNT_LIMIT: Duration = Duration::from_secs(5);
+/// The limit of the count right before a restart, as in a drain: an older answer is worth nothing.
+const RECOUNT_LIMIT: Duration = Duration::from_secs(2);
 /// Events of an end are looked for this far ahead: the engine records a stop only
 /// after the end.
 const AFTERMATH_MS: u64 = 300;
@@ -107,7 +108,7 @@ impl Supervisor {
                     self.reread(&mut instance, &mut state);
                     self.probe(&instance, &id, &mut state).await;
                     self.tell_start(&instance, &mut state).await;
-                    if let Some(words) = self.remedy(&instance) {
+                    if let Some(words) = self.remedy(&instance, &id).await {
                         return Ok(Watched::Unhealthy { words });
                     }
                 }
@@ -149,11 +150,7 @@ impl Supervisor {
 
     async fn probe(&mut self, instance: &HeldInstance, id: &str, state: &mut WatchState) {
         let client = self.client.clone();
-        let target = ProbeTarget {
-            calls: client.engine.calls(),
-            container: id,
-            random: client.env.random(),
-        };
+        let target = client.target(id);
         let answer = client.prober.ask(&instance.probe, target).await;
         self.write_down(|record, now| record.answered(answer, now));
         let health = self.record.as_ref().map_or(Health::Unknown, |record| record.health());
@@ -175,7 +172,7 @@ impl Supervisor {
         state.next_probe = Instant::now() + pause;
         // Calls may continue in a program that no longer answers its probe.
         if health != Health::Starting && Instant::now() >= state.next_count {
-            let counted = self.count(instance, target).await;
+            let counted = self.count(instance, target, COUNT_LIMIT).await;
             if let Err(why) = &counted
                 && state.uncounted.as_ref() != Some(why)
             {
@@ -206,16 +203,30 @@ impl Supervisor {
         }
     }
 
-    /// Returns why the program is restarted now, if it stayed unhealthy for too long.
-    fn remedy(&self, instance: &HeldInstance) -> Option<String> {
+    /// Returns why the program is restarted now, if it stayed unhealthy for too long. Its calls
+    /// are counted once more before, because the last count may be older than a call.
+    async fn remedy(&mut self, instance: &HeldInstance, id: &str) -> Option<String> {
+        if self.decide_remedy(instance) != Remedy::Restart {
+            return None;
+        }
+        if instance.active.is_some() && !instance.restart_unhealthy.cuts_calls {
+            let client = self.client.clone();
+            // A count that fails is unknown in the record, so the program is left alone.
+            let _uncounted = self.count(instance, client.target(id), RECOUNT_LIMIT).await;
+            if self.decide_remedy(instance) != Remedy::Restart {
+                return None;
+            }
+        }
         let status = self.record.as_ref()?.status();
-        let (policy, now) = (&instance.restart_unhealthy, self.client.env.now());
-        let counts_calls = instance.active.is_some();
-        let remedy = unhealthy::remedy(policy, status, counts_calls, now);
-        (remedy == Remedy::Restart).then(|| {
-            let unhealthy_for = Span(now.since_ms(status.since));
-            format!("restarted after it was unhealthy for {unhealthy_for}: {}", status.detail)
-        })
+        let unhealthy_for = Span(self.client.env.now().since_ms(status.since));
+        let detail = &status.detail;
+        Some(format!("restarted after it was unhealthy for {unhealthy_for}: {detail}"))
+    }
+
+    fn decide_remedy(&self, instance: &HeldInstance) -> Remedy {
+        let Some(record) = &self.record else { return Remedy::None };
+        let (policy, may_carry_calls) = (&instance.restart_unhealthy, instance.may_carry_calls);
+        unhealthy::remedy(policy, record.status(), may_carry_calls, self.client.env.now())
     }
 
     /// Counts the active calls. A count that cannot be read is unknown, never 0.
@@ -223,9 +234,10 @@ impl Supervisor {
         &mut self,
         instance: &HeldInstance,
         target: ProbeTarget<'_>,
+        limit: Duration,
     ) -> Result<(), String> {
         let Some(active) = &instance.active else { return Ok(()) };
-        let output = target.calls.exec(target.container, &active.command, COUNT_LIMIT).await;
+        let output = target.calls.exec(target.container, &active.command, limit).await;
         let count = match output {
             Ok(output) => probe::count(&output, &active.before),
             Err(error) => Err(chain(&error)),
@@ -279,8 +291,7 @@ impl Supervisor {
         let evidence = Evidence {
             code: end.code,
             out_of_memory: end.out_of_memory,
-            engine_was_away: end.engine_was_away
-                || matches!(container_events, Err(RuntimeError::Unavailable { .. })),
+            engine_was_away: end.engine_was_away,
             container_events: container_events.ok(),
         };
         let name = instance.workload.name.as_ref().map(ToString::to_string);

@@ -33,7 +33,7 @@ pub struct Evidence {
     pub code: Option<i64>,
     /// The kernel killed it because memory ran out.
     pub out_of_memory: bool,
-    /// The engine did not answer before the end was found.
+    /// The engine did not answer when the container ended.
     pub engine_was_away: bool,
     /// The events of the engine; none if they could not be read.
     pub container_events: Option<ContainerEvents>,
@@ -60,7 +60,7 @@ pub fn explain(name: &str, evidence: Evidence, now: Timestamp) -> ContainerExit 
     if container_events.killed {
         return by_hand("killed on the host");
     }
-    if evidence.engine_was_away {
+    if evidence.engine_was_away && !container_events.ended {
         return by_hand("ended while docker was away");
     }
     let code = evidence.code.unwrap_or(-1);

@@ -27,12 +27,13 @@ pub enum Remedy {
     Restart,
 }
 
-/// Decides what is done with a program. `counts_calls` says whether its calls are counted.
+/// Decides what is done with a program. One that may carry calls is restarted only while they are
+/// counted and there are none.
 #[must_use]
 pub fn remedy(
     policy: &RestartUnhealthy,
     status: &Status,
-    counts_calls: bool,
+    may_carry_calls: bool,
     now: Timestamp,
 ) -> Remedy {
     let Some(after_ms) = policy.after_ms.filter(|_| status.health == Health::Unhealthy) else {
@@ -47,7 +48,7 @@ pub fn remedy(
     if now < at {
         return Remedy::After { pause: Span(pause_ms), at };
     }
-    if counts_calls && !policy.cuts_calls && status.active != Some(0) {
+    if may_carry_calls && !policy.cuts_calls && status.active != Some(0) {
         return Remedy::CallsUp;
     }
     Remedy::Restart

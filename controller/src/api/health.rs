@@ -3,10 +3,11 @@
 use std::pin::Pin;
 use std::time::Duration;
 
+use futures_util::stream::unfold;
 use oml_proto::v1::agent_server::SERVICE_NAME as AGENT;
 use oml_proto::v1::fleet_server::SERVICE_NAME as FLEET;
-use tokio::time::sleep;
-use tokio_stream::{Stream, StreamExt as _, once};
+use tokio::time::{Sleep, sleep};
+use tokio_stream::Stream;
 use tonic::{Request, Response, Status};
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_server::Health;
@@ -16,8 +17,13 @@ use crate::ops::reader::StatusReader;
 use crate::policy;
 use crate::shutdown::ShutdownSignal;
 
+/// The interval at which the store is looked at for those who watch.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+type HealthReply = Result<HealthCheckResponse, Status>;
+
 /// Tells whether the controller serves: it does while its store can be read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct HealthApi {
     status: StatusReader,
     shutdown: ShutdownSignal,
@@ -42,6 +48,36 @@ impl HealthApi {
     }
 }
 
+/// What a caller watches.
+struct Watched {
+    health: HealthApi,
+    service: String,
+    /// The state that was sent last.
+    told: Option<ServingStatus>,
+    /// The end of the caller's certificate.
+    end: Pin<Box<Sleep>>,
+}
+
+/// Waits until there is another state to send; the stream ends after an error and after a shutdown.
+async fn next_state(watched: Option<Watched>) -> Option<(HealthReply, Option<Watched>)> {
+    let mut watched = watched?;
+    let mut shutdown = watched.health.shutdown.clone();
+    loop {
+        let state = watched.health.of(&watched.service).await;
+        if watched.told != Some(state) {
+            watched.told = Some(state);
+            return Some((Ok(reply(state)), Some(watched)));
+        }
+        // All of them only observe.
+        tokio::select! {
+            biased;
+            () = &mut watched.end => return Some((Err(policy::expired()), None)),
+            () = shutdown.requested() => return Some((Ok(reply(ServingStatus::NotServing)), None)),
+            () = sleep(LOOK_AGAIN) => {}
+        }
+    }
+}
+
 fn reply(status: ServingStatus) -> HealthCheckResponse {
     HealthCheckResponse { status: status.into() }
 }
@@ -59,27 +95,21 @@ impl Health for HealthApi {
         Ok(Response::new(reply(state)))
     }
 
-    type WatchStream =
-        Pin<Box<dyn Stream<Item = Result<HealthCheckResponse, Status>> + Send + 'static>>;
+    type WatchStream = Pin<Box<dyn Stream<Item = HealthReply> + Send + 'static>>;
 
-    /// Sends the present state, and another one when the controller stops.
+    /// Sends the present state, and another one whenever it has changed and when the controller stops.
     async fn watch(
         &self,
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
         let policy::OperatorCaller { expires, .. } = policy::operator(&request)?;
         let life = Duration::from_millis(expires.since_ms(self.status.now()));
-        let present = self.of(&request.get_ref().service).await;
-        let mut shutdown = self.shutdown.clone();
-        let last = async move {
-            // Both only observe.
-            tokio::select! {
-                biased;
-                () = sleep(life) => Err(policy::expired()),
-                () = shutdown.requested() => Ok(reply(ServingStatus::NotServing)),
-            }
+        let watched = Watched {
+            health: self.clone(),
+            service: request.into_inner().service,
+            told: None,
+            end: Box::pin(sleep(life)),
         };
-        let last = futures_util::stream::once(last);
-        Ok(Response::new(Box::pin(once(Ok(reply(present))).chain(last))))
+        Ok(Response::new(Box::pin(unfold(Some(watched), next_state))))
     }
 }

@@ -271,6 +271,7 @@ pub(crate) fn report(
             memory_total_bytes: 200,
             disk_used_bytes: 1000,
             disk_total_bytes: 4000,
+            cpu_unknown: false,
         },
     }
 }

@@ -1,9 +1,12 @@
-//! A store with a hook, with which a test acts directly after a commit.
+//! A store with a hook, with which a test acts directly after a commit, and that can stop.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use omlcontroller::store::{ChangeSignal, Commit, Memory, RawKey, Result, Store, Versioned, Write};
+use omlcontroller::store::{
+    ChangeSignal, Commit, Memory, RawKey, Result, Store, StoreError, Versioned, Write,
+};
 
 type Hook = Box<dyn FnOnce() + Send>;
 
@@ -12,12 +15,26 @@ type Hook = Box<dyn FnOnce() + Send>;
 pub(crate) struct HookedStore {
     inner: Memory,
     hook: Mutex<Option<(RawKey, Hook)>>,
+    is_stopped: AtomicBool,
 }
 
 impl HookedStore {
     /// Runs `hook` once after a commit of `key`, before that commit returns.
     pub(crate) fn after(&self, key: &str, hook: impl FnOnce() + Send + 'static) {
         *self.hook.lock().unwrap() = Some((key.into(), Box::new(hook)));
+    }
+
+    /// From now on nothing can be read, or everything again.
+    pub(crate) fn stop(&self, is_stopped: bool) {
+        self.is_stopped.store(is_stopped, Ordering::SeqCst);
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.is_stopped.load(Ordering::SeqCst) {
+            let (dir, reason) = ("/var/lib/test".into(), "a test stopped it".to_owned());
+            return Err(StoreError::Stopped { dir, reason });
+        }
+        Ok(())
     }
 
     fn take(&self, writes: &[Write]) -> Option<Hook> {
@@ -30,10 +47,12 @@ impl HookedStore {
 #[async_trait]
 impl Store for HookedStore {
     async fn get(&self, key: &RawKey) -> Result<Option<Versioned>> {
+        self.check()?;
         self.inner.get(key).await
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<(RawKey, Versioned)>> {
+        self.check()?;
         self.inner.list(prefix).await
     }
 

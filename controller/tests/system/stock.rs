@@ -26,6 +26,7 @@ use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
+use crate::hooked::HookedStore;
 use crate::world::{StoreKind, World};
 
 /// The versions that an ordinary library offers.
@@ -129,6 +130,20 @@ async fn the_standard_health_service_answers_an_operator() {
     let last = watched.message().await.unwrap().unwrap();
     assert_eq!(last.status(), ServingStatus::NotServing);
     stopped.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_watches_the_health_service_is_told_of_a_store_that_stops_and_comes_back() {
+    let store = Arc::new(HookedStore::default());
+    let world = World::over(Arc::clone(&store) as _).await;
+    let mut health = HealthClient::new(stock_channel(&world).await);
+    let mut watched = health.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    let mut next = async || watched.message().await.unwrap().unwrap().status();
+    assert_eq!(next().await, ServingStatus::Serving);
+    store.stop(true);
+    assert_eq!(next().await, ServingStatus::NotServing);
+    store.stop(false);
+    assert_eq!(next().await, ServingStatus::Serving);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

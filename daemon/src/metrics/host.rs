@@ -16,10 +16,11 @@ pub struct HostMetrics {
 }
 
 impl HostMetrics {
-    /// Adds a host. What its agent could not read (0 of 0) gets no series.
+    /// Adds a host. What its agent does not know (0 of 0 for memory and disk) gets no series.
     pub fn add(&self, labels: &Labels, usage: &HostUsage) {
-        let share = f64::from(usage.cpu_permille) / 1000.0;
-        self.cpu.get_or_create(labels).set(share);
+        if !usage.cpu_unknown {
+            self.cpu.get_or_create(labels).set(f64::from(usage.cpu_permille) / 1000.0);
+        }
         let numbers = [
             (&self.memory_used, usage.memory_used_bytes, usage.memory_total_bytes),
             (&self.memory, usage.memory_total_bytes, usage.memory_total_bytes),

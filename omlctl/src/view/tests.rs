@@ -37,6 +37,7 @@ fn node(name: &str, role: &str, instances: Vec<(String, InstanceReport)>) -> Nod
         memory_total_bytes: 4 << 30,
         disk_used_bytes: 10 << 30,
         disk_total_bytes: 40 << 30,
+        cpu_unknown: false,
     };
     let report = Report {
         revision: 7,

@@ -14,7 +14,7 @@ mod life;
 mod process;
 
 pub(crate) use file::Definition;
-pub use job::Job;
+pub use job::{Job, JobEvent};
 pub use process::{Notifier, Process, Signal};
 
 /// The number of job ends that are kept for a slow client.
@@ -98,14 +98,15 @@ pub(crate) struct Units {
     masked: BTreeSet<String>,
     enabled: BTreeSet<String>,
     ends: broadcast::Sender<u32>,
-    done: broadcast::Sender<String>,
+    events: broadcast::Sender<JobEvent>,
 }
 
 impl Default for Units {
     fn default() -> Self {
         let (units, vendor, masked, enabled) = Default::default();
-        let (ends, done) = (broadcast::channel(JOB_ENDS_MAX).0, broadcast::channel(JOB_ENDS_MAX).0);
-        Self { units, vendor, masked, enabled, ends, done }
+        let (ends, _) = broadcast::channel(JOB_ENDS_MAX);
+        let (events, _) = broadcast::channel(JOB_ENDS_MAX);
+        Self { units, vendor, masked, enabled, ends, events }
     }
 }
 
@@ -192,10 +193,10 @@ impl HostModel {
         self.state().units.ends.subscribe()
     }
 
-    /// Returns a receiver of the units whose jobs end with the result "done" from now on.
+    /// Returns a receiver of what systemd tells about jobs from now on.
     #[must_use]
-    pub fn done_jobs(&self) -> broadcast::Receiver<String> {
-        self.state().units.done.subscribe()
+    pub fn job_events(&self) -> broadcast::Receiver<JobEvent> {
+        self.state().units.events.subscribe()
     }
 
     /// Reads all unit files again.
@@ -232,10 +233,12 @@ impl HostModel {
         let unit = unit.ok_or_else(|| UnitError::NoSuchUnit(name.to_owned()))?;
         unit.starts.clear();
         unit.state.restarts = 0;
+        "success".clone_into(&mut unit.state.result);
         if unit.state.active == ActiveState::Failed {
             unit.state.active = ActiveState::Inactive;
-            "success".clone_into(&mut unit.state.result);
         }
+        drop(state);
+        self.notify(Daemon::Systemd);
         Ok(())
     }
 
@@ -307,7 +310,7 @@ impl HostModel {
         self.notify(Daemon::Systemd);
     }
 
-    /// Runs `systemctl start`, `restart` or `stop` without waiting for the job.
+    /// Runs `systemctl start`, `restart`, `try-restart` or `stop` without waiting for the job.
     ///
     /// # Errors
     /// No such unit, or a masked one.
@@ -315,6 +318,7 @@ impl HostModel {
         let kind = match verb {
             "stop" => job::Kind::Stop,
             "restart" => job::Kind::Restart,
+            "try-restart" => job::Kind::TryRestart,
             _ => job::Kind::Start,
         };
         self.begin_job(name, kind)

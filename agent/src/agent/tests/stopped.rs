@@ -21,6 +21,21 @@ fn is(bench: &Bench, state: ActiveState) -> bool {
     bench.host.host.units().iter().any(|(unit, found)| unit == UNIT && found.active == state)
 }
 
+async fn reset_failed(bench: &Bench) {
+    bench.host.host.reset_failed(UNIT).await.unwrap();
+}
+
+/// The supervisor is killed until systemd no longer starts it.
+async fn settled_and_given_up() -> Bench {
+    let bench = Bench::settled().await;
+    while !is(&bench, ActiveState::Failed) {
+        kill_supervisor(&bench);
+        bench.pass_time(2).await;
+    }
+    bench.until(|report| report.reason.contains("in a row")).await;
+    bench
+}
+
 async fn stays_stopped(bench: &Bench, before: usize) {
     bench.until(|report| matches!(report.phase, Phase::StoppedByHand { .. })).await;
     bench.until_report(|_| !runs(bench)).await;
@@ -67,13 +82,8 @@ async fn a_stop_after_systemd_gave_up_on_a_killed_supervisor_is_respected() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_after_systemd_gave_up_is_respected_by_the_next_agent_too() {
-    let mut bench = Bench::settled().await;
+    let mut bench = settled_and_given_up().await;
     let before = restarts(&bench);
-    while !is(&bench, ActiveState::Failed) {
-        kill_supervisor(&bench);
-        bench.pass_time(2).await;
-    }
-    bench.until(|report| report.reason.contains("in a row")).await;
     bench.host.systemctl("stop", UNIT).await;
     bench.until(|report| matches!(report.phase, Phase::StoppedByHand { .. })).await;
     bench.stop();
@@ -95,12 +105,71 @@ async fn a_stop_after_systemd_gave_up_on_the_program_is_respected() {
 
 #[tokio::test(start_paused = true)]
 async fn a_killed_supervisor_alone_is_no_stop_by_hand() {
-    let bench = Bench::settled().await;
-    while !is(&bench, ActiveState::Failed) {
-        kill_supervisor(&bench);
-        bench.pass_time(2).await;
+    let bench = settled_and_given_up().await;
+    bench.until_ready("1").await;
+    assert!(runs(&bench));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_try_restart_of_a_unit_that_systemd_gave_up_on_is_no_stop_by_hand() {
+    let bench = settled_and_given_up().await;
+    let before = bench.host.running(&name("asterisk"));
+    bench.host.systemctl("try-restart", UNIT).await;
+    bench.until_ready("1").await;
+    let (before, now) = (before.unwrap(), bench.host.running(&name("asterisk")).unwrap());
+    assert_eq!(before.id, now.id, "the container was stopped");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_is_remembered_after_the_failure_was_reset() {
+    for pause in [0, 30] {
+        let bench = settled_and_given_up().await;
+        let before = restarts(&bench);
+        bench.host.systemctl("stop", UNIT).await;
+        bench.pass_time(pause).await;
+        reset_failed(&bench).await;
+        stays_stopped(&bench, before).await;
     }
-    bench.until(|report| report.reason.contains("in a row")).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_is_remembered_by_the_next_agent_after_the_failure_was_reset() {
+    let mut bench = settled_and_given_up().await;
+    let before = restarts(&bench);
+    bench.host.systemctl("stop", UNIT).await;
+    reset_failed(&bench).await;
+    bench.until(|report| matches!(report.phase, Phase::StoppedByHand { .. })).await;
+    bench.stop();
+    bench.start();
+    stays_stopped(&bench, before).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_after_the_failure_was_reset_is_respected() {
+    let bench = settled_and_given_up().await;
+    let before = restarts(&bench);
+    reset_failed(&bench).await;
+    bench.host.systemctl("stop", UNIT).await;
+    stays_stopped(&bench, before).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_while_a_killed_supervisor_waits_is_remembered_after_every_failure_was_reset() {
+    let bench = Bench::settled().await;
+    let before = restarts(&bench);
+    kill_supervisor(&bench);
+    bench.until_report(|_| is(&bench, ActiveState::Activating)).await;
+    bench.host.systemctl("stop", UNIT).await;
+    bench.pass_time(30).await;
+    reset_failed(&bench).await;
+    stays_stopped(&bench, before).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_that_was_only_reset_is_no_stop_by_hand() {
+    let bench = settled_and_given_up().await;
+    reset_failed(&bench).await;
+    bench.host.systemctl("try-restart", UNIT).await;
     bench.until_ready("1").await;
     assert!(runs(&bench));
 }

@@ -2,7 +2,7 @@
 
 use oml_common::document::assignment::OnDeadline;
 use oml_common::document::report::Phase;
-use oml_sim::{Behaviour, Daemon, Verb};
+use oml_sim::{Behaviour, Daemon, Fault, Verb};
 
 use super::bench::{Bench, name};
 
@@ -77,6 +77,47 @@ async fn one_end_is_no_crash_loop() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_end_after_docker_was_restarted_is_the_programs_own_and_counts() {
+    let bench = Bench::settled().await;
+    bench.host.host.restart_engine(true);
+    bench.pass_time(60).await;
+    bench.offer("1", Behaviour::DiesAfter { after_ms: 17_000 });
+    bench.end_by_itself(7);
+    let report = bench.until(|report| report.restarts == 1).await;
+    assert_eq!(report.drift, None);
+    assert_eq!(report.last_exit.unwrap().exit_code, Some(7));
+    let told = bench.until(|report| report.phase == Phase::CrashLooping).await;
+    assert!(told.reason.contains("3 times"), "{}", told.reason);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_without_a_record_long_after_docker_was_restarted_is_no_drift() {
+    let bench = Bench::settled().await;
+    bench.host.host.restart_engine(true);
+    bench.pass_time(60).await;
+    let running = bench.host.running(&name("asterisk")).unwrap();
+    bench.host.host.end_on_full_disk(&running.id, 137);
+    bench.until(|report| report.restarts == 1).await;
+    let report = bench.until(|report| report.phase == Phase::Ready).await;
+    assert_eq!(report.drift, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_fails_after_an_end_accuses_nobody() {
+    for fault in [
+        Fault::Away,
+        Fault::Refused { detail: "no space left on device".to_owned(), transient: true },
+    ] {
+        let bench = Bench::settled().await;
+        bench.host.host.fail_once(Daemon::Engine, Verb::Read, fault.clone());
+        bench.end_by_itself(7);
+        bench.until(|report| report.restarts == 1).await;
+        let report = bench.until(|report| report.phase == Phase::Ready).await;
+        assert_eq!(report.drift, None, "{fault}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_somebody_kills_on_the_host_is_in_no_crash_loop() {
     let bench = Bench::settled().await;
     for _kill in 0..5 {
@@ -115,6 +156,26 @@ async fn a_program_with_calls_is_not_restarted_because_it_is_unhealthy() {
     bench.until(|report| report.reason.contains("not restarted while calls are up")).await;
     let starts = bench.host.running(&name("asterisk")).unwrap().starts;
     bench.pass_time(3_600).await;
+    assert_eq!(bench.host.running(&name("asterisk")).unwrap().starts, starts);
+    bench.set_calls(0);
+    bench.pass_time(60).await;
+    assert_ne!(bench.host.running(&name("asterisk")).map(|found| found.starts), Some(starts));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_comes_right_before_the_restart_of_an_unhealthy_program_is_not_cut() {
+    let mut bench = Bench::with_calls(0).await;
+    bench.offer("1", Behaviour::UnhealthyAfter { after_ms: 50_000 });
+    bench.desire_counted("1", OnDeadline::Wait);
+    bench.end_by_itself(1);
+    bench.until(|report| report.reason.contains("has been unhealthy for 5m")).await;
+    let starts = bench.host.running(&name("asterisk")).unwrap().starts;
+    bench.pass_time(275).await;
+    // The call comes right after a count, so the next one is 15 seconds away.
+    let before = bench.host.count(Daemon::Engine, Verb::Exec);
+    bench.until_report(|_| bench.host.count(Daemon::Engine, Verb::Exec) > before).await;
+    bench.set_calls(1);
+    bench.pass_time(600).await;
     assert_eq!(bench.host.running(&name("asterisk")).unwrap().starts, starts);
     bench.set_calls(0);
     bench.pass_time(60).await;

@@ -21,6 +21,8 @@ pub(super) struct UnitProperties {
     pub(super) active_exit_timestamp: Option<u64>,
     pub(super) inactive_enter_timestamp: Option<u64>,
     pub(super) inactive_exit_timestamp: Option<u64>,
+    /// The conditions of the unit held when it was started last.
+    pub(super) condition_result: Option<bool>,
     /// The unit's job, by number and object; the number is 0 if there is none.
     pub(super) job: Option<(u32, OwnedObjectPath)>,
 }

@@ -47,7 +47,7 @@ impl Systemd {
     pub(super) async fn stop_unit(&self, unit: &str, limit: Duration) -> Result<(), RuntimeError> {
         let stopped = self.job(unit, limit, async || self.calls.stop(unit).await).await;
         // Our own stop is not one by hand.
-        self.signals.take_done(unit);
+        self.signals.forget_jobs(unit);
         match stopped {
             Ok(loaded) if !loaded.is_up() => Ok(()),
             Ok(loaded) => Err(RuntimeError::Refused {

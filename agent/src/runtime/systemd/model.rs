@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use oml_common::id::TenantId;
-use oml_sim::{ActiveState, ExitCause, Fault, HostModel, Job, UnitError, UnitState};
+use oml_sim::{ActiveState, ExitCause, Fault, HostModel, Job, JobEvent, UnitError, UnitState};
 use tokio::sync::broadcast::error::RecvError;
 use zbus::OwnedObjectPath;
 
@@ -130,6 +130,7 @@ fn loaded(name: &str, state: UnitState) -> Loaded {
             inactive_enter_timestamp: microseconds(state.inactive_enter_ms),
             inactive_exit_timestamp: microseconds(state.inactive_exit_ms),
             job: state.job.map(|number| (number, job_path(number))),
+            condition_result: Some(true),
         },
         service: ServiceProperties {
             result: Some(state.result),
@@ -145,7 +146,7 @@ impl Signals {
     /// Listens to the model for ever.
     async fn listen_to_model(self, host: HostModel) {
         let (mut ends, mut changes) = (host.job_ends(), host.unit_changes());
-        let mut done = host.done_jobs();
+        let mut events = host.job_events();
         drop(host);
         loop {
             tokio::select! {
@@ -155,8 +156,11 @@ impl Signals {
                     Err(RecvError::Lagged(_)) => {}
                     Err(RecvError::Closed) => return,
                 },
-                unit = done.recv() => match unit {
-                    Ok(unit) => self.tell_done(&unit),
+                event = events.recv() => match event {
+                    Ok(JobEvent::ShownAtRest { unit, job, since_ms }) => {
+                        self.tell_shown(&unit, job, since_ms.saturating_mul(1000));
+                    }
+                    Ok(JobEvent::Done { unit, job }) => self.tell_done(&unit, job),
                     Err(RecvError::Lagged(_)) => {}
                     Err(RecvError::Closed) => return,
                 },

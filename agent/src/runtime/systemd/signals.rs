@@ -1,7 +1,7 @@
 //! The signals of systemd. They end the wait for a job and wake the agent. A signal may be
 //! lost, so every wait also polls.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use zbus::message::Type;
 use zbus::{MatchRule, Message, MessageStream, OwnedObjectPath};
 
 use super::bus::{self, ManagerProxy};
+use super::calls::UnitProperties;
 use crate::pause::RetryPause;
 
 /// The number of job ends that are kept for a slow reader.
@@ -25,16 +26,25 @@ pub(super) const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) struct Signals {
     ends: broadcast::Sender<OwnedObjectPath>,
     counter: watch::Sender<u64>,
-    ours: Arc<Mutex<BTreeSet<String>>>,
-    /// The units of which a job was done since they were listed last.
-    done: Arc<Mutex<BTreeSet<String>>>,
+    /// Our units, by their objects.
+    ours: Arc<Mutex<BTreeMap<String, OurUnit>>>,
+}
+
+/// A unit of ours, and what was seen of its jobs.
+#[derive(Debug, Default)]
+struct OurUnit {
+    name: String,
+    /// The last job that it showed while it did not run, and the time since which it did not.
+    shown: Option<(u32, u64)>,
+    /// Its last job that was done.
+    done: Option<u32>,
 }
 
 impl Signals {
     pub(super) fn new() -> Self {
         let (ends, _) = broadcast::channel(QUEUE);
         let (counter, _) = watch::channel(0);
-        Self { ends, counter, ours: Arc::default(), done: Arc::default() }
+        Self { ends, counter, ours: Arc::default() }
     }
 
     /// Ends of jobs from now on.
@@ -47,9 +57,15 @@ impl Signals {
         self.counter.subscribe()
     }
 
-    /// The objects whose changes count.
-    pub(super) fn set_ours(&self, paths: BTreeSet<String>) {
-        *self.ours.lock().unwrap_or_else(PoisonError::into_inner) = paths;
+    /// The objects whose changes count, and the names of their units.
+    pub(super) fn set_ours(&self, units: BTreeMap<String, String>) {
+        let mut ours = self.ours.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut before = std::mem::take(&mut *ours);
+        let keep = |(path, name): (String, String)| {
+            let known = before.remove(&path).filter(|unit| unit.name == name);
+            (path, known.unwrap_or(OurUnit { name, shown: None, done: None }))
+        };
+        *ours = units.into_iter().map(keep).collect();
     }
 
     /// Listens for ever; after every break of the connection the agent lists again.
@@ -88,9 +104,7 @@ impl Signals {
             Some("JobRemoved") => self.end_of_job(message),
             Some("PropertiesChanged") => {
                 let path = header.path().map(|path| path.as_str()).unwrap_or_default();
-                if self.is_ours(path) {
-                    self.bump();
-                }
+                self.change(path, message);
             }
             // Somebody re-read the unit files, or a unit came or went.
             Some("Reloading") => self.bump(),
@@ -98,12 +112,20 @@ impl Signals {
         }
     }
 
+    fn change(&self, path: &str, message: &Message) {
+        let body = message.body();
+        // Those of the service alone have none of these properties.
+        let parsed: zbus::Result<(&str, UnitProperties, Vec<&str>)> = body.deserialize();
+        let job = parsed.ok().and_then(|(_, unit, _)| job_at_rest(&unit));
+        self.change_ours(|our_path, _| our_path == path, |unit| unit.shown = job.or(unit.shown));
+    }
+
     fn end_of_job(&self, message: &Message) {
         let body = message.body();
         let parsed: zbus::Result<(u32, OwnedObjectPath, &str, &str)> = body.deserialize();
-        if let Ok((_, job, unit, result)) = parsed {
+        if let Ok((number, job, unit, result)) = parsed {
             if result == "done" {
-                self.tell_done(unit);
+                self.tell_done(unit, number);
             }
             self.tell_end(job);
         }
@@ -114,25 +136,60 @@ impl Signals {
         let _waiters = self.ends.send(job).unwrap_or(0);
     }
 
+    /// Notes that a unit of ours has a job while it does not run.
+    #[cfg(any(test, feature = "sim"))]
+    pub(super) fn tell_shown(&self, unit: &str, job: u32, since: u64) {
+        self.change_ours(|_, name| name == unit, |unit| unit.shown = Some((job, since)));
+    }
+
     /// Notes that a job of a unit was done. That of a stop may change nothing of the unit.
-    pub(super) fn tell_done(&self, unit: &str) {
-        // A host without our units has nothing to remember, and one with ours lists them soon.
-        self.done.lock().unwrap_or_else(PoisonError::into_inner).insert(unit.to_owned());
-        self.bump();
+    pub(super) fn tell_done(&self, unit: &str, job: u32) {
+        self.change_ours(|_, name| name == unit, |unit| unit.done = Some(job));
     }
 
-    /// Returns true if a job of the unit was done since the last call.
-    pub(super) fn take_done(&self, unit: &str) -> bool {
-        self.done.lock().unwrap_or_else(PoisonError::into_inner).remove(unit)
+    /// Changes what is known of a unit of ours, if it is one, and wakes the agent.
+    fn change_ours(
+        &self,
+        is_meant: impl Fn(&str, &str) -> bool,
+        change: impl FnOnce(&mut OurUnit),
+    ) {
+        let mut ours = self.ours.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = ours.iter_mut().find(|(path, unit)| is_meant(path, &unit.name));
+        let is_ours = found.map(|(_, unit)| change(unit)).is_some();
+        drop(ours);
+        if is_ours {
+            self.bump();
+        }
     }
 
-    fn is_ours(&self, path: &str) -> bool {
-        self.ours.lock().unwrap_or_else(PoisonError::into_inner).contains(path)
+    /// Returns since when a unit did not run, if it showed a job after that which was done. The
+    /// two signals of a job may come in any order.
+    pub(super) fn done_at_rest_since(&self, unit: &str) -> Option<u64> {
+        let ours = self.ours.lock().unwrap_or_else(PoisonError::into_inner);
+        let unit = ours.values().find(|ours| ours.name == unit)?;
+        let (shown, since) = unit.shown?;
+        (unit.done == Some(shown)).then_some(since)
+    }
+
+    /// Forgets the jobs of a unit.
+    pub(super) fn forget_jobs(&self, unit: &str) {
+        let mut ours = self.ours.lock().unwrap_or_else(PoisonError::into_inner);
+        for unit in ours.values_mut().filter(|ours| ours.name == unit) {
+            (unit.shown, unit.done) = (None, None);
+        }
     }
 
     pub(super) fn bump(&self) {
         self.counter.send_modify(|count| *count = count.wrapping_add(1));
     }
+}
+
+/// Returns the number of the unit's job, if the unit does not run, and since when it does not. A
+/// job that does nothing, as that of `systemctl try-restart` then, is never shown by the unit.
+fn job_at_rest(unit: &UnitProperties) -> Option<(u32, u64)> {
+    let rests = matches!(unit.active_state.as_deref(), Some("inactive" | "failed"));
+    let (job, _) = unit.job.as_ref().filter(|(job, _)| rests && *job != 0)?;
+    Some((*job, unit.inactive_enter_timestamp?))
 }
 
 /// Waits until the job has ended, or was missed, or `look` is due.

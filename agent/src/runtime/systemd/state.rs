@@ -49,6 +49,10 @@ impl Loaded {
         self.unit.job.as_ref().is_some_and(|(id, path)| *id != 0 && path == job)
     }
 
+    pub(super) fn has_any_job(&self) -> bool {
+        self.unit.job.as_ref().is_some_and(|(id, _)| *id != 0)
+    }
+
     pub(super) fn is_masked(&self) -> bool {
         self.unit.load_state.as_deref() == Some("masked")
     }
@@ -105,18 +109,13 @@ impl Loaded {
         }
     }
 
-    pub(super) fn observe(
-        &self,
-        hash: Option<ContentHash>,
-        stale: bool,
-        is_supervised: bool,
-    ) -> ObservedUnit {
+    pub(super) fn observe(&self, hash: Option<ContentHash>, stale: bool) -> ObservedUnit {
         ObservedUnit {
             hash,
             stale,
             active: self.active(),
             masked: self.is_masked(),
-            stopped_by_hand: self.was_stopped_by_hand(is_supervised),
+            stopped_by_hand: self.was_stopped_by_hand(),
             since: self.since(),
             restarts: self.service.restarts.unwrap_or(0),
             by_hand: None,
@@ -126,9 +125,10 @@ impl Loaded {
 
     /// Returns true if the unit ran and somebody stopped it. A failure that was only reset
     /// (`systemctl reset-failed`) still shows in the way in which the main process ended.
-    /// A unit of ours that is inactive after a failure was stopped while systemd waited to
-    /// start it again; otherwise systemd would have started it, or the unit would be failed.
-    fn was_stopped_by_hand(&self, is_supervised: bool) -> bool {
+    /// A unit that is inactive after a failure was stopped while systemd waited to start it
+    /// again; otherwise systemd would have started it, or the unit would be failed. Only where
+    /// `ExecCondition=` said no does a unit become inactive by itself.
+    fn was_stopped_by_hand(&self) -> bool {
         let status = self.service.main_status.unwrap_or(0);
         let ended_well = match self.service.main_code {
             Some(EXITED) => status == 0,
@@ -137,13 +137,12 @@ impl Loaded {
         };
         let was_stopped = match self.service.result.as_deref() {
             Some("success") => ended_well,
-            Some(_) => is_supervised,
-            None => false,
+            Some("exec-condition") | None => false,
+            Some(_) => true,
         };
         // Between the two halves of a restart it is inactive too, and has a job.
-        let waits = self.unit.job.as_ref().is_some_and(|(id, _)| *id != 0);
         self.active() == ActiveState::Inactive
-            && !waits
+            && !self.has_any_job()
             && self.unit.inactive_enter_timestamp.unwrap_or(0) > 0
             && was_stopped
     }
@@ -159,7 +158,7 @@ impl Loaded {
         match self.active() {
             ActiveState::Deactivating => true,
             ActiveState::Activating => !failed && self.service.restarts.unwrap_or(0) == 0,
-            ActiveState::Inactive => is_supervised && self.was_stopped_by_hand(is_supervised),
+            ActiveState::Inactive => (is_supervised || failed) && self.was_stopped_by_hand(),
             ActiveState::Active | ActiveState::Reloading | ActiveState::Failed => false,
         }
     }

@@ -1,5 +1,6 @@
-//! Notices that somebody stopped a unit that had failed already. systemd changes nothing of such
-//! a unit, but it does the job. A note in the run folder lets the next agent know of it.
+//! Remembers that somebody stopped a unit, for as long as the unit does not run. systemd itself
+//! forgets it with `systemctl reset-failed`, and changes nothing of a unit that has failed
+//! already: it only does the job. A note in the run folder lets the next agent know of it.
 
 use std::sync::PoisonError;
 
@@ -11,49 +12,51 @@ use super::Systemd;
 use super::calls::Loaded;
 use crate::files;
 
-/// A unit that has failed, which systemd does not start again.
+/// A unit that is inactive or failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct FailedUnit {
-    /// The time of the failure, by which a later one is told apart.
+pub(super) struct RestingUnit {
+    /// The time of its end, by which a later one is told apart.
     at: u64,
-    /// Somebody stopped it after that.
+    /// Somebody stopped it, or has stopped it after that.
     is_stopped: bool,
 }
 
 impl Systemd {
-    /// Adds what is known of a stop by hand that systemd does not show.
+    /// Adds what is known of a stop by hand that systemd does not show, or not any more.
     pub(super) fn add_stop(
         &self,
         unit: &str,
         loaded: &Loaded,
         mut observed: ObservedUnit,
     ) -> ObservedUnit {
-        observed.stopped_by_hand |= self.was_stopped_after_failure(unit, loaded);
-        observed
-    }
-
-    /// Returns true if a job was done for the unit while it stayed failed. A start that is done
-    /// makes it active, and one that fails is not done, so it was a stop.
-    fn was_stopped_after_failure(&self, unit: &str, loaded: &Loaded) -> bool {
-        let job_was_done = self.signals.take_done(unit);
-        let mut all = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        if loaded.active() != ActiveState::Failed {
+        let mut all = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = loaded.unit.inactive_enter_timestamp.unwrap_or(0);
+        let rests = matches!(loaded.active(), ActiveState::Inactive | ActiveState::Failed);
+        if !rests || at == 0 {
             if all.remove(unit).is_some_and(|before| before.is_stopped) {
                 self.forget_stop(unit);
             }
-            return false;
+            return observed;
         }
-        let at = loaded.unit.inactive_enter_timestamp.unwrap_or(0);
-        let before = all.get(unit).filter(|before| before.at == at).copied();
-        let is_stopped = match before {
-            Some(before) => before.is_stopped || job_was_done,
-            None => self.noted_stop(unit) == Some(at),
-        };
-        if is_stopped && before.is_some_and(|before| !before.is_stopped) {
+        let before = all.get(unit).filter(|before| before.at == at);
+        let was_stopped =
+            before.map_or_else(|| self.noted_stop(unit) == Some(at), |before| before.is_stopped);
+        let is_stopped =
+            was_stopped || observed.stopped_by_hand || self.was_stopped_at_rest(unit, loaded, at);
+        if is_stopped && !was_stopped {
             self.note_stop(unit, at);
         }
-        all.insert(unit.to_owned(), FailedUnit { at, is_stopped });
-        is_stopped
+        all.insert(unit.to_owned(), RestingUnit { at, is_stopped });
+        // Whoever starts it now takes the stop back.
+        observed.stopped_by_hand = is_stopped && !loaded.has_any_job();
+        observed
+    }
+
+    /// Returns true if a job was done while the unit stayed as it was. A start makes it active
+    /// or fails, and is done without either only where a condition of the unit does not hold.
+    fn was_stopped_at_rest(&self, unit: &str, loaded: &Loaded, at: u64) -> bool {
+        let conditions_hold = loaded.unit.condition_result == Some(true);
+        conditions_hold && self.signals.done_at_rest_since(unit) == Some(at)
     }
 
     fn noted_stop(&self, unit: &str) -> Option<u64> {
@@ -70,7 +73,7 @@ impl Systemd {
     }
 
     fn forget_stop(&self, unit: &str) {
-        // A note that stays is about that one failure and does no harm.
+        // A note that stays is about that one end and does no harm.
         let _was_there = std::fs::remove_file(self.paths.stop_note(unit)).is_ok();
     }
 }

@@ -49,12 +49,18 @@ fn a_hand_is_named_with_what_it_did() {
 #[test]
 fn an_end_that_nobody_could_watch_is_told_as_such() {
     let words = "container oml-x-server was ended while docker was away (exit code 3)".to_owned();
-    let away = Evidence { engine_was_away: true, ..NOTHING_DONE };
+    let away = Evidence { engine_was_away: true, ..with(ContainerEvents::default()) };
     assert_eq!(explained(away), (words.clone(), true));
     assert_eq!(explained(Evidence { container_events: None, ..away }), (words, true));
     let unrecorded = "ended with exit code 3; docker has no record of its end: it was restarted, \
                       or its disk was full";
     assert_eq!(explained(with(ContainerEvents::default())), (unrecorded.to_owned(), false));
+}
+
+#[test]
+fn an_end_that_docker_recorded_is_explained_by_its_record_also_after_an_outage() {
+    let recorded = Evidence { engine_was_away: true, ..NOTHING_DONE };
+    assert_eq!(explained(recorded), ("ended with exit code 3".to_owned(), false));
 }
 
 #[test]

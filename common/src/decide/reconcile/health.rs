@@ -82,9 +82,8 @@ pub(super) fn decide_health(case: Case<'_>) -> Decision {
 fn unhealthy(case: Case<'_>, reason: Reason) -> Reason {
     let Some(status) = &case.seen.status else { return reason };
     let instance = &case.desired.instance;
-    let counts_calls = instance.active.is_some();
-    let remedy =
-        unhealthy::remedy(&instance.restart_unhealthy, status, counts_calls, case.input.now);
+    let (policy, may_carry_calls) = (&instance.restart_unhealthy, instance.may_carry_calls());
+    let remedy = unhealthy::remedy(policy, status, may_carry_calls, case.input.now);
     let times = unhealthy::in_a_row(status);
     let remedy = match remedy {
         Remedy::After { pause, .. } => RestartOfUnhealthy::After { pause, times },

@@ -204,6 +204,16 @@ pub struct Timing {
     pub stop_grace_ms: u64,
 }
 
+impl Instance {
+    /// Returns true if a stop may cut calls: it counts them, or it listens on a UDP port, as
+    /// programs for SIP and media do.
+    #[must_use]
+    pub fn may_carry_calls(&self) -> bool {
+        let is_udp = |port: &Port| port.protocol == Protocol::Udp;
+        self.active.is_some() || self.ports.iter().any(is_udp)
+    }
+}
+
 /// When an instance that stays unhealthy is restarted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestartUnhealthy {

@@ -157,6 +157,9 @@ pub struct HostUsage {
     pub disk_used_bytes: u64,
     /// The total space of that disk.
     pub disk_total_bytes: u64,
+    /// True if the busy share is not known, as for the first sample.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub cpu_unknown: bool,
 }
 
 impl InstanceReport {

@@ -7,11 +7,35 @@ use crate::{Daemon, HostModel};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Job(pub u32);
 
+/// What systemd tells about a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobEvent {
+    /// The unit shows this job, and does not run since that time.
+    ShownAtRest {
+        /// The name of the unit.
+        unit: String,
+        /// The number of the job.
+        job: u32,
+        /// The time at which the unit became inactive or failed.
+        since_ms: u64,
+    },
+    /// The job ended with the result "done".
+    Done {
+        /// The name of the unit.
+        unit: String,
+        /// The number of the job.
+        job: u32,
+    },
+}
+
 /// The kind of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Start,
     Restart,
+    /// A restart of what is active. For any other unit it is a job that does nothing, which the
+    /// unit does not even show.
+    TryRestart,
     Stop,
 }
 
@@ -31,13 +55,28 @@ impl HostModel {
         if kind != Kind::Stop && state.units.masked.contains(name) {
             return Err(UnitError::Masked(name.to_owned()));
         }
-        let ends = state.units.ends.clone();
+        let (ends, events) = (state.units.ends.clone(), state.units.events.clone());
         let unit = state.units.unit(name, &on_disk);
         if !unit.definition.is_there() && unit.is_at_rest() {
             return Err(UnitError::NoSuchUnit(name.to_owned()));
         }
+        let (unit_name, job) = (name.to_owned(), number);
+        let kind = match kind {
+            Kind::TryRestart if unit.state.active == ActiveState::Active => Kind::Restart,
+            Kind::TryRestart => {
+                // Nobody has to be listening, here and below.
+                let _heard = events.send(JobEvent::Done { unit: unit_name, job }).is_ok();
+                let _ended = ends.send(number).is_ok();
+                return Ok(Job(number));
+            }
+            kind @ (Kind::Start | Kind::Restart | Kind::Stop) => kind,
+        };
+        if unit.is_at_rest() {
+            let since_ms = unit.state.inactive_enter_ms;
+            let shown = JobEvent::ShownAtRest { unit: unit_name, job, since_ms };
+            let _heard = events.send(shown).is_ok();
+        }
         if let Some(before) = unit.job.replace(Pending { id: number, kind }) {
-            // Nobody has to be listening for its end.
             let _heard = ends.send(before.id).is_ok();
         }
         let (active, has_process) = (unit.state.active, unit.process.is_some());
@@ -46,9 +85,9 @@ impl HostModel {
             (Kind::Start, ActiveState::Active, _) => self.finish_job(name),
             // The unit is starting already, and the job ends when it has started.
             (Kind::Start, ActiveState::Activating, true) => {}
-            (Kind::Restart | Kind::Stop, _, true) => self.ask_to_stop(name),
+            (Kind::Restart | Kind::TryRestart | Kind::Stop, _, true) => self.ask_to_stop(name),
             (Kind::Stop, _, false) => self.rest(name),
-            (Kind::Start | Kind::Restart, _, _) => self.start_now(name),
+            (Kind::Start | Kind::Restart | Kind::TryRestart, _, _) => self.start_now(name),
         }
         Ok(Job(number))
     }
@@ -57,14 +96,15 @@ impl HostModel {
     pub(super) fn finish_job(&self, name: &str) {
         let mut state = self.state();
         let ends = state.units.ends.clone();
-        let done = state.units.done.clone();
+        let events = state.units.events.clone();
         let unit = state.units.units.get_mut(name);
         let ended = unit.and_then(|unit| Some((unit.job.take()?, unit.state.active)));
         drop(state);
         if let Some((job, active)) = ended {
             if job.kind == Kind::Stop || active == ActiveState::Active {
                 // Nobody has to be listening for it.
-                let _heard = done.send(name.to_owned()).is_ok();
+                let done = JobEvent::Done { unit: name.to_owned(), job: job.id };
+                let _heard = events.send(done).is_ok();
             }
             // Nobody has to be listening for its end.
             let _heard = ends.send(job.id).is_ok();

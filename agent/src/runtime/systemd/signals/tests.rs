@@ -1,6 +1,7 @@
 #![expect(clippy::disallowed_methods, reason = "a real bus, by real time")]
 
 use super::*;
+use zbus::{ObjectPath, Variant};
 
 fn path(number: u32) -> OwnedObjectPath {
     OwnedObjectPath::try_from(format!("/org/freedesktop/systemd1/job/{number}")).unwrap()
@@ -36,4 +37,90 @@ async fn signals_that_overran_the_queue_lead_to_a_look_at_once() {
     let begun = std::time::Instant::now();
     next_look(&mut ends, &path(9_999)).await;
     assert!(begun.elapsed() < LOOK_INTERVAL / 2);
+}
+
+const PATH: &str = "/org/freedesktop/systemd1/unit/asterisk_2eservice";
+const NAME: &str = "asterisk.service";
+
+fn listening() -> Signals {
+    let signals = Signals::new();
+    signals.set_ours(BTreeMap::from([(PATH.to_owned(), NAME.to_owned())]));
+    signals
+}
+
+/// The unit tells its state and its job, as systemd has it do right before it tells of a new job.
+fn tell_state(signals: &Signals, state: &str, job: u32) {
+    let properties = BTreeMap::from([
+        ("ActiveState", Variant::from(state)),
+        ("InactiveEnterTimestamp", Variant::from(5_000_000_u64)),
+        ("Job", Variant::from((job, ObjectPath::try_from("/").unwrap()))),
+        ("SubState", Variant::from("dead")),
+    ]);
+    let none: Vec<&str> = Vec::new();
+    let message = Message::signal(PATH, "org.freedesktop.DBus.Properties", "PropertiesChanged")
+        .build(&("org.freedesktop.systemd1.Unit", properties, none))
+        .unwrap();
+    signals.take(&message);
+}
+
+fn tell_end_of(signals: &Signals, unit: &str, job: u32, result: &str) {
+    let manager = "/org/freedesktop/systemd1";
+    let message = Message::signal(manager, "org.freedesktop.systemd1.Manager", "JobRemoved")
+        .build(&(job, path(job), unit, result))
+        .unwrap();
+    signals.take(&message);
+}
+
+#[test]
+fn a_job_that_a_failed_unit_showed_is_seen_when_it_is_done_in_any_order_of_the_signals() {
+    let signals = listening();
+    tell_state(&signals, "failed", 7);
+    assert_eq!(signals.done_at_rest_since(NAME), None);
+    tell_end_of(&signals, NAME, 7, "done");
+    tell_state(&signals, "inactive", 0);
+    assert_eq!(signals.done_at_rest_since(NAME), Some(5_000_000));
+    signals.forget_jobs(NAME);
+    assert_eq!(signals.done_at_rest_since(NAME), None);
+    tell_end_of(&signals, NAME, 8, "done");
+    tell_state(&signals, "inactive", 8);
+    assert_eq!(signals.done_at_rest_since(NAME), Some(5_000_000));
+}
+
+#[test]
+fn a_job_that_the_unit_did_not_show_or_that_failed_or_began_while_it_ran_is_none_at_rest() {
+    let signals = listening();
+    // A try-restart of what does not run.
+    tell_state(&signals, "failed", 0);
+    tell_end_of(&signals, NAME, 7, "done");
+    assert_eq!(signals.done_at_rest_since(NAME), None);
+    tell_state(&signals, "failed", 8);
+    tell_end_of(&signals, NAME, 8, "failed");
+    assert_eq!(signals.done_at_rest_since(NAME), None);
+    tell_state(&signals, "active", 9);
+    tell_end_of(&signals, NAME, 9, "done");
+    assert_eq!(signals.done_at_rest_since(NAME), None);
+}
+
+#[test]
+fn the_jobs_of_the_units_of_others_wake_nobody_and_are_not_kept() {
+    let signals = listening();
+    let changes = signals.changes();
+    for number in 0..100 {
+        tell_end_of(&signals, &format!("session-{number}.scope"), number, "done");
+    }
+    assert!(!changes.has_changed().unwrap());
+    assert_eq!(signals.ours.lock().unwrap().len(), 1);
+    tell_end_of(&signals, NAME, 100, "done");
+    assert!(changes.has_changed().unwrap());
+    signals.set_ours(BTreeMap::new());
+    assert!(signals.ours.lock().unwrap().is_empty());
+}
+
+#[test]
+fn what_was_seen_of_our_units_outlives_a_listing() {
+    let signals = listening();
+    tell_state(&signals, "failed", 7);
+    tell_end_of(&signals, NAME, 7, "done");
+    signals.set_ours(BTreeMap::from([(PATH.to_owned(), NAME.to_owned())]));
+    assert_eq!(signals.done_at_rest_since(NAME), Some(5_000_000));
 }

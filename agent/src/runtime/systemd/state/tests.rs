@@ -21,7 +21,7 @@ fn stopped(result: &str, code: i32, status: i32) -> Loaded {
 #[test]
 fn a_unit_that_ran_and_ended_well_was_stopped_by_hand() {
     for clean in [stopped("success", EXITED, 0), stopped("success", KILLED, 15)] {
-        let unit = clean.observe(None, false, true);
+        let unit = clean.observe(None, false);
         assert!(unit.stopped_by_hand);
         assert_eq!(unit.since, Timestamp(5_000));
     }
@@ -30,28 +30,29 @@ fn a_unit_that_ran_and_ended_well_was_stopped_by_hand() {
 #[test]
 fn a_failure_that_was_only_forgotten_was_not_a_stop_by_hand() {
     for failed in [stopped("success", EXITED, 1), stopped("success", KILLED, 9)] {
-        assert!(!failed.observe(None, false, true).stopped_by_hand);
+        assert!(!failed.observe(None, false).stopped_by_hand);
     }
 }
 
 #[test]
-fn a_unit_of_ours_stopped_while_systemd_waited_to_start_it_again_was_stopped_by_hand() {
+fn a_unit_stopped_while_systemd_waited_to_start_it_again_was_stopped_by_hand() {
     let mut waiting = stopped("exit-code", EXITED, 1);
-    assert!(waiting.observe(None, false, true).stopped_by_hand);
-    assert!(!waiting.observe(None, false, false).stopped_by_hand, "a packaged one may just end");
+    assert!(waiting.observe(None, false).stopped_by_hand);
+    let skipped = stopped("exec-condition", EXITED, 1);
+    assert!(!skipped.observe(None, false).stopped_by_hand, "its condition said no");
     let job = OwnedObjectPath::try_from("/org/freedesktop/systemd1/job/7").unwrap();
     waiting.unit.job = Some((7, job));
-    assert!(!waiting.observe(None, false, true).stopped_by_hand, "it is being restarted");
+    assert!(!waiting.observe(None, false).stopped_by_hand, "it is being restarted");
     (waiting.unit.job, waiting.unit.active_state) = (None, Some("failed".to_owned()));
-    assert!(!waiting.observe(None, false, true).stopped_by_hand);
+    assert!(!waiting.observe(None, false).stopped_by_hand);
 }
 
 #[test]
 fn a_unit_that_never_ran_was_not_stopped() {
     let mut fresh = stopped("success", 0, 0);
     fresh.unit.inactive_enter_timestamp = Some(0);
-    assert!(!fresh.observe(None, false, true).stopped_by_hand);
-    assert!(!Loaded::default().observe(None, false, true).stopped_by_hand);
+    assert!(!fresh.observe(None, false).stopped_by_hand);
+    assert!(!Loaded::default().observe(None, false).stopped_by_hand);
 }
 
 #[test]
@@ -79,7 +80,9 @@ fn a_start_that_somebody_stopped_is_not_held_against_what_was_started() {
     assert!(clean.was_interrupted(true));
     assert!(!clean.was_interrupted(false), "a packaged program may end well by itself");
     for mut failed in [stopped("exit-code", EXITED, 1), stopped("timeout", KILLED, 9)] {
-        assert!(failed.was_interrupted(true), "it was stopped before it could be tried again");
+        for is_supervised in [true, false] {
+            assert!(failed.was_interrupted(is_supervised), "it was stopped before the next try");
+        }
         for state in ["failed", "activating"] {
             failed.unit.active_state = Some(state.to_owned());
             assert!(!failed.was_interrupted(true), "{state}: systemd would try it again");

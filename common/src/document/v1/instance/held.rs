@@ -21,6 +21,8 @@ pub struct HeldInstance {
     pub active: Option<ActiveProbe>,
     pub timing: Timing,
     pub restart_unhealthy: RestartUnhealthy,
+    /// Whether a stop may cut calls: it counts them, or it has a port that is not TCP.
+    pub may_carry_calls: bool,
     text: String,
 }
 
@@ -47,6 +49,16 @@ struct Fields {
     timing: Timing,
     #[serde(default)]
     restart_unhealthy: RestartUnhealthy,
+    #[serde(default)]
+    ports: Vec<HeldPort>,
+}
+
+/// As much of a port as says whether calls may go through it, also of one that a later release
+/// wrote.
+#[derive(Deserialize)]
+struct HeldPort {
+    #[serde(default)]
+    protocol: String,
 }
 
 impl HeldInstance {
@@ -59,6 +71,8 @@ impl HeldInstance {
         let fields = serde_json::from_str(text).map_err(ReadError::malformed::<Instance>)?;
         let Fields { tenant, component, unit, workload, probe, active, .. } = fields;
         let (timing, restart_unhealthy) = (fields.timing, fields.restart_unhealthy);
+        let is_tcp = |port: &HeldPort| port.protocol == "tcp";
+        let may_carry_calls = active.is_some() || !fields.ports.iter().all(is_tcp);
         // As in the whole document, blanks around it are none of its bytes.
         let text = text.trim().to_owned();
         Ok(Self {
@@ -70,6 +84,7 @@ impl HeldInstance {
             active,
             timing,
             restart_unhealthy,
+            may_carry_calls,
             text,
         })
     }

@@ -101,6 +101,7 @@ fn report() -> impl Strategy<Value = Report> {
                 memory_total_bytes: memory,
                 disk_used_bytes: disk,
                 disk_total_bytes: disk,
+                cpu_unknown: revision % 2 == 1,
             },
         }
     })

@@ -13,6 +13,7 @@ fn a_document_is_held_by_what_it_says_itself() {
         assert_eq!(held.workload.name, whole.container().map(|c| c.name.clone()));
         assert_eq!((&held.probe, &held.active), (&whole.probe, &whole.active));
         assert_eq!((&held.timing, &held.unit), (&whole.timing, &whole.unit));
+        assert_eq!(held.may_carry_calls, whole.may_carry_calls());
         assert_eq!((held.text(), &held.hash()), (whole.text(), whole.hash()));
         assert_eq!(held.whole().unwrap(), whole);
     }
