@@ -5,6 +5,7 @@ use oml_sim::{ActiveState, Behaviour};
 
 use super::bench::{Bench, name};
 use super::{EXITS, restarts};
+use crate::paths::Slot;
 
 const UNIT: &str = "asterisk.service";
 
@@ -172,4 +173,39 @@ async fn a_failure_that_was_only_reset_is_no_stop_by_hand() {
     bench.host.systemctl("try-restart", UNIT).await;
     bench.until_ready("1").await;
     assert!(runs(&bench));
+}
+
+fn remove_documents(bench: &Bench) {
+    std::fs::remove_dir_all(bench.host.paths.instances().join("asterisk")).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_is_respected_though_the_documents_are_removed_before_or_after_it() {
+    for is_before in [true, false] {
+        let mut bench = Bench::settled().await;
+        let before = restarts(&bench);
+        bench.stop();
+        if is_before {
+            remove_documents(&bench);
+        }
+        bench.host.systemctl("stop", UNIT).await;
+        if !is_before {
+            remove_documents(&bench);
+        }
+        bench.start();
+        stays_stopped(&bench, before).await;
+        assert!(bench.document(Slot::Current).is_some());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_stopped_is_started_by_a_change_though_its_documents_are_removed() {
+    let mut bench = Bench::settled().await;
+    bench.host.systemctl("stop", UNIT).await;
+    bench.until(|report| matches!(report.phase, Phase::StoppedByHand { .. })).await;
+    bench.stop();
+    remove_documents(&bench);
+    bench.upgrade("2", Behaviour::Good);
+    bench.start();
+    bench.until_ready("2").await;
 }

@@ -35,6 +35,10 @@ pub(super) fn prepare(case: Case<'_>) -> Decision {
         let reason = Reason::Lacks(Lack::Documents);
         return Decision::act(Phase::Preparing, Step::RewriteConfig, reason);
     }
+    if lost_while_stopped(case) {
+        let reason = Reason::Lacks(Lack::Documents);
+        return Decision::act(Phase::Preparing, Step::RewriteConfig, reason);
+    }
     let is_container = case.is_container();
     if is_container && seen.container(case.desired_hash).is_none() {
         return if seen.image_present {
@@ -56,6 +60,16 @@ pub(super) fn prepare(case: Case<'_>) -> Decision {
         Drained::Passed { calls_cut, recount } => switch(case, calls_cut, recount),
         Drained::Waits(decision) => decision,
     }
+}
+
+/// Returns true if the document of what was stopped by hand is lost. What is desired has run
+/// before, so it is no change that would start it.
+fn lost_while_stopped(case: Case<'_>) -> bool {
+    let has_run = |state: &ContainerState| matches!(state, ContainerState::Exited { .. });
+    let desired = case.seen.container(case.desired_hash);
+    case.seen.document.is_none()
+        && case.seen.unit.as_ref().is_some_and(|unit| unit.hash.is_some() && unit.stopped_by_hand)
+        && desired.is_some_and(|container| has_run(&container.state))
 }
 
 /// Fails a change that was refused too often. One that has begun its switch is rolled back then.
