@@ -205,12 +205,12 @@ pub struct Timing {
 }
 
 impl Instance {
-    /// Returns true if a stop may cut calls: it counts them, or it listens on a UDP port, as
+    /// Returns true if a stop may cut calls: it counts them, or it has a port that is not TCP, as
     /// programs for SIP and media do.
     #[must_use]
     pub fn may_carry_calls(&self) -> bool {
-        let is_udp = |port: &Port| port.protocol == Protocol::Udp;
-        self.active.is_some() || self.ports.iter().any(is_udp)
+        let is_tcp = |port: &Port| port.protocol == Protocol::Tcp;
+        self.active.is_some() || !self.ports.iter().all(is_tcp)
     }
 }
 
