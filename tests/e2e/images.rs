@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use oml_lab::{Fault, Variant};
+use oml_lab::{Fault, Variant, until};
 use oml_tests::Fleet;
 use oml_tests::observe::{
-    InstanceWait, instance, now_ms, sh, start_times, wait_instance, wait_ready, wait_ready_after,
+    InstanceWait, SOON, instance, now_ms, sh, start_times, status, wait_instance, wait_ready,
+    wait_ready_after,
 };
 use oml_tests::trial::check;
 
@@ -128,10 +129,15 @@ fn pruned_in_the_soak(fleet: &Fleet) -> Result<()> {
     wait_instance(fleet, NODE, "first", "first soaks", |seen| seen["phase"]["name"] == "soaking")?;
     sh(fleet, NODE, "docker system prune --all --force")?;
     let images = sh(fleet, NODE, "docker images --digests --no-trunc")?;
-    // Before, the version in its soak was shown.
-    let after = wait_instance(fleet, NODE, "first", "first is rolled back", |seen| {
-        seen["phase"]["name"] == "ready" && seen["version"] == "v1"
+    // The host shows the failure only until it has gone back; the rollout keeps it.
+    until("the rollout ends with the failure of first", SOON, || {
+        let rollout = status(fleet).map_err(|error| format!("{error:#}"))?["rollout"].clone();
+        let reason = rollout["reason"].as_str().unwrap_or_default();
+        let is_told = rollout["state"] == "rolled-back" && reason.contains("first on tiny-one");
+        if is_told { Ok(()) } else { Err(rollout.to_string()) }
     })?;
+    let after = wait_ready(fleet, NODE, "first")?;
+    check(after["version"] == "v1", after.to_string())?;
     let digest = after["digest"].as_str().context("find the digest")?;
     check(!images.contains(digest), format!("the image was not pruned: {images}"))?;
     let down_s = seconds_down(fleet)?;
