@@ -87,7 +87,8 @@ impl Host {
         instance: &InstanceDocument,
         listing: &ContainerListing,
     ) -> Result<(), Blocked> {
-        let found = in_the_way(listeners(&self.paths.proc));
+        let bound = instance.probe.address.as_ref().and_then(|address| address.parse().ok());
+        let found = in_the_way(listeners(&self.paths.proc), bound);
         let listening = found.keys().copied().collect();
         let taken = |own: &BTreeSet<Port>| preflight::first_taken(&instance.ports, &listening, own);
         // Most often nothing listens there, and nobody has to be asked whose ports they are.
@@ -137,14 +138,16 @@ impl Host {
     }
 }
 
-/// Returns the ports that a program of this host may find taken, each with an address at which
-/// another program listens. Which address a component binds is in no document; most bind all.
-/// Sockets that are bound to a group address or to an extra loopback address, as that of a name
-/// server for the host itself, disturb only a component that binds the same one.
-fn in_the_way(listeners: BTreeSet<Listener>) -> BTreeMap<Port, IpAddr> {
+/// Returns the ports that a component of this host may find taken, each with an address at which
+/// another program listens. A component whose probe asks at one address is bound there, so that
+/// only a program at the same one, or at all, is in the way. Of another component the address is
+/// not known; most bind all. Sockets that are bound to a group address or to an extra loopback
+/// address, as that of a name server for the host itself, disturb only one that binds the same.
+fn in_the_way(listeners: BTreeSet<Listener>, bound: Option<IpAddr>) -> BTreeMap<Port, IpAddr> {
     let localhost = [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()];
-    let is_in_the_way = |address: &IpAddr| {
-        localhost.contains(address) || !(address.is_loopback() || address.is_multicast())
+    let is_in_the_way = |address: &IpAddr| match bound {
+        Some(bound) => *address == bound || address.is_unspecified(),
+        None => localhost.contains(address) || !(address.is_loopback() || address.is_multicast()),
     };
     // Backwards, so that of several addresses the unspecified one stays.
     let in_the_way = listeners.into_iter().rev().filter(|found| is_in_the_way(&found.address));

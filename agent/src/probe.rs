@@ -1,17 +1,17 @@
 //! Runs one probe once and returns its result. It keeps no state: the supervisor decides
 //! when to probe again and what several results mean.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use oml_common::document::instance::{Check, Probe};
+use oml_common::document::instance::{Check, Port, Probe};
 use oml_common::text::printable::printable;
 use oml_daemon::env::Random;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use crate::runtime::{ContainerCalls, RuntimeError};
@@ -97,20 +97,50 @@ impl LocalProber {
             | Check::Redis { port }
             | Check::Postgres { port, .. } => address::tcp(*port),
         };
+        let host = probe.address.as_deref();
         let asking = async {
-            let said = probe.address.as_deref();
-            let candidates = address::candidates(said, port, &self.proc).await?;
-            ask_in_turn(&probe.check, &candidates, target, &asked).await
+            match host {
+                Some(host) => {
+                    let addresses = address::of_host(host, port).await?;
+                    ask_in_turn(&probe.check, &addresses, target, &asked).await
+                }
+                None => self.ask_where_bound(&probe.check, port, target, &asked).await,
+            }
         };
         let why = match timeout(limit, asking).await {
             Ok(Ok(text)) => return Answer::Good(text),
             Ok(Err(silence)) => silence.why,
             Err(_elapsed) => late(probe.timeout_ms),
         };
-        Answer::Bad(match asked.last() {
-            Some(address) => format!("{why} (asked {address})"),
-            None => why,
+        Answer::Bad(match (asked.last(), host) {
+            (Some(address), Some(host)) if host.parse::<IpAddr>().is_err() => {
+                format!("{why} (asked {host} at {address})")
+            }
+            (Some(address), _) => format!("{why} (asked {address})"),
+            (None, Some(host)) if !why.contains(host) => format!("{why} (looking up {host})"),
+            (None, _) => why,
         })
+    }
+
+    /// Asks at 127.0.0.1, or where a program is bound that cannot be reached there.
+    async fn ask_where_bound(
+        &self,
+        check: &Check,
+        port: Port,
+        target: ProbeTarget<'_>,
+        asked: &Asked,
+    ) -> Result<String, Silence> {
+        let first = [SocketAddr::from((address::LOCALHOST, port.number))];
+        match ask_in_turn(check, &first, target, asked).await {
+            Err(silence) if silence.is_elsewhere => {
+                let others = address::bound(port, &self.proc).await;
+                if others.is_empty() {
+                    return Err(silence);
+                }
+                ask_in_turn(check, &others, target, asked).await
+            }
+            answered => answered,
+        }
     }
 }
 
@@ -131,15 +161,15 @@ impl Asked {
 /// Asks at each address until something listens there.
 async fn ask_in_turn(
     check: &Check,
-    candidates: &[SocketAddr],
+    addresses: &[SocketAddr],
     target: ProbeTarget<'_>,
     asked: &Asked,
 ) -> Result<String, Silence> {
     let mut refused = Silence::plain("it has no address".to_owned());
-    for address in candidates {
+    for address in addresses {
         asked.note(*address);
         match ask_at(check, *address, target).await {
-            Err(silence) if silence.is_refused => refused = silence,
+            Err(silence) if silence.is_elsewhere => refused = silence,
             answered => return answered,
         }
     }
@@ -154,7 +184,7 @@ async fn ask_at(
     if matches!(check, Check::SipOptions { .. }) {
         return sip::ask(address, target.random).await;
     }
-    let stream = TcpStream::connect(address).await?;
+    let stream = connect(address).await?;
     match check {
         Check::Http { path, tls: false, .. } => http::ask(stream, path).await,
         Check::Http { path, tls: true, .. } => {
@@ -168,6 +198,36 @@ async fn ask_at(
     }
 }
 
+/// Connects from the same address, so that no other host can answer: see [`own_end`].
+async fn connect(address: SocketAddr) -> Result<TcpStream, Silence> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    socket.bind(own_end(address)).map_err(|error| not_bound(address, error))?;
+    let stream = socket.connect(address).await?;
+    if stream.local_addr()? == address {
+        // The kernel had chosen the very port, where nothing listens, and connected it to itself.
+        return Err(std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into());
+    }
+    Ok(stream)
+}
+
+/// The end from which an address is asked: a port of the same address. An address that moved to
+/// another host, as that of a pair does, cannot be bound; or, with `ip_nonlocal_bind` (ip(7)), its
+/// new host ignores what claims to come from itself.
+fn own_end(address: SocketAddr) -> SocketAddr {
+    (address.ip(), 0).into()
+}
+
+fn not_bound(address: SocketAddr, error: std::io::Error) -> Silence {
+    if error.kind() == std::io::ErrorKind::AddrNotAvailable {
+        let why = format!("{} is not an address of this host", address.ip());
+        return Silence { why, is_elsewhere: true };
+    }
+    error.into()
+}
+
 fn late(timeout_ms: u64) -> String {
     format!("no answer within {timeout_ms} ms")
 }
@@ -176,13 +236,13 @@ fn late(timeout_ms: u64) -> String {
 #[derive(Debug)]
 struct Silence {
     why: String,
-    /// Nothing listens at the address.
-    is_refused: bool,
+    /// Nothing listens at the address on this host: the program may do so at another one.
+    is_elsewhere: bool,
 }
 
 impl Silence {
     fn plain(why: String) -> Self {
-        Self { why, is_refused: false }
+        Self { why, is_elsewhere: false }
     }
 }
 
@@ -190,8 +250,8 @@ impl From<std::io::Error> for Silence {
     fn from(error: std::io::Error) -> Self {
         use std::io::ErrorKind;
         let kind = error.kind();
-        let is_refused = kind == ErrorKind::ConnectionRefused;
-        let why = if is_refused {
+        let is_elsewhere = kind == ErrorKind::ConnectionRefused;
+        let why = if is_elsewhere {
             "connection refused".to_owned()
         } else if matches!(kind, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) {
             "connection reset".to_owned()
@@ -200,7 +260,7 @@ impl From<std::io::Error> for Silence {
         } else {
             error.to_string()
         };
-        Self { why, is_refused }
+        Self { why, is_elsewhere }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The sockets of the host that wait for peers, from the kernel's tables (proc_net_tcp(5)).
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
@@ -8,20 +10,34 @@ use oml_common::document::instance::{Port, Protocol};
 use oml_common::text::error::chain;
 use tracing::warn;
 
-use crate::files;
+use crate::files::FileError;
 
 /// The state of a TCP socket that listens (`tcp_states.h`).
 const LISTENING: &str = "0A";
 /// The state of a UDP socket that is bound to no peer (`tcp_states.h`).
 const UNCONNECTED: &str = "07";
 
-/// The tables, each with the state of a socket that waits for peers.
-const TABLES: [(&str, Protocol, &str); 4] = [
-    ("tcp", Protocol::Tcp, LISTENING),
-    ("tcp6", Protocol::Tcp, LISTENING),
-    ("udp", Protocol::Udp, UNCONNECTED),
-    ("udp6", Protocol::Udp, UNCONNECTED),
+/// A table of sockets. The kernel prints the TCP sockets that listen before all others
+/// (`tcp_get_idx`), so that the connections of a busy host are not read.
+struct Table {
+    name: &'static str,
+    protocol: Protocol,
+    /// The state of a socket that waits for peers.
+    waiting: &'static str,
+}
+
+const TABLES: [Table; 4] = [
+    Table { name: "tcp", protocol: Protocol::Tcp, waiting: LISTENING },
+    Table { name: "tcp6", protocol: Protocol::Tcp, waiting: LISTENING },
+    Table { name: "udp", protocol: Protocol::Udp, waiting: UNCONNECTED },
+    Table { name: "udp6", protocol: Protocol::Udp, waiting: UNCONNECTED },
 ];
+
+/// A row of a table.
+struct Socket {
+    local: Listener,
+    waits: bool,
+}
 
 /// A port on which some program waits for peers, with the address that it is bound to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,30 +47,59 @@ pub(crate) struct Listener {
     pub(crate) address: IpAddr,
 }
 
+/// The bytes read of a table. A socket has a line of at most 200 bytes.
+const TABLE_BYTES_MAX: u64 = 64 << 20;
+
 /// Reads all listeners of the host. A table that cannot be read is logged and left out.
 pub(crate) fn listeners(proc: &Path) -> BTreeSet<Listener> {
+    let read = |protocol| listeners_of(proc, protocol);
+    [Protocol::Tcp, Protocol::Udp].into_iter().flat_map(read).collect()
+}
+
+/// Reads the listeners of a protocol. A table that cannot be read is logged and left out.
+pub(crate) fn listeners_of(proc: &Path, protocol: Protocol) -> BTreeSet<Listener> {
     let mut found = BTreeSet::new();
-    for (table, protocol, state) in TABLES {
-        // Without IPv6 there is no such table.
-        match files::read_if_there(&proc.join("net").join(table)) {
-            Ok(text) => {
-                let text = text.unwrap_or_default();
-                found.extend(text.lines().filter_map(|line| listener(line, protocol, state)));
-            }
-            Err(error) => warn!(error = chain(&error), "cannot read which ports are in use"),
+    for table in TABLES.iter().filter(|table| table.protocol == protocol) {
+        let path = proc.join("net").join(table.name);
+        if let Err(error) = table.read(&path, &mut found).map_err(FileError::of("read", &path)) {
+            warn!(error = chain(&error), "cannot read which ports are in use");
         }
     }
     found
 }
 
-fn listener(line: &str, protocol: Protocol, state: &str) -> Option<Listener> {
-    let mut words = line.split_whitespace();
-    let (address, port) = words.nth(1)?.split_once(':')?;
-    if words.nth(1)? != state {
-        return None;
+impl Table {
+    fn read(&self, path: &Path, found: &mut BTreeSet<Listener>) -> io::Result<()> {
+        let file = match File::open(path) {
+            Ok(file) => file,
+            // Without IPv6 there is no such table.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let mut table = BufReader::new(file.take(TABLE_BYTES_MAX));
+        let mut line = String::new();
+        while table.read_line(&mut line)? > 0 {
+            match self.socket(&line) {
+                Some(Socket { waits: true, local }) => _ = found.insert(local),
+                Some(Socket { waits: false, .. }) if self.protocol == Protocol::Tcp => break,
+                Some(Socket { .. }) | None => {}
+            }
+            line.clear();
+        }
+        match table.get_ref().limit() {
+            0 => Err(io::Error::new(io::ErrorKind::FileTooLarge, "longer than 64 MiB")),
+            _ => Ok(()),
+        }
     }
-    let number = u16::from_str_radix(port, 16).ok()?;
-    Some(Listener { port: Port { number, protocol }, address: parse_address(address)? })
+
+    fn socket(&self, line: &str) -> Option<Socket> {
+        let mut words = line.split_whitespace();
+        let (address, port) = words.nth(1)?.split_once(':')?;
+        let waits = words.nth(1)? == self.waiting;
+        let number = u16::from_str_radix(port, 16).ok()?;
+        let port = Port { number, protocol: self.protocol };
+        Some(Socket { local: Listener { port, address: parse_address(address)? }, waits })
+    }
 }
 
 /// Reads an address, which the kernel prints as one or four words in the byte order of the

@@ -34,6 +34,9 @@ fn a_missing_file_is_none_and_an_oversized_one_an_error() {
     fs::write(&path, vec![b'x'; (1 << 20) + 1]).unwrap();
     assert_eq!(read_if_there(&path).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
     assert!(remove_durably(&path).unwrap());
+    // The kernel states no length for it.
+    let endless = read_if_there(Path::new("/dev/zero")).unwrap_err();
+    assert_eq!(endless.kind(), io::ErrorKind::FileTooLarge);
 }
 
 #[test]

@@ -129,6 +129,25 @@ async fn a_port_is_taken_by_a_program_at_any_address_that_others_reach() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn only_a_program_at_the_same_address_is_in_the_way_of_one_that_is_bound_to_it() {
+    let bench = Bench::new();
+    bench.install(&instance("v1", &["8083/tcp"])).await;
+    for (local, version, is_taken) in [
+        ("0501000A", "v2", true),
+        ("00000000", "v3", true),
+        // Of a bridge for virtual machines, as its name server is.
+        ("017AA8C0", "v4", false),
+        ("0100007F", "v5", false),
+    ] {
+        bench.listen("tcp", &format!("sl\n 0: {local}:1F91 00000000:0000 0A 0 0 0 0 0 1\n"));
+        let instance = instance(version, &["8081/tcp"])
+            .edited(|instance| instance.probe.address = Some("10.0.1.5".to_owned()));
+        let outcome = bench.perform(&instance, Step::Create).await;
+        assert_eq!(outcome != Outcome::Done, is_taken, "{local}: {outcome:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_version_that_runs_holds_its_own_ports() {
     let bench = Bench::new();
     bench.install(&instance("v1", &["8081/tcp"])).await;
@@ -210,7 +229,7 @@ async fn only_sockets_that_are_in_the_way_count() {
     let bench = Bench::new();
     bench.listen("tcp", TCP);
     bench.listen("udp6", UDP6);
-    let found = in_the_way(listeners(&bench.host.paths.proc));
+    let found = in_the_way(listeners(&bench.host.paths.proc), None);
     assert_eq!(
         found.into_keys().collect::<Vec<_>>(),
         ["5060/udp", "8081/tcp", "8082/tcp"].map(port)

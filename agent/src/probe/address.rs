@@ -5,52 +5,51 @@ use std::path::Path;
 
 use oml_common::document::instance::{Port, Protocol};
 use tokio::net::lookup_host;
+use tokio::task::spawn_blocking;
 
 use super::Silence;
-use crate::sockets::listeners;
+use crate::sockets::listeners_of;
 
-/// Returns the addresses to try, in this order: those of the host that the document says, or
-/// else those that a program is bound to. If there is none, 127.0.0.1 is asked, where the answer
-/// is that nothing listens.
-pub(super) async fn candidates(
-    said: Option<&str>,
-    port: Port,
-    proc: &Path,
-) -> Result<Vec<SocketAddr>, Silence> {
-    let Some(host) = said else {
-        let bound = listeners(proc).into_iter().filter(|listener| listener.port == port);
-        let addresses = by_preference(bound.map(|listener| listener.address));
-        return Ok(addresses.into_iter().map(|address| (address, port.number).into()).collect());
-    };
+/// Where a program is asked first: almost every one accepts it there.
+pub(super) const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// Looks up the addresses of a host name or IP address.
+pub(super) async fn of_host(host: &str, port: Port) -> Result<Vec<SocketAddr>, Silence> {
     let unknown = |why: String| Silence::plain(format!("cannot look up {host}: {why}"));
     let found = lookup_host((host, port.number)).await;
     let found: Vec<SocketAddr> = found.map_err(|error| unknown(error.to_string()))?.collect();
     if found.is_empty() { Err(unknown("it has no address".to_owned())) } else { Ok(found) }
 }
 
-/// Orders the addresses that programs are bound to: localhost first, then those that only
-/// programs of the host itself could reach last.
+/// Returns the addresses of this host to which programs are bound at the port, in the order in
+/// which they are asked. Whose they are is not known: while the component was created, no other
+/// program had its port. Left out are [`LOCALHOST`], further loopback addresses, where programs of
+/// the host itself have ports of the same number, and link-local ones, which say nothing without
+/// the interface.
+pub(super) async fn bound(port: Port, proc: &Path) -> Vec<SocketAddr> {
+    let proc = proc.to_owned();
+    let read = spawn_blocking(move || listeners_of(&proc, port.protocol)).await;
+    let listeners = read.unwrap_or_default().into_iter();
+    let addresses = listeners.filter(|it| it.port == port).map(|it| it.address);
+    by_preference(addresses).into_iter().map(|address| (address, port.number).into()).collect()
+}
+
 fn by_preference(bound: impl Iterator<Item = IpAddr>) -> Vec<IpAddr> {
-    const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
     const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
-    let mut addresses = Vec::new();
-    for address in bound {
-        match (address.is_unspecified(), address.is_ipv4()) {
-            (true, true) => addresses.push(V4),
-            // This program accepts 127.0.0.1 as well, unless it takes IPv6 only.
-            (true, false) => addresses.extend([V4, V6]),
-            (false, _) => addresses.push(address),
-        }
-    }
-    let rank = |address: &IpAddr| match *address {
-        V4 => 0,
-        V6 => 1,
-        address if address.is_loopback() => 3,
-        IpAddr::V4(_) | IpAddr::V6(_) => 2,
+    // A program at every address that refused 127.0.0.1 takes IPv6 only.
+    let place = |address: IpAddr| match address {
+        IpAddr::V6(v6) if v6.is_unspecified() => V6,
+        address => address,
     };
-    addresses.sort_by_key(|address| (rank(address), *address));
+    let is_asked = |address: &IpAddr| match *address {
+        V6 => true,
+        IpAddr::V6(v6) => !v6.is_unicast_link_local() && !v6.is_multicast(),
+        IpAddr::V4(v4) => !(v4.is_loopback() || v4.is_multicast() || v4.is_unspecified()),
+    };
+    let mut addresses: Vec<IpAddr> = bound.map(place).filter(is_asked).collect();
+    addresses.sort_by_key(|address| (*address != V6, *address));
     addresses.dedup();
-    if addresses.is_empty() { vec![V4] } else { addresses }
+    addresses
 }
 
 /// Returns a TCP port.
@@ -73,15 +72,14 @@ mod tests {
     }
 
     #[test]
-    fn a_program_is_asked_where_it_is_bound() {
+    fn a_program_that_refuses_localhost_is_asked_where_it_is_bound() {
         for (bound, expected) in [
-            (&[][..], &["127.0.0.1"][..]),
-            (&["0.0.0.0"], &["127.0.0.1"]),
+            (&[][..], &[][..]),
+            (&["127.0.0.1", "127.0.0.53", "fe80::5", "224.0.0.251"], &[]),
             (&["10.0.0.5"], &["10.0.0.5"]),
             (&["2001:db8::5"], &["2001:db8::5"]),
-            (&["::"], &["127.0.0.1", "::1"]),
-            (&["0.0.0.0", "::"], &["127.0.0.1", "::1"]),
-            (&["127.0.0.53", "10.0.0.5", "127.0.0.1"], &["127.0.0.1", "10.0.0.5", "127.0.0.53"]),
+            (&["::"], &["::1"]),
+            (&["10.0.0.9", "::1", "10.0.0.5", "10.0.0.9"], &["::1", "10.0.0.5", "10.0.0.9"]),
         ] {
             assert_eq!(asked(bound), expected, "{bound:?}");
         }

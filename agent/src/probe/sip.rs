@@ -7,7 +7,7 @@ use std::time::Duration;
 use oml_daemon::env::Random;
 use tokio::net::UdpSocket;
 
-use super::Silence;
+use super::{Silence, not_bound, own_end};
 
 /// T1 and T2 of RFC 3261: the first pause before sending again, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -16,8 +16,8 @@ const ANSWER_BYTES_MAX: usize = 2048;
 
 /// Asks until answered; the caller bounds the time.
 pub(super) async fn ask(address: SocketAddr, random: &Random) -> Result<String, Silence> {
-    let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
-    let socket = UdpSocket::bind(any).await?;
+    let bound = UdpSocket::bind(own_end(address)).await;
+    let socket = bound.map_err(|error| not_bound(address, error))?;
     // Connected, so that a closed port is told at once, and the answer's way back is known.
     socket.connect(address).await?;
     let request = Request::new(address, socket.local_addr()?, random);

@@ -180,19 +180,34 @@ async fn sip_asks_again_until_a_final_answer_comes() {
     assert_eq!(ask_it(Check::SipOptions { port }).await, good("answers OPTIONS with 200"));
 }
 
-/// Every address of 127.0.0.0/8 is this host's; one beside 127.0.0.1 stands for its address in the
-/// network.
+/// Returns the address of this host in its network.
+async fn own_address() -> IpAddr {
+    let socket = UdpSocket::bind("0.0.0.0:0").await.unwrap();
+    // Nothing is sent: the kernel only chooses the way to an address of no host (RFC 5737).
+    socket.connect("192.0.2.1:9").await.expect("this host has a network");
+    socket.local_addr().unwrap().ip()
+}
+
 #[tokio::test]
 async fn a_program_that_is_bound_to_one_address_is_asked_there() {
-    let port = server_at("127.0.0.5", "HTTP/1.1 200 OK\r\n\r\n").await;
+    let own = own_address().await.to_string();
+    let port = server_at(&own, "HTTP/1.1 200 OK\r\n\r\n").await;
     assert_eq!(ask_it(http(port)).await, good("HTTP status 200"));
-    let port = server_at("127.0.0.5", "HTTP/1.1 500\r\n\r\n").await;
-    let failed = format!("HTTP status 500 (asked 127.0.0.5:{port})");
+    let port = server_at(&own, "HTTP/1.1 500\r\n\r\n").await;
+    let failed = format!("HTTP status 500 (asked {own}:{port})");
     assert_eq!(ask_it(http(port)).await, bad(&failed));
-    let udp = UdpSocket::bind("127.0.0.6:0").await.unwrap();
+    let udp = UdpSocket::bind((own.as_str(), 0)).await.unwrap();
     let port = udp.local_addr().unwrap().port();
-    let silent = format!("no answer within 1000 ms (asked 127.0.0.6:{port})");
+    let silent = format!("no answer within 1000 ms (asked {own}:{port})");
     assert_eq!(ask_it(Check::SipOptions { port }).await, bad(&silent));
+}
+
+#[tokio::test]
+async fn a_program_at_a_further_loopback_address_is_asked_only_where_its_document_says_so() {
+    let port = server_at("127.0.0.53", "HTTP/1.1 200 OK\r\n\r\n").await;
+    let refused = format!("connection refused (asked 127.0.0.1:{port})");
+    assert_eq!(ask_it(http(port)).await, bad(&refused));
+    assert_eq!(ask_at_address(http(port), Some("127.0.0.53")).await, good("HTTP status 200"));
 }
 
 #[tokio::test]
@@ -202,7 +217,19 @@ async fn a_program_is_asked_at_the_address_that_its_document_says() {
     assert_eq!(there, good("answers PING"));
     let elsewhere = ask_at_address(Check::Redis { port }, Some("127.0.0.7")).await;
     assert_eq!(elsewhere, bad(&format!("connection refused (asked 127.0.0.7:{port})")));
+    let named = ask_at_address(Check::Redis { port }, Some("localhost")).await;
+    let Answer::Bad(why) = named else { panic!("{named:?}") };
+    assert!(why.starts_with("connection refused (asked localhost at "), "{why}");
     let unknown = ask_at_address(Check::Redis { port }, Some("no.such.host.invalid")).await;
     let Answer::Bad(why) = unknown else { panic!("{unknown:?}") };
     assert!(why.starts_with("cannot look up no.such.host.invalid: "), "{why}");
+}
+
+#[tokio::test]
+async fn another_host_does_not_answer_for_the_program_whose_address_moved_there() {
+    for check in [Check::Tcp { port: 80 }, Check::SipOptions { port: 5060 }] {
+        let answer = ask_at_address(check.clone(), Some("192.0.2.1")).await;
+        let Answer::Bad(why) = answer else { panic!("{answer:?}") };
+        assert!(why.starts_with("192.0.2.1 is not an address of this host (asked "), "{why}");
+    }
 }

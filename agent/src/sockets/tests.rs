@@ -41,6 +41,32 @@ fn a_socket_in_another_state_waits_for_nobody() {
     }
 }
 
+/// A table with a row for each socket.
+fn table(rows: &[(&str, &str)]) -> String {
+    let row = |(local, state): &(&str, &str)| format!("0: {local} 00000000:0000 {state} 0:0\n");
+    HEADER.to_owned() + &rows.iter().map(row).collect::<String>()
+}
+
+#[test]
+fn the_connections_of_a_busy_host_are_not_read() {
+    let listening = [("00000000:1F91", LISTENING), ("00000000:1F92", LISTENING)];
+    let connected = [("0100007F:C350", "01"), ("00000000:1F93", LISTENING)];
+    let rows = [listening, connected].concat();
+    assert_eq!(found("tcp", &table(&rows)), ["8081/tcp 0.0.0.0", "8082/tcp 0.0.0.0"]);
+    // Those of UDP are in no order.
+    let rows = [("00000000:1F91", "01"), ("00000000:1F92", UNCONNECTED)];
+    assert_eq!(found("udp", &table(&rows)), ["8082/udp 0.0.0.0"]);
+}
+
+#[test]
+fn a_table_of_many_sockets_is_read_to_its_end() {
+    let mut rows = vec![("00000000:1F91", UNCONNECTED); 40_000];
+    rows.push(("00000000:1F92", UNCONNECTED));
+    let text = table(&rows);
+    assert!(text.len() > 1 << 20, "longer than any other file that is read");
+    assert_eq!(found("udp", &text), ["8081/udp 0.0.0.0", "8082/udp 0.0.0.0"]);
+}
+
 #[test]
 fn a_table_that_makes_no_sense_has_no_listeners() {
     for text in [
