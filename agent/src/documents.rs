@@ -6,7 +6,7 @@ use std::path::Path;
 use oml_common::document::instance::{HeldInstance, InstanceDocument};
 use oml_common::document::status::Status;
 use oml_common::document::{self, ReadError};
-use oml_common::id::{ComponentName, ContentHash};
+use oml_common::id::{ComponentName, ContentHash, UnitName};
 use oml_common::text::error::chain;
 use tracing::warn;
 
@@ -70,6 +70,15 @@ pub fn read_held(
     component: &ComponentName,
 ) -> Result<Option<HeldInstance>, DocumentError> {
     read_as(paths, component, Slot::Current, HeldInstance::read)
+}
+
+/// Returns the units of a component that its documents name, that of the current one first. A
+/// document that cannot be read names none.
+#[must_use]
+pub fn units(paths: &Paths, component: &ComponentName) -> Vec<UnitName> {
+    let slots = [Slot::Current, Slot::Next, Slot::Previous].into_iter();
+    let read = |slot| read_as(paths, component, slot, HeldInstance::read).ok().flatten();
+    slots.filter_map(read).map(|instance| instance.unit).collect()
 }
 
 fn read_as<T>(

@@ -15,7 +15,7 @@ use omlagent::paths::Paths;
 use omlagent::runtime::systemd::start_agent;
 use omlagent::status;
 use omlagent::status::StatusError;
-use omlagent::supervise::{Surroundings, supervise};
+use omlagent::supervise::{SuperviseError, Surroundings, supervise};
 
 mod run;
 
@@ -80,8 +80,16 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("omlagent: {}", chain(error.as_ref()));
-            ExitCode::from(if is_mistake(&error) { MISTAKE } else { FAILURE })
+            ExitCode::from(exit_status(&error))
         }
+    }
+}
+
+fn exit_status(error: &anyhow::Error) -> u8 {
+    match error.downcast_ref::<SuperviseError>() {
+        Some(error) => error.exit_status(),
+        None if is_mistake(error) => MISTAKE,
+        None => FAILURE,
     }
 }
 

@@ -62,7 +62,7 @@ pub async fn run_supervisor(settings: SupervisorSettings, mut process: Process) 
                 let _heard = sender.send(()).is_ok();
             }
             ended = &mut supervisor => {
-                process.exit(i32::from(ended.is_err()));
+                process.exit(ended.map_or_else(|error| i32::from(error.exit_status()), |()| 0));
                 return;
             }
         }
@@ -79,6 +79,7 @@ fn surroundings(
     let (host, notifier) = (process.host(), process.notifier());
     let tenant = tenant_of(&paths, component);
     Surroundings {
+        unit: Some(process.unit().to_owned()),
         engine: Arc::new(Docker::of_model(host.clone(), paths.clone(), tenant)),
         prober: Arc::new(ModelProber(host.clone())),
         notify: Box::new(ModelSocket(notifier)),

@@ -15,7 +15,7 @@ use oml_common::decide::exit::ContainerExit;
 use oml_common::document::ReadError;
 use oml_common::document::instance::HeldInstance;
 use oml_common::document::status::{Health, LastExit, Status};
-use oml_common::id::{ComponentName, ContentHash};
+use oml_common::id::{ComponentName, ContentHash, UnitName};
 use oml_common::text::error::chain;
 use oml_common::time::Timestamp;
 use tokio::time::Instant;
@@ -25,10 +25,12 @@ use crate::files::FileError;
 use crate::paths::Paths;
 use crate::pause::RetryPause;
 use crate::runtime::RuntimeError;
+use crate::runtime::systemd::OTHER_UNIT_STATUS;
 
 mod adopt;
 mod engine_client;
 mod health;
+mod own_unit;
 mod sd_notify;
 mod surroundings;
 mod time;
@@ -105,9 +107,31 @@ pub enum SuperviseError {
     /// own, is one of the component: what runs is left to the next supervisor.
     #[error("terminated, but not by systemd; leaving the container running")]
     Terminated,
+    /// It runs in a unit that somebody copied, beside the supervisor of the real one.
+    #[error(
+        "{unit} is not the unit of {component}, which is {own}: it holds nothing and changes \
+         nothing; remove it with: systemctl disable {unit}; rm /etc/systemd/system/{unit}; \
+         systemctl daemon-reload"
+    )]
+    OtherUnit {
+        /// The unit that this process runs in.
+        unit: String,
+        component: ComponentName,
+        /// The component's unit.
+        own: UnitName,
+    },
     /// The process cannot listen for signals.
     #[error("could not listen for signals")]
     ProcessSignals(#[source] std::io::Error),
+}
+
+impl SuperviseError {
+    /// Returns the exit status of the process that ends with this error, by which systemd knows
+    /// whether to start the next one.
+    #[must_use]
+    pub fn exit_status(&self) -> u8 {
+        if matches!(self, Self::OtherUnit { .. }) { OTHER_UNIT_STATUS } else { 1 }
+    }
 }
 
 /// Holds the component's container until it ends (an error) or systemd asks to
@@ -119,7 +143,8 @@ pub async fn supervise(
     surroundings: Surroundings,
     component: ComponentName,
 ) -> Result<(), SuperviseError> {
-    let Surroundings { paths, engine, prober, notify, signals, env, status_written } = surroundings;
+    let Surroundings { paths, unit, engine, prober, notify, signals, env, status_written } =
+        surroundings;
     let ProcessSignals { mut stop, mut terminate, mut hangup } = signals;
     let client =
         Arc::new(EngineClient { engine, prober, systemd: SystemdNotifier::new(notify), env });
@@ -132,6 +157,8 @@ pub async fn supervise(
         record: None,
     };
     let life = async {
+        // Before any signal is heard: in another unit, a stop is not one of the component.
+        own_unit::check(&supervisor.paths, &supervisor.component, unit.as_deref())?;
         tokio::select! {
             biased;
             () = stop.recv() => {}

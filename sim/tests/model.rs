@@ -117,6 +117,18 @@ async fn a_program_that_is_started_again_does_not_die_of_its_earlier_start() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_status_that_prevents_a_restart_fails_the_unit_at_once() {
+    let mut world = World::new();
+    world.write_unit(&format!("{FILE}RestartPreventExitStatus=77 78\n"));
+    world.host.start_unit(UNIT).await.unwrap();
+    world.process().await.exit(1);
+    world.process().await.exit(78);
+    pass_time(Duration::from_secs(60)).await;
+    assert_eq!(world.active().await, ActiveState::Failed);
+    assert_eq!(world.host.load_unit(UNIT).await.unwrap().restarts, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_wait_is_lost_with_the_engine_and_the_container_runs_on() {
     let world = World::new();
     let id = world.container("asterisk").await;

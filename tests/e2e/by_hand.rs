@@ -15,6 +15,8 @@ pub(crate) const CASES: &[Case] = &[
     (Kind::Tiny, "a_copy_made_by_hand_of_a_removed_component_runs_on", copy_of_removed),
     (Kind::Tiny, "a_container_renamed_by_hand_gets_its_name_back_and_is_not_restarted", renamed),
     (Kind::Tiny, "a_unit_edited_by_hand_is_put_right_and_told", edited_unit),
+    (Kind::Tiny, "a_copied_unit_that_is_started_and_stopped_cuts_nothing", copied_unit),
+    (Kind::Tiny, "a_copied_drop_in_is_told_by_its_path", copied_drop_in),
     (Kind::Tiny, "what_is_done_by_hand_and_stays_is_told_while_it_lasts", standing),
 ];
 
@@ -124,6 +126,62 @@ fn edited_unit(fleet: &Fleet) -> Result<()> {
     wait_told(fleet, "second", "unit oml-second.service was disabled")?;
     wait_ready_after(fleet, now_ms()?, NODE, "second")?;
     sh(fleet, NODE, "systemctl is-enabled oml-second")?;
+    check(start_times(fleet, NODE)? == before, "a container was restarted")
+}
+
+/// Starts, restarts and stops the unit `dbg` while the real component is asked without a pause, and
+/// prints what `systemctl show` tells of the copy and the number of answers that did not come.
+const START_AND_STOP: &str = "\
+lost=$(mktemp)
+(while :; do curl -sf -m 2 http://127.0.0.1:8081/ >/dev/null || echo lost >> $lost; done) &
+asker=$!
+systemctl enable -q dbg
+systemctl start dbg && echo started
+systemctl start --no-block dbg
+systemctl stop dbg
+systemctl restart dbg && echo started
+for what in ExecMainStatus NRestarts ActiveState; do systemctl show -P $what dbg; done
+systemctl stop dbg
+kill $asker
+echo $(wc -l < $lost) lost";
+
+fn copied_unit(fleet: &Fleet) -> Result<()> {
+    let before = start_times(fleet, NODE)?;
+    for edit in ["", "s/oml-first.service/dbg.service/"] {
+        let copy = "/etc/systemd/system/dbg.service";
+        let write = format!("sed '{edit}' {UNIT} > {copy} && systemctl daemon-reload");
+        sh(fleet, NODE, &write)?;
+        let printed = sh(fleet, NODE, START_AND_STOP)?;
+        let words: Vec<&str> = printed.split_whitespace().collect();
+        check(words == ["78", "0", "failed", "0", "lost"], printed)?;
+        let journal = sh(fleet, NODE, "journalctl -u dbg --no-pager --output=cat")?;
+        let told = "dbg.service is not the unit of first, which is oml-first.service";
+        check(journal.contains(told), journal)?;
+        let why = if edit.is_empty() { "is a copy of oml-first" } else { "was copied or edited" };
+        wait_told(fleet, "first", &format!("unit dbg.service {why}"))?;
+        let now = start_times(fleet, NODE)?;
+        check(now == before, format!("{before:?}, then {now:?}"))?;
+        // As the handbook says.
+        let remove = format!("systemctl disable -q dbg && rm {copy} && systemctl daemon-reload");
+        sh(fleet, NODE, &remove)?;
+        wait_forgotten(fleet, "first", "dbg.service")?;
+    }
+    wait_ready_after(fleet, now_ms()?, NODE, "first")?;
+    check(start_times(fleet, NODE)? == before, "a container was restarted")
+}
+
+fn copied_drop_in(fleet: &Fleet) -> Result<()> {
+    let before = start_times(fleet, NODE)?;
+    let folder = "/etc/systemd/system/dbg.service.d";
+    let drop_in = format!("{folder}/50-oml.conf");
+    sh(fleet, NODE, &format!("mkdir -p {folder} && cp {UNIT} {drop_in}"))?;
+    wait_told(
+        fleet,
+        "first",
+        &format!("drop-in {drop_in} is a copy of that of oml-first.service"),
+    )?;
+    sh(fleet, NODE, &format!("rm -r {folder} && systemctl daemon-reload"))?;
+    wait_forgotten(fleet, "first", "drop-in")?;
     check(start_times(fleet, NODE)? == before, "a container was restarted")
 }
 

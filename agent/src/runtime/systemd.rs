@@ -22,6 +22,7 @@ mod files;
 mod jobs;
 #[cfg(any(test, feature = "sim"))]
 mod model;
+mod origin;
 mod signals;
 mod state;
 mod stops;
@@ -33,6 +34,10 @@ use files::{OurFile, Place};
 use signals::Signals;
 
 pub use jobs::start_agent;
+#[cfg(test)]
+pub(crate) use origin::unit_text;
+pub use origin::{FileOrigin, origin_of};
+pub use text::OTHER_UNIT_STATUS;
 
 /// The time limit of a job beyond the limits of the unit.
 const JOB_MARGIN: Duration = Duration::from_secs(45);
@@ -83,16 +88,6 @@ impl Systemd {
             resting: Mutex::default(),
             units: Mutex::default(),
         }
-    }
-
-    /// Returns the files of ours, and those that only bear our mark: those of another tenant, and
-    /// copies.
-    fn files(&self) -> Result<(Vec<OurFile>, Vec<OurFile>), RuntimeError> {
-        let is_ours = |file: &OurFile| {
-            let is_tenants = self.tenant.as_ref().is_none_or(|t| t == &file.mark.tenant);
-            is_tenants && file.copied_from().is_none()
-        };
-        Ok(files::all(&self.paths)?.into_iter().partition(is_ours))
     }
 
     /// Returns the files of ours of a component: one, or two where its unit has got another name.
@@ -183,6 +178,13 @@ impl Systemd {
         }
     }
 
+    /// Tells that a file bears our mark and is not ours.
+    async fn tell_foreign(&self, file: OurFile) -> Result<(ComponentName, String), RuntimeError> {
+        // A drop-in changes a unit of somebody, which may well run.
+        let runs = !file.is_drop_in && self.calls.load(file.unit.as_str()).await?.is_up();
+        Ok(by_hand::foreign_file(file, self.tenant.as_ref(), runs))
+    }
+
     async fn observe_leftover(
         &self,
         file: &OurFile,
@@ -208,7 +210,9 @@ impl UnitManager for Systemd {
         let mut listing = UnitListing::default();
         let mut ours = BTreeMap::new();
         let (files, others) = self.files()?;
-        listing.differs = others.into_iter().map(by_hand::foreign_file).collect();
+        for file in others {
+            listing.differs.push(self.tell_foreign(file).await?);
+        }
         for instance in desired {
             let path = self.observe_desired(instance, &files, &mut listing).await?;
             ours.insert(path, instance.unit.to_string());

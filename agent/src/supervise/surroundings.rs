@@ -12,6 +12,7 @@ use tokio::signal::unix::{Signal as OsSignal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use super::SuperviseError;
+use super::own_unit::unit_of_process;
 use crate::documents;
 use crate::identity::IdentityFiles;
 use crate::paths::Paths;
@@ -23,6 +24,8 @@ use crate::runtime::docker::Docker;
 pub struct Surroundings {
     /// The paths of the host.
     pub paths: Paths,
+    /// The systemd unit of this process; none if that is not known.
+    pub unit: Option<String>,
     pub engine: Arc<dyn ContainerEngine>,
     pub prober: Arc<dyn Prober>,
     /// The socket to systemd.
@@ -151,6 +154,7 @@ impl Surroundings {
     ) -> Result<Self, SuperviseError> {
         let tenant = tenant_of(&paths, component);
         Ok(Self {
+            unit: unit_of_process(&paths.proc),
             engine: Arc::new(Docker::new(paths.clone(), Vec::new(), tenant)),
             prober: Arc::new(LocalProber { proc: paths.proc.clone() }),
             notify: Box::new(SystemdSocket),

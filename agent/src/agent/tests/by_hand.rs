@@ -12,12 +12,12 @@ const UNIT: &str = "asterisk.service";
 const OWN: &str = "oml-asterisk";
 
 /// The text of the unit file.
-fn unit_text(bench: &Bench) -> String {
+pub(super) fn unit_text(bench: &Bench) -> String {
     std::fs::read_to_string(bench.host.paths.units.join(UNIT)).unwrap()
 }
 
 /// Returns the text as a release wrote it that did not name the unit.
-fn of_earlier_release(text: &str) -> String {
+pub(super) fn of_earlier_release(text: &str) -> String {
     let without = |key: &str, text: &str| -> String {
         text.lines().filter(|line| !line.starts_with(key)).map(|line| format!("{line}\n")).collect()
     };
@@ -33,14 +33,14 @@ async fn edit(bench: &Bench, text: &str) {
 }
 
 /// Waits until that is told as drift of a component that is ready.
-async fn until_told(bench: &Bench, found: &str) {
+pub(super) async fn until_told(bench: &Bench, found: &str) {
     let is_told = |drift: &Option<oml_common::document::status::Drift>| {
         drift.as_ref().is_some_and(|drift| drift.found == found)
     };
     bench.until(|report| report.phase == Phase::Ready && is_told(&report.drift)).await;
 }
 
-async fn until_nothing_is_told(bench: &Bench) {
+pub(super) async fn until_nothing_is_told(bench: &Bench) {
     bench.until(|report| report.phase == Phase::Ready && report.drift.is_none()).await;
 }
 
@@ -96,26 +96,6 @@ async fn a_drop_in_of_somebody_else_is_told_as_long_as_it_is_there() {
     std::fs::remove_dir_all(&folder).unwrap();
     bench.host.host.reload_units().await.unwrap();
     until_nothing_is_told(&bench).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_copy_of_a_unit_file_is_told_and_neither_stopped_nor_removed() {
-    let mut bench = Bench::settled().await;
-    let path = bench.host.paths.units.join("dbg.service");
-    std::fs::write(&path, unit_text(&bench)).unwrap();
-    bench.host.host.reload_units().await.unwrap();
-    let found = "unit dbg.service is a copy of asterisk.service: not ours, left alone";
-    until_told(&bench, found).await;
-    bench.upgrade("2", oml_sim::Behaviour::Good);
-    bench.until_ready("2").await;
-    until_told(&bench, found).await;
-    bench.desire(&[]);
-    let told = |report: &oml_common::document::report::Report| {
-        report.instances.is_empty() && report.errors.iter().any(|told| told.contains(found))
-    };
-    bench.until_report(told).await;
-    bench.pass_time(600).await;
-    assert!(path.exists());
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! Describes what somebody has changed by hand about our units, for people.
 
 use oml_common::document::instance::InstanceDocument;
-use oml_common::id::ComponentName;
+use oml_common::id::{ComponentName, TenantId};
 
 use super::calls::Loaded;
 use super::files::OurFile;
@@ -50,14 +50,26 @@ pub(super) fn drop_ins(
     loaded.drop_ins().map(told)
 }
 
-/// Tells that a file bears our mark and is not ours.
-pub(super) fn foreign_file(file: OurFile) -> (ComponentName, String) {
-    let why = match file.copied_from() {
-        Some(original) => format!("is a copy of {original}"),
-        None => format!("is marked for tenant {}", file.mark.tenant),
+/// Tells that a file bears our mark and is not ours. `tenant` is that of this host, if it is
+/// known, and `runs` tells whether the unit of that file does.
+pub(super) fn foreign_file(
+    file: OurFile,
+    tenant: Option<&TenantId>,
+    runs: bool,
+) -> (ComponentName, String) {
+    let (what, its) = match file.is_drop_in {
+        true => (format!("drop-in {}", file.path.display()), "that of "),
+        false => (format!("unit {}", file.unit), ""),
     };
-    let told = format!("unit {} {why}: not ours, left alone", file.unit);
-    (file.mark.component, told)
+    let why = match file.copied_from() {
+        Some(original) => format!("is a copy of {its}{original}"),
+        None if tenant.is_some_and(|tenant| *tenant != file.mark.tenant) => {
+            format!("is marked for tenant {}", file.mark.tenant)
+        }
+        None => "was copied or edited by hand".to_owned(),
+    };
+    let runs = if runs { ", and it runs" } else { "" };
+    (file.mark.component, format!("{what} {why}{runs}: not ours, left alone"))
 }
 
 #[cfg(test)]

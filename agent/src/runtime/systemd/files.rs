@@ -99,6 +99,11 @@ impl OurFile {
         self.mark.unit.as_ref().filter(|unit| **unit != self.unit)
     }
 
+    /// An agent wrote it for this unit, and nobody changed it.
+    pub(super) fn is_as_written(&self) -> bool {
+        self.mark.is_whole && self.mark.unit.as_ref() == Some(&self.unit)
+    }
+
     /// It is of that component, whose unit has got another name since.
     pub(super) fn is_superseded_by(&self, instance: &InstanceDocument) -> bool {
         self.mark.component == instance.component && self.unit != instance.unit

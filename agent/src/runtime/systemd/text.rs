@@ -19,6 +19,9 @@ const RESTART_PAUSE: &str = "RestartSec=1s\n";
 /// Only systemd's own stop is one of the component: an ordinary `kill` of a
 /// supervisor, or of every process of its name, leaves what runs to the next.
 const STOP: &str = "KillSignal=SIGUSR2\nSuccessExitStatus=SIGUSR2\n";
+/// The status with which a supervisor ends that does not run in the unit of its component
+/// (`EX_CONFIG` of sysexits.h): another start would find the same.
+pub const OTHER_UNIT_STATUS: u8 = 78;
 /// Beyond the limits of the instance itself: room for the engine.
 const MARGIN_MS: u64 = 20_000;
 const WATCHDOG: &str = "WatchdogSec=60s\n";
@@ -49,7 +52,8 @@ UMask=0077
 pub(super) struct Mark {
     pub(super) tenant: TenantId,
     pub(super) component: ComponentName,
-    /// The unit that it was written for; none if an earlier release wrote it.
+    /// The unit that it was written for; none if an earlier release wrote it, or if somebody
+    /// changed it to what is no unit's name.
     pub(super) unit: Option<UnitName>,
     /// The hash that the file states.
     pub(super) hash: ContentHash,
@@ -133,6 +137,7 @@ fn unit(instance: &InstanceDocument, after: &[UnitName], paths: &Paths) -> Strin
          {STOP}\
          Restart=always\n\
          {RESTART_PAUSE}\
+         RestartPreventExitStatus={OTHER_UNIT_STATUS}\n\
          TimeoutStartSec={start_ms}ms\n\
          TimeoutStopSec={stop_ms}ms\n\
          {WATCHDOG}\

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::ExitCause;
 use crate::HostModel;
 
 /// The definition of a unit in its files.
@@ -38,8 +39,12 @@ impl Definition {
         self.value("Type") == Some("notify")
     }
 
-    pub(super) fn restarts(&self) -> bool {
-        self.value("Restart").is_some_and(|value| value != "no")
+    /// Returns true if systemd starts the unit again after its main process ended in that way.
+    pub(super) fn restarts_after(&self, cause: ExitCause) -> bool {
+        let prevented = self.value("RestartPreventExitStatus").unwrap_or_default();
+        let mut prevented = prevented.split_whitespace().filter_map(|code| code.parse().ok());
+        let is_prevented = prevented.any(|code| cause == ExitCause::Exited(code));
+        !is_prevented && self.value("Restart").is_some_and(|value| value != "no")
     }
 
     pub(super) fn restart_pause_ms(&self) -> u64 {

@@ -193,7 +193,7 @@ impl HostModel {
                 unit.enter(ActiveState::Failed, now_ms);
                 None
             }
-            (false, _) if unit.definition.restarts() => {
+            (false, _) if unit.definition.restarts_after(cause) => {
                 unit.enter(ActiveState::Activating, now_ms);
                 Some((unit.epoch, ms(unit.definition.restart_pause_ms())))
             }

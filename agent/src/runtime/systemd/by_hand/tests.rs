@@ -36,6 +36,40 @@ fn a_line_is_told_short_and_without_control_characters() {
     assert!(words.chars().count() < 150 && !words.contains('\u{1b}'), "{words}");
 }
 
+/// What is told of a file with the mark of asterisk at that path, on a host of that tenant.
+fn told_foreign(path: &str, is_drop_in: bool, text: &str, tenant: &str, runs: bool) -> String {
+    let name = path.trim_end_matches(".d/50-oml.conf").rsplit('/').next().unwrap();
+    let (unit, path) = (name.parse().unwrap(), path.into());
+    let file = OurFile { unit, path, mark: text::mark(text).unwrap(), is_drop_in };
+    foreign_file(file, Some(&tenant.parse().unwrap()), runs).1
+}
+
+#[test]
+fn a_file_that_is_not_ours_is_told_with_the_reason_and_whether_its_unit_runs() {
+    let told = |text: &str, tenant: &str, runs| {
+        told_foreign("/etc/systemd/system/dbg.service", false, text, tenant, runs)
+    };
+    let text = written();
+    let copy = "unit dbg.service is a copy of asterisk.service: not ours, left alone";
+    assert_eq!(told(&text, "acme", false), copy);
+    let runs = "unit dbg.service is a copy of asterisk.service, and it runs: not ours, left alone";
+    assert_eq!(told(&text, "acme", true), runs);
+    let edited = text.replace("asterisk.service", "dbg.service");
+    let words = "unit dbg.service was copied or edited by hand: not ours, left alone";
+    assert_eq!(told(&edited, "acme", false), words);
+    let words = "unit dbg.service is marked for tenant acme: not ours, left alone";
+    assert_eq!(told(&edited, "other", false), words);
+}
+
+#[test]
+fn a_drop_in_that_is_not_ours_is_told_by_its_path() {
+    let path = "/etc/systemd/system/postgresql.service.d/50-oml.conf";
+    let told = told_foreign(path, true, &written(), "acme", false);
+    let words =
+        format!("drop-in {path} is a copy of that of asterisk.service: not ours, left alone");
+    assert_eq!(told, words);
+}
+
 #[test]
 fn drop_ins_of_the_unit_and_of_units_of_like_names_are_told_but_not_those_of_all_services() {
     let paths = [

@@ -34,6 +34,7 @@ fn a_unit_runs_the_supervisor_and_leaves_the_engine_alone() {
         "KillSignal=SIGUSR2",
         "ExecStart=/usr/bin/omlagent supervise asterisk",
         "Restart=always",
+        "RestartPreventExitStatus=78",
         "TimeoutStartSec=120000ms",
         "TimeoutStopSec=90000ms",
         "WantedBy=multi-user.target",
@@ -63,6 +64,13 @@ fn the_mark_is_read_back_and_tells_a_changed_text() {
         assert!(!edited.is_whole);
         assert_eq!(edited.hash, mark.hash);
     }
+}
+
+#[test]
+fn a_unit_that_is_no_units_name_is_read_as_none_and_the_text_is_not_whole() {
+    let text = render_it(&container()).replace("X-Oml-Unit=asterisk.service", "X-Oml-Unit=a/b");
+    let mark = mark(&text).unwrap();
+    assert_eq!((mark.unit, mark.is_whole), (None, false));
 }
 
 #[test]
