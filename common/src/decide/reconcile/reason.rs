@@ -8,7 +8,7 @@ use crate::text::plural::{counted, is_or_are};
 mod parts;
 
 pub use self::parts::{
-    Activity, CallCount, InactiveUnit, Interruption, Lack, LastEnd, ManualStop, Meanwhile,
+    Activity, CallCount, Ends, InactiveUnit, Interruption, Lack, LastEnd, ManualStop, Meanwhile,
     RestartOfUnhealthy, SoakState,
 };
 
@@ -106,6 +106,12 @@ pub enum Reason {
         version: Option<Version>,
         trouble: InactiveUnit,
     },
+    /// The change waits, and the container of the version in use runs without having answered.
+    StartsBeside {
+        change: Box<Reason>,
+        version: Option<Version>,
+        start: Box<Reason>,
+    },
     /// The result of the probe.
     Probe {
         detail: String,
@@ -125,11 +131,14 @@ pub enum Reason {
     },
     /// The program ends again and again.
     CrashLoop {
-        times: usize,
-        exit_code: Option<i64>,
-        /// The last lines of its last life.
-        printed: Vec<String>,
+        ends: Ends,
         now: Box<Reason>,
+    },
+    /// The version in use ends again and again beside the change.
+    CrashLoopBeside {
+        change: Box<Reason>,
+        version: Option<Version>,
+        ends: Ends,
     },
     /// The probe was changed and has no result yet.
     ProbeChanged,
@@ -191,11 +200,17 @@ impl Display for Reason {
             Self::Beside { change, version, trouble } => {
                 beside(f, change, version.as_ref(), trouble)
             }
+            Self::StartsBeside { change, version, start } => {
+                in_use(f, change, version.as_ref())?;
+                write!(f, " runs: {start}")
+            }
             Self::Probe { detail } => f.write_str(detail),
             Self::Starting { activity, detail, printed } => starting(f, activity, detail, printed),
             Self::Unhealthy { probe, remedy } => write!(f, "{probe}; {remedy}"),
-            Self::CrashLoop { times, exit_code, printed, now } => {
-                ends_again(f, *times, *exit_code, printed, now)
+            Self::CrashLoop { ends, now } => write!(f, "{ends}; now: {now}"),
+            Self::CrashLoopBeside { change, version, ends } => {
+                in_use(f, change, version.as_ref())?;
+                write!(f, " {ends}")
             }
             Self::ProbeChanged => f.write_str("its probe was changed; no result yet"),
             Self::OldSupervisor => f.write_str(
@@ -237,11 +252,13 @@ fn beside(
     version: Option<&Version>,
     trouble: &InactiveUnit,
 ) -> Result {
-    write!(f, "{change}; meanwhile the version in use")?;
-    if let Some(version) = version {
-        write!(f, ", {version},")?;
-    }
+    in_use(f, change, version)?;
     write!(f, " does not run: {trouble}; it is started again at least once a minute")
+}
+
+fn in_use(f: &mut Formatter<'_>, change: &Reason, version: Option<&Version>) -> Result {
+    write!(f, "{change}; meanwhile the version in use")?;
+    version.map_or(Ok(()), |version| write!(f, ", {version},"))
 }
 
 fn starting(f: &mut Formatter<'_>, activity: &Reason, detail: &str, printed: &[String]) -> Result {
@@ -249,20 +266,19 @@ fn starting(f: &mut Formatter<'_>, activity: &Reason, detail: &str, printed: &[S
     last_lines(f, "it printed", printed)
 }
 
-fn ends_again(
-    f: &mut Formatter<'_>,
-    times: usize,
-    exit_code: Option<i64>,
-    printed: &[String],
-    now: &Reason,
-) -> Result {
-    let times = counted(u64::try_from(times).unwrap_or(u64::MAX), "times");
-    write!(f, "ends again and again: {times} within 10 minutes")?;
-    if let Some(code) = exit_code {
-        write!(f, ", last with exit code {code}")?;
+impl Display for Ends {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let Self { times, within, not_started, exit_code, printed } = self;
+        let times = counted(u64::try_from(*times).unwrap_or(u64::MAX), "times");
+        write!(f, "ends again and again: {times} within {within}")?;
+        if let Some(why) = not_started {
+            return write!(f, ", the last start failed: {why}");
+        }
+        if let Some(code) = exit_code {
+            write!(f, ", last with exit code {code}")?;
+        }
+        last_lines(f, "its last words", printed)
     }
-    last_lines(f, "its last words", printed)?;
-    write!(f, "; now: {now}")
 }
 
 /// Writes the last of these lines, which are an excerpt of a log.

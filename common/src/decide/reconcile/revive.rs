@@ -9,6 +9,7 @@ use crate::document::update::{LastGood, Stage};
 use crate::time::Timestamp;
 
 use super::case::{Case, Decision, is_active};
+use super::health::tell_start;
 use super::maintain::{pause, trouble};
 use super::reason::Reason;
 use super::rollback;
@@ -22,10 +23,13 @@ pub(super) fn keep_alive(case: Case<'_>, decision: Decision) -> Decision {
         return decision;
     }
     let version = case.seen.container(&document.workload).map(|found| found.version.clone());
-    let reason = Reason::Beside {
-        change: Box::new(decision.reason.clone()),
-        version,
-        trouble: trouble(case, unit),
+    let (change, trouble) = (Box::new(decision.reason.clone()), trouble(case, unit));
+    let reason = if case.seen.running().is_some() {
+        let start = Decision::wait(decision.phase.clone(), Reason::Unit(trouble));
+        let start = Box::new(tell_start(case, start).reason);
+        Reason::StartsBeside { change, version, start }
+    } else {
+        Reason::Beside { change, version, trouble }
     };
     let decision = Decision { reason, ..decision };
     if let Some(last_good) = rollback::fallen_back(case).filter(|hash| !case.works_by(hash)) {
