@@ -237,8 +237,10 @@ async fn run(command: &[String], limit: Duration, target: ProbeTarget<'_>) -> An
 fn not_run(error: &RuntimeError) -> Answer {
     match error {
         RuntimeError::Unavailable { .. } => Answer::Unknown("docker does not answer".to_owned()),
-        error if error.is_transient() => Answer::Unknown(error.to_string()),
-        error => Answer::Bad(error.to_string()),
+        RuntimeError::Refused { transient: true, .. } => Answer::Unknown(error.to_string()),
+        RuntimeError::Refused { transient: false, .. } | RuntimeError::Foreign(_) => {
+            Answer::Bad(error.to_string())
+        }
     }
 }
 

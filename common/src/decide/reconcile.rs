@@ -30,8 +30,8 @@ use self::case::Case;
 pub use self::case::{Busy, Decision, Input};
 use self::drain::{Drain, Drained};
 pub use self::reason::{
-    Activity, CallCount, Ends, InactiveUnit, Interruption, Lack, LastEnd, ManualStop, Meanwhile,
-    Reason, RestartOfUnhealthy, SoakState,
+    Activity, CallCount, Ends, InUse, InactiveUnit, Interruption, Lack, LastEnd, ManualStop,
+    Meanwhile, Reason, RestartOfUnhealthy, SoakState,
 };
 pub use self::report::report;
 

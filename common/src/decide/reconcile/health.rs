@@ -9,7 +9,7 @@ use crate::document::status::{Health, NotStarted, SupervisorRelease};
 use crate::time::Timestamp;
 
 use super::case::{Case, Decision, is_active};
-use super::reason::{Ends, LastEnd, Reason, RestartOfUnhealthy};
+use super::reason::{Ends, InUse, LastEnd, Reason, RestartOfUnhealthy};
 
 /// The difference from which an observation in the future was made before the clock was set
 /// back.
@@ -117,7 +117,7 @@ pub(super) fn tell_crash_loop(case: Case<'_>, decision: Decision) -> Decision {
     };
     let now = Box::new(decision.reason);
     let wake_at = decision.wake_at.map_or(found.over_at, |at| at.min(found.over_at));
-    let reason = Reason::CrashLoop { ends: ends(case, found), now };
+    let reason = Reason::CrashLoop { ends: Box::new(ends(case, found)), now };
     Decision { phase: Phase::CrashLooping, reason, ..decision }.until(wake_at)
 }
 
@@ -129,8 +129,17 @@ pub(super) fn tell_crash_loop_beside(case: Case<'_>, decision: Decision) -> Deci
         | Phase::Blocked
         | Phase::Pulling { .. }
         | Phase::Draining { .. }
-        | Phase::RolledBack => !matches!(decision.reason, Reason::Beside { .. }),
-        _ => false,
+        | Phase::RolledBack => true,
+        Phase::Preparing
+        | Phase::Starting
+        | Phase::Soaking { .. }
+        | Phase::Ready
+        | Phase::Unhealthy
+        | Phase::CrashLooping
+        | Phase::StoppedByHand { .. }
+        | Phase::Failed
+        | Phase::Removing
+        | Phase::Unknown => false,
     };
     let Some(found) = crash_loop(case).filter(|_| is_told && !case.works_by_desired()) else {
         return decision;
@@ -139,8 +148,17 @@ pub(super) fn tell_crash_loop_beside(case: Case<'_>, decision: Decision) -> Deci
     let used = seen.document.as_ref().and_then(|document| seen.container(&document.workload));
     let version = used.map(|found| found.version.clone());
     let wake_at = decision.wake_at.map_or(found.over_at, |at| at.min(found.over_at));
-    let change = Box::new(decision.reason);
-    let reason = Reason::CrashLoopBeside { change, version, ends: ends(case, found) };
+    // That it rests after many ends is told already.
+    if matches!(&decision.reason, Reason::Beside { state: InUse::DoesNotRun(_), .. }) {
+        return decision;
+    }
+    let change = if let Reason::Beside { change, .. } = decision.reason {
+        change
+    } else {
+        Box::new(decision.reason)
+    };
+    let state = InUse::EndsAgain(Box::new(ends(case, found)));
+    let reason = Reason::Beside { change, version, state };
     Decision { reason, ..decision }.until(wake_at)
 }
 

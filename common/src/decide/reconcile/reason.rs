@@ -8,8 +8,8 @@ use crate::text::plural::{counted, is_or_are};
 mod parts;
 
 pub use self::parts::{
-    Activity, CallCount, Ends, InactiveUnit, Interruption, Lack, LastEnd, ManualStop, Meanwhile,
-    RestartOfUnhealthy, SoakState,
+    Activity, CallCount, Ends, InUse, InactiveUnit, Interruption, Lack, LastEnd, ManualStop,
+    Meanwhile, RestartOfUnhealthy, SoakState,
 };
 
 const LAST_GOOD_MEANWHILE: &str = "the superseded version is not running; the last known-good \
@@ -100,17 +100,11 @@ pub enum Reason {
     StopsLeftover,
     /// The unit is not active.
     Unit(InactiveUnit),
-    /// The change waits, and the version in use does not run meanwhile.
+    /// The version in use is not well while the change waits, or after it was rolled back.
     Beside {
         change: Box<Reason>,
         version: Option<Version>,
-        trouble: InactiveUnit,
-    },
-    /// The change waits, and the container of the version in use runs without having answered.
-    StartsBeside {
-        change: Box<Reason>,
-        version: Option<Version>,
-        start: Box<Reason>,
+        state: InUse,
     },
     /// The result of the probe.
     Probe {
@@ -131,14 +125,8 @@ pub enum Reason {
     },
     /// The program ends again and again.
     CrashLoop {
-        ends: Ends,
+        ends: Box<Ends>,
         now: Box<Reason>,
-    },
-    /// The version in use ends again and again beside the change.
-    CrashLoopBeside {
-        change: Box<Reason>,
-        version: Option<Version>,
-        ends: Ends,
     },
     /// The probe was changed and has no result yet.
     ProbeChanged,
@@ -197,21 +185,13 @@ impl Display for Reason {
             Self::StoppedBeforeSoaked(stop) => before_soaked(f, *stop),
             Self::StopsLeftover => f.write_str(STOPS_LEFTOVER),
             Self::Unit(trouble) => trouble.fmt(f),
-            Self::Beside { change, version, trouble } => {
-                beside(f, change, version.as_ref(), trouble)
-            }
-            Self::StartsBeside { change, version, start } => {
-                in_use(f, change, version.as_ref())?;
-                write!(f, " runs: {start}")
+            Self::Beside { change, version, state } => {
+                beside(f, change, version.as_ref(), state)
             }
             Self::Probe { detail } => f.write_str(detail),
             Self::Starting { activity, detail, printed } => starting(f, activity, detail, printed),
             Self::Unhealthy { probe, remedy } => write!(f, "{probe}; {remedy}"),
             Self::CrashLoop { ends, now } => write!(f, "{ends}; now: {now}"),
-            Self::CrashLoopBeside { change, version, ends } => {
-                in_use(f, change, version.as_ref())?;
-                write!(f, " {ends}")
-            }
             Self::ProbeChanged => f.write_str("its probe was changed; no result yet"),
             Self::OldSupervisor => f.write_str(
                 "its supervisor is of an earlier release; replacing it, the container keeps running",
@@ -250,15 +230,19 @@ fn beside(
     f: &mut Formatter<'_>,
     change: &Reason,
     version: Option<&Version>,
-    trouble: &InactiveUnit,
+    state: &InUse,
 ) -> Result {
-    in_use(f, change, version)?;
-    write!(f, " does not run: {trouble}; it is started again at least once a minute")
-}
-
-fn in_use(f: &mut Formatter<'_>, change: &Reason, version: Option<&Version>) -> Result {
     write!(f, "{change}; meanwhile the version in use")?;
-    version.map_or(Ok(()), |version| write!(f, ", {version},"))
+    if let Some(version) = version {
+        write!(f, ", {version},")?;
+    }
+    match state {
+        InUse::DoesNotRun(trouble) => {
+            write!(f, " does not run: {trouble}; it is started again at least once a minute")
+        }
+        InUse::Starts(start) => write!(f, " runs: {start}"),
+        InUse::EndsAgain(ends) => write!(f, " {ends}"),
+    }
 }
 
 fn starting(f: &mut Formatter<'_>, activity: &Reason, detail: &str, printed: &[String]) -> Result {

@@ -2,6 +2,7 @@
 
 use std::fmt::{Display, Formatter, Result};
 
+use super::Reason;
 use crate::text::plural::counted;
 use crate::time::Span;
 
@@ -150,6 +151,16 @@ impl Display for RestartOfUnhealthy {
             ),
         }
     }
+}
+
+/// What the version in use does beside a change that waits or that was rolled back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InUse {
+    /// It has ended, and its unit is not active.
+    DoesNotRun(InactiveUnit),
+    /// Its container runs, and its unit is not active yet.
+    Starts(Box<Reason>),
+    EndsAgain(Box<Ends>),
 }
 
 /// The ends of a program that ends again and again.
