@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use nix::sys::statvfs::{Statvfs, statvfs};
 use oml_common::document::report::HostUsage;
 use tracing::warn;
+
+/// Where an engine keeps its images, until it has said otherwise.
+const USUAL_FOLDER: &str = "/var/lib/docker";
 
 /// Samples use; keeps the last reading, because the processor's use is a difference.
 #[derive(Debug)]
@@ -26,8 +29,8 @@ struct CpuTimes {
 }
 
 impl Sampler {
-    /// Watches the disk of the engine's images with the least free space. It is the root's until
-    /// the engine has said where they are.
+    /// Watches the disk of the engine's images with the least free space. Until the engine has
+    /// said where they are, it is that of the usual folder, if there is one.
     #[must_use]
     pub fn new(folders: Arc<OnceLock<Vec<PathBuf>>>) -> Self {
         Self { folders, before: None, logged: BTreeSet::new() }
@@ -58,7 +61,7 @@ impl Sampler {
 
     fn disk_use(&mut self) -> (u64, u64) {
         let known = self.folders.get().filter(|folders| !folders.is_empty()).cloned();
-        let folders = known.unwrap_or_else(|| vec![PathBuf::from("/")]);
+        let folders = known.unwrap_or_else(|| usual(Path::new(USUAL_FOLDER)));
         let read = folders.iter().map(statvfs);
         let read: Result<Vec<Statvfs>, _> = read.collect();
         let Some(disks) = self.note("the disk of the images", read) else { return (0, 0) };
@@ -83,6 +86,11 @@ impl Sampler {
             }
         }
     }
+}
+
+/// Returns the folder if it exists; another one may be on another disk.
+fn usual(folder: &Path) -> Vec<PathBuf> {
+    Some(folder.to_owned()).filter(|folder| folder.is_dir()).into_iter().collect()
 }
 
 /// The first line of `/proc/stat` (proc_stat(5)): user, nice, system, idle, iowait, irq, softirq, steal.
@@ -137,6 +145,19 @@ mod tests {
     fn memory_in_use_is_what_is_not_available() {
         let text = "MemTotal:       1000 kB\nMemFree: 1 kB\nMemAvailable:    400 kB\n";
         assert_eq!(memory(text), (600 * 1024, 1000 * 1024));
+    }
+
+    #[test]
+    fn the_disk_of_the_images_is_unknown_until_their_folder_is() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(usual(&dir.path().join("docker")), [] as [PathBuf; 0]);
+        assert_eq!(usual(dir.path()), [dir.path()]);
+        let folders = Arc::new(OnceLock::new());
+        let mut sampler = Sampler::new(Arc::clone(&folders));
+        let before = sampler.disk_use();
+        assert_eq!(before.1 > 0, Path::new(USUAL_FOLDER).is_dir());
+        folders.set(vec![dir.path().to_owned()]).unwrap();
+        assert!(sampler.disk_use().1 > 0);
     }
 
     #[test]

@@ -58,13 +58,15 @@ fn main() -> ExitCode {
 
 fn on_fleet(pool: &Arc<Pool>, (kind, name, test): Case) -> Trial {
     let pool = Arc::clone(pool);
-    Trial::test(name, move || trial::outcome(pool.run_on(kind, test))).with_kind(kind.as_str())
+    Trial::test(name, move || trial::outcome(name, pool.run_on(kind, test)))
+        .with_kind(kind.as_str())
 }
 
 fn on_own_host(pool: &Arc<Pool>) -> Trial {
     let pool = Arc::clone(pool);
     Trial::test(contract::NAME, move || {
-        trial::outcome(pool.packages().and_then(|packages| contract::run(&packages)))
+        let outcome = pool.packages().and_then(|packages| contract::run(&packages));
+        trial::outcome(contract::NAME, outcome)
     })
 }
 

@@ -22,8 +22,8 @@ const JUDGE: &str = "the_judge_accepts_what_is_true_of_a_host_and_nothing_else";
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let is_ignored = !arguments.list && !trial::can_run();
-    let judge = Trial::test(JUDGE, || trial::outcome(judge_trials::run()));
-    let sequences = Trial::test(NAME, || trial::outcome(sequence::run_all()));
+    let judge = Trial::test(JUDGE, || trial::outcome(JUDGE, judge_trials::run()));
+    let sequences = Trial::test(NAME, || trial::outcome(NAME, sequence::run_all()));
     let trials = vec![judge, sequences.with_ignored_flag(is_ignored)];
     libtest_mimic::run(&arguments, trials).exit_code()
 }

@@ -36,7 +36,9 @@ fn main() -> ExitCode {
 
 fn on_own_hosts(releases: &Arc<Mutex<Option<Releases>>>, (name, test): Case) -> Trial {
     let releases = Arc::clone(releases);
-    Trial::test(name, move || trial::outcome(built(&releases).and_then(|releases| test(&releases))))
+    Trial::test(name, move || {
+        trial::outcome(name, built(&releases).and_then(|releases| test(&releases)))
+    })
 }
 
 /// Returns the packages of both releases. The first call builds them.

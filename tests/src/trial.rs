@@ -32,10 +32,14 @@ pub fn check(holds: bool, what: impl Into<String>) -> Result<()> {
     Ok(())
 }
 
-/// Turns the error of a test with its causes into what the test harness prints.
+/// Turns the error of a test with its causes into what the test harness prints. It is printed at
+/// once too, because the harness prints only at the end of a run, which somebody may cut short.
 ///
 /// # Errors
 /// The outcome is an error.
-pub fn outcome(outcome: Result<()>) -> Result<(), Failed> {
-    outcome.map_err(|error| Failed::from(format!("{error:#}")))
+pub fn outcome(name: &str, outcome: Result<()>) -> Result<(), Failed> {
+    outcome.map_err(|error| {
+        eprintln!("{name} failed: {error:#}");
+        Failed::from(format!("{error:#}"))
+    })
 }

@@ -61,6 +61,8 @@ pub struct Docker {
     /// The tenant of this host, if it is known: containers of others are not ours.
     tenant: Option<TenantId>,
     info: OnceCell<EngineInfo>,
+    /// The folders of images and containers.
+    folders: OnceCell<Vec<PathBuf>>,
     watcher: OnceLock<Watcher>,
 }
 
@@ -91,8 +93,8 @@ impl Docker {
         logins: Vec<Login>,
         tenant: Option<TenantId>,
     ) -> Self {
-        let (info, watcher) = Default::default();
-        Self { engine, paths, logins, tenant, info, watcher }
+        let (info, folders, watcher) = Default::default();
+        Self { engine, paths, logins, tenant, info, folders, watcher }
     }
 
     /// What changes only with the engine's own settings.
@@ -226,8 +228,11 @@ impl ContainerEngine for Docker {
     }
 
     async fn storage(&self) -> Result<Vec<PathBuf>, RuntimeError> {
-        let info = self.info().await?;
-        Ok(storage::folders(info, &self.paths.containerd_config))
+        let find = || async {
+            let info = self.info().await?;
+            Ok(storage::folders(info, &self.paths.containerd_config))
+        };
+        self.folders.get_or_try_init(find).await.cloned()
     }
 
     async fn exec(

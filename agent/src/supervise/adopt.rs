@@ -4,18 +4,19 @@
 use std::time::Duration;
 
 use oml_common::decide::adopt::{Candidate, choose, drift_at_start};
-use oml_common::document::instance::{Container, HeldInstance};
+use oml_common::document::instance::HeldInstance;
 use oml_common::document::status::Status;
 use oml_common::id::ContentHash;
 use oml_common::text::error::chain;
 use tokio::time::{Instant, sleep};
 
+use super::engine_client::EXTENSION;
 use super::{AdoptedContainer, Record, SuperviseError, Supervisor, was_ready};
 use crate::documents;
 use crate::runtime::{ContainerInstance, Marked};
 
-/// How long a supervisor waits for an image before the next one is started.
-const IMAGE_WAIT: Duration = Duration::from_secs(10);
+/// How long a supervisor waits for an image, which may be large, before the next one is started.
+const IMAGE_WAIT: Duration = Duration::from_secs(600);
 const IMAGE_PAUSE: Duration = Duration::from_secs(1);
 
 impl Candidate for Marked {
@@ -62,7 +63,7 @@ impl Supervisor {
             whole.as_ref().map(|whole| ContainerInstance::of(whole).ok_or_else(packaged));
         let to_create = to_create.transpose()?;
         if let Some(whole) = to_create {
-            self.wait_for_image(whole.container()).await?;
+            self.wait_for_image(whole).await?;
         }
         for rival in &found.rivals {
             eprintln!("stopping {}: it runs another workload", rival.name);
@@ -103,22 +104,22 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Waits a while for the agent to pull the image of a container that has to be created.
-    async fn wait_for_image(&self, container: &Container) -> Result<(), SuperviseError> {
+    /// Waits for the agent to pull the image of a container that has to be created. systemd is
+    /// asked for as much time.
+    async fn wait_for_image(&self, instance: ContainerInstance<'_>) -> Result<(), SuperviseError> {
         let deadline = Instant::now() + IMAGE_WAIT;
-        loop {
-            let listing = self.client.insist(|| self.client.engine.list(&[])).await?;
-            if listing.images.contains(&container.digest) {
-                return Ok(());
-            }
+        let container = instance.container();
+        while !self.client.insist(|| self.client.engine.has_image(instance)).await? {
             let missing = format!("{}@{}", container.repository, container.digest);
             let error = SuperviseError::NoImage(missing);
             if Instant::now() >= deadline {
                 return Err(error);
             }
             self.client.systemd.status(&error.to_string());
+            self.client.systemd.extend(EXTENSION);
             sleep(IMAGE_PAUSE).await;
         }
+        Ok(())
     }
 
     /// Reads what the previous supervisor wrote. An unreadable status counts as none:

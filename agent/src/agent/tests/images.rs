@@ -1,7 +1,10 @@
 //! Images that are gone when they are needed again.
 
+use std::time::Duration;
+
 use oml_common::document::report::Phase;
 use oml_sim::{Behaviour, Daemon, Verb};
+use tokio::time::Instant;
 
 use super::EXITS;
 use super::bench::{Bench, name};
@@ -69,4 +72,30 @@ async fn a_version_whose_image_is_refused_in_its_switch_gives_way() {
     let report = bench.until_returned("1").await;
     assert!(report.failure.unwrap().message.ends_with("manifest unknown"));
     assert!(bench.host.running(&name("asterisk")).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_waits_for_the_pull_of_its_image_for_minutes() {
+    let bench = Bench::settled().await;
+    bench.host.host.hold(Daemon::Engine, Verb::Pull);
+    bench.end_by_itself(139);
+    bench.host.host.prune_by_hand();
+    bench.pass_time(300).await;
+    bench.host.host.release(Daemon::Engine, Verb::Pull);
+    let report = bench.until_ready("1").await;
+    assert!(report.restarts <= 2, "{}", report.restarts);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_rolled_back_to_is_pulled_at_once_when_it_is_started_by_hand() {
+    let bench = Bench::upgrading("bad", EXITS).await;
+    bench.until_returned("1").await;
+    bench.host.systemctl("stop", "asterisk.service").await;
+    bench.until(|report| report.started_at.is_none()).await;
+    bench.host.host.prune_by_hand();
+    let began = Instant::now();
+    bench.host.systemctl("start", "asterisk.service").await;
+    bench.until(|report| report.started_at.is_some()).await;
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(30), "{took:?}");
 }

@@ -2,6 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use oml_common::text::error::chain;
+use serde::Deserialize;
+use tracing::warn;
+
 use super::calls::EngineInfo;
 use crate::files;
 
@@ -23,23 +27,50 @@ pub(super) fn is_containerd_store(driver_status: &[Vec<String>]) -> bool {
 pub(super) fn folders(info: &EngineInfo, containerd_config: &Path) -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = info.root.iter().cloned().collect();
     if info.has_containerd_store {
-        let text = files::read_if_there(containerd_config).ok().flatten().unwrap_or_default();
         let own = info.root.as_ref().map(|root| root.join(OWN_CONTAINERD));
-        let of_containerd = [Some(containerd_root(&text)), own].into_iter().flatten();
-        folders.extend(of_containerd.filter(|folder| folder.is_dir()));
+        let of_containerd = [Some(containerd_root(containerd_config)), own].into_iter().flatten();
+        let (found, missing): (Vec<_>, Vec<_>) = of_containerd.partition(|folder| folder.is_dir());
+        if found.is_empty() {
+            warn!(?missing, "containerd's folder not found; its free space is not checked");
+        }
+        folders.extend(found);
     }
     folders
 }
 
-/// Reads the root folder from containerd's configuration, where it is a key of the top level.
-fn containerd_root(config: &str) -> PathBuf {
-    let top = config.lines().map(str::trim).take_while(|line| !line.starts_with('['));
-    let mut named = top.filter_map(|line| {
-        let (key, value) = line.split_once('=')?;
-        let value = value.trim().trim_matches(['"', '\'']);
-        (key.trim() == "root" && value.starts_with('/')).then(|| PathBuf::from(value))
+/// The part of containerd's configuration that is read here.
+#[derive(Debug, Default, Deserialize)]
+struct ContainerdConfig {
+    #[serde(default)]
+    root: PathBuf,
+}
+
+/// Reads the root folder from containerd's configuration. One that names none, or none that
+/// exists, leaves the usual one.
+fn containerd_root(config: &Path) -> PathBuf {
+    let usual = PathBuf::from(CONTAINERD_ROOT);
+    let path = config.display();
+    let text = match files::read_if_there(config) {
+        Ok(text) => text.unwrap_or_default(),
+        Err(error) => {
+            warn!(%path, error = chain(&error), "cannot read containerd's configuration");
+            return usual;
+        }
+    };
+    let read: ContainerdConfig = toml::from_str(&text).unwrap_or_else(|error| {
+        let error = error.message().to_owned();
+        warn!(%path, error, "cannot read containerd's configuration");
+        ContainerdConfig::default()
     });
-    named.next().unwrap_or_else(|| PathBuf::from(CONTAINERD_ROOT))
+    let named = Some(read.root).filter(|root| root.is_absolute());
+    match named {
+        Some(root) if root.is_dir() => root,
+        Some(root) => {
+            warn!(%path, root = %root.display(), "the root of containerd does not exist");
+            usual
+        }
+        None => usual,
+    }
 }
 
 #[cfg(test)]
@@ -69,10 +100,35 @@ mod tests {
 
     #[test]
     fn the_root_of_containerd_is_a_key_of_its_top_level() {
-        for config in ["", "disabled_plugins = []", "[plugins]\nroot = \"/x\"", "root = \"\""] {
-            assert_eq!(containerd_root(config), Path::new(CONTAINERD_ROOT), "{config}");
+        let dir = tempfile::tempdir().unwrap();
+        let (config, root) = (dir.path().join("config.toml"), dir.path().join("big # disk"));
+        std::fs::create_dir_all(&root).unwrap();
+        let root_of = |text: &str| {
+            std::fs::write(&config, text).unwrap();
+            containerd_root(&config)
+        };
+        for text in [
+            "",
+            "disabled_plugins = []",
+            "[plugins]\nroot = \"/x\"",
+            "root = \"\"",
+            "root = \"relative\"",
+            "root = /not/quoted",
+            "root = \"/no/such/folder\"",
+        ] {
+            assert_eq!(root_of(text), Path::new(CONTAINERD_ROOT), "{text}");
         }
-        assert_eq!(containerd_root("root='/data/c'"), Path::new("/data/c"));
+        for text in [
+            format!("root='{}'", root.display()),
+            format!("root = {root:?} # big disk"),
+            format!(
+                "version = 3\nimports = [\n\"/x\",\n]\n\"root\" = {root:?}\n[grpc]\naddress = \"/y\""
+            ),
+        ] {
+            assert_eq!(root_of(&text), root, "{text}");
+        }
+        std::fs::remove_file(&config).unwrap();
+        assert_eq!(containerd_root(&config), Path::new(CONTAINERD_ROOT));
     }
 
     #[test]

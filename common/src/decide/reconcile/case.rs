@@ -13,6 +13,9 @@ use crate::time::Timestamp;
 
 use super::reason::Reason;
 
+/// A supervisor creates a missing container within this time of its start.
+const CREATION_MS_MAX: u64 = 10_000;
+
 /// The input of `reconcile`.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
@@ -160,6 +163,22 @@ impl<'a> Case<'a> {
         let document = self.seen.document.as_ref();
         let lacks = document.is_some_and(|it| self.seen.container(&it.workload).is_none());
         self.is_container() && lacks
+    }
+
+    /// Returns true if a start that we did not make waits for its container, most often because
+    /// its image is missing: a supervisor creates containers, but does not pull.
+    pub(super) fn waits_for_image(self, unit: &ObservedUnit) -> bool {
+        let age_ms = self.input.now.since_ms(unit.since);
+        self.lacks_container()
+            && unit.active == ActiveState::Activating
+            && (unit.restarts > 0 || age_ms >= CREATION_MS_MAX)
+    }
+
+    /// Decides again when a start that still lacks its container counts as waiting for its image.
+    pub(super) fn until_created(self, unit: &ObservedUnit, decision: Decision) -> Decision {
+        let at = unit.since.plus_ms(CREATION_MS_MAX);
+        let is_begun = self.lacks_container() && unit.active == ActiveState::Activating;
+        if is_begun && at > self.input.now { decision.until(at) } else { decision }
     }
 
     pub(super) fn is_container(self) -> bool {

@@ -258,11 +258,12 @@ fn continuity(case: Case<'_>, unit: &ObservedUnit, since: Timestamp) -> Continui
         return Continuity::Broken;
     }
     let answers = matches!(unit.active, ActiveState::Active | ActiveState::Reloading);
-    Continuity::Interrupted(if ended {
+    Continuity::Interrupted(if ended || case.waits_for_image(unit) {
         Decision::act(Phase::Starting, Step::Start, Reason::Unit(InactiveUnit::NotRunning))
     } else if answers && started.is_some() {
         Decision::act(Phase::Starting, Step::Soak, Reason::Soak(SoakState::Restarted))
     } else {
-        Decision::wait(Phase::Starting, Reason::Soak(SoakState::Restarting))
+        let waits = Decision::wait(Phase::Starting, Reason::Soak(SoakState::Restarting));
+        case.until_created(unit, waits)
     })
 }

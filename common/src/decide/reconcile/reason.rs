@@ -139,6 +139,14 @@ pub enum Reason {
 /// The pulled bytes of another try are told in steps of so many: 100 MiB.
 const PULLED_STEP_BYTES: u64 = 100 << 20;
 
+/// Says what another try has pulled, in steps, so that not every byte is a new message.
+fn pulled(bytes: u64) -> String {
+    match bytes / PULLED_STEP_BYTES {
+        0 => String::new(),
+        hundreds => format!("; this try has pulled more than {hundreds}00 MiB"),
+    }
+}
+
 impl Display for Reason {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
@@ -152,13 +160,9 @@ impl Display for Reason {
                 write!(f, "{object} exists on the host and is not ours; it was not touched")
             }
             Self::DaemonAway { message } => f.write_str(message),
-            // In steps, so that not every byte is a new message.
-            Self::Retrying { message, pulled_bytes } => match pulled_bytes / PULLED_STEP_BYTES {
-                0 => f.write_str(message),
-                hundreds => {
-                    write!(f, "{message}; this try has pulled more than {hundreds}00 MiB")
-                }
-            },
+            Self::Retrying { message, pulled_bytes } => {
+                write!(f, "{message}{}", pulled(*pulled_bytes))
+            }
             Self::Refused { message } => write!(f, "cannot run here: {message}"),
             Self::RemovedFor { component } => {
                 write!(f, "is removed as soon as {component} can start")

@@ -54,14 +54,16 @@ fn has_backoff(case: Case<'_>) -> bool {
 }
 
 fn roll_back(case: Case<'_>, previous: &ContentHash, failure: &Failure) -> Decision {
-    let waits = case.seen.unit.as_ref().is_some_and(|unit| {
+    let starts = case.seen.unit.as_ref().filter(|unit| {
         case.is_container()
             && case.works_by(previous)
             && case.seen.running().is_none_or(|container| &container.hash == previous)
             && is_on_its_way(unit)
+            && !case.waits_for_image(unit)
     });
-    if waits {
-        return Decision::wait(Phase::Starting, failed_reason(failure, None));
+    if let Some(unit) = starts {
+        let waits = Decision::wait(Phase::Starting, failed_reason(failure, None));
+        return case.until_created(unit, waits);
     }
     let step = Step::RollBack { previous: previous.clone(), runs: came_back(case, previous) };
     let phase = if has_backoff(case) { Phase::Failed } else { Phase::Starting };
@@ -75,15 +77,13 @@ fn start_again(case: Case<'_>, previous: &ContentHash, failure: &Failure) -> Dec
         let step = Step::RollBack { previous: previous.clone(), runs: true };
         return Decision::act(Phase::Starting, step, failed_reason(failure, None));
     }
-    let rests = case
-        .seen
-        .unit
-        .as_ref()
-        .is_some_and(|unit| matches!(unit.active, ActiveState::Inactive | ActiveState::Failed));
-    if rests {
+    let waits = Decision::wait(Phase::Failed, failed_reason(failure, None));
+    let Some(unit) = &case.seen.unit else { return waits };
+    let rests = matches!(unit.active, ActiveState::Inactive | ActiveState::Failed);
+    if rests || case.waits_for_image(unit) {
         return Decision::act(Phase::Failed, Step::Start, failed_reason(failure, None));
     }
-    Decision::wait(Phase::Failed, failed_reason(failure, None))
+    case.until_created(unit, waits)
 }
 
 /// Decides for a failed version without another one to run. Somebody may have repaired it on
@@ -142,12 +142,12 @@ pub(super) fn returned(case: Case<'_>, failure: &Failure) -> Decision {
         ActiveState::Active | ActiveState::Reloading => {
             Decision::wait(Phase::RolledBack, reason(None))
         }
-        // Its image may be missing, which a start pulls.
-        ActiveState::Activating if unit.restarts > 0 && case.lacks_container() => {
+        // A start pulls its image.
+        ActiveState::Activating if case.waits_for_image(unit) => {
             Decision::act(Phase::Starting, Step::Start, reason(None))
         }
         ActiveState::Activating | ActiveState::Deactivating => {
-            Decision::wait(Phase::Starting, reason(None))
+            case.until_created(unit, Decision::wait(Phase::Starting, reason(None)))
         }
         ActiveState::Inactive | ActiveState::Failed => {
             Decision::act(Phase::Starting, Step::Start, reason(None))

@@ -2,87 +2,86 @@
 
 use super::*;
 
+const ANSWERS: &[(&str, Refusal)] = &[
+    ("unauthorized: authentication required", Refusal::LoginRefused),
+    (
+        r#"Head "http://r/v2/i/manifests/sha256:1": no basic auth credentials"#,
+        Refusal::LoginRefused,
+    ),
+    ("denied: requested access to the resource is denied", Refusal::LoginRefused),
+    (
+        "failed to resolve reference \"r/i\": unexpected status from HEAD request to https://r/v2/i: 401 Unauthorized",
+        Refusal::LoginRefused,
+    ),
+    (
+        "pull access denied for i, repository does not exist or may require 'docker login': denied: requested access to the resource is denied",
+        Refusal::NotThereOrLoginRefused,
+    ),
+    (
+        "error pulling image configuration: download failed after attempts=1: unknown blob",
+        Refusal::NotThere,
+    ),
+    (
+        "Get \"https://r/v2/\": net/http: request canceled while waiting for connection (Client.Timeout exceeded while awaiting headers)",
+        Refusal::Away,
+    ),
+    (
+        "Get https://r/v2/: net/http: request canceled (Client.Timeout exceeded while awaiting headers)",
+        Refusal::Away,
+    ),
+    (
+        "Get \"https://r/v2/\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
+        Refusal::Away,
+    ),
+    (
+        "failed to prepare extraction snapshot \"extract-549308819-2Mnm sha256:1\": parent snapshot sha256:2 does not exist: not found",
+        Refusal::Unpacking,
+    ),
+    (
+        "failed to copy: httpReadSeeker: failed open: content at https://r/v2/i/manifests/sha256:1 not found: not found",
+        Refusal::NotThere,
+    ),
+    ("manifest for r/i@sha256:1 not found: manifest unknown: gone", Refusal::NotThere),
+    ("failed to resolve reference \"r/i:1\": r/i:1: not found", Refusal::NotThere),
+    ("name unknown: repository name not known to registry", Refusal::NotThere),
+    ("toomanyrequests: You have reached your pull rate limit", Refusal::TooMany),
+    ("received unexpected HTTP status: 500 Internal Server Error", Refusal::Other),
+    ("dial tcp 10.0.0.1:5000: connect: connection refused", Refusal::Away),
+    ("Get \"https://r/v2/\": net/http: TLS handshake timeout", Refusal::Away),
+    (
+        "Get \"https://r/v2/\": tls: failed to verify certificate: x509: unknown authority",
+        Refusal::Untrusted,
+    ),
+    ("failed to register layer: write /a: no space left on device", Refusal::DiskFull),
+    ("no matching manifest for linux/amd64 in the manifest list entries", Refusal::Unusable),
+    ("no match for platform in manifest sha256:1: not found", Refusal::Unusable),
+    (
+        "failed to register layer: Error processing tar file(exit status 1): archive/tar: invalid tar header",
+        Refusal::Unusable,
+    ),
+    ("unexpected EOF", Refusal::Other),
+    ("received unexpected HTTP status: 400 Bad Request", Refusal::Refused),
+    (
+        "unexpected status from GET request to https://r/v2/i: 405 Method Not Allowed",
+        Refusal::Refused,
+    ),
+    (
+        "error parsing HTTP 403 response body: invalid character '<': \"<html>\"",
+        Refusal::LoginRefused,
+    ),
+    ("error parsing HTTP 429 response body: unexpected end of JSON input: \"\"", Refusal::TooMany),
+    ("received unexpected HTTP status: 410 Gone", Refusal::NotThere),
+    ("unsupported: The operation is unsupported.", Refusal::Refused),
+    (
+        "errors:\ndenied: requested access to the resource is denied\nunauthorized: authentication required\n",
+        Refusal::LoginRefused,
+    ),
+];
+
 #[test]
 fn an_answer_is_sorted_by_its_codes() {
-    for (text, kind) in [
-        ("unauthorized: authentication required", Refusal::LoginRefused),
-        (
-            r#"Head "http://r/v2/i/manifests/sha256:1": no basic auth credentials"#,
-            Refusal::LoginRefused,
-        ),
-        ("denied: requested access to the resource is denied", Refusal::LoginRefused),
-        (
-            "failed to resolve reference \"r/i\": unexpected status from HEAD request to https://r/v2/i: 401 Unauthorized",
-            Refusal::LoginRefused,
-        ),
-        (
-            "pull access denied for i, repository does not exist or may require 'docker login': denied: requested access to the resource is denied",
-            Refusal::NotThereOrLoginRefused,
-        ),
-        (
-            "error pulling image configuration: download failed after attempts=1: unknown blob",
-            Refusal::NotThere,
-        ),
-        (
-            "Get \"https://r/v2/\": net/http: request canceled while waiting for connection (Client.Timeout exceeded while awaiting headers)",
-            Refusal::Away,
-        ),
-        (
-            "Get https://r/v2/: net/http: request canceled (Client.Timeout exceeded while awaiting headers)",
-            Refusal::Away,
-        ),
-        (
-            "Get \"https://r/v2/\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
-            Refusal::Away,
-        ),
-        (
-            "failed to prepare extraction snapshot \"extract-549308819-2Mnm sha256:1\": parent snapshot sha256:2 does not exist: not found",
-            Refusal::Unpacking,
-        ),
-        (
-            "failed to copy: httpReadSeeker: failed open: content at https://r/v2/i/manifests/sha256:1 not found: not found",
-            Refusal::NotThere,
-        ),
-        ("manifest for r/i@sha256:1 not found: manifest unknown: gone", Refusal::NotThere),
-        ("failed to resolve reference \"r/i:1\": r/i:1: not found", Refusal::NotThere),
-        ("name unknown: repository name not known to registry", Refusal::NotThere),
-        ("toomanyrequests: You have reached your pull rate limit", Refusal::TooMany),
-        ("received unexpected HTTP status: 500 Internal Server Error", Refusal::Other),
-        ("dial tcp 10.0.0.1:5000: connect: connection refused", Refusal::Away),
-        ("Get \"https://r/v2/\": net/http: TLS handshake timeout", Refusal::Away),
-        (
-            "Get \"https://r/v2/\": tls: failed to verify certificate: x509: unknown authority",
-            Refusal::Untrusted,
-        ),
-        ("failed to register layer: write /a: no space left on device", Refusal::DiskFull),
-        ("no matching manifest for linux/amd64 in the manifest list entries", Refusal::Unusable),
-        ("no match for platform in manifest sha256:1: not found", Refusal::Unusable),
-        (
-            "failed to register layer: Error processing tar file(exit status 1): archive/tar: invalid tar header",
-            Refusal::Unusable,
-        ),
-        ("unexpected EOF", Refusal::Other),
-        ("received unexpected HTTP status: 400 Bad Request", Refusal::Refused),
-        (
-            "unexpected status from GET request to https://r/v2/i: 405 Method Not Allowed",
-            Refusal::Refused,
-        ),
-        (
-            "error parsing HTTP 403 response body: invalid character '<': \"<html>\"",
-            Refusal::LoginRefused,
-        ),
-        (
-            "error parsing HTTP 429 response body: unexpected end of JSON input: \"\"",
-            Refusal::TooMany,
-        ),
-        ("received unexpected HTTP status: 410 Gone", Refusal::NotThere),
-        ("unsupported: The operation is unsupported.", Refusal::Refused),
-        (
-            "errors:\ndenied: requested access to the resource is denied\nunauthorized: authentication required\n",
-            Refusal::LoginRefused,
-        ),
-    ] {
-        assert_eq!(Refusal::of(None, text), kind, "{text}");
+    for (text, kind) in ANSWERS {
+        assert_eq!(Refusal::of(None, text), *kind, "{text}");
     }
 }
 

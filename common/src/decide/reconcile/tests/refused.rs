@@ -102,7 +102,7 @@ fn a_rollback_whose_image_cannot_be_had_now_is_told_as_failed_while_it_is_tried(
     }
     let previous = world.place("asterisk").previous.clone().unwrap().workload_hash();
     let step = Step::RollBack { previous, runs: false };
-    let tried = while_busy(&world, step, (0, 0));
+    let tried = while_busy(&world, Busy { step, bytes: (0, 0) });
     assert_eq!(tried, (Phase::Failed, "the registry does not answer".to_owned()));
     world.registry_away = false;
     world.settle();
@@ -214,7 +214,7 @@ fn the_pull_of_a_start_is_told_in_bytes() {
     world.place("asterisk").prune_all();
     let previous = instance("asterisk", "1").workload_hash();
     let step = Step::RollBack { previous, runs: false };
-    let phase = while_busy(&world, step, (1, 2)).0;
+    let phase = while_busy(&world, Busy { step, bytes: (1, 2) }).0;
     assert_eq!(phase, Phase::Pulling { bytes_done: 1, bytes_total: 2 });
 }
 
@@ -226,14 +226,34 @@ fn decided(world: &World) -> (Phase, String) {
 /// What is decided during a pull of which so many bytes are here.
 fn pulling(world: &World, bytes_done: u64) -> (Phase, String) {
     let bytes = if bytes_done == 0 { (0, 0) } else { (bytes_done, 430 << 20) };
-    while_busy(world, Step::Pull, bytes)
+    while_busy(world, Busy { step: Step::Pull, bytes })
 }
 
 /// What is decided while that step is being done.
-fn while_busy(world: &World, step: Step, bytes: (u64, u64)) -> (Phase, String) {
-    let busy = [(name("asterisk"), Busy { step, bytes })].into();
+fn while_busy(world: &World, busy: Busy) -> (Phase, String) {
+    let busy = [(name("asterisk"), busy)].into();
     world.with_observed(&world.observe(), |input| {
         let decision = &decide(Input { busy: &busy, ..input })[&name("asterisk")];
         (decision.phase, decision.reason.to_string())
     })
+}
+
+#[test]
+fn a_start_by_hand_that_lacks_its_image_is_pulled_for_whatever_became_of_the_change() {
+    let mut soaking = changing("1", "2");
+    until_soaking(&mut soaking);
+    let mut rolled_back = changing("1", "exits-2");
+    rolled_back.settle();
+    for mut world in [soaking, rolled_back] {
+        let now = world.now;
+        let place = world.place("asterisk");
+        place.containers.clear();
+        place.images.clear();
+        let unit = place.unit.as_mut().unwrap();
+        (unit.active, unit.since, unit.restarts) = (ActiveState::Activating, now, 0);
+        // A supervisor needs a moment to create a container whose image is there.
+        assert_eq!(world.actions(), []);
+        until_step(&mut world, "start");
+        assert!((5_000..15_000).contains(&(world.now.0 - now.0)));
+    }
 }
