@@ -114,9 +114,11 @@ fn end_on_full_disk(fleet: &Fleet, folder: &str) -> Result<()> {
     let wait = InstanceWait::new(fleet, NODE, "first").reported_after(room_ms);
     let seen = wait.until("it is back", is_in("ready", &[]))?;
     check(started(fleet)? != before, "it was never ended")?;
-    // A drift of an earlier time is carried on.
-    let drift_ms = seen["drift"]["at_ms"].as_u64().unwrap_or(0);
-    check(drift_ms < killed_ms, format!("its own end is told as drift: {}", seen["drift"]))
+    // Docker may have no room for a record of the end; a drift of an earlier time is carried on.
+    let drift = &seen["drift"];
+    let is_new = drift["at_ms"].as_u64().unwrap_or(0) >= killed_ms;
+    let found = drift["found"].as_str().unwrap_or_default();
+    check(!is_new || found.contains("no record of its end"), format!("a false cause: {found}"))
 }
 
 fn blocked(fleet: &Fleet) -> Result<()> {

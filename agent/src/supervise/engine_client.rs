@@ -15,6 +15,10 @@ use crate::runtime::{ContainerEngine, RuntimeError, Waited};
 /// The extra start time that systemd is asked for while the engine is away.
 pub(super) const EXTENSION: Duration = Duration::from_secs(30);
 
+/// The time within which a container ends after an engine that shuts down with its containers
+/// broke a wait.
+const SHUTDOWN_MS: u64 = 3_000;
+
 /// The engine and systemd, as one supervisor calls them.
 pub(super) struct EngineClient {
     pub(super) engine: Arc<dyn ContainerEngine>,
@@ -65,13 +69,20 @@ impl EngineClient {
     /// Waits for a container's end, however often the engine goes away.
     pub(super) async fn until_end(&self, id: &str) -> Result<End, RuntimeError> {
         let mut backoff = RetryPause::new();
-        let mut engine_was_away = false;
+        let mut broken_at = None;
         loop {
-            match self.engine.calls().wait(id).await {
-                Ok(Waited::Ended(code)) => return Ok(self.end(id, code, engine_was_away).await),
-                Ok(Waited::Lost) | Err(RuntimeError::Unavailable { .. }) => engine_was_away = true,
-                // The engine refused because of the container, whose state is read below.
-                Err(_) => {}
+            let waited = self.engine.calls().wait(id).await;
+            let now = self.env.now();
+            let engine_was_away =
+                matches!(waited, Ok(Waited::Lost) | Err(RuntimeError::Unavailable { .. }));
+            match waited {
+                Ok(Waited::Ended(code)) => {
+                    // An engine that shuts down breaks the wait while it still answers other questions.
+                    let ended_with_it = broken_at.is_some_and(|at| now.since_ms(at) < SHUTDOWN_MS);
+                    return Ok(self.end(id, code, ended_with_it).await);
+                }
+                // The engine is away, or refused because of the container, whose state is read below.
+                Ok(Waited::Lost) | Err(_) => broken_at = Some(now),
             }
             let found = self.insist(|| self.engine.calls().inspect(id)).await?;
             match found.map(|found| found.state) {
@@ -79,9 +90,8 @@ impl EngineClient {
                 Some(ContainerState::Exited { code, out_of_memory, .. }) => {
                     return Ok(End { code: Some(code), out_of_memory, engine_was_away });
                 }
+                // It outlived the outage, which says nothing about its later end.
                 Some(ContainerState::Running { .. } | ContainerState::Created) => {
-                    // It outlived the outage, which says nothing about its later end.
-                    engine_was_away = false;
                     backoff.pause().await;
                 }
             }

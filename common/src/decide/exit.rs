@@ -64,15 +64,22 @@ pub fn explain(name: &str, evidence: Evidence, now: Timestamp) -> ContainerExit 
         return by_hand("ended while docker was away");
     }
     let code = evidence.code.unwrap_or(-1);
-    let unknown = match evidence.container_events {
-        None => "; Docker does not report the cause",
-        // Nobody is accused: a full disk loses events too.
-        Some(events) if !events.ended => {
-            "; docker has no record of its end: it was restarted, or its disk was full"
+    let words = format!("ended with exit code {code}");
+    match evidence.container_events {
+        None => {
+            let words = format!("{words}; Docker does not report the cause");
+            ContainerExit { words, drift: None }
         }
-        Some(_) => "",
-    };
-    ContainerExit { words: format!("ended with exit code {code}{unknown}"), drift: None }
+        // It is told, but nobody is accused: a full disk loses events too.
+        Some(events) if !events.ended => {
+            let found = format!(
+                "container {name} {words}; docker has no record of its end: it was restarted, or \
+                 its disk was full"
+            );
+            ContainerExit { words: found.clone(), drift: Some(Drift { at: now, found }) }
+        }
+        Some(_) => ContainerExit { words, drift: None },
+    }
 }
 
 #[cfg(test)]

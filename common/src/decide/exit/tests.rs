@@ -52,9 +52,9 @@ fn an_end_that_nobody_could_watch_is_told_as_such() {
     let away = Evidence { engine_was_away: true, ..with(ContainerEvents::default()) };
     assert_eq!(explained(away), (words.clone(), true));
     assert_eq!(explained(Evidence { container_events: None, ..away }), (words, true));
-    let unrecorded = "ended with exit code 3; docker has no record of its end: it was restarted, \
-                      or its disk was full";
-    assert_eq!(explained(with(ContainerEvents::default())), (unrecorded.to_owned(), false));
+    let unrecorded = "container oml-x-server ended with exit code 3; docker has no record of its \
+                      end: it was restarted, or its disk was full";
+    assert_eq!(explained(with(ContainerEvents::default())), (unrecorded.to_owned(), true));
 }
 
 #[test]
