@@ -288,10 +288,19 @@ async fn run(command: &[String], limit: Duration, target: ProbeTarget<'_>) -> An
     match target.calls.exec(target.container, command, limit).await {
         Ok(output) if output.exit_code == 0 => Answer::Good(format!("{program} succeeds")),
         Ok(output) => Answer::Bad(format!("{program} ended with exit code {}", output.exit_code)),
-        Err(RuntimeError::Unavailable { .. }) => {
-            Answer::Unknown("docker does not answer".to_owned())
+        Err(error) => not_run(&error),
+    }
+}
+
+/// Returns what a command says of the health that the engine did not run to its end. Only one
+/// that the engine will refuse again, or that hangs, counts against the program.
+fn not_run(error: &RuntimeError) -> Answer {
+    match error {
+        RuntimeError::Unavailable { .. } => Answer::Unknown("docker does not answer".to_owned()),
+        RuntimeError::Refused { transient: true, .. } => Answer::Unknown(error.to_string()),
+        RuntimeError::Refused { transient: false, .. } | RuntimeError::Foreign(_) => {
+            Answer::Bad(error.to_string())
         }
-        Err(error) => Answer::Bad(error.to_string()),
     }
 }
 

@@ -100,6 +100,9 @@ pub enum SuperviseError {
     /// A file could not be written.
     #[error("could not keep a record")]
     File(#[from] FileError),
+    /// The engine refused to create or to start the container.
+    #[error(transparent)]
+    Start(RuntimeError),
     /// The engine refused.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
@@ -202,7 +205,10 @@ impl Supervisor {
     /// Adopts the container of the document and watches it until its end.
     async fn live(&mut self, hangup: &mut SignalStream) -> Result<Infallible, SuperviseError> {
         let instance = self.document().await?;
-        self.adopt(&instance).await?;
+        if let Err(error) = self.adopt(&instance).await {
+            self.tell_not_started(&instance, &error);
+            return Err(error);
+        }
         let workload = instance.workload.hash.clone();
         let watched = self.watch(instance, hangup).await?;
         let has_proved = self.has_proved(&workload);
@@ -217,17 +223,43 @@ impl Supervisor {
                 Err(SuperviseError::Ended(words))
             }
             Watched::NotReady { budget_ms, detail } => {
-                self.stop_adopted().await?;
                 let error = SuperviseError::NotReady { budget_ms, detail };
+                self.stop_because(&error.to_string()).await?;
                 self.write_down(|record, now| record.ended(error.to_string(), None, now));
                 Err(error)
             }
             Watched::Unhealthy { words } => {
-                self.stop_adopted().await?;
+                // Recorded before the stop: one that fails is not tried again at once either.
                 self.write_down(|record, now| record.restarted(words.clone(), now));
+                self.stop_because(&words).await?;
                 Err(SuperviseError::Unhealthy(words))
             }
         }
+    }
+
+    /// Writes down why the program was not started, which its exit code does not say.
+    fn tell_not_started(&mut self, instance: &HeldInstance, error: &SuperviseError) {
+        let hash = &instance.workload.hash;
+        let counts = matches!(error, SuperviseError::Start(_)) && self.has_proved(hash);
+        let why = chain(error);
+        if self.record.is_none() {
+            let before = self.status_before().filter(|status| &status.hash == hash);
+            self.record = Some(match before {
+                Some(status) => Record::of(instance, status),
+                None => Record::starting(instance, "", None, self.client.env.now()),
+            });
+        }
+        self.write_down(|record, now| record.not_started(why, counts, now));
+    }
+
+    /// Stops the container for this reason, which is told also if the stop fails.
+    async fn stop_because(&mut self, words: &str) -> Result<(), RuntimeError> {
+        let stopped = self.stop_adopted().await;
+        if let Err(error) = &stopped {
+            let detail = format!("{words}; {}", chain(error));
+            self.write_down(|record, _now| record.not_stopped(detail));
+        }
+        stopped
     }
 
     /// Returns true if the agent noted that this workload proved good.

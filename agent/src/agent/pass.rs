@@ -298,6 +298,9 @@ pub(super) fn log_outcome(
         Outcome::Retry(why) | Outcome::Refused(why) => {
             warn!(%component, step, error = why, "step could not be done; retrying");
         }
+        Outcome::Failed(failure) if last_error == Some(&failure.message) => {
+            debug!(%component, step, reason = failure.message, "step failed again");
+        }
         Outcome::Failed(failure) => {
             let (reason, exit_code) = (&failure.message, failure.exit_code);
             warn!(%component, step, exit_code, reason, "step failed");

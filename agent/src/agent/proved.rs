@@ -19,10 +19,11 @@ impl Agent {
             let Some(hash) = self.desired(name).map(|instance| instance.workload_hash()) else {
                 continue;
             };
-            if self.state.proved.get(name) == Some(&hash) {
+            let paths = &self.host.paths;
+            // Somebody may have removed the file since.
+            if self.state.proved.get(name) == Some(&hash) && paths.proved(name).exists() {
                 continue;
             }
-            let paths = &self.host.paths;
             if documents::read_proved(paths, name).as_ref() != Some(&hash)
                 && let Err(error) = documents::write_proved(paths, name, &hash)
             {

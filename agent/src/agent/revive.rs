@@ -14,7 +14,11 @@ use crate::runtime::PullProgress;
 
 impl Agent {
     pub(super) fn begin_beside(&mut self, component: &ComponentName, step: Step, reason: &str) {
-        info!(%component, step = step.as_str(), reason, "starting the version in use");
+        // Another try of a start that could not be done is not worth a log line.
+        let is_retry = self.state.updates.get(component).is_some_and(|it| it.revival.is_some());
+        if !is_retry {
+            info!(%component, step = step.as_str(), reason, "starting the version in use");
+        }
         let (desired, desired_hash) = (self.desired(component), self.desired_hash(component));
         let work = Work {
             component: component.clone(),

@@ -157,6 +157,19 @@ async fn a_command_in_a_container_of_an_absent_engine_says_nothing_of_health() {
     assert_eq!(answer, Answer::Unknown("docker does not answer".to_owned()));
 }
 
+#[test]
+fn a_refusal_of_the_engine_that_may_pass_says_nothing_of_health() {
+    let refused = |transient| RuntimeError::Refused {
+        verb: "run a command in",
+        object: "c1".to_owned(),
+        detail: "no space left on device".to_owned(),
+        transient,
+    };
+    let words = "could not run a command in c1: no space left on device".to_owned();
+    assert_eq!(not_run(&refused(true)), Answer::Unknown(words.clone()));
+    assert_eq!(not_run(&refused(false)), Answer::Bad(words));
+}
+
 #[tokio::test]
 async fn sip_asks_again_until_a_final_answer_comes() {
     let server = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();

@@ -28,6 +28,7 @@ fn status(health: Health) -> Status {
         last_exit: None,
         has_answered: false,
         unhealthy_restarts: None,
+        not_started: None,
         supervisor: None,
     }
 }

@@ -77,7 +77,10 @@ impl Supervisor {
         let drift = drift_at_start(found.wanted.is_some(), before.as_ref(), &name, now);
         let id = match (found.wanted, to_create) {
             (Some(container), _) => container.id.clone(),
-            (None, Some(whole)) => self.client.insist(|| self.client.engine.restore(whole)).await?,
+            (None, Some(whole)) => {
+                let restored = self.client.insist(|| self.client.engine.restore(whole)).await;
+                restored.map_err(SuperviseError::Start)?
+            }
             (None, None) => return Err(SuperviseError::Unknown(self.component.clone())),
         };
         let known = before.filter(|status| runs && status.container == id);
@@ -92,7 +95,11 @@ impl Supervisor {
         });
         self.write_down(|_record, _now| {});
         if !runs {
-            self.client.insist(|| self.client.engine.calls().start(&id)).await?;
+            let started = self.client.insist(|| self.client.engine.calls().start(&id)).await;
+            started.map_err(SuperviseError::Start)?;
+        }
+        if self.record.as_ref().is_some_and(|record| record.status().not_started.is_some()) {
+            self.write_down(|record, _now| record.is_started());
         }
         Ok(())
     }
@@ -117,7 +124,7 @@ impl Supervisor {
 
     /// Reads what the previous supervisor wrote. An unreadable status counts as none:
     /// it lives until the next boot only and is written again at once.
-    fn status_before(&self) -> Option<Status> {
+    pub(super) fn status_before(&self) -> Option<Status> {
         documents::read_status(&self.paths, &self.component)
             .inspect_err(|error| eprintln!("{}", chain(error)))
             .unwrap_or_default()

@@ -2,7 +2,9 @@
 
 use oml_common::decide::{crash_loop, unhealthy};
 use oml_common::document::instance::HeldInstance;
-use oml_common::document::status::{Drift, Health, LastExit, Status, SupervisorRelease};
+use oml_common::document::status::{
+    Drift, Health, LastExit, NotStarted, Status, SupervisorRelease,
+};
 use oml_common::time::Timestamp;
 
 use super::time;
@@ -44,6 +46,7 @@ impl Record {
                 last_exit: None,
                 has_answered: false,
                 unhealthy_restarts: None,
+                not_started: None,
             },
         )
     }
@@ -54,6 +57,7 @@ impl Record {
             self.status.ends = before.ends;
             self.status.last_exit = before.last_exit;
             self.status.unhealthy_restarts = before.unhealthy_restarts;
+            self.status.not_started = before.not_started;
         }
         self
     }
@@ -142,6 +146,26 @@ impl Record {
     pub(super) fn restarted(&mut self, detail: String, now: Timestamp) {
         self.status.unhealthy_restarts = Some(unhealthy::restarted(&self.status, now));
         self.ended(detail, None, now);
+    }
+
+    /// Records that the program should have been stopped and that this failed.
+    pub(super) fn not_stopped(&mut self, detail: String) {
+        self.status.detail = detail;
+    }
+
+    /// Records that the program was not started. Only a refusal by the engine of a version that
+    /// proved good counts towards a crash loop.
+    pub(super) fn not_started(&mut self, why: String, counts: bool, now: Timestamp) {
+        let before = self.status.not_started.as_ref().map_or(0, |before| before.times);
+        let times = before.saturating_add(u32::from(counts));
+        self.status.checked_at = now;
+        self.status.detail.clone_from(&why);
+        self.status.not_started = Some(NotStarted { at: now, why, times });
+    }
+
+    /// Records that the program runs, whatever its earlier starts were refused for.
+    pub(super) fn is_started(&mut self) {
+        self.status.not_started = None;
     }
 
     /// Applies a count of active calls.

@@ -57,7 +57,8 @@ pub fn drift_at_start(
     name: &str,
     now: Timestamp,
 ) -> Option<Drift> {
-    let before = before?;
+    // One that was never created was not removed.
+    let before = before.filter(|status| !status.container.is_empty())?;
     if is_there {
         return before.drift.clone();
     }

@@ -2,24 +2,29 @@
 //! answers between two ends does not make it healthy.
 
 use crate::document::status::{LastExit, Status};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
-/// The ends that a status keeps. systemd starts no unit of ours more often within [`WINDOW_MS`].
+/// The ends that a status keeps. A program that ends so often within [`WINDOW_MS`] is told by
+/// the latest of them.
 const ENDS_MAX: usize = 60;
 /// So many ends within [`WINDOW_MS`] are a crash loop.
 const TIMES_MIN: usize = 3;
 /// The time before the last end in which ends count.
-pub const WINDOW_MS: u64 = 600_000;
-/// A program that has not ended for so long is out of its crash loop.
-const QUIET_MS: u64 = 300_000;
+const WINDOW_MS: u64 = 3_600_000;
+/// A program that has not ended for twice the usual time between its ends is out of its crash
+/// loop, but not before this time and not later than after [`QUIET_MS_MAX`].
+const QUIET_MS_MIN: u64 = 300_000;
+const QUIET_MS_MAX: u64 = 1_800_000;
 /// The age up to which the last end is told.
 const TOLD_MS_MAX: u64 = 900_000;
 
 /// A program that ends again and again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CrashLoop<'a> {
-    /// How often it ended within [`WINDOW_MS`].
+    /// How often it ended or could not be started.
     pub times: usize,
+    /// From the first of its ends to the last.
+    pub within: Span,
     pub last: Option<&'a LastExit>,
     /// When the crash loop is over if the program does not end again.
     pub over_at: Timestamp,
@@ -36,12 +41,18 @@ pub fn note_end(ends: &mut Vec<Timestamp>, at: Timestamp) {
 #[must_use]
 pub fn find(status: &Status, now: Timestamp) -> Option<CrashLoop<'_>> {
     // An end in the future was before the clock was set back.
+    let not_started = status.not_started.as_ref().filter(|it| it.at <= now && it.times > 0);
     let ends = || status.ends.iter().filter(|end| **end <= now);
-    let last = *ends().max()?;
-    let times = ends().filter(|end| last.since_ms(**end) <= WINDOW_MS).count();
-    let over_at = last.plus_ms(QUIET_MS);
-    let last = status.last_exit.as_ref();
-    (times >= TIMES_MIN && now < over_at).then_some(CrashLoop { times, last, over_at })
+    let last = ends().copied().chain(not_started.map(|it| it.at)).max()?;
+    let refused = not_started.map_or(0, |it| usize::try_from(it.times).unwrap_or(usize::MAX));
+    let recent = || ends().filter(|end| last.since_ms(**end) <= WINDOW_MS);
+    let times = recent().count().saturating_add(refused);
+    let within_ms = recent().min().map_or(0, |first| last.since_ms(*first));
+    let gaps = u64::try_from(times.saturating_sub(1).max(1)).unwrap_or(u64::MAX);
+    let quiet_ms = (within_ms.saturating_mul(2) / gaps).clamp(QUIET_MS_MIN, QUIET_MS_MAX);
+    let over_at = last.plus_ms(quiet_ms);
+    let (within, last) = (Span(within_ms), status.last_exit.as_ref());
+    (times >= TIMES_MIN && now < over_at).then_some(CrashLoop { times, within, last, over_at })
 }
 
 /// Returns how the program ended last, if that was of late.

@@ -30,8 +30,8 @@ use self::case::Case;
 pub use self::case::{Busy, Decision, Input};
 use self::drain::{Drain, Drained};
 pub use self::reason::{
-    Activity, CallCount, InactiveUnit, Interruption, Lack, LastEnd, ManualStop, Meanwhile, Reason,
-    RestartOfUnhealthy, SoakState,
+    Activity, CallCount, Ends, InUse, InactiveUnit, Interruption, Lack, LastEnd, ManualStop,
+    Meanwhile, Reason, RestartOfUnhealthy, SoakState,
 };
 pub use self::report::report;
 
@@ -73,6 +73,7 @@ pub fn decide(input: Input<'_>) -> BTreeMap<ComponentName, Decision> {
         let case = Case { desired, desired_hash, seen, update, input };
         let decision = decide_desired(name, case);
         let decision = stopped::stop_leftover(case, revive::keep_alive(case, decision));
+        let decision = health::tell_crash_loop_beside(case, decision);
         decisions.insert(name.clone(), decision);
     }
     decisions

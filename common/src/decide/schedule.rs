@@ -69,15 +69,19 @@ pub fn due<'a>(
 /// Returns the starts of versions in use that may begin beside the running steps. `begun` are the
 /// components for which one was begun already.
 pub fn due_beside<'a>(
-    decisions: &BTreeMap<ComponentName, Decision>,
+    decisions: &'a BTreeMap<ComponentName, Decision>,
     running: impl IntoIterator<Item = &'a Step>,
     begun: impl Fn(&ComponentName) -> bool,
 ) -> Vec<(ComponentName, Step)> {
-    let running: Vec<&Step> = running.into_iter().collect();
-    let due = decisions.iter().filter(|(name, _)| !begun(name));
-    due.filter_map(|(name, decision)| Some((name.clone(), decision.beside.clone()?)))
-        .filter(|(_, step)| may_begin(step, &running))
-        .collect()
+    let mut running: Vec<&Step> = running.into_iter().collect();
+    let mut begin = Vec::new();
+    for (name, decision) in decisions.iter().filter(|(name, _)| !begun(name)) {
+        if let Some(step) = decision.beside.as_ref().filter(|step| may_begin(step, &running)) {
+            running.push(step);
+            begin.push((name.clone(), step.clone()));
+        }
+    }
+    begin
 }
 
 /// Withholds every step that must not be done while the version in use is being started.

@@ -8,7 +8,7 @@ use oml_common::document::Verbatim;
 use oml_common::document::assignment::{
     Assignment, AssignmentDocument, ChangePolicy, Content, Desired, OnDeadline,
 };
-use oml_common::document::instance::{ActiveProbe, InstanceDocument};
+use oml_common::document::instance::{ActiveProbe, InstanceDocument, Port, Protocol};
 use oml_common::document::report::{HostUsage, InstanceReport, Phase, Report};
 use oml_common::id::{ComponentName, Generation, RevisionNumber};
 use oml_sim::{ActiveState, Behaviour, Daemon, Verb};
@@ -206,6 +206,13 @@ impl Bench {
             vec![instance(version).edited(|instance| instance.active = active)],
             on_deadline,
         );
+    }
+
+    /// The component listens on a UDP port, and nothing counts its calls.
+    pub(super) fn desire_media(&mut self, version: &str) {
+        let ports = vec![Port { number: 22_222, protocol: Protocol::Udp }];
+        let media = instance(version).edited(|instance| instance.ports = ports);
+        self.assign(vec![media], OnDeadline::Wait);
     }
 
     fn assign(&mut self, instances: Vec<InstanceDocument>, on_deadline: OnDeadline) {

@@ -1,7 +1,7 @@
 //! A full disk makes the engine's list lie: it shows a program as running that has ended.
 
-use oml_common::document::report::Phase;
-use oml_sim::{Daemon, Verb};
+use oml_common::document::report::{InstanceReport, Phase};
+use oml_sim::{Daemon, Fault, Verb};
 
 use super::bench::{Bench, name};
 
@@ -25,6 +25,40 @@ async fn a_program_that_ends_while_the_disk_is_full_is_back_within_a_minute_of_h
     assert!(bench.host.running(&name("asterisk")).is_some());
     let found = report.drift.map(|drift| drift.found).unwrap_or_default();
     assert!(!found.contains("docker was away"), "{found}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_docker_refuses_is_told_with_its_cause_and_not_by_an_earlier_exit_code() {
+    let bench = Bench::settled().await;
+    for _try in 0..1_000 {
+        let detail = "no space left on device".to_owned();
+        let fault = Fault::Refused { detail, transient: true };
+        bench.host.host.fail_once(Daemon::Engine, Verb::Start, fault);
+    }
+    bench.end_by_itself(137);
+    let cause = "the last start failed: could not start";
+    let is_told = |report: &InstanceReport| {
+        report.reason.contains(cause) && report.reason.contains("no space left on device")
+    };
+    let told = bench.until(is_told).await;
+    assert!(!told.reason.contains("137"), "{}", told.reason);
+    let told = bench.until(|report| report.phase == Phase::CrashLooping).await;
+    assert!(is_told(&told) && !told.reason.contains("137"), "{}", told.reason);
+    let told = bench.until(|report| report.reason.contains("times in a row")).await;
+    let words = "its last start failed: could not start";
+    assert!(told.reason.contains(words) && !told.reason.contains("137"), "{}", told.reason);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_starts_again_once_docker_no_longer_refuses_is_in_no_crash_loop() {
+    let bench = Bench::settled().await;
+    fill(&bench);
+    bench.end_by_itself(137);
+    bench.until(|report| report.phase == Phase::CrashLooping).await;
+    bench.until(|report| report.phase != Phase::CrashLooping).await;
+    bench.pass_time(10).await;
+    let report = bench.until(|_| true).await;
+    assert_eq!(report.phase, Phase::Ready, "{}", report.reason);
 }
 
 #[tokio::test(start_paused = true)]

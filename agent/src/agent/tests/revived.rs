@@ -91,3 +91,41 @@ async fn the_version_in_use_stays_stopped_by_hand_while_the_next_one_cannot_be_p
     bench.pass_time(600).await;
     assert!(bench.host.running(&name("asterisk")).is_none());
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_version_in_use_that_ends_again_and_again_beside_a_blocked_change_is_told() {
+    let mut bench = Bench::settled().await;
+    bench.refuse("2", "toomanyrequests");
+    bench.desire(&["2"]);
+    bench.until(|report| report.phase == Phase::Blocked).await;
+    bench.offer("1", Behaviour::DiesAfter { after_ms: 17_000 });
+    bench.end_by_itself(1);
+    let words = "the version in use, 1, ends again and again: 3 times within";
+    let told = bench.until(|report| report.reason.contains(words)).await;
+    assert!(told.reason.contains("toomanyrequests"), "{}", told.reason);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_version_that_was_rolled_back_to_and_ends_again_and_again_is_told() {
+    let bench = Bench::upgrading("bad", EXITS).await;
+    bench.until_returned("1").await;
+    bench.offer("1", Behaviour::DiesAfter { after_ms: 17_000 });
+    bench.end_by_itself(1);
+    let words = "the version in use, 1, ends again and again: 3 times within";
+    let told = bench.until(|report| report.reason.contains(words)).await;
+    assert!(told.reason.contains("exit code 3"), "{}", told.reason);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_version_in_use_that_recovers_beside_a_blocked_change_is_not_told_as_not_running() {
+    let mut bench = Bench::settled().await;
+    bench.refuse("2", "toomanyrequests");
+    bench.desire(&["2"]);
+    bench.until(|report| report.phase == Phase::Blocked).await;
+    bench.offer("1", Behaviour::AnswersAfter { after_ms: 900_000 });
+    bench.end_by_itself(1);
+    let words = "the version in use, 1, runs: ";
+    let told = bench.until(|report| report.reason.contains(words)).await;
+    assert!(!told.reason.contains("does not run"), "{}", told.reason);
+    bench.until(|report| report.reason.contains("connection refused")).await;
+}

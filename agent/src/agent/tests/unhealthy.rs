@@ -64,7 +64,8 @@ async fn a_program_that_dies_every_17_seconds_is_crash_looping_until_it_runs_for
     }
     bench.offer("1", Behaviour::Good);
     let report = bench.until(|report| report.phase == Phase::Ready).await;
-    assert_eq!(report.last_exit, None);
+    assert!(report.last_exit.is_some());
+    bench.until(|report| report.last_exit.is_none()).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -182,4 +183,59 @@ async fn a_call_that_comes_right_before_the_restart_of_an_unhealthy_program_is_n
     bench.set_calls(0);
     bench.pass_time(60).await;
     assert_ne!(bench.host.running(&name("asterisk")).map(|found| found.starts), Some(starts));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_of_an_unhealthy_program_whose_stop_fails_is_not_tried_again_at_once() {
+    let bench = Bench::settled().await;
+    bench.offer("1", Behaviour::UnhealthyAfter { after_ms: 60_000 });
+    bench.end_by_itself(1);
+    bench.until(|report| report.reason.contains("has been unhealthy for 5m")).await;
+    let starts = || bench.host.running(&name("asterisk")).map(|found| found.starts);
+    let (first, stops) = (starts(), || bench.host.count(Daemon::Engine, Verb::Stop));
+    let before = stops();
+    bench.host.refuse_once(Daemon::Engine, Verb::Stop, true);
+    bench.until(|_| stops() > before).await;
+    let told = bench.until(|report| report.reason.contains("unhealthy for 10m")).await;
+    assert!(told.reason.contains("1 restart"), "{}", told.reason);
+    bench.pass_time(60).await;
+    assert_eq!((starts(), stops()), (first, before + 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn media_that_nothing_counts_is_not_restarted_by_a_document_of_an_earlier_release() {
+    let mut bench = Bench::settled().await;
+    bench.desire_media("1");
+    bench.until_ready("1").await;
+    bench.offer("1", Behaviour::UnhealthyAfter { after_ms: 60_000 });
+    bench.end_by_itself(1);
+    bench.until(|report| report.reason.contains("not restarted while calls are up")).await;
+    let starts = bench.host.running(&name("asterisk")).unwrap().starts;
+    bench.pass_time(3_600).await;
+    assert_eq!(bench.host.running(&name("asterisk")).unwrap().starts, starts);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_proved_good_is_noted_again_when_somebody_removes_the_files_of_a_component() {
+    let bench = Bench::settled().await;
+    let note = bench.host.paths.proved(&name("asterisk"));
+    std::fs::remove_dir_all(note.parent().unwrap()).unwrap();
+    bench.pass_time(60).await;
+    bench.until_ready("1").await;
+    assert!(note.exists());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_that_dies_every_six_minutes_is_crash_looping_and_its_last_exit_is_told() {
+    let bench = Bench::settled().await;
+    bench.offer("1", Behaviour::DiesAfter { after_ms: 360_000 });
+    bench.end_by_itself(1);
+    let told = bench.until(|report| report.restarts == 1 && report.phase == Phase::Ready).await;
+    assert_eq!(told.last_exit.unwrap().exit_code, Some(1));
+    bench.until(|report| report.phase == Phase::CrashLooping).await;
+    for _minute in 0..60 {
+        bench.pass_time(60).await;
+        let report = bench.until(|_| true).await;
+        assert_eq!(report.phase, Phase::CrashLooping, "{}", report.reason);
+    }
 }

@@ -29,7 +29,8 @@ pub(super) async fn run(
         verb: "run a command in",
         object: short(id).to_owned(),
         detail: format!("{} {detail}", command.join(" ")),
-        transient: true,
+        // The command hangs, which is the doing of the program and not of the engine.
+        transient: false,
     };
     if runs_still(engine, id, command, limit).await? {
         return Err(refused("was begun before and has not ended".to_owned()));

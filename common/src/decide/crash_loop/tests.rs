@@ -1,5 +1,5 @@
 use super::*;
-use crate::document::status::Health;
+use crate::document::status::{Health, NotStarted};
 use crate::id::ContentHash;
 
 fn status() -> Status {
@@ -20,6 +20,7 @@ fn status() -> Status {
         last_exit: None,
         has_answered: false,
         unhealthy_restarts: None,
+        not_started: None,
     }
 }
 
@@ -33,12 +34,13 @@ fn times(status: &Status, now_s: u64) -> Option<usize> {
 }
 
 #[test]
-fn three_ends_within_ten_minutes_are_a_crash_loop_also_while_it_answers() {
+fn three_ends_within_an_hour_are_a_crash_loop_also_while_it_answers() {
     assert_eq!(times(&ended(&[]), 40), None);
     assert_eq!(times(&ended(&[17, 34]), 40), None);
     assert_eq!(times(&ended(&[17, 34, 51]), 52), Some(3));
     assert_eq!(times(&ended(&[100, 390, 680]), 700), Some(3));
-    assert_eq!(times(&ended(&[100, 500, 1_101]), 1_110), None, "too far apart");
+    assert_eq!(times(&ended(&[100, 1_900, 3_700]), 3_701), Some(3));
+    assert_eq!(times(&ended(&[100, 1_900, 3_701]), 3_702), None, "too far apart");
     assert_eq!(times(&ended(&[86_400, 172_800, 259_200]), 259_201), None, "one a day");
 }
 
@@ -49,6 +51,29 @@ fn a_program_that_runs_for_five_minutes_is_out_of_its_crash_loop() {
     assert_eq!(times(&looping, 351), None);
     let over_at = find(&looping, Timestamp(60_000)).unwrap().over_at;
     assert_eq!(over_at, Timestamp(351_000));
+}
+
+#[test]
+fn a_program_that_ends_every_six_minutes_is_in_a_crash_loop_all_the_time() {
+    let looping = ended(&[360, 720, 1_080, 1_440]);
+    for now_s in 1_440..1_440 + 720 {
+        assert_eq!(times(&looping, now_s), Some(4), "{now_s}");
+    }
+    assert_eq!(times(&looping, 1_440 + 720), None, "twice as long without an end");
+    let rare = ended(&[0, 1_750, 3_500]);
+    assert_eq!(times(&rare, 3_500 + 1_799), Some(3));
+    assert_eq!(times(&rare, 3_500 + 1_800), None, "half an hour without an end");
+}
+
+#[test]
+fn starts_that_the_engine_refuses_count_as_ends_until_one_begins() {
+    let refused = |times| {
+        let why = "no space left on device".to_owned();
+        let not_started = Some(NotStarted { at: Timestamp(20_000), why, times });
+        Status { not_started, ..ended(&[17]) }
+    };
+    assert_eq!(times(&refused(1), 21), None);
+    assert_eq!(times(&refused(2), 21), Some(3));
 }
 
 #[test]

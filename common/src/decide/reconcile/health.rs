@@ -1,15 +1,15 @@
 //! Decides the health of an instance from what was observed, and how old that is.
 
-use crate::decide::crash_loop;
+use crate::decide::crash_loop::{self, CrashLoop};
 use crate::decide::observed::{ContainerState, ObservedInstance};
 use crate::decide::unhealthy::{self, Remedy};
 use crate::document::instance::{Instance, Probe, Workload};
 use crate::document::report::Phase;
-use crate::document::status::{Health, SupervisorRelease};
+use crate::document::status::{Health, NotStarted, SupervisorRelease};
 use crate::time::Timestamp;
 
 use super::case::{Case, Decision, is_active};
-use super::reason::{LastEnd, Reason, RestartOfUnhealthy};
+use super::reason::{Ends, InUse, LastEnd, Reason, RestartOfUnhealthy};
 
 /// The difference from which an observation in the future was made before the clock was set
 /// back.
@@ -111,23 +111,72 @@ pub(super) fn tell_start(case: Case<'_>, decision: Decision) -> Decision {
 
 /// Tells that the program ends again and again, also while it answers in between.
 pub(super) fn tell_crash_loop(case: Case<'_>, decision: Decision) -> Decision {
-    let now = case.input.now;
     let is_told = matches!(decision.phase, Phase::Ready | Phase::Unhealthy | Phase::Starting);
-    let status = case.seen.status.as_ref().filter(|status| &status.hash == case.desired_hash);
-    let Some(found) = status.and_then(|status| crash_loop::find(status, now)) else {
+    let Some(found) = crash_loop(case).filter(|_| is_told && !decision.acts()) else {
         return decision;
     };
-    if !is_told || decision.acts() {
+    let now = Box::new(decision.reason);
+    let wake_at = decision.wake_at.map_or(found.over_at, |at| at.min(found.over_at));
+    let reason = Reason::CrashLoop { ends: Box::new(ends(case, found)), now };
+    Decision { phase: Phase::CrashLooping, reason, ..decision }.until(wake_at)
+}
+
+/// Tells that the version in use ends again and again, beside a change that waits or after one
+/// that was rolled back. What became of the change stays the phase.
+pub(super) fn tell_crash_loop_beside(case: Case<'_>, decision: Decision) -> Decision {
+    let is_told = match decision.phase {
+        Phase::Pending
+        | Phase::Blocked
+        | Phase::Pulling { .. }
+        | Phase::Draining { .. }
+        | Phase::RolledBack => true,
+        Phase::Preparing
+        | Phase::Starting
+        | Phase::Soaking { .. }
+        | Phase::Ready
+        | Phase::Unhealthy
+        | Phase::CrashLooping
+        | Phase::StoppedByHand { .. }
+        | Phase::Failed
+        | Phase::Removing
+        | Phase::Unknown => false,
+    };
+    let Some(found) = crash_loop(case).filter(|_| is_told && !case.works_by_desired()) else {
+        return decision;
+    };
+    let seen = case.seen;
+    let used = seen.document.as_ref().and_then(|document| seen.container(&document.workload));
+    let version = used.map(|found| found.version.clone());
+    let wake_at = decision.wake_at.map_or(found.over_at, |at| at.min(found.over_at));
+    // That it rests after many ends is told already.
+    if matches!(&decision.reason, Reason::Beside { state: InUse::DoesNotRun(_), .. }) {
         return decision;
     }
-    let wake_at = decision.wake_at.map_or(found.over_at, |at| at.min(found.over_at));
-    let reason = Reason::CrashLoop {
+    let change = if let Reason::Beside { change, .. } = decision.reason {
+        change
+    } else {
+        Box::new(decision.reason)
+    };
+    let state = InUse::EndsAgain(Box::new(ends(case, found)));
+    let reason = Reason::Beside { change, version, state };
+    Decision { reason, ..decision }.until(wake_at)
+}
+
+/// Returns the crash loop of the version by which the host works.
+fn crash_loop(case: Case<'_>) -> Option<CrashLoop<'_>> {
+    let document = case.seen.document.as_ref()?;
+    let status = case.seen.status.as_ref().filter(|status| status.hash == document.workload)?;
+    crash_loop::find(status, case.input.now)
+}
+
+fn ends(case: Case<'_>, found: CrashLoop<'_>) -> Ends {
+    Ends {
         times: found.times,
+        within: found.within,
+        not_started: not_started(case.seen).map(|it| it.why.clone()),
         exit_code: found.last.and_then(|last| last.exit_code),
         printed: found.last.map(|last| last.log_tail.clone()).unwrap_or_default(),
-        now: Box::new(decision.reason),
-    };
-    Decision { phase: Phase::CrashLooping, reason, ..decision }.until(wake_at)
+    }
 }
 
 /// Returns true if the supervisor of the running container is of another release and does not
@@ -150,8 +199,18 @@ fn answers_another(seen: &ObservedInstance) -> bool {
     asked.zip(asks).is_some_and(|(asked, asks)| asked != asks)
 }
 
+/// Returns why the program could not be started that does not run.
+pub(super) fn not_started(seen: &ObservedInstance) -> Option<&NotStarted> {
+    let document = seen.document.as_ref()?;
+    let status = seen.status.as_ref().filter(|status| status.hash == document.workload)?;
+    status.not_started.as_ref().filter(|_| seen.running().is_none())
+}
+
 /// Returns how the program ended, if it is not running.
 pub(super) fn last_end(seen: &ObservedInstance) -> LastEnd {
+    if let Some(NotStarted { why, .. }) = not_started(seen) {
+        return LastEnd::NotStarted { why: why.clone() };
+    }
     let ended = seen.containers.iter().filter_map(|container| match container.state {
         ContainerState::Exited { code, at, out_of_memory } => Some((at, code, out_of_memory)),
         ContainerState::Created | ContainerState::Running { .. } => None,

@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 
 use super::case::{Case, Decision};
 use super::dependencies::absent_dependency;
-use super::health::{decide_health, last_end, needs_other_supervisor, tell_start};
+use super::health::{decide_health, last_end, needs_other_supervisor, not_started, tell_start};
 use super::reason::{InactiveUnit, Lack, ManualStop, Reason};
 use super::stopped::stopped;
 
@@ -73,7 +73,8 @@ fn run(case: Case<'_>, unit: &ObservedUnit) -> Decision {
 pub(super) fn trouble(case: Case<'_>, unit: &ObservedUnit) -> InactiveUnit {
     match unit.active {
         ActiveState::Activating if unit.restarts > 0 => {
-            InactiveUnit::Restarting { times: unit.restarts }
+            let why = not_started(case.seen).map(|it| it.why.clone());
+            InactiveUnit::Restarting { times: unit.restarts, not_started: why }
         }
         ActiveState::Activating => InactiveUnit::Starting,
         ActiveState::Deactivating => InactiveUnit::Stopping,

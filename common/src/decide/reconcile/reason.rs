@@ -8,8 +8,8 @@ use crate::text::plural::{counted, is_or_are};
 mod parts;
 
 pub use self::parts::{
-    Activity, CallCount, InactiveUnit, Interruption, Lack, LastEnd, ManualStop, Meanwhile,
-    RestartOfUnhealthy, SoakState,
+    Activity, CallCount, Ends, InUse, InactiveUnit, Interruption, Lack, LastEnd, ManualStop,
+    Meanwhile, RestartOfUnhealthy, SoakState,
 };
 
 const LAST_GOOD_MEANWHILE: &str = "the superseded version is not running; the last known-good \
@@ -100,11 +100,11 @@ pub enum Reason {
     StopsLeftover,
     /// The unit is not active.
     Unit(InactiveUnit),
-    /// The change waits, and the version in use does not run meanwhile.
+    /// The version in use is not well while the change waits, or after it was rolled back.
     Beside {
         change: Box<Reason>,
         version: Option<Version>,
-        trouble: InactiveUnit,
+        state: InUse,
     },
     /// The result of the probe.
     Probe {
@@ -125,10 +125,7 @@ pub enum Reason {
     },
     /// The program ends again and again.
     CrashLoop {
-        times: usize,
-        exit_code: Option<i64>,
-        /// The last lines of its last life.
-        printed: Vec<String>,
+        ends: Box<Ends>,
         now: Box<Reason>,
     },
     /// The probe was changed and has no result yet.
@@ -192,15 +189,13 @@ impl Display for Reason {
             Self::StoppedBeforeSoaked(stop) => before_soaked(f, *stop),
             Self::StopsLeftover => f.write_str(STOPS_LEFTOVER),
             Self::Unit(trouble) => trouble.fmt(f),
-            Self::Beside { change, version, trouble } => {
-                beside(f, change, version.as_ref(), trouble)
+            Self::Beside { change, version, state } => {
+                beside(f, change, version.as_ref(), state)
             }
             Self::Probe { detail } => f.write_str(detail),
             Self::Starting { activity, detail, printed } => starting(f, activity, detail, printed),
             Self::Unhealthy { probe, remedy } => write!(f, "{probe}; {remedy}"),
-            Self::CrashLoop { times, exit_code, printed, now } => {
-                ends_again(f, *times, *exit_code, printed, now)
-            }
+            Self::CrashLoop { ends, now } => write!(f, "{ends}; now: {now}"),
             Self::ProbeChanged => f.write_str("its probe was changed; no result yet"),
             Self::OldSupervisor => f.write_str(
                 "its supervisor is of an earlier release; replacing it, the container keeps running",
@@ -239,13 +234,19 @@ fn beside(
     f: &mut Formatter<'_>,
     change: &Reason,
     version: Option<&Version>,
-    trouble: &InactiveUnit,
+    state: &InUse,
 ) -> Result {
     write!(f, "{change}; meanwhile the version in use")?;
     if let Some(version) = version {
         write!(f, ", {version},")?;
     }
-    write!(f, " does not run: {trouble}; it is started again at least once a minute")
+    match state {
+        InUse::DoesNotRun(trouble) => {
+            write!(f, " does not run: {trouble}; it is started again at least once a minute")
+        }
+        InUse::Starts(start) => write!(f, " runs: {start}"),
+        InUse::EndsAgain(ends) => write!(f, " {ends}"),
+    }
 }
 
 fn starting(f: &mut Formatter<'_>, activity: &Reason, detail: &str, printed: &[String]) -> Result {
@@ -253,20 +254,19 @@ fn starting(f: &mut Formatter<'_>, activity: &Reason, detail: &str, printed: &[S
     last_lines(f, "it printed", printed)
 }
 
-fn ends_again(
-    f: &mut Formatter<'_>,
-    times: usize,
-    exit_code: Option<i64>,
-    printed: &[String],
-    now: &Reason,
-) -> Result {
-    let times = counted(u64::try_from(times).unwrap_or(u64::MAX), "times");
-    write!(f, "ends again and again: {times} within 10 minutes")?;
-    if let Some(code) = exit_code {
-        write!(f, ", last with exit code {code}")?;
+impl Display for Ends {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let Self { times, within, not_started, exit_code, printed } = self;
+        let times = counted(u64::try_from(*times).unwrap_or(u64::MAX), "times");
+        write!(f, "ends again and again: {times} within {within}")?;
+        if let Some(why) = not_started {
+            return write!(f, ", the last start failed: {why}");
+        }
+        if let Some(code) = exit_code {
+            write!(f, ", last with exit code {code}")?;
+        }
+        last_lines(f, "its last words", printed)
     }
-    last_lines(f, "its last words", printed)?;
-    write!(f, "; now: {now}")
 }
 
 /// Writes the last of these lines, which are an excerpt of a log.

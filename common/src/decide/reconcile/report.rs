@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::decide::crash_loop;
 use crate::decide::observed::{ContainerState, ObservedContainer, ObservedInstance};
 use crate::document::instance::Instance;
-use crate::document::report::{InstanceReport, Phase};
+use crate::document::report::InstanceReport;
 use crate::document::status::Health;
 use crate::document::update::{InstanceUpdate, Stage};
 use crate::id::ComponentName;
@@ -34,7 +34,7 @@ pub fn report(
             {
                 report.health = shown_health(&desired.instance, seen, input);
                 add_packaged(&mut report, &desired.instance, seen);
-                add_exit(&mut report, decision, seen, input.now);
+                add_exit(&mut report, seen, input.now);
             }
             (name.clone(), report)
         })
@@ -99,16 +99,10 @@ fn add_packaged(report: &mut InstanceReport, instance: &Instance, seen: &Observe
     }
 }
 
-/// Adds how the program ended last, unless it is well again.
-fn add_exit(
-    report: &mut InstanceReport,
-    decision: &Decision,
-    seen: &ObservedInstance,
-    now: Timestamp,
-) {
-    let is_well = matches!(decision.phase, Phase::Ready | Phase::StoppedByHand { .. });
+/// Adds how the program ended last, if that was of late, also if it is well again.
+fn add_exit(report: &mut InstanceReport, seen: &ObservedInstance, now: Timestamp) {
     let exit = seen.status.as_ref().and_then(|status| crash_loop::recent_exit(status, now));
-    report.last_exit = exit.filter(|_| !is_well).cloned();
+    report.last_exit = exit.cloned();
 }
 
 fn add_update(report: &mut InstanceReport, update: &InstanceUpdate) {

@@ -9,8 +9,9 @@ use crate::document::update::{LastGood, Stage};
 use crate::time::Timestamp;
 
 use super::case::{Case, Decision, is_active};
+use super::health::tell_start;
 use super::maintain::{pause, trouble};
-use super::reason::Reason;
+use super::reason::{InUse, Reason};
 use super::rollback;
 
 /// Adds to the decision about a change what keeps the version in use running, and says so.
@@ -22,11 +23,14 @@ pub(super) fn keep_alive(case: Case<'_>, decision: Decision) -> Decision {
         return decision;
     }
     let version = case.seen.container(&document.workload).map(|found| found.version.clone());
-    let reason = Reason::Beside {
-        change: Box::new(decision.reason.clone()),
-        version,
-        trouble: trouble(case, unit),
+    let (change, trouble) = (Box::new(decision.reason.clone()), trouble(case, unit));
+    let state = if case.seen.running().is_some() {
+        let start = Decision::wait(decision.phase, Reason::Unit(trouble));
+        InUse::Starts(Box::new(tell_start(case, start).reason))
+    } else {
+        InUse::DoesNotRun(trouble)
     };
+    let reason = Reason::Beside { change, version, state };
     let decision = Decision { reason, ..decision };
     if let Some(last_good) = rollback::fallen_back(case).filter(|hash| !case.works_by(hash)) {
         let step = Step::RollBack { previous: last_good.clone(), runs: false };

@@ -85,3 +85,15 @@ fn only_steps_that_bring_something_back_go_without_a_record() {
         assert!(needs_record(&step), "{step:?}");
     }
 }
+
+#[test]
+fn no_more_versions_in_use_are_started_at_a_time_than_other_steps() {
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
+    let mut decisions = decided(&names.map(|component| (component, Step::Pull)));
+    for decision in decisions.values_mut() {
+        decision.beside = Some(Step::Start);
+    }
+    let due = |running: &[Step]| due_beside(&decisions, running, |_| false).len();
+    assert_eq!(due(&[]), STEPS_MAX);
+    assert_eq!(due(&[Step::Start, Step::Pull]), STEPS_MAX - 1);
+}

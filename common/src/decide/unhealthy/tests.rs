@@ -19,6 +19,7 @@ fn status() -> Status {
         last_exit: None,
         has_answered: true,
         unhealthy_restarts: None,
+        not_started: None,
     }
 }
 

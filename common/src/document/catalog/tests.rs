@@ -235,3 +235,14 @@ fn a_container_that_is_confined_less_needs_a_reason() {
         assert!(problems.contains("components.web.pids_limit"), "{limit}: {problems}");
     }
 }
+
+#[test]
+fn no_shipped_component_with_a_udp_port_is_restarted_without_a_count_of_its_calls() {
+    let catalog = Catalog::parse(OMNILEADS).unwrap();
+    for (name, component) in &catalog.components {
+        let may_carry_calls = component.ports.iter().any(|port| port.ends_with("/udp"));
+        if may_carry_calls && component.active.is_none() {
+            assert_eq!(component.restart_unhealthy.after_ms, None, "{name}");
+        }
+    }
+}

@@ -217,6 +217,7 @@ pub(super) fn status_minimal() -> Status {
         last_exit: None,
         has_answered: false,
         unhealthy_restarts: None,
+        not_started: None,
     }
 }
 

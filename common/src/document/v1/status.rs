@@ -55,6 +55,20 @@ pub struct Status {
     /// The restarts because it stayed unhealthy; absent if there were none.
     #[serde(default, skip_serializing_if = "is_default")]
     pub unhealthy_restarts: Option<UnhealthyRestarts>,
+    /// Why the last start failed before the program ran; absent once it was started.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub not_started: Option<NotStarted>,
+}
+
+/// A start that failed before the program ran.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotStarted {
+    pub at: Timestamp,
+    /// The error, such as "could not start oml-redis-server: no space left on device".
+    pub why: String,
+    /// How many starts in a row the engine refused since the version proved good.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub times: u32,
 }
 
 /// How a program ended, with what it printed before.

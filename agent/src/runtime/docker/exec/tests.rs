@@ -21,7 +21,9 @@ async fn a_command_that_hangs_is_not_begun_again_before_it_has_ended() {
     let limit = Duration::from_millis(200);
     let count = ["count".to_owned()];
     let ask = async |command: &[String]| {
-        docker.engine.exec("c1", command, limit).await.unwrap_err().to_string()
+        let error = docker.engine.exec("c1", command, limit).await.unwrap_err();
+        assert!(!error.is_transient(), "it is the program that hangs");
+        error.to_string()
     };
     let error = ask(&count).await;
     assert_eq!(error, "could not run a command in c1: count did not end in 200 ms");
@@ -35,4 +37,16 @@ async fn a_command_that_hangs_is_not_begun_again_before_it_has_ended() {
     runs.store(false, Ordering::Relaxed);
     assert!(ask(&count).await.ends_with("count did not end in 200 ms"));
     assert_eq!(docker.times("POST /containers/c1/exec"), 3);
+}
+
+#[tokio::test]
+async fn a_refusal_for_which_the_engine_is_to_blame_may_pass() {
+    for status in [409, 500] {
+        let docker = Stub::new(move |asked| {
+            asked.starts_with("POST ").then(|| (status, r#"{"message":"no space"}"#.to_owned()))
+        });
+        let command = ["probe".to_owned()];
+        let error = docker.engine.exec("c1", &command, Duration::from_secs(2)).await.unwrap_err();
+        assert!(error.is_transient(), "{status}: {error}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::{Display, Formatter, Result};
 
+use super::Reason;
 use crate::text::plural::counted;
 use crate::time::Span;
 
@@ -152,6 +153,29 @@ impl Display for RestartOfUnhealthy {
     }
 }
 
+/// What the version in use does beside a change that waits or that was rolled back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InUse {
+    /// It has ended, and its unit is not active.
+    DoesNotRun(InactiveUnit),
+    /// Its container runs, and its unit is not active yet.
+    Starts(Box<Reason>),
+    EndsAgain(Box<Ends>),
+}
+
+/// The ends of a program that ends again and again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ends {
+    pub times: usize,
+    /// From the first of them to the last.
+    pub within: Span,
+    /// Why it could not be started, if it does not run.
+    pub not_started: Option<String>,
+    pub exit_code: Option<i64>,
+    /// The last lines of its last life.
+    pub printed: Vec<String>,
+}
+
 /// Why a unit that should be active is not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InactiveUnit {
@@ -163,6 +187,8 @@ pub enum InactiveUnit {
     /// systemd is restarting it, and has done so this many times.
     Restarting {
         times: u32,
+        /// Why its program could not be started.
+        not_started: Option<String>,
     },
     /// It has failed, for the reason that systemd gives.
     Failed {
@@ -180,8 +206,10 @@ pub enum InactiveUnit {
 }
 
 /// How a program ended that does not run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LastEnd {
+    /// It could not be started again.
+    NotStarted { why: String },
     /// The kernel killed it.
     OutOfMemory,
     /// It ended with this exit status.
@@ -264,9 +292,12 @@ impl Display for InactiveUnit {
             Self::NotRunning => f.write_str("its unit is not running"),
             Self::Starting => f.write_str("systemd is starting it"),
             Self::Stopping => f.write_str("systemd is stopping it"),
-            Self::Restarting { times } => {
+            Self::Restarting { times, not_started } => {
                 let times = counted(u64::from(*times), "times");
-                write!(f, "started again by systemd, {times} so far")
+                write!(f, "started again by systemd, {times} so far")?;
+                not_started
+                    .as_ref()
+                    .map_or(Ok(()), |why| write!(f, "; the last start failed: {why}"))
             }
             Self::Failed { result } => write!(f, "its unit has failed: {result}"),
             Self::SupervisorKeepsEnding { times } => write!(
@@ -281,6 +312,7 @@ impl Display for InactiveUnit {
 impl Display for LastEnd {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
+            Self::NotStarted { why } => write!(f, "its last start failed: {why}"),
             Self::OutOfMemory => f.write_str("the kernel killed it: out of memory"),
             Self::Status(code) => write!(f, "its program ended with exit code {code}"),
             Self::Unknown => f.write_str("no recent health check"),

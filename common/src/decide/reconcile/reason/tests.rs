@@ -196,7 +196,18 @@ fn an_instance_with_nothing_to_change_tells_how_it_is() {
         (unit(InactiveUnit::NotRunning), "its unit is not running"),
         (unit(InactiveUnit::Starting), "systemd is starting it"),
         (unit(InactiveUnit::Stopping), "systemd is stopping it"),
-        (unit(InactiveUnit::Restarting { times: 3 }), "started again by systemd, 3 times so far"),
+        (
+            unit(InactiveUnit::Restarting { times: 3, not_started: None }),
+            "started again by systemd, 3 times so far",
+        ),
+        (
+            unit(InactiveUnit::Restarting {
+                times: 3,
+                not_started: Some("could not start oml-a: no space left on device".to_owned()),
+            }),
+            "started again by systemd, 3 times so far; the last start failed: could not start \
+             oml-a: no space left on device",
+        ),
         (
             unit(InactiveUnit::Failed { result: "exit-code".to_owned() }),
             "its unit has failed: exit-code",

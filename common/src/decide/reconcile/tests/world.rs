@@ -313,6 +313,7 @@ impl World {
             last_exit: None,
             has_answered: false,
             unhealthy_restarts: None,
+            not_started: None,
         }
     }
 

@@ -39,3 +39,16 @@ fn a_later_version_and_garbage_are_refused() {
         assert!(HeldInstance::read(garbage).is_err(), "{garbage}");
     }
 }
+
+#[test]
+fn what_listens_on_a_udp_port_or_on_one_of_a_later_release_may_carry_calls() {
+    let read = |ports: &str| {
+        let text =
+            UNIT.replacen("{\"version\":1,", &format!("{{\"version\":1,\"ports\":{ports},"), 1);
+        HeldInstance::read(&text).unwrap().may_carry_calls
+    };
+    assert!(!read("[]"));
+    assert!(!read(r#"[{"number":80,"protocol":"tcp"}]"#));
+    assert!(read(r#"[{"number":80,"protocol":"tcp"},{"number":5060,"protocol":"udp"}]"#));
+    assert!(read(r#"[{"number":5060,"protocol":"sctp"}]"#));
+}
