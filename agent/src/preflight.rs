@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use oml_common::decide::preflight::{self, Checks, PortOwners};
-use oml_common::document::instance::{InstanceDocument, Port};
+use oml_common::document::instance::{InstanceDocument, Port, Probe};
 use oml_common::id::ComponentName;
 use oml_common::text::error::chain;
 use tokio::sync::watch;
@@ -22,6 +22,8 @@ use crate::sockets::{Listener, listeners};
 
 /// The pause between two checks of the disk while an image is pulled.
 const CHECK_PAUSE: Duration = Duration::from_secs(1);
+
+const LOCALHOST: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
 /// The reason why nothing new may be created now.
 #[derive(Debug, thiserror::Error)]
@@ -87,8 +89,7 @@ impl Host {
         instance: &InstanceDocument,
         listing: &ContainerListing,
     ) -> Result<(), Blocked> {
-        let bound = instance.probe.address.as_ref().and_then(|address| address.parse().ok());
-        let found = in_the_way(listeners(&self.paths.proc), bound);
+        let found = in_the_way(listeners(&self.paths.proc), bound_port(&instance.probe));
         let listening = found.keys().copied().collect();
         let taken = |own: &BTreeSet<Port>| preflight::first_taken(&instance.ports, &listening, own);
         // Most often nothing listens there, and nobody has to be asked whose ports they are.
@@ -138,19 +139,31 @@ impl Host {
     }
 }
 
+/// The port and the one address to which a component binds it, if its probe says so. One that
+/// asks at 127.0.0.1 says nothing: it reaches a program that is bound to all addresses too.
+fn bound_port(probe: &Probe) -> Option<(Port, IpAddr)> {
+    let address: IpAddr = probe.address.as_ref()?.parse().ok()?;
+    let says = !address.is_unspecified() && !LOCALHOST.contains(&address);
+    probe.check.port().filter(|_| says).map(|port| (port, address))
+}
+
 /// Returns the ports that a component of this host may find taken, each with an address at which
-/// another program listens. A component whose probe asks at one address is bound there, so that
-/// only a program at the same one, or at all, is in the way. Of another component the address is
-/// not known; most bind all. Sockets that are bound to a group address or to an extra loopback
-/// address, as that of a name server for the host itself, disturb only one that binds the same.
-fn in_the_way(listeners: BTreeSet<Listener>, bound: Option<IpAddr>) -> BTreeMap<Port, IpAddr> {
-    let localhost = [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()];
-    let is_in_the_way = |address: &IpAddr| match bound {
-        Some(bound) => *address == bound || address.is_unspecified(),
-        None => localhost.contains(address) || !(address.is_loopback() || address.is_multicast()),
+/// another program listens. In the way of a port that is bound to one address are only programs
+/// at the same one, or at all. Of the other ports the address is not known; most are bound to all.
+/// Sockets that are bound to a group address or to an extra loopback address, as that of a name
+/// server for the host itself, disturb only a program that binds the same.
+fn in_the_way(
+    listeners: BTreeSet<Listener>,
+    bound: Option<(Port, IpAddr)>,
+) -> BTreeMap<Port, IpAddr> {
+    let is_in_the_way = |Listener { port, address }: &Listener| match bound {
+        Some((own, bound)) if own == *port => *address == bound || address.is_unspecified(),
+        Some(_) | None => {
+            LOCALHOST.contains(address) || !(address.is_loopback() || address.is_multicast())
+        }
     };
     // Backwards, so that of several addresses the unspecified one stays.
-    let in_the_way = listeners.into_iter().rev().filter(|found| is_in_the_way(&found.address));
+    let in_the_way = listeners.into_iter().rev().filter(is_in_the_way);
     in_the_way.map(|Listener { port, address }| (port, address)).collect()
 }
 

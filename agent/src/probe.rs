@@ -82,21 +82,14 @@ impl LocalProber {
     async fn ask_once(&self, probe: &Probe, target: ProbeTarget<'_>) -> Answer {
         let limit = Duration::from_millis(probe.timeout_ms);
         let asked = Asked::default();
-        let port = match &probe.check {
-            // A command keeps the limit itself, and notes what it leaves behind.
-            Check::Exec { command } => {
-                let ended = timeout(limit + COMMAND_MARGIN, run(command, limit, target)).await;
-                return ended.unwrap_or_else(|_elapsed| Answer::Bad(late(probe.timeout_ms)));
-            }
-            // The supervisor asks only while the container runs, and systemd
-            // itself tells about packaged units.
-            Check::UnitActive => return Answer::Good("runs".to_owned()),
-            Check::SipOptions { port } => address::udp(*port),
-            Check::Http { port, .. }
-            | Check::Tcp { port }
-            | Check::Redis { port }
-            | Check::Postgres { port, .. } => address::tcp(*port),
-        };
+        // A command keeps the limit itself, and notes what it leaves behind.
+        if let Check::Exec { command } = &probe.check {
+            let ended = timeout(limit + COMMAND_MARGIN, run(command, limit, target)).await;
+            return ended.unwrap_or_else(|_elapsed| Answer::Bad(late(probe.timeout_ms)));
+        }
+        // The supervisor asks only while the container runs, and systemd itself tells about
+        // packaged units.
+        let Some(port) = probe.check.port() else { return Answer::Good("runs".to_owned()) };
         let host = probe.address.as_deref();
         let asking = async {
             match host {
@@ -198,13 +191,16 @@ async fn ask_at(
     }
 }
 
-/// Connects from the same address, so that no other host can answer: see [`own_end`].
+/// Connects from the [`own_end`].
 async fn connect(address: SocketAddr) -> Result<TcpStream, Silence> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4(),
         SocketAddr::V6(_) => TcpSocket::new_v6(),
     }?;
-    socket.bind(own_end(address)).map_err(|error| not_bound(address, error))?;
+    // No other host can answer at a loopback address, and the kernel finds a free port more easily.
+    if !address.ip().is_loopback() {
+        socket.bind(own_end(address)).map_err(|error| not_bound(address, error))?;
+    }
     let stream = socket.connect(address).await?;
     if stream.local_addr()? == address {
         // The kernel had chosen the very port, where nothing listens, and connected it to itself.
@@ -213,9 +209,9 @@ async fn connect(address: SocketAddr) -> Result<TcpStream, Silence> {
     Ok(stream)
 }
 
-/// The end from which an address is asked: a port of the same address. An address that moved to
-/// another host, as that of a pair does, cannot be bound; or, with `ip_nonlocal_bind` (ip(7)), its
-/// new host ignores what claims to come from itself.
+/// The end from which an address is asked, so that no other host can answer: a port of the same
+/// address. An address that moved to another host, as that of a pair does, cannot be bound; or,
+/// with `ip_nonlocal_bind` (ip(7)), its new host ignores what claims to come from itself.
 fn own_end(address: SocketAddr) -> SocketAddr {
     (address.ip(), 0).into()
 }

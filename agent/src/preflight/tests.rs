@@ -5,7 +5,7 @@ use std::sync::Arc;
 use oml_common::decide::step::Step;
 use oml_common::decide::update::Outcome;
 use oml_common::document::Verbatim;
-use oml_common::document::instance::{Container, Instance, Protocol, Workload};
+use oml_common::document::instance::{Check, Container, Instance, Protocol, Workload};
 use oml_common::id::Digest;
 use oml_sim::{Behaviour, Daemon, Verb};
 use tokio::sync::watch;
@@ -128,22 +128,26 @@ async fn a_port_is_taken_by_a_program_at_any_address_that_others_reach() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn only_a_program_at_the_same_address_is_in_the_way_of_one_that_is_bound_to_it() {
-    let bench = Bench::new();
-    bench.install(&instance("v1", &["8083/tcp"])).await;
-    for (local, version, is_taken) in [
-        ("0501000A", "v2", true),
-        ("00000000", "v3", true),
-        // Of a bridge for virtual machines, as its name server is.
-        ("017AA8C0", "v4", false),
-        ("0100007F", "v5", false),
-    ] {
-        bench.listen("tcp", &format!("sl\n 0: {local}:1F91 00000000:0000 0A 0 0 0 0 0 1\n"));
-        let instance = instance(version, &["8081/tcp"])
-            .edited(|instance| instance.probe.address = Some("10.0.1.5".to_owned()));
-        let outcome = bench.perform(&instance, Step::Create).await;
-        assert_eq!(outcome != Outcome::Done, is_taken, "{local}: {outcome:?}");
+#[test]
+fn only_a_program_at_the_same_address_is_in_the_way_of_a_port_that_is_bound_to_it() {
+    let taken = |asked: &str, number, listening: &str| {
+        let mut probe = fixtures::instance("web", "v1").probe.clone();
+        probe.check = Check::Tcp { port: 8081 };
+        probe.address = Some(asked.to_owned());
+        let port = Port { number, protocol: Protocol::Tcp };
+        let listener = Listener { port, address: listening.parse().unwrap() };
+        !in_the_way([listener].into(), bound_port(&probe)).is_empty()
+    };
+    assert!(taken("10.0.1.5", 8081, "10.0.1.5"));
+    assert!(taken("10.0.1.5", 8081, "0.0.0.0"));
+    assert!(taken("127.0.0.53", 8081, "127.0.0.53"));
+    for elsewhere in ["192.168.122.1", "127.0.0.1", "::1"] {
+        assert!(!taken("10.0.1.5", 8081, elsewhere), "{elsewhere}");
+        // Of its other ports, the address is not known.
+        assert!(taken("10.0.1.5", 8088, elsewhere), "{elsewhere}");
+        // A program at all addresses is asked there too, or the name says nothing.
+        assert!(taken("127.0.0.1", 8081, elsewhere), "{elsewhere}");
+        assert!(taken("localhost", 8081, elsewhere), "{elsewhere}");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
-use oml_common::document::instance::{Port, Protocol};
+use oml_common::document::instance::Port;
 use tokio::net::lookup_host;
 use tokio::task::spawn_blocking;
 
@@ -50,16 +50,6 @@ fn by_preference(bound: impl Iterator<Item = IpAddr>) -> Vec<IpAddr> {
     addresses.sort_by_key(|address| (*address != V6, *address));
     addresses.dedup();
     addresses
-}
-
-/// Returns a TCP port.
-pub(super) fn tcp(number: u16) -> Port {
-    Port { number, protocol: Protocol::Tcp }
-}
-
-/// Returns a UDP port.
-pub(super) fn udp(number: u16) -> Port {
-    Port { number, protocol: Protocol::Udp }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use oml_common::document::instance::{Check, Probe};
+use oml_common::document::instance::{Port, Probe};
 use oml_sim::HostModel;
 
 use super::{Answer, ProbeTarget, Prober};
@@ -20,16 +20,9 @@ impl Prober for ModelProber {
         if self.0.answers(target.container) {
             return Answer::Good("answers".to_owned());
         }
-        let port = match probe.check {
-            Check::SipOptions { port }
-            | Check::Http { port, .. }
-            | Check::Tcp { port }
-            | Check::Redis { port }
-            | Check::Postgres { port, .. } => port,
-            Check::Exec { .. } | Check::UnitActive => {
-                return Answer::Bad("connection refused".to_owned());
-            }
-        };
-        Answer::Bad(format!("connection refused (asked 127.0.0.1:{port})"))
+        Answer::Bad(match probe.check.port() {
+            Some(Port { number, .. }) => format!("connection refused (asked 127.0.0.1:{number})"),
+            None => "connection refused".to_owned(),
+        })
     }
 }

@@ -1,7 +1,7 @@
 //! Manages units through the D-Bus interface of systemd: writes unit files, starts and
 //! stops units. The supervisor runs inside the unit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -59,6 +59,8 @@ pub struct Systemd {
     resting: Mutex<BTreeMap<String, stops::RestingUnit>>,
     /// The units of the desired components at the last listing. `After=` lines name units.
     units: Mutex<BTreeMap<ComponentName, UnitName>>,
+    /// The units in which components were seen, also under an earlier name.
+    known: Mutex<BTreeSet<(ComponentName, UnitName)>>,
 }
 
 impl Systemd {
@@ -87,6 +89,7 @@ impl Systemd {
             writing: tokio::sync::Mutex::default(),
             resting: Mutex::default(),
             units: Mutex::default(),
+            known: Mutex::default(),
         }
     }
 
@@ -178,11 +181,13 @@ impl Systemd {
         }
     }
 
-    /// Tells that a file bears our mark and is not ours.
-    async fn tell_foreign(&self, file: OurFile) -> Result<(ComponentName, String), RuntimeError> {
+    /// Tells that a file bears our mark and is not ours. That its unit cannot be read, as that of
+    /// a template, concerns nothing of ours.
+    async fn tell_foreign(&self, file: OurFile) -> (ComponentName, String) {
         // A drop-in changes a unit of somebody, which may well run.
-        let runs = !file.is_drop_in && self.calls.load(file.unit.as_str()).await?.is_up();
-        Ok(by_hand::foreign_file(file, self.tenant.as_ref(), runs))
+        let runs = !file.is_drop_in
+            && self.calls.load(file.unit.as_str()).await.is_ok_and(|loaded| loaded.is_up());
+        by_hand::foreign_file(file, self.tenant.as_ref(), runs)
     }
 
     async fn observe_leftover(
@@ -211,7 +216,7 @@ impl UnitManager for Systemd {
         let mut ours = BTreeMap::new();
         let (files, others) = self.files()?;
         for file in others {
-            listing.differs.push(self.tell_foreign(file).await?);
+            listing.differs.push(self.tell_foreign(file).await);
         }
         for instance in desired {
             let path = self.observe_desired(instance, &files, &mut listing).await?;

@@ -89,6 +89,9 @@ pub enum UnitError {
     /// Somebody masked the unit.
     #[error("Unit {0} is masked.")]
     Masked(String),
+    /// The name is that of a template, of which only instances are units (systemd.unit(5)).
+    #[error("Unit name {0} is missing the instance name.")]
+    Template(String),
 }
 
 pub(crate) struct Units {
@@ -132,9 +135,12 @@ impl HostModel {
     /// Returns the state of a unit, and loads the unit if it is not in memory.
     ///
     /// # Errors
-    /// A requested fault.
+    /// A requested fault, or the name of a template.
     pub async fn load_unit(&self, name: &str) -> Result<UnitState, UnitError> {
         self.enter(Daemon::Systemd, Verb::Read).await?;
+        if name.contains("@.") {
+            return Err(UnitError::Template(name.to_owned()));
+        }
         let on_disk = self.read_definition(name);
         let mut state = self.state();
         let is_masked = state.units.masked.contains(name);

@@ -176,6 +176,12 @@ impl Bench {
         self.assign(instances, OnDeadline::Wait);
     }
 
+    /// That version is desired in a unit of that name.
+    pub(super) fn desire_in_unit(&mut self, version: &str, unit: &str) {
+        let instance = instance(version).edited(|it| it.unit = unit.parse().unwrap());
+        self.assign(vec![instance], OnDeadline::Wait);
+    }
+
     /// That version is desired by a document that takes a newer agent.
     pub(super) fn desire_unreadable(&mut self, version: &str) {
         let own_name = "\"kind\":\"container\"";

@@ -80,6 +80,38 @@ async fn an_edited_copy_of_a_unit_file_is_told_and_neither_stopped_nor_removed()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_copy_as_a_template_is_told_and_keeps_no_change_from_the_host() {
+    let mut bench = Bench::settled().await;
+    let path = bench.host.paths.units.join("asterisk@.service");
+    std::fs::write(&path, unit_text(&bench)).unwrap();
+    bench.host.host.reload_units().await.unwrap();
+    bench.upgrade("2", Behaviour::Good);
+    bench.until_ready("2").await;
+    let found = "unit asterisk@.service is a copy of asterisk.service: not ours, left alone";
+    until_told(&bench, found).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_unit_that_gets_another_name_is_retired_though_its_file_was_edited() {
+    let text = unit_text(&Bench::settled().await);
+    for edited in [format!("{text}MemoryMax=1M\n"), of_earlier_release(&text)] {
+        let mut bench = Bench::settled().await;
+        let before = running(&bench);
+        bench.stop();
+        std::fs::write(bench.host.paths.units.join(UNIT), edited).unwrap();
+        bench.host.host.reload_units().await.unwrap();
+        bench.desire_in_unit("1", "oml-asterisk.service");
+        bench.start();
+        bench.until_report(|_| !bench.host.paths.units.join(UNIT).exists()).await;
+        bench.until_ready("1").await;
+        let is_up = |name: &str| unit(&bench, name).map(|found| found.active);
+        assert_eq!(is_up("oml-asterisk.service"), Some(ActiveState::Active));
+        assert_ne!(is_up(UNIT), Some(ActiveState::Active));
+        assert_eq!(running(&bench), before);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_copy_of_a_unit_file_for_another_component_is_told_and_stays() {
     let bench = Bench::settled().await;
     let path = add(&bench, &unit_text(&bench).replace("asterisk", "dbg")).await;

@@ -209,3 +209,18 @@ async fn what_was_stopped_is_started_by_a_change_though_its_documents_are_remove
     bench.start();
     bench.until_ready("2").await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_rollback_starts_what_ran_before_though_the_documents_of_what_was_stopped_are_removed() {
+    let mut bench = Bench::settled().await;
+    bench.upgrade("2", Behaviour::Good);
+    bench.until_ready("2").await;
+    bench.host.systemctl("stop", UNIT).await;
+    bench.until(|report| matches!(report.phase, Phase::StoppedByHand { .. })).await;
+    bench.stop();
+    remove_documents(&bench);
+    bench.desire(&["1"]);
+    bench.start();
+    bench.until_ready("1").await;
+    assert!(runs(&bench));
+}

@@ -24,7 +24,7 @@ fn failure(verb: &'static str, object: &str) -> impl FnOnce(UnitError) -> Runtim
                 return RuntimeError::Unavailable { daemon: "systemd", detail };
             }
             UnitError::Fault(Fault::Refused { transient, .. }) => *transient,
-            UnitError::NoSuchUnit(_) | UnitError::Masked(_) => false,
+            UnitError::NoSuchUnit(_) | UnitError::Masked(_) | UnitError::Template(_) => false,
         };
         let detail = error.to_string();
         RuntimeError::Refused { verb, object: object.to_owned(), detail, transient }

@@ -49,14 +49,22 @@ impl Systemd {
     }
 
     /// Returns true if the file is at the place of the component's unit, as it is desired or as a
-    /// document on this host names it.
+    /// document on this host names it. A unit is known from then on, because documents name
+    /// another one before its file is removed.
     fn knows_unit(&self, file: &OurFile) -> bool {
         let component = &file.mark.component;
         let is_desired = {
             let units = self.units.lock().unwrap_or_else(PoisonError::into_inner);
             units.get(component) == Some(&file.unit)
         };
-        is_desired || documents::units(&self.paths, component).contains(&file.unit)
+        let place = (component.clone(), file.unit.clone());
+        let is_named = || documents::units(&self.paths, component).contains(&file.unit);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_desired || (!known.contains(&place) && is_named()) {
+            known.insert(place);
+            return true;
+        }
+        known.contains(&place)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Decides the steps that take an instance from its old version to the new one.
 
-use crate::decide::observed::{ActiveState, ContainerState, ObservedUnit};
+use crate::decide::observed::{ActiveState, ContainerState, ObservedContainer, ObservedUnit};
 use crate::decide::step::Step;
 use crate::document::report::Phase;
 use crate::document::status::Health;
@@ -31,11 +31,8 @@ pub(super) fn prepare(case: Case<'_>) -> Decision {
         return decision;
     }
     // Somebody changed the document: what is desired runs, so nothing has to be switched.
-    if case.is_container() && seen.running().is_some() && case.runs_desired() {
-        let reason = Reason::Lacks(Lack::Documents);
-        return Decision::act(Phase::Preparing, Step::RewriteConfig, reason);
-    }
-    if lost_while_stopped(case) {
+    let runs = case.is_container() && seen.running().is_some() && case.runs_desired();
+    if runs || lost_while_stopped(case) {
         let reason = Reason::Lacks(Lack::Documents);
         return Decision::act(Phase::Preparing, Step::RewriteConfig, reason);
     }
@@ -62,14 +59,19 @@ pub(super) fn prepare(case: Case<'_>) -> Decision {
     }
 }
 
-/// Returns true if the document of what was stopped by hand is lost. What is desired has run
-/// before, so it is no change that would start it.
+/// Returns true if the document of what was stopped by hand is lost. What is desired ran last, so
+/// it is no change that would start it.
 fn lost_while_stopped(case: Case<'_>) -> bool {
-    let has_run = |state: &ContainerState| matches!(state, ContainerState::Exited { .. });
-    let desired = case.seen.container(case.desired_hash);
+    let end = |container: &ObservedContainer| match container.state {
+        ContainerState::Exited { at, .. } => Some(at),
+        ContainerState::Created | ContainerState::Running { .. } => None,
+    };
+    let last_end = case.seen.containers.iter().filter_map(end).max();
+    let desired_end = case.seen.container(case.desired_hash).and_then(end);
     case.seen.document.is_none()
         && case.seen.unit.as_ref().is_some_and(|unit| unit.hash.is_some() && unit.stopped_by_hand)
-        && desired.is_some_and(|container| has_run(&container.state))
+        && desired_end.is_some()
+        && desired_end == last_end
 }
 
 /// Fails a change that was refused too often. One that has begun its switch is rolled back then.

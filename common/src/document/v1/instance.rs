@@ -184,6 +184,22 @@ pub enum Check {
     UnitActive,
 }
 
+impl Check {
+    /// Returns the port at which a program is asked; none for a check that asks at no port.
+    #[must_use]
+    pub fn port(&self) -> Option<Port> {
+        let (number, protocol) = match *self {
+            Self::SipOptions { port } => (port, Protocol::Udp),
+            Self::Http { port, .. }
+            | Self::Tcp { port }
+            | Self::Redis { port }
+            | Self::Postgres { port, .. } => (port, Protocol::Tcp),
+            Self::Exec { .. } | Self::UnitActive => return None,
+        };
+        Some(Port { number, protocol })
+    }
+}
+
 /// A command inside the container that counts the calls which a stop would cut.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActiveProbe {
