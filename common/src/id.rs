@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::printable::shortened;
 
+mod address;
 mod hex;
 mod machine;
 mod registry;
 
+pub use self::address::{Address, InvalidAddress};
 pub use self::hex::{Fingerprint, InvalidHex, Serial};
 pub use self::machine::{InvalidMachineId, MachineId};
 pub use self::registry::{DOCKER_HUB, registry_key};

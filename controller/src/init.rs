@@ -201,7 +201,7 @@ fn make_folder(path: &Path) -> Result<(), InitError> {
 }
 
 fn check_host(option: &str, host: &str) -> Result<(), InitError> {
-    let parsed = host.parse::<crate::ops::nodes::Address>();
+    let parsed = host.parse::<oml_common::id::Address>();
     parsed.map(|_address| ()).map_err(|_invalid| {
         let message = format!("{:?} is not a valid host name or IP address", printable(host));
         InitError::Mistake(Problem::new(option, message).hint("for example oml.example.org"))

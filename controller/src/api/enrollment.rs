@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use oml_common::id::Address;
 use oml_common::text::printable::printable;
 use oml_daemon::tls::JoinToken;
 use oml_proto::v1;
@@ -11,7 +12,7 @@ use tonic::{Request, Response, Status};
 
 use super::{field, run_to_completion};
 use crate::ops::audit::RefusedCalls;
-use crate::ops::nodes::{Address, Nodes};
+use crate::ops::nodes::Nodes;
 use crate::ops::tokens::{JoinRequest, Tokens};
 use crate::tls::ConnectionInfo;
 use crate::wire;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use oml_common::id::NodeName;
+use oml_common::id::{Address, NodeName};
 use oml_common::time::Timestamp;
 use oml_daemon::env::Env;
 use oml_daemon::tls::{Identity, OperatorName, Serial};
@@ -30,40 +30,6 @@ pub use super::issuer::IssuedCertificate;
 /// The least age of a certificate that is replaced by another one. It is a quarter of the
 /// lifetime if that is less.
 const RENEWAL_REST_MS: u64 = 60_000;
-
-/// An IP address or host name at which other hosts reach a node.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Address(String);
-
-/// The error of a text that is not an address.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not an IP address or a host name")]
-pub struct InvalidAddress;
-
-impl std::str::FromStr for Address {
-    type Err = InvalidAddress;
-
-    fn from_str(text: &str) -> Result<Self, InvalidAddress> {
-        let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'.';
-        let is_name = (1..=253).contains(&text.len())
-            && text.bytes().all(allowed)
-            && text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
-        let is_address = text.parse::<std::net::IpAddr>().is_ok();
-        if is_name || is_address { Ok(Self(text.to_owned())) } else { Err(InvalidAddress) }
-    }
-}
-
-impl From<std::net::IpAddr> for Address {
-    fn from(address: std::net::IpAddr) -> Self {
-        Self(address.to_canonical().to_string())
-    }
-}
-
-impl std::fmt::Display for Address {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// The facts that a node reports at the beginning of a session.
 #[derive(Debug, Clone)]

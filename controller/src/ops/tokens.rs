@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use oml_common::decide::assign;
-use oml_common::id::{NodeName, RoleName, TenantId};
+use oml_common::id::{Address, NodeName, RoleName, TenantId};
 use oml_common::text::problem::{Problem, nearest};
 use oml_common::time::Timestamp;
 use oml_daemon::env::Env;
@@ -12,7 +12,7 @@ use oml_daemon::tls::{Fingerprint, JoinToken, OperatorName};
 
 use super::catalogs::Catalogs;
 use super::node_id::NodeId;
-use super::nodes::{Address, IssuedCertificate, Nodes, node_audit};
+use super::nodes::{IssuedCertificate, Nodes, node_audit};
 use super::retries::retry_conflicts;
 use super::{OpsError, Result};
 use crate::pki::{

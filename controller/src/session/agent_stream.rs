@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use futures_util::{Stream, TryStreamExt as _};
-use oml_common::id::Generation;
+use oml_common::id::{Address, Generation};
 use oml_common::text::error::chain;
 use oml_daemon::failpoint;
 use oml_proto::report::{from_wire, generation_from_wire};
@@ -16,7 +16,7 @@ use tonic::Status;
 
 use super::rate_limit::RateLimit;
 use crate::ops::node_id::NodeId;
-use crate::ops::nodes::{Address, AgentRecord, Greeting, Nodes};
+use crate::ops::nodes::{AgentRecord, Greeting, Nodes};
 use crate::ops::presence::SessionId;
 use crate::pki::record_of;
 use crate::policy;

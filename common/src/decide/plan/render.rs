@@ -15,7 +15,7 @@ use crate::document::instance::{
     Check, Container, Instance, MetricsEndpoint, PackagedUnit, Port, Probe, Protocol, Workload,
 };
 use crate::document::spec::{ComponentSpec, TenantSpec};
-use crate::id::{ComponentName, EnvName, NodeName};
+use crate::id::{Address, ComponentName, EnvName, NodeName};
 use crate::text::problem::{Problem, Problems};
 
 use super::prepared::unresolved;
@@ -202,7 +202,7 @@ impl Writer<'_> {
 
     fn address(&mut self, template: &str) -> Option<String> {
         let text = self.filled("probe.address", template)?;
-        if !is_host(&text) {
+        if text.parse::<Address>().is_err() {
             self.problem(
                 "probe.address",
                 format!("{text:?} is neither a host name nor an IP address"),
@@ -272,12 +272,4 @@ impl Writer<'_> {
         let ProbeTemplate { interval_ms, timeout_ms, failures_max, .. } = *template;
         Probe { check, address, interval_ms, timeout_ms, failures_max }
     }
-}
-
-/// Returns true for a host name or an IP address.
-fn is_host(text: &str) -> bool {
-    let is_name = (1..=253).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
-        && text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
-    is_name || text.parse::<core::net::IpAddr>().is_ok()
 }
