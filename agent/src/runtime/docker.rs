@@ -116,6 +116,14 @@ impl Docker {
         self.engine.create(name, body).await
     }
 
+    /// Lists the containers of a component, newest first, in the states that the engine lists.
+    async fn listed(&self, component: &ComponentName) -> Result<Vec<Marked>, RuntimeError> {
+        let found = self.engine.labelled(label::COMPONENT, component.as_str()).await?;
+        let mut marked = self.ours(&found);
+        marked.sort_by_key(|container| std::cmp::Reverse(container.created));
+        Ok(marked)
+    }
+
     /// Looks at every one of these containers. The list of an engine may show a state that is
     /// long past, such as after its disk was full; only a look at the container is true. One
     /// that vanished since it was listed is left out.
@@ -179,7 +187,8 @@ impl ContainerEngine for Docker {
     }
 
     async fn stop(&self, component: &ComponentName) -> Result<(), RuntimeError> {
-        for container in self.containers_of(component).await?.iter().filter(|c| c.is_running) {
+        let looked = self.look_at(self.listed(component).await?).await?;
+        for container in looked.iter().map(|looked| &looked.marked).filter(|c| c.is_running) {
             self.engine.stop(&container.id, container.stop_grace_ms()).await?;
         }
         Ok(())
@@ -197,8 +206,9 @@ impl ContainerEngine for Docker {
         component: &ComponentName,
         keep: &[ContentHash],
     ) -> Result<(), RuntimeError> {
-        let containers = self.containers_of(component).await?;
-        for container in containers.iter().filter(|c| !c.is_running && !keep.contains(&c.hash)) {
+        let looked = self.look_at(self.listed(component).await?).await?;
+        let containers = looked.iter().map(|looked| &looked.marked);
+        for container in containers.filter(|c| !c.is_running && !keep.contains(&c.hash)) {
             self.engine.remove(&container.id).await?;
         }
         Ok(())
@@ -210,7 +220,7 @@ impl ContainerEngine for Docker {
         hash: &ContentHash,
         since: Timestamp,
     ) -> Result<ExitReport, RuntimeError> {
-        let containers = self.containers_of(component).await?;
+        let containers = self.listed(component).await?;
         match containers.iter().find(|container| &container.hash == hash) {
             Some(container) => messages::of(&*self.engine, &container.id, since).await,
             None => Ok(ExitReport::default()),
@@ -222,7 +232,7 @@ impl ContainerEngine for Docker {
         component: &ComponentName,
         hash: &ContentHash,
     ) -> Result<Option<InstanceDocument>, RuntimeError> {
-        let containers = self.containers_of(component).await?;
+        let containers = self.listed(component).await?;
         let of_hash = containers.iter().find(|container| &container.hash == hash);
         Ok(of_hash.and_then(Marked::instance))
     }
@@ -254,10 +264,12 @@ impl ContainerEngine for Docker {
     }
 
     async fn containers_of(&self, component: &ComponentName) -> Result<Vec<Marked>, RuntimeError> {
-        let found = self.engine.labelled(label::COMPONENT, component.as_str()).await?;
-        let mut marked = self.ours(&found);
-        marked.sort_by_key(|container| std::cmp::Reverse(container.created));
-        let looked = self.look_at(marked).await?;
+        let listed = self.listed(component).await?;
+        // Between two versions nothing runs, and every look would be time without an answer.
+        if !listed.iter().any(|container| container.is_running) {
+            return Ok(listed);
+        }
+        let looked = self.look_at(listed).await?;
         Ok(looked.into_iter().map(|looked| looked.marked).collect())
     }
 
