@@ -2,9 +2,7 @@
 
 use oml_common::decide::{crash_loop, unhealthy};
 use oml_common::document::instance::HeldInstance;
-use oml_common::document::status::{
-    Drift, Health, LastExit, NotStarted, Status, SupervisorRelease,
-};
+use oml_common::document::status::{Drift, Health, LastExit, Status, SupervisorRelease};
 use oml_common::time::Timestamp;
 
 use super::time;
@@ -156,11 +154,13 @@ impl Record {
     /// Records that the program was not started. Only a refusal by the engine of a version that
     /// proved good counts towards a crash loop.
     pub(super) fn not_started(&mut self, why: String, counts: bool, now: Timestamp) {
-        let before = self.status.not_started.as_ref().map_or(0, |before| before.times);
-        let times = before.saturating_add(u32::from(counts));
-        self.status.checked_at = now;
         self.status.detail.clone_from(&why);
-        self.status.not_started = Some(NotStarted { at: now, why, times });
+        let before = self.status.not_started.take();
+        self.status.not_started = Some(crash_loop::note_refusal(before.as_ref(), why, counts, now));
+        // Nobody asked the program, which may run all the same.
+        if self.status.health != Health::Starting {
+            self.become_(Health::Unknown, now);
+        }
     }
 
     /// Records that the program runs, whatever its earlier starts were refused for.

@@ -1,7 +1,7 @@
 //! Decides whether a program ends again and again. One or two ends a day are none; that it
 //! answers between two ends does not make it healthy.
 
-use crate::document::status::{LastExit, Status};
+use crate::document::status::{LastExit, NotStarted, Status};
 use crate::time::{Span, Timestamp};
 
 /// The ends that a status keeps. A program that ends so often within [`WINDOW_MS`] is told by
@@ -23,7 +23,7 @@ const TOLD_MS_MAX: u64 = 900_000;
 pub struct CrashLoop<'a> {
     /// How often it ended or could not be started.
     pub times: usize,
-    /// From the first of its ends to the last.
+    /// From the first of these times to the last.
     pub within: Span,
     pub last: Option<&'a LastExit>,
     /// When the crash loop is over if the program does not end again.
@@ -37,6 +37,24 @@ pub fn note_end(ends: &mut Vec<Timestamp>, at: Timestamp) {
     ends.drain(..surplus);
 }
 
+/// Adds a start that failed to those before it in a row. Only one that `counts` belongs to a crash
+/// loop.
+#[must_use]
+pub fn note_refusal(
+    before: Option<&NotStarted>,
+    why: String,
+    counts: bool,
+    now: Timestamp,
+) -> NotStarted {
+    let in_a_row = before.filter(|it| it.times > 0 && now.since_ms(it.at) <= WINDOW_MS);
+    NotStarted {
+        at: now,
+        since: in_a_row.map_or(now, |it| it.since),
+        why,
+        times: in_a_row.map_or(0, |it| it.times).saturating_add(u32::from(counts)),
+    }
+}
+
 /// Returns the crash loop that a program is in, by the ends in its status.
 #[must_use]
 pub fn find(status: &Status, now: Timestamp) -> Option<CrashLoop<'_>> {
@@ -47,7 +65,8 @@ pub fn find(status: &Status, now: Timestamp) -> Option<CrashLoop<'_>> {
     let refused = not_started.map_or(0, |it| usize::try_from(it.times).unwrap_or(usize::MAX));
     let recent = || ends().filter(|end| last.since_ms(**end) <= WINDOW_MS);
     let times = recent().count().saturating_add(refused);
-    let within_ms = recent().min().map_or(0, |first| last.since_ms(*first));
+    let first = recent().copied().chain(not_started.map(|it| it.since)).min().unwrap_or(last);
+    let within_ms = last.since_ms(first);
     let gaps = u64::try_from(times.saturating_sub(1).max(1)).unwrap_or(u64::MAX);
     let quiet_ms = (within_ms.saturating_mul(2) / gaps).clamp(QUIET_MS_MIN, QUIET_MS_MAX);
     let over_at = last.plus_ms(quiet_ms);

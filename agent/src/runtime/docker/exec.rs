@@ -25,25 +25,28 @@ pub(super) async fn run(
     command: &[String],
     limit: Duration,
 ) -> Result<ExecOutput, RuntimeError> {
-    let refused = |detail: String| RuntimeError::Refused {
+    let refused = |detail: String, has_begun: bool| RuntimeError::Refused {
         verb: "run a command in",
         object: short(id).to_owned(),
         detail: format!("{} {detail}", command.join(" ")),
-        // The command hangs, which is the doing of the program and not of the engine.
-        transient: false,
+        // A command that was begun hangs by the doing of the program, any other by the engine's.
+        transient: !has_begun,
     };
     if runs_still(engine, id, command, limit).await? {
-        return Err(refused("was begun before and has not ended".to_owned()));
+        return Err(refused("was begun before and has not ended".to_owned(), true));
     }
     let begun = OnceCell::new();
     let run = run_unbounded(engine, id, command, limit, &begun);
     match tokio::time::timeout(limit, run).await {
         Ok(output) => output,
         Err(_) => {
-            if let Some(exec) = begun.into_inner() {
+            let begun = begun.into_inner();
+            let late = format!("did not end in {} ms", limit.as_millis());
+            let error = refused(late, begun.is_some());
+            if let Some(exec) = begun {
                 engine.unfinished.held().insert((id.to_owned(), command.to_vec()), exec);
             }
-            Err(refused(format!("did not end in {} ms", limit.as_millis())))
+            Err(error)
         }
     }
 }

@@ -136,3 +136,13 @@ fn only_an_end_by_itself_of_a_version_that_proved_good_belongs_to_a_crash_loop()
     record.exited(exit(2), true);
     assert_eq!((record.status().ends.len(), record.status().last_exit.clone()), (1, Some(exit(2))));
 }
+
+#[test]
+fn a_start_that_failed_is_no_observation_of_the_health() {
+    let mut record = record(3);
+    record.answered(good(), Timestamp(2_000));
+    record.not_started("could not list the containers".to_owned(), false, Timestamp(60_000));
+    assert_eq!(record.health(), Health::Unknown);
+    assert_eq!(record.status().checked_at, Timestamp(2_000), "when the program was asked last");
+    assert_eq!(record.status().detail, "could not list the containers");
+}

@@ -1,5 +1,5 @@
 use super::*;
-use crate::document::status::{Health, NotStarted};
+use crate::document::status::Health;
 use crate::id::ContentHash;
 
 fn status() -> Status {
@@ -65,15 +65,38 @@ fn a_program_that_ends_every_six_minutes_is_in_a_crash_loop_all_the_time() {
     assert_eq!(times(&rare, 3_500 + 1_800), None, "half an hour without an end");
 }
 
+/// The status after starts that the engine refused at these times in seconds.
+fn refused(ends_s: &[u64], refusals_s: &[u64]) -> Status {
+    let mut row = None;
+    for at_s in refusals_s {
+        let why = "no space left on device".to_owned();
+        row = Some(note_refusal(row.as_ref(), why, true, Timestamp(at_s * 1_000)));
+    }
+    Status { not_started: row, ..ended(ends_s) }
+}
+
 #[test]
 fn starts_that_the_engine_refuses_count_as_ends_until_one_begins() {
-    let refused = |times| {
-        let why = "no space left on device".to_owned();
-        let not_started = Some(NotStarted { at: Timestamp(20_000), why, times });
-        Status { not_started, ..ended(&[17]) }
-    };
-    assert_eq!(times(&refused(1), 21), None);
-    assert_eq!(times(&refused(2), 21), Some(3));
+    assert_eq!(times(&refused(&[17], &[20]), 21), None);
+    assert_eq!(times(&refused(&[17], &[19, 20]), 21), Some(3));
+    let uncounted = note_refusal(None, String::new(), false, Timestamp(1));
+    assert_eq!(uncounted.times, 0);
+}
+
+#[test]
+fn the_time_in_which_starts_were_refused_is_that_of_all_of_them() {
+    let within =
+        |status: &Status, now_s: u64| find(status, Timestamp(now_s * 1_000)).unwrap().within;
+    assert_eq!(within(&refused(&[], &[100, 130, 160]), 170), Span(60_000), "no end is known");
+    let for_hours: Vec<u64> = (0..200).map(|minute| 100 + minute * 60).collect();
+    let status = refused(&[90], &for_hours);
+    assert_eq!(within(&status, 12_041), Span(199 * 60_000), "the end is long past");
+    assert_eq!(times(&status, 12_041), Some(200));
+}
+
+#[test]
+fn refused_starts_that_are_days_apart_are_no_crash_loop() {
+    assert_eq!(times(&refused(&[], &[100, 86_500, 172_900]), 172_901), None);
 }
 
 #[test]

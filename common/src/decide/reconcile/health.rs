@@ -144,10 +144,6 @@ pub(super) fn tell_crash_loop_beside(case: Case<'_>, decision: Decision) -> Deci
     let Some(found) = crash_loop(case).filter(|_| is_told && !case.works_by_desired()) else {
         return decision;
     };
-    let seen = case.seen;
-    let used = seen.document.as_ref().and_then(|document| seen.container(&document.workload));
-    let version = used.map(|found| found.version.clone());
-    let wake_at = decision.wake_at.map_or(found.over_at, |at| at.min(found.over_at));
     // That it rests after many ends is told already.
     if matches!(&decision.reason, Reason::Beside { state: InUse::DoesNotRun(_), .. }) {
         return decision;
@@ -157,6 +153,10 @@ pub(super) fn tell_crash_loop_beside(case: Case<'_>, decision: Decision) -> Deci
     } else {
         Box::new(decision.reason)
     };
+    let seen = case.seen;
+    let used = seen.document.as_ref().and_then(|document| seen.container(&document.workload));
+    let version = used.map(|found| found.version.clone());
+    let wake_at = decision.wake_at.map_or(found.over_at, |at| at.min(found.over_at));
     let state = InUse::EndsAgain(Box::new(ends(case, found)));
     let reason = Reason::Beside { change, version, state };
     Decision { reason, ..decision }.until(wake_at)

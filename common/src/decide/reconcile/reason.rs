@@ -195,7 +195,11 @@ impl Display for Reason {
             Self::Probe { detail } => f.write_str(detail),
             Self::Starting { activity, detail, printed } => starting(f, activity, detail, printed),
             Self::Unhealthy { probe, remedy } => write!(f, "{probe}; {remedy}"),
-            Self::CrashLoop { ends, now } => write!(f, "{ends}; now: {now}"),
+            Self::CrashLoop { ends, now } => {
+                let now = now.to_string();
+                ends_again(f, ends, &now)?;
+                write!(f, "; now: {now}")
+            }
             Self::ProbeChanged => f.write_str("its probe was changed; no result yet"),
             Self::OldSupervisor => f.write_str(
                 "its supervisor is of an earlier release; replacing it, the container keeps running",
@@ -244,8 +248,11 @@ fn beside(
         InUse::DoesNotRun(trouble) => {
             write!(f, " does not run: {trouble}; it is started again at least once a minute")
         }
-        InUse::Starts(start) => write!(f, " runs: {start}"),
-        InUse::EndsAgain(ends) => write!(f, " {ends}"),
+        InUse::Runs(start) => write!(f, " runs: {start}"),
+        InUse::EndsAgain(ends) => {
+            f.write_str(" ")?;
+            ends_again(f, ends, "")
+        }
     }
 }
 
@@ -254,19 +261,22 @@ fn starting(f: &mut Formatter<'_>, activity: &Reason, detail: &str, printed: &[S
     last_lines(f, "it printed", printed)
 }
 
-impl Display for Ends {
-    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        let Self { times, within, not_started, exit_code, printed } = self;
-        let times = counted(u64::try_from(*times).unwrap_or(u64::MAX), "times");
-        write!(f, "ends again and again: {times} within {within}")?;
-        if let Some(why) = not_started {
-            return write!(f, ", the last start failed: {why}");
-        }
-        if let Some(code) = exit_code {
-            write!(f, ", last with exit code {code}")?;
-        }
-        last_lines(f, "its last words", printed)
+/// Says how often a program ended. `now` is what is said after it, where the cause may stand.
+fn ends_again(f: &mut Formatter<'_>, ends: &Ends, now: &str) -> Result {
+    let Ends { times, within, not_started, exit_code, printed } = ends;
+    let times = counted(u64::try_from(*times).unwrap_or(u64::MAX), "times");
+    if let Some(why) = not_started {
+        write!(f, "ends or cannot be started again and again: {times} within {within}")?;
+        return match now.contains(why) {
+            true => Ok(()),
+            false => write!(f, ", the last start failed: {why}"),
+        };
     }
+    write!(f, "ends again and again: {times} within {within}")?;
+    if let Some(code) = exit_code {
+        write!(f, ", last with exit code {code}")?;
+    }
+    last_lines(f, "its last words", printed)
 }
 
 /// Writes the last of these lines, which are an excerpt of a log.

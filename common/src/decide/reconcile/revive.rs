@@ -26,7 +26,7 @@ pub(super) fn keep_alive(case: Case<'_>, decision: Decision) -> Decision {
     let (change, trouble) = (Box::new(decision.reason.clone()), trouble(case, unit));
     let state = if case.seen.running().is_some() {
         let start = Decision::wait(decision.phase, Reason::Unit(trouble));
-        InUse::Starts(Box::new(tell_start(case, start).reason))
+        InUse::Runs(Box::new(tell_start(case, start).reason))
     } else {
         InUse::DoesNotRun(trouble)
     };

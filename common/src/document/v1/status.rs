@@ -64,9 +64,11 @@ pub struct Status {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotStarted {
     pub at: Timestamp,
+    /// The first of the counted starts in this row.
+    pub since: Timestamp,
     /// The error, such as "could not start oml-redis-server: no space left on device".
     pub why: String,
-    /// How many starts in a row the engine refused since the version proved good.
+    /// How many starts in a row the engine refused of a version that had proved good.
     #[serde(default, skip_serializing_if = "is_default")]
     pub times: u32,
 }

@@ -50,3 +50,12 @@ async fn a_refusal_for_which_the_engine_is_to_blame_may_pass() {
         assert!(error.is_transient(), "{status}: {error}");
     }
 }
+
+#[tokio::test]
+async fn an_engine_that_hangs_before_the_command_begins_is_not_the_program_that_hangs() {
+    let docker = Stub::new(|_| None);
+    let command = ["probe".to_owned()];
+    let limit = Duration::from_millis(200);
+    let error = docker.engine.exec("c1", &command, limit).await.unwrap_err();
+    assert!(error.is_transient(), "{error}");
+}

@@ -158,8 +158,8 @@ impl Display for RestartOfUnhealthy {
 pub enum InUse {
     /// It has ended, and its unit is not active.
     DoesNotRun(InactiveUnit),
-    /// Its container runs, and its unit is not active yet.
-    Starts(Box<Reason>),
+    /// Its container runs, and its unit is not active.
+    Runs(Box<Reason>),
     EndsAgain(Box<Ends>),
 }
 
@@ -167,9 +167,9 @@ pub enum InUse {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ends {
     pub times: usize,
-    /// From the first of them to the last.
+    /// From the first of these times to the last.
     pub within: Span,
-    /// Why it could not be started, if it does not run.
+    /// Why it could not be started, if it does not run. Such starts count as ends.
     pub not_started: Option<String>,
     pub exit_code: Option<i64>,
     /// The last lines of its last life.
