@@ -39,7 +39,7 @@ fn by_preference(bound: impl Iterator<Item = IpAddr>) -> Vec<IpAddr> {
     // A program at every address that refused 127.0.0.1 takes IPv6 only.
     let place = |address: IpAddr| match address {
         IpAddr::V6(v6) if v6.is_unspecified() => V6,
-        address => address,
+        IpAddr::V4(_) | IpAddr::V6(_) => address,
     };
     let is_asked = |address: &IpAddr| match *address {
         V6 => true,

@@ -1,7 +1,7 @@
 //! The address of a host.
 
+use core::net::IpAddr;
 use std::fmt;
-use std::net::IpAddr;
 use std::str::FromStr;
 
 /// An IP address or host name of a host.
