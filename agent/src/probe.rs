@@ -30,8 +30,9 @@ pub use active::count;
 #[cfg(any(test, feature = "sim"))]
 pub use model::ModelProber;
 
-/// To find out what became of the command before.
+/// The time beyond its limit in which a command tells that it was late.
 const COMMAND_MARGIN: Duration = Duration::from_secs(1);
+const NO_DOCKER: &str = "docker does not answer";
 
 /// The result of one probe. The text stays the same while the state does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +86,8 @@ impl LocalProber {
         // A command keeps the limit itself, and notes what it leaves behind.
         if let Check::Exec { command } = &probe.check {
             let ended = timeout(limit + COMMAND_MARGIN, run(command, limit, target)).await;
-            return ended.unwrap_or_else(|_elapsed| Answer::Bad(late(probe.timeout_ms)));
+            // Only an engine that hangs goes beyond it.
+            return ended.unwrap_or_else(|_elapsed| Answer::Unknown(NO_DOCKER.to_owned()));
         }
         // The supervisor asks only while the container runs, and systemd itself tells about
         // packaged units.
@@ -292,7 +294,7 @@ async fn run(command: &[String], limit: Duration, target: ProbeTarget<'_>) -> An
 /// that the engine will refuse again, or that hangs, counts against the program.
 fn not_run(error: &RuntimeError) -> Answer {
     match error {
-        RuntimeError::Unavailable { .. } => Answer::Unknown("docker does not answer".to_owned()),
+        RuntimeError::Unavailable { .. } => Answer::Unknown(NO_DOCKER.to_owned()),
         RuntimeError::Refused { transient: true, .. } => Answer::Unknown(error.to_string()),
         RuntimeError::Refused { transient: false, .. } | RuntimeError::Foreign(_) => {
             Answer::Bad(error.to_string())

@@ -6,8 +6,7 @@ use anyhow::{Context as _, Result};
 use oml_lab::{Fault, Variant, until};
 use oml_tests::Fleet;
 use oml_tests::observe::{
-    InstanceWait, SOON, instance, now_ms, sh, start_times, status, wait_instance, wait_ready,
-    wait_ready_after,
+    SOON, instance, now_ms, sh, start_times, status, wait_instance, wait_ready, wait_ready_after,
 };
 use oml_tests::trial::check;
 
@@ -81,13 +80,9 @@ fn refused_login(fleet: &Fleet) -> Result<()> {
     faulty.set(Fault::CutAfter(64))?;
     fleet.ctl_ok(&["apply", "-f", &path, "--no-wait"])?;
     faulty.set(Fault::Unauthorized)?;
-    let what = "the change ends because the login is refused";
-    let seen =
-        InstanceWait::new(fleet, NODE, "first").within(REFUSED_LIMIT).until(what, |seen| {
-            let failure = seen["failure"]["message"].as_str().unwrap_or_default();
-            failure.contains("cannot run here") && failure.contains("refused the login")
-        })?;
-    check(seen["version"] == "v1", seen.to_string())?;
+    wait_gone_back(fleet, REFUSED_LIMIT, &["cannot run here", "refused the login"])?;
+    let after = wait_ready(fleet, NODE, "first")?;
+    check(after["version"] == "v1", after.to_string())?;
     check(start_times(fleet, NODE)? == before, "a container was restarted")?;
     faulty.set(Fault::Pass)?;
     fleet.ctl_ok(&["apply", "-f", &path])?;
@@ -129,19 +124,25 @@ fn pruned_in_the_soak(fleet: &Fleet) -> Result<()> {
     wait_instance(fleet, NODE, "first", "first soaks", |seen| seen["phase"]["name"] == "soaking")?;
     sh(fleet, NODE, "docker system prune --all --force")?;
     let images = sh(fleet, NODE, "docker images --digests --no-trunc")?;
-    // The host shows the failure only until it has gone back; the rollout keeps it.
-    until("the rollout ends with the failure of first", SOON, || {
-        let rollout = status(fleet).map_err(|error| format!("{error:#}"))?["rollout"].clone();
-        let reason = rollout["reason"].as_str().unwrap_or_default();
-        let is_told = rollout["state"] == "rolled-back" && reason.contains("first on tiny-one");
-        if is_told { Ok(()) } else { Err(rollout.to_string()) }
-    })?;
+    wait_gone_back(fleet, SOON, &["first on tiny-one"])?;
     let after = wait_ready(fleet, NODE, "first")?;
     check(after["version"] == "v1", after.to_string())?;
     let digest = after["digest"].as_str().context("find the digest")?;
     check(!images.contains(digest), format!("the image was not pruned: {images}"))?;
     let down_s = seconds_down(fleet)?;
     check(down_s <= 20, format!("first was down for {down_s} s"))
+}
+
+/// Waits until the rollout has gone back for a reason with these words. The host shows its failure
+/// only until then; the rollout keeps it.
+fn wait_gone_back(fleet: &Fleet, limit: Duration, words: &[&str]) -> Result<()> {
+    until("the rollout ends and tells why", limit, || {
+        let rollout = status(fleet).map_err(|error| format!("{error:#}"))?["rollout"].clone();
+        let reason = rollout["reason"].as_str().unwrap_or_default();
+        let is_told = words.iter().all(|words| reason.contains(words));
+        let is_over = rollout["state"] == "rolled-back";
+        if is_over && is_told { Ok(()) } else { Err(rollout.to_string()) }
+    })
 }
 
 /// Returns the seconds from the end of the version that died to the start of what runs now.

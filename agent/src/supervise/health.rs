@@ -151,16 +151,13 @@ impl Record {
         self.status.detail = detail;
     }
 
-    /// Records that the program was not started. Only a refusal by the engine of a version that
+    /// Records that the program was not started. Nobody asked it, and it may run all the same, so
+    /// its last answer and the time of that answer stay. Only a refusal by the engine of a version that
     /// proved good counts towards a crash loop.
     pub(super) fn not_started(&mut self, why: String, counts: bool, now: Timestamp) {
         self.status.detail.clone_from(&why);
         let before = self.status.not_started.take();
         self.status.not_started = Some(crash_loop::note_refusal(before.as_ref(), why, counts, now));
-        // Nobody asked the program, which may run all the same.
-        if self.status.health != Health::Starting {
-            self.become_(Health::Unknown, now);
-        }
     }
 
     /// Records that the program runs, whatever its earlier starts were refused for.

@@ -46,7 +46,9 @@ pub fn note_refusal(
     counts: bool,
     now: Timestamp,
 ) -> NotStarted {
-    let in_a_row = before.filter(|it| it.times > 0 && now.since_ms(it.at) <= WINDOW_MS);
+    // One in the future was before the clock was set back.
+    let in_a_row = before.filter(|it| it.times > 0 && it.since <= now && it.at <= now);
+    let in_a_row = in_a_row.filter(|it| now.since_ms(it.at) <= WINDOW_MS);
     NotStarted {
         at: now,
         since: in_a_row.map_or(now, |it| it.since),

@@ -6,6 +6,7 @@ use bollard::container::LogOutput;
 use bollard::exec::{CreateExecOptions, StartExecOptions, StartExecResults};
 use futures_util::StreamExt as _;
 use tokio::sync::OnceCell;
+use tokio::time::{Instant, timeout_at};
 
 use super::failure;
 use super::socket::Engine;
@@ -32,16 +33,22 @@ pub(super) async fn run(
         // A command that was begun hangs by the doing of the program, any other by the engine's.
         transient: !has_begun,
     };
-    if runs_still(engine, id, command, limit).await? {
-        return Err(refused("was begun before and has not ended".to_owned(), true));
+    let deadline = Instant::now() + limit;
+    let late = format!("did not end in {} ms", limit.as_millis());
+    match timeout_at(deadline, runs_still(engine, id, command, limit)).await {
+        Ok(Ok(false)) => {}
+        Ok(Ok(true)) => {
+            return Err(refused("was begun before and has not ended".to_owned(), true));
+        }
+        Ok(Err(error)) => return Err(error),
+        Err(_elapsed) => return Err(refused(late, false)),
     }
     let begun = OnceCell::new();
     let run = run_unbounded(engine, id, command, limit, &begun);
-    match tokio::time::timeout(limit, run).await {
+    match timeout_at(deadline, run).await {
         Ok(output) => output,
         Err(_) => {
             let begun = begun.into_inner();
-            let late = format!("did not end in {} ms", limit.as_millis());
             let error = refused(late, begun.is_some());
             if let Some(exec) = begun {
                 engine.unfinished.held().insert((id.to_owned(), command.to_vec()), exec);

@@ -97,6 +97,7 @@ fn the_time_in_which_starts_were_refused_is_that_of_all_of_them() {
 #[test]
 fn refused_starts_that_are_days_apart_are_no_crash_loop() {
     assert_eq!(times(&refused(&[], &[100, 86_500, 172_900]), 172_901), None);
+    assert_eq!(times(&refused(&[], &[3_600, 3_601, 60]), 61), None, "the clock was set back");
 }
 
 #[test]

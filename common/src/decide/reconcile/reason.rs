@@ -248,7 +248,8 @@ fn beside(
         InUse::DoesNotRun(trouble) => {
             write!(f, " does not run: {trouble}; it is started again at least once a minute")
         }
-        InUse::Runs(start) => write!(f, " runs: {start}"),
+        InUse::Starts(start) => write!(f, " runs: {start}"),
+        InUse::RunsAlone(trouble) => write!(f, " runs, but its unit is not active: {trouble}"),
         InUse::EndsAgain(ends) => {
             f.write_str(" ")?;
             ends_again(f, ends, "")

@@ -24,11 +24,13 @@ pub(super) fn keep_alive(case: Case<'_>, decision: Decision) -> Decision {
     }
     let version = case.seen.container(&document.workload).map(|found| found.version.clone());
     let (change, trouble) = (Box::new(decision.reason.clone()), trouble(case, unit));
-    let state = if case.seen.running().is_some() {
-        let start = Decision::wait(decision.phase, Reason::Unit(trouble));
-        InUse::Runs(Box::new(tell_start(case, start).reason))
-    } else {
-        InUse::DoesNotRun(trouble)
+    let state = match (case.seen.running(), unit.active) {
+        (None, _) => InUse::DoesNotRun(trouble),
+        (Some(_), ActiveState::Activating) => {
+            let start = Decision::wait(decision.phase, Reason::Unit(trouble));
+            InUse::Starts(Box::new(tell_start(case, start).reason))
+        }
+        (Some(_), _) => InUse::RunsAlone(trouble),
     };
     let reason = Reason::Beside { change, version, state };
     let decision = Decision { reason, ..decision };

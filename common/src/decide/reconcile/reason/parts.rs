@@ -158,8 +158,10 @@ impl Display for RestartOfUnhealthy {
 pub enum InUse {
     /// It has ended, and its unit is not active.
     DoesNotRun(InactiveUnit),
-    /// Its container runs, and its unit is not active.
-    Runs(Box<Reason>),
+    /// Its container runs, and systemd is starting its unit.
+    Starts(Box<Reason>),
+    /// Its container runs, and its unit has ended.
+    RunsAlone(InactiveUnit),
     EndsAgain(Box<Ends>),
 }
 
@@ -304,6 +306,9 @@ impl Display for InactiveUnit {
                 f,
                 "its supervisor ended {times} times in a row; the container runs on without it"
             ),
+            Self::KeepsEnding { times, last: last @ LastEnd::NotStarted { .. } } => {
+                write!(f, "ended or could not be started {times} times in a row: {last}")
+            }
             Self::KeepsEnding { times, last } => write!(f, "ended {times} times in a row: {last}"),
         }
     }

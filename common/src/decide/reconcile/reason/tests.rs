@@ -216,6 +216,23 @@ fn an_instance_with_nothing_to_change_tells_how_it_is() {
             unit(InactiveUnit::KeepsEnding { times: 6, last: LastEnd::Status(3) }),
             "ended 6 times in a row: its program ended with exit code 3",
         ),
+        (
+            unit(InactiveUnit::KeepsEnding {
+                times: 6,
+                last: LastEnd::NotStarted { why: "no space left on device".to_owned() },
+            }),
+            "ended or could not be started 6 times in a row: its last start failed: no space left \
+             on device",
+        ),
+        (
+            Reason::Beside {
+                change: Box::new(Reason::Probe { detail: "toomanyrequests".to_owned() }),
+                version: None,
+                state: InUse::RunsAlone(InactiveUnit::Failed { result: "exit-code".to_owned() }),
+            },
+            "toomanyrequests; meanwhile the version in use runs, but its unit is not active: its \
+             unit has failed: exit-code",
+        ),
         (Reason::Probe { detail: "200 OK".to_owned() }, "200 OK"),
         (
             Reason::OldSupervisor,
