@@ -142,7 +142,8 @@ fn wait_gone_back(fleet: &Fleet, limit: Duration, words: &[&str]) -> Result<()> 
         let is_told = words.iter().all(|words| reason.contains(words));
         let is_over = rollout["state"] == "rolled-back";
         if is_over && is_told { Ok(()) } else { Err(rollout.to_string()) }
-    })
+    })?;
+    Ok(())
 }
 
 /// Returns the seconds from the end of the version that died to the start of what runs now.
