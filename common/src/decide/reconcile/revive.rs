@@ -30,7 +30,7 @@ pub(super) fn keep_alive(case: Case<'_>, decision: Decision) -> Decision {
             let start = Decision::wait(decision.phase, Reason::Unit(trouble));
             InUse::Starts(Box::new(tell_start(case, start).reason))
         }
-        (Some(_), _) => InUse::RunsAlone(trouble),
+        (Some(_), _) => InUse::RunsAlone(Box::new(trouble)),
     };
     let reason = Reason::Beside { change, version, state };
     let decision = Decision { reason, ..decision };

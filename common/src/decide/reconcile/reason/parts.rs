@@ -161,7 +161,7 @@ pub enum InUse {
     /// Its container runs, and systemd is starting its unit.
     Starts(Box<Reason>),
     /// Its container runs, and its unit has ended.
-    RunsAlone(InactiveUnit),
+    RunsAlone(Box<InactiveUnit>),
     EndsAgain(Box<Ends>),
 }
 

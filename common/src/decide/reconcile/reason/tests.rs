@@ -228,7 +228,9 @@ fn an_instance_with_nothing_to_change_tells_how_it_is() {
             Reason::Beside {
                 change: Box::new(Reason::Probe { detail: "toomanyrequests".to_owned() }),
                 version: None,
-                state: InUse::RunsAlone(InactiveUnit::Failed { result: "exit-code".to_owned() }),
+                state: InUse::RunsAlone(Box::new(InactiveUnit::Failed {
+                    result: "exit-code".to_owned(),
+                })),
             },
             "toomanyrequests; meanwhile the version in use runs, but its unit is not active: its \
              unit has failed: exit-code",
