@@ -45,6 +45,8 @@ fn goldens() -> Vec<Golden> {
     let head = Head { current: RevisionNumber(8), last: RevisionNumber(9), good: None };
     let (name, host) = ("oml".to_owned(), "oml.example.com".to_owned());
     let endpoint = PublicEndpoint { name, host, addresses: Vec::new() };
+    let addresses = vec!["10.0.0.1".to_owned()];
+    let full_endpoint = PublicEndpoint { addresses, ..endpoint.clone() };
     let (epoch, target) = (Epoch { epoch: 1 }, Target { revision });
     vec![
         golden("instance", &full(), &minimal()),
@@ -62,7 +64,7 @@ fn goldens() -> Vec<Golden> {
         golden("node_record", &v::node_record(), &v::node_record_minimal()),
         golden("last_report", &v::last_report(v::report()), &v::last_report(v::report_minimal())),
         golden("token_record", &v::token(), &v::token_minimal()),
-        golden("public_endpoint", &endpoint, &endpoint),
+        golden("public_endpoint", &full_endpoint, &endpoint),
         golden("epoch", &epoch, &epoch),
         golden("operator_record", &v::operator(), &v::operator_minimal()),
         golden("audit_record", &v::audit(), &v::audit_minimal()),

@@ -1,5 +1,7 @@
 //! One full and one minimal value of each kind of document.
 
+use std::collections::BTreeMap;
+
 use crate::document::assignment::{Assignment, Content};
 use crate::document::cluster::{AuditRecord, OperatorRecord};
 use crate::document::node::{
@@ -11,11 +13,15 @@ use crate::document::revision::{Change, ChangeKind, Revision, RevisionKind};
 use crate::document::rollout::{
     FailedComponent, FailureSummary, NodeFailure, PauseReason, Rollout, RolloutOutcome, State,
 };
-use crate::document::status::{Drift, Health, Status, SupervisorRelease};
+use crate::document::status::{
+    Drift, Health, LastExit, NotStarted, Status, SupervisorRelease, UnhealthyRestarts,
+};
 use crate::document::token::{TokenGrant, TokenRecord, TokenUse};
 use crate::document::update::{Backoff, Count, InstanceUpdate, LastGood, SavedUpdates, Stage};
 use crate::document::{Share, instance};
-use crate::id::{ContentHash, Fingerprint, Generation, NodeName, RevisionNumber, Serial};
+use crate::id::{
+    ComponentName, ContentHash, Fingerprint, Generation, NodeName, RevisionNumber, Serial,
+};
 use crate::time::{ClockMark, Timestamp};
 
 fn at(seconds: u64) -> Timestamp {
@@ -109,6 +115,10 @@ fn drift() -> Drift {
     Drift { at: at(2), found: "container oml-asterisk-server was removed".to_owned() }
 }
 
+fn last_exit() -> LastExit {
+    LastExit { at: at(2), exit_code: Some(1), log_tail: vec!["cannot bind".to_owned()] }
+}
+
 fn failure() -> Failure {
     Failure {
         version: Some("230204.01".parse().unwrap()),
@@ -142,6 +152,7 @@ pub(super) fn report() -> Report {
         calls_cut: Some(0),
         failure: Some(failure()),
         drift: Some(drift()),
+        last_exit: Some(last_exit()),
         ..instance_report_minimal(Phase::Draining { deadline: at(3600) })
     };
     Report {
@@ -151,9 +162,15 @@ pub(super) fn report() -> Report {
         instances: [
             ("asterisk".parse().unwrap(), asterisk),
             ("exporter".parse().unwrap(), instance_report_minimal(Phase::Ready)),
+            ("nginx".parse().unwrap(), instance_report_minimal(Phase::CrashLooping)),
         ]
         .into(),
-        host: HostUsage { cpu_permille: 125, memory_total_bytes: 1 << 30, ..HostUsage::default() },
+        host: HostUsage {
+            cpu_permille: 125,
+            memory_total_bytes: 1 << 30,
+            cpu_unknown: true,
+            ..HostUsage::default()
+        },
         ..report_minimal()
     }
 }
@@ -182,7 +199,7 @@ pub(super) fn status() -> Status {
     Status {
         probe: Some(instance::Probe {
             check: instance::Check::SipOptions { port: 5060 },
-            address: None,
+            address: Some("10.0.0.5".to_owned()),
             interval_ms: 10_000,
             timeout_ms: 2_000,
             failures_max: 3,
@@ -195,7 +212,22 @@ pub(super) fn status() -> Status {
             release: "1.2.3".to_owned(),
             features: ["container".to_owned(), "probe-sip-options".to_owned()].into(),
         }),
-        ..status_minimal()
+        printed: vec!["reading the configuration".to_owned()],
+        ends: vec![at(1), at(2)],
+        last_exit: Some(last_exit()),
+        has_answered: true,
+        unhealthy_restarts: Some(UnhealthyRestarts { times: 2, last: at(3) }),
+        not_started: Some(NotStarted {
+            at: at(5),
+            since: at(4),
+            why: "could not start oml-asterisk-server: no space left on device".to_owned(),
+            times: 2,
+        }),
+        hash: hash("workload"),
+        container: "0123456789ab".to_owned(),
+        health: Health::Healthy,
+        checked_at: at(1),
+        since: at(0),
     }
 }
 
@@ -326,7 +358,7 @@ pub(super) fn updates() -> SavedUpdates {
     let count = Some(Count { active: Some(2), unreadable: "it hangs".to_owned(), at: at(8) });
     let drained_since = Some(at(6));
     let backoff =
-        Backoff { message: "no room".to_owned(), failures: 3, refusals: 0, retry_at: at(9) };
+        Backoff { message: "no room".to_owned(), failures: 3, refusals: 2, retry_at: at(9) };
     let update = |component: &str, last_good: LastGood, stage: Stage, backoff: Option<Backoff>| {
         let desired_hash = hash("desired");
         (
@@ -351,10 +383,16 @@ pub(super) fn updates() -> SavedUpdates {
             None,
         ),
     ];
+    let mut updates: BTreeMap<ComponentName, InstanceUpdate> = updates.into();
+    let revival =
+        Backoff { message: "no room".to_owned(), failures: 1, refusals: 1, retry_at: at(9) };
+    for update in updates.values_mut().filter(|update| update.backoff.is_some()) {
+        update.revival = Some(revival.clone());
+    }
     let boot = "9b2b5f0e-6a2b-4f0c-9a53-2f4d7c3f7a10".to_owned();
     SavedUpdates {
         unreadable: [].into(),
         mark: ClockMark { boot, booted_at_ms: 1_764_000_000_000 },
-        updates: updates.into(),
+        updates,
     }
 }
