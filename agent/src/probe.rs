@@ -11,7 +11,6 @@ use oml_common::document::instance::{Check, Port, Probe};
 use oml_common::text::printable::printable;
 use oml_daemon::env::Random;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 use crate::runtime::{ContainerCalls, RuntimeError};
@@ -30,7 +29,7 @@ pub use active::count;
 #[cfg(any(test, feature = "sim"))]
 pub use model::ModelProber;
 
-/// The time beyond its limit in which a command tells that it was late.
+/// A command keeps its own limit; its answer may take so long beyond it.
 const COMMAND_MARGIN: Duration = Duration::from_secs(1);
 const NO_DOCKER: &str = "docker does not answer";
 
@@ -179,7 +178,7 @@ async fn ask_at(
     if matches!(check, Check::SipOptions { .. }) {
         return sip::ask(address, target.random).await;
     }
-    let stream = connect(address).await?;
+    let stream = address::connect(address).await?;
     match check {
         Check::Http { path, tls: false, .. } => http::ask(stream, path).await,
         Check::Http { path, tls: true, .. } => {
@@ -191,39 +190,6 @@ async fn ask_at(
             Ok("accepts connections".to_owned())
         }
     }
-}
-
-/// Connects from the [`own_end`].
-async fn connect(address: SocketAddr) -> Result<TcpStream, Silence> {
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4(),
-        SocketAddr::V6(_) => TcpSocket::new_v6(),
-    }?;
-    // No other host can answer at a loopback address, and the kernel finds a free port more easily.
-    if !address.ip().is_loopback() {
-        socket.bind(own_end(address)).map_err(|error| not_bound(address, error))?;
-    }
-    let stream = socket.connect(address).await?;
-    if stream.local_addr()? == address {
-        // The kernel had chosen the very port, where nothing listens, and connected it to itself.
-        return Err(std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into());
-    }
-    Ok(stream)
-}
-
-/// The end from which an address is asked, so that no other host can answer: a port of the same
-/// address. An address that moved to another host, as that of a pair does, cannot be bound; or,
-/// with `ip_nonlocal_bind` (ip(7)), its new host ignores what claims to come from itself.
-fn own_end(address: SocketAddr) -> SocketAddr {
-    (address.ip(), 0).into()
-}
-
-fn not_bound(address: SocketAddr, error: std::io::Error) -> Silence {
-    if error.kind() == std::io::ErrorKind::AddrNotAvailable {
-        let why = format!("{} is not an address of this host", address.ip());
-        return Silence { why, is_elsewhere: true };
-    }
-    error.into()
 }
 
 fn late(timeout_ms: u64) -> String {

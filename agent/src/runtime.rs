@@ -195,7 +195,8 @@ pub trait ContainerEngine: Send + Sync + 'static {
         timeout_ms: u64,
     ) -> Result<ExecOutput, RuntimeError>;
 
-    /// Lists the containers of a component, newest first. None is told to run that does not.
+    /// Lists the containers of a component, newest first. One that is shown as running
+    /// does run.
     async fn containers_of(&self, component: &ComponentName) -> Result<Vec<Marked>, RuntimeError>;
 
     /// Creates the instance's container again after it was removed, and returns its id. The

@@ -1,10 +1,11 @@
-//! The addresses of this host at which a program is asked.
+//! The addresses of this host at which a program is asked, and from which.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
 use oml_common::document::instance::Port;
-use tokio::net::lookup_host;
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::task::spawn_blocking;
 
 use super::Silence;
@@ -29,8 +30,10 @@ pub(super) async fn of_host(host: &str, port: Port) -> Result<Vec<SocketAddr>, S
 pub(super) async fn bound(port: Port, proc: &Path) -> Vec<SocketAddr> {
     let proc = proc.to_owned();
     let read = spawn_blocking(move || listeners_of(&proc, port.protocol)).await;
-    let listeners = read.unwrap_or_default().into_iter();
-    let addresses = listeners.filter(|it| it.port == port).map(|it| it.address);
+    // Only a runtime that shuts down ends a read, and then nobody waits for an answer.
+    let listeners = read.unwrap_or_default();
+    let of_port = listeners.into_iter().filter(|listener| listener.port == port);
+    let addresses = of_port.map(|listener| listener.address);
     by_preference(addresses).into_iter().map(|address| (address, port.number).into()).collect()
 }
 
@@ -50,6 +53,44 @@ fn by_preference(bound: impl Iterator<Item = IpAddr>) -> Vec<IpAddr> {
     addresses.sort_by_key(|address| (*address != V6, *address));
     addresses.dedup();
     addresses
+}
+
+/// Connects from the [`own_end`].
+pub(super) async fn connect(address: SocketAddr) -> Result<TcpStream, Silence> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // No other host can answer at a loopback address, and the kernel finds a free port more easily.
+    if !address.ip().is_loopback() {
+        socket.bind(own_end(address)).map_err(|error| not_bound(address, error))?;
+    }
+    connect_from(socket, address).await
+}
+
+async fn connect_from(socket: TcpSocket, address: SocketAddr) -> Result<TcpStream, Silence> {
+    let stream = socket.connect(address).await?;
+    if stream.local_addr()? == address {
+        // The kernel had chosen the very port, where nothing listens, and connected it to itself.
+        return Err(io::Error::from(io::ErrorKind::ConnectionRefused).into());
+    }
+    Ok(stream)
+}
+
+/// The end from which an address is asked, so that no other host can answer: a port of the same
+/// address. An address that moved to another host, as that of a pair does, cannot be bound; or,
+/// with `ip_nonlocal_bind` (ip(7)), its new host ignores what claims to come from itself.
+pub(super) fn own_end(address: SocketAddr) -> SocketAddr {
+    (address.ip(), 0).into()
+}
+
+/// Returns why nothing can be asked from the [`own_end`].
+pub(super) fn not_bound(address: SocketAddr, error: io::Error) -> Silence {
+    if error.kind() == io::ErrorKind::AddrNotAvailable {
+        let why = format!("{} is not an address of this host", address.ip());
+        return Silence { why, is_elsewhere: true };
+    }
+    error.into()
 }
 
 #[cfg(test)]
@@ -73,5 +114,13 @@ mod tests {
         ] {
             assert_eq!(asked(bound), expected, "{bound:?}");
         }
+    }
+    #[tokio::test]
+    async fn a_socket_that_is_connected_to_itself_is_no_program_that_listens() {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let own = socket.local_addr().unwrap();
+        let silence = connect_from(socket, own).await.unwrap_err();
+        assert_eq!((silence.why.as_str(), silence.is_elsewhere), ("connection refused", true));
     }
 }

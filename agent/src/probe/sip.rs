@@ -7,7 +7,8 @@ use std::time::Duration;
 use oml_daemon::env::Random;
 use tokio::net::UdpSocket;
 
-use super::{Silence, not_bound, own_end};
+use super::Silence;
+use super::address::{not_bound, own_end};
 
 /// T1 and T2 of RFC 3261: the first pause before sending again, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);

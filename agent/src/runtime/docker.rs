@@ -124,6 +124,17 @@ impl Docker {
         Ok(marked)
     }
 
+    /// Lists the containers of a component, newest first, each in its true state.
+    async fn looked_at(&self, component: &ComponentName) -> Result<Vec<Marked>, RuntimeError> {
+        self.states_of(self.listed(component).await?).await
+    }
+
+    /// Returns these containers in their true states.
+    async fn states_of(&self, listed: Vec<Marked>) -> Result<Vec<Marked>, RuntimeError> {
+        let looked = self.look_at(listed).await?;
+        Ok(looked.into_iter().map(|looked| looked.marked).collect())
+    }
+
     /// Looks at every one of these containers. The list of an engine may show a state that is
     /// long past, such as after its disk was full; only a look at the container is true. One
     /// that vanished since it was listed is left out.
@@ -187,8 +198,7 @@ impl ContainerEngine for Docker {
     }
 
     async fn stop(&self, component: &ComponentName) -> Result<(), RuntimeError> {
-        let looked = self.look_at(self.listed(component).await?).await?;
-        for container in looked.iter().map(|looked| &looked.marked).filter(|c| c.is_running) {
+        for container in self.looked_at(component).await?.iter().filter(|c| c.is_running) {
             self.engine.stop(&container.id, container.stop_grace_ms()).await?;
         }
         Ok(())
@@ -206,9 +216,8 @@ impl ContainerEngine for Docker {
         component: &ComponentName,
         keep: &[ContentHash],
     ) -> Result<(), RuntimeError> {
-        let looked = self.look_at(self.listed(component).await?).await?;
-        let containers = looked.iter().map(|looked| &looked.marked);
-        for container in containers.filter(|c| !c.is_running && !keep.contains(&c.hash)) {
+        let containers = self.looked_at(component).await?;
+        for container in containers.iter().filter(|c| !c.is_running && !keep.contains(&c.hash)) {
             self.engine.remove(&container.id).await?;
         }
         Ok(())
@@ -269,8 +278,7 @@ impl ContainerEngine for Docker {
         if !listed.iter().any(|container| container.is_running) {
             return Ok(listed);
         }
-        let looked = self.look_at(listed).await?;
-        Ok(looked.into_iter().map(|looked| looked.marked).collect())
+        self.states_of(listed).await
     }
 
     async fn restore(&self, instance: ContainerInstance<'_>) -> Result<String, RuntimeError> {

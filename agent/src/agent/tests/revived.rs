@@ -21,12 +21,26 @@ async fn ends_and_comes_back(bench: &Bench) -> InstanceReport {
     told
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_version_in_use_is_started_again_while_the_next_one_cannot_be_pulled() {
+/// Version 1 runs, and a change to version 2 waits for its image.
+async fn settled_beside_a_blocked_change() -> Bench {
     let mut bench = Bench::settled().await;
     bench.refuse("2", "toomanyrequests");
     bench.desire(&["2"]);
     bench.until(|report| report.phase == Phase::Blocked).await;
+    bench
+}
+
+/// The program of version 1 ends every 17 s, until that is reported beside the change.
+async fn until_it_ends_again_and_again(bench: &Bench) -> InstanceReport {
+    bench.offer("1", Behaviour::DiesAfter { after_ms: 17_000 });
+    bench.end_by_itself(1);
+    let words = "the version in use, 1, ends again and again: 3 times within";
+    bench.until(|report| report.reason.contains(words)).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_version_in_use_is_started_again_while_the_next_one_cannot_be_pulled() {
+    let bench = settled_beside_a_blocked_change().await;
     let told = ends_and_comes_back(&bench).await;
     for word in ["toomanyrequests", "the version in use, 1,", "ended 31 times in a row"] {
         assert!(told.reason.contains(word), "{}", told.reason);
@@ -59,10 +73,7 @@ async fn the_version_in_use_is_started_again_while_the_next_one_cannot_be_create
 
 #[tokio::test(start_paused = true)]
 async fn the_version_in_use_is_started_again_at_most_once_a_minute_while_it_keeps_ending() {
-    let mut bench = Bench::settled().await;
-    bench.refuse("2", "toomanyrequests");
-    bench.desire(&["2"]);
-    bench.until(|report| report.phase == Phase::Blocked).await;
+    let bench = settled_beside_a_blocked_change().await;
     bench.fail_for_good().await;
     bench.offer("1", EXITS);
     let before = bench.host.count(Daemon::Systemd, Verb::Start);
@@ -83,10 +94,7 @@ async fn the_version_in_use_is_started_again_after_a_rollback() {
 
 #[tokio::test(start_paused = true)]
 async fn the_version_in_use_stays_stopped_by_hand_while_the_next_one_cannot_be_pulled() {
-    let mut bench = Bench::settled().await;
-    bench.refuse("2", "toomanyrequests");
-    bench.desire(&["2"]);
-    bench.until(|report| report.phase == Phase::Blocked).await;
+    let bench = settled_beside_a_blocked_change().await;
     bench.host.systemctl("stop", "asterisk.service").await;
     bench.pass_time(600).await;
     assert!(bench.host.running(&name("asterisk")).is_none());
@@ -94,14 +102,8 @@ async fn the_version_in_use_stays_stopped_by_hand_while_the_next_one_cannot_be_p
 
 #[tokio::test(start_paused = true)]
 async fn the_version_in_use_that_ends_again_and_again_beside_a_blocked_change_is_told() {
-    let mut bench = Bench::settled().await;
-    bench.refuse("2", "toomanyrequests");
-    bench.desire(&["2"]);
-    bench.until(|report| report.phase == Phase::Blocked).await;
-    bench.offer("1", Behaviour::DiesAfter { after_ms: 17_000 });
-    bench.end_by_itself(1);
-    let words = "the version in use, 1, ends again and again: 3 times within";
-    let told = bench.until(|report| report.reason.contains(words)).await;
+    let bench = settled_beside_a_blocked_change().await;
+    let told = until_it_ends_again_and_again(&bench).await;
     assert!(told.reason.contains("toomanyrequests"), "{}", told.reason);
 }
 
@@ -109,19 +111,13 @@ async fn the_version_in_use_that_ends_again_and_again_beside_a_blocked_change_is
 async fn the_version_that_was_rolled_back_to_and_ends_again_and_again_is_told() {
     let bench = Bench::upgrading("bad", EXITS).await;
     bench.until_returned("1").await;
-    bench.offer("1", Behaviour::DiesAfter { after_ms: 17_000 });
-    bench.end_by_itself(1);
-    let words = "the version in use, 1, ends again and again: 3 times within";
-    let told = bench.until(|report| report.reason.contains(words)).await;
+    let told = until_it_ends_again_and_again(&bench).await;
     assert!(told.reason.contains("exit code 3"), "{}", told.reason);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_version_in_use_that_recovers_beside_a_blocked_change_is_not_told_as_not_running() {
-    let mut bench = Bench::settled().await;
-    bench.refuse("2", "toomanyrequests");
-    bench.desire(&["2"]);
-    bench.until(|report| report.phase == Phase::Blocked).await;
+    let bench = settled_beside_a_blocked_change().await;
     bench.offer("1", Behaviour::AnswersAfter { after_ms: 900_000 });
     bench.end_by_itself(1);
     let words = "the version in use, 1, runs: ";

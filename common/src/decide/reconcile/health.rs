@@ -124,23 +124,14 @@ pub(super) fn tell_crash_loop(case: Case<'_>, decision: Decision) -> Decision {
 /// Tells that the version in use ends again and again, beside a change that waits or after one
 /// that was rolled back. What became of the change stays the phase.
 pub(super) fn tell_crash_loop_beside(case: Case<'_>, decision: Decision) -> Decision {
-    let is_told = match decision.phase {
+    let is_told = matches!(
+        decision.phase,
         Phase::Pending
-        | Phase::Blocked
-        | Phase::Pulling { .. }
-        | Phase::Draining { .. }
-        | Phase::RolledBack => true,
-        Phase::Preparing
-        | Phase::Starting
-        | Phase::Soaking { .. }
-        | Phase::Ready
-        | Phase::Unhealthy
-        | Phase::CrashLooping
-        | Phase::StoppedByHand { .. }
-        | Phase::Failed
-        | Phase::Removing
-        | Phase::Unknown => false,
-    };
+            | Phase::Blocked
+            | Phase::Pulling { .. }
+            | Phase::Draining { .. }
+            | Phase::RolledBack
+    );
     let Some(found) = crash_loop(case).filter(|_| is_told && !case.works_by_desired()) else {
         return decision;
     };
