@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
 use super::instance::{
     ActiveProbe, Check, Container, Instance, MetricsEndpoint, PackagedUnit, PidsLimit, Port, Probe,
-    Protocol, Timing, Volume, Workload,
+    Protocol, RestartUnhealthy, Timing, Volume, Workload,
 };
 use super::*;
 use crate::id::{ContentHash, Digest, Generation, RevisionNumber};
@@ -56,14 +56,17 @@ fn full() -> Instance {
         })),
         after: vec!["postgres".parse().unwrap()],
         ports: vec![Port { number: 5060, protocol: Protocol::Udp }],
-        probe: probe(Check::SipOptions { port: 5060 }),
+        probe: Probe {
+            address: Some("192.0.2.10".parse().unwrap()),
+            ..probe(Check::SipOptions { port: 5060 })
+        },
         active: Some(ActiveProbe {
             command: vec!["asterisk".to_owned(), "-rx".to_owned()],
             before: "active call".to_owned(),
             noun: "calls".to_owned(),
         }),
         timing: timing(),
-        restart_unhealthy: Default::default(),
+        restart_unhealthy: RestartUnhealthy { after_ms: Some(600_000), cuts_calls: true },
         metrics: Some(MetricsEndpoint { port: 7088, path: "/metrics".to_owned() }),
     }
 }
@@ -78,6 +81,7 @@ fn minimal() -> Instance {
         ports: Vec::new(),
         probe: probe(Check::UnitActive),
         active: None,
+        restart_unhealthy: Default::default(),
         metrics: None,
         ..full()
     }
@@ -120,7 +124,7 @@ fn the_hashes_that_are_known_by_their_value_are_pinned() {
     );
     assert_eq!(
         share().hash().as_str(),
-        "efdbf2d08504294cb911a635d90253deb340946e2d0170a09e66e1b0de6ef185"
+        "d7baad566f17c689e33eacdeb52c3a7ce8a2831da383b35c17290ebde5be6159"
     );
 }
 
@@ -141,16 +145,17 @@ fn an_instance_needs_the_features_that_it_asks_for() {
         instance.needs().into_iter().map(Feature::as_str).collect::<Vec<_>>().join(" ")
     };
     let all = "container container-command memory-limit volumes host-secrets probe-sip-options \
-               active-count";
+               active-count probe-address";
     assert_eq!(words(full()), all);
     assert_eq!(words(minimal()), "packaged-unit probe-unit-active");
 }
 
 #[test]
 fn an_address_of_a_probe_is_written_only_if_there_is_one() {
-    let mut instance = full();
+    let mut instance = Instance { probe: probe(Check::SipOptions { port: 5060 }), ..full() };
     let silent = write(&instance);
     assert!(!silent.contains("address"), "{silent}");
+    assert!(!instance.needs().contains(&Feature::ProbeAddress));
     instance.probe.address = Some("10.0.0.5".to_owned());
     let written = write(&instance);
     assert!(written.contains(",\"address\":\"10.0.0.5\","), "{written}");

@@ -88,6 +88,8 @@ struct LaterInstance {
     active: Option<ActiveProbe>,
     timing: Timing,
     #[serde(default, skip_serializing_if = "is_default")]
+    restart_unhealthy: RestartUnhealthy,
+    #[serde(default, skip_serializing_if = "is_default")]
     metrics: Option<MetricsEndpoint>,
     #[serde(default, skip_serializing_if = "is_default")]
     owner: String,

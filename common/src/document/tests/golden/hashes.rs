@@ -1,9 +1,9 @@
 //! The pinned hash of every fixture: the SHA-256 of its line, without the line break.
 
 pub(super) const HASHES: &[(&str, &str)] = &[
-    ("instance.json", "731365e3a51c5f553291c82564bec58ec72c7996d3780257ff8fbc81b0a455eb"),
+    ("instance.json", "b4ef5d2d3a9a10f7a242a2a0a51a294574fe55d09630811275368bb59400561e"),
     ("instance_minimal.json", "e1ffa6c40b48c9d03637ebb8dea47fbbb6cc6f0a300bb7f5e4c9941cdbf364bf"),
-    ("assignment.json", "1ff24e992151e06869322e1c76c546d9723b9c88c88bc201b00e1509bc9f97f2"),
+    ("assignment.json", "bd3873dad312f7df57dc68c21de6b22c59d1a18ca0c24ecec8dc5bf0c2fc05e4"),
     ("assignment_minimal.json", "f7480028e4bc7d9458a8304a2bf038c6e75ed47b0fd9f0e18f170755081106ef"),
     ("report.json", "1c7b2cfc19eba401bd2540c53b7f7a1b2cdeb4cc73d4388738769304e70cb883"),
     ("report_minimal.json", "6100846ffa555d9f1b76cfab39c1bf84124a8e0ee04e68e1549f42266783430b"),
@@ -14,7 +14,7 @@ pub(super) const HASHES: &[(&str, &str)] = &[
     ),
     ("status.json", "5fa44bfe6fe2be123432c4bfede9a86c90896388739654e27c658a02bc0335ad"),
     ("status_minimal.json", "ed2a82d6175c811d79bced34773cd7f359db49190e262d713573c77a6345b4d0"),
-    ("plan.json", "51b4eea724f0833c05d2e8d075c986e34493e056080c2e184a81a634e3a3f809"),
+    ("plan.json", "e6c9673c4b84c455f184e684896125794ed42d127f5ccb136517ff67bd340012"),
     ("plan_minimal.json", "ef2b7947ec850a2cbb6ab4602a49920efe8242f4d470365e7245329012076c80"),
     ("revision.json", "5ed4ad0e18aaf86aa20f47ca0564bf58a61570dbb08c8d2880483b77f6999ebe"),
     ("revision_minimal.json", "e028a103caa9e1084409366febdf8f215c366495f46cb909768f17d13d14ae69"),
