@@ -174,12 +174,13 @@ pub(crate) fn change_progress(progress: ChangeProgress, now: Timestamp) -> v1::C
     let superseded_by = verdict.superseded_by().unwrap_or_default().0;
     let in_effect = verdict.in_effect(revision).unwrap_or_default().0;
     let outcome = v1::ChangeOutcome::from(verdict.outcome()).into();
+    let holds = verdict.holds().map_or(v1::ChangeHolds::Unspecified, Into::into).into();
     let mut status = tenant_status(status, now);
     failures_of_instances(&mut status.nodes).for_each(|failure| failure.log_tail.clear());
     v1::ChangeProgress {
         now_ms: now.0,
         status: Some(status),
-        verdict: Some(v1::Verdict { outcome, sentence, superseded_by, in_effect }),
+        verdict: Some(v1::Verdict { outcome, sentence, superseded_by, in_effect, holds }),
     }
 }
 

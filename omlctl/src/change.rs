@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::ValueHint;
 use oml_common::text::error::chain;
 use oml_proto::v1::{
-    ApplyRequest, ChangeOptions, ChangeOutcome, ChangeReply, RollbackRequest, Rollout,
+    ApplyRequest, ChangeHolds, ChangeOptions, ChangeOutcome, ChangeReply, RollbackRequest, Rollout,
     SetVersionRequest,
 };
 use serde::Serialize;
@@ -76,6 +76,8 @@ struct Outcome<'a> {
     message: Cow<'a, str>,
     /// The later revision that superseded the change.
     superseded_by: Option<u64>,
+    /// `contained`, `altered` or `unknown`: whether the later revision contains the change.
+    holds: Option<&'static str>,
     /// The revision that all nodes run, if the change ended with one.
     in_effect: Option<u64>,
     rollout: Option<&'a Rollout>,
@@ -340,10 +342,17 @@ impl<'a> Outcome<'a> {
             ExitOutcome::Waiting => "waiting",
             ExitOutcome::NotHealthy | ExitOutcome::Unknown => "unknown",
         };
+        let holds = match ended.holds {
+            ChangeHolds::Unspecified => None,
+            ChangeHolds::Contained => Some("contained"),
+            ChangeHolds::Altered => Some("altered"),
+            ChangeHolds::Unknown => Some("unknown"),
+        };
         Self {
             result,
             message: ended.sentence.as_str().into(),
             superseded_by: ended.superseded_by,
+            holds,
             in_effect: ended.in_effect,
             rollout: ended.rollout.as_ref(),
         }
@@ -354,6 +363,7 @@ impl<'a> Outcome<'a> {
             result: "unknown",
             message: chain(error).into(),
             superseded_by: None,
+            holds: None,
             in_effect: None,
             rollout: None,
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use oml_common::text::printable::printable;
 use oml_common::time::Span;
-use oml_proto::v1::{ChangeOutcome, ChangeProgress, Rollout, TenantStatus};
+use oml_proto::v1::{ChangeHolds, ChangeOutcome, ChangeProgress, Rollout, TenantStatus};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::connection::{Controller, Failed, RECONNECT_PAUSE, Target, Watched};
@@ -49,6 +49,8 @@ pub(crate) struct Ended {
     pub(crate) sentence: String,
     /// The later revision that superseded the change.
     pub(crate) superseded_by: Option<u64>,
+    /// What the later revision holds of the change; unspecified if the controller does not say.
+    pub(crate) holds: ChangeHolds,
     /// The revision that all nodes run, if the change ended with one.
     pub(crate) in_effect: Option<u64>,
     /// The rollout in the last status.
@@ -152,6 +154,7 @@ impl Follow<'_> {
             outcome,
             sentence,
             superseded_by: revision(verdict.superseded_by),
+            holds: verdict.holds(),
             in_effect: revision(verdict.in_effect),
             rollout: tenant.rollout,
         })
@@ -180,6 +183,7 @@ impl Follow<'_> {
             outcome: ExitOutcome::Waiting,
             sentence: printable(&sentence),
             superseded_by: None,
+            holds: ChangeHolds::Unspecified,
             in_effect: None,
             rollout,
         }

@@ -1,7 +1,7 @@
 //! Converts the enums of the core to those of the protocol, and those to words. Operators
 //! read the words in tables, JSON and YAML; no program makes decisions by them.
 
-use oml_common::decide::verdict::ChangeOutcome;
+use oml_common::decide::verdict::{ChangeOutcome, Holds};
 use oml_common::document::report::Phase;
 use oml_common::document::revision;
 use oml_common::document::rollout::State;
@@ -157,6 +157,16 @@ impl From<ChangeOutcome> for v1::ChangeOutcome {
             ChangeOutcome::Done => Self::Done,
             ChangeOutcome::Failed => Self::Failed,
             ChangeOutcome::RolledBack => Self::RolledBack,
+        }
+    }
+}
+
+impl From<&Holds> for v1::ChangeHolds {
+    fn from(holds: &Holds) -> Self {
+        match holds {
+            Holds::Contained => Self::Contained,
+            Holds::Altered(_) => Self::Altered,
+            Holds::Unknown(_) => Self::Unknown,
         }
     }
 }

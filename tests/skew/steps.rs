@@ -100,14 +100,22 @@ fn is_ready_after(node: &Value, after_ms: u64) -> bool {
     node["state"] == "connected" && is_later && are_ready
 }
 
-/// Returns the version of every node's agent, as `omlctl get nodes` shows it.
+/// Returns the version of every node's agent, as `omlctl get nodes` shows it in JSON and in its table.
 pub(crate) fn agent_versions(fleet: &Fleet) -> Result<BTreeMap<String, String>> {
     let tenant = format!("tenant={}", fleet.tenant());
     let text = fleet.ctl_ok(&["get", "nodes", &tenant, "-o", "json"])?;
     let nodes: Vec<Value> = serde_json::from_str(&text).context("read the nodes")?;
     check(nodes.len() == fleet.nodes().count(), text)?;
     let word = |node: &Value, key: &str| node[key].as_str().unwrap_or_default().to_owned();
-    Ok(nodes.iter().map(|node| (word(node, "node"), word(node, "agent_version"))).collect())
+    let versions: BTreeMap<String, String> =
+        nodes.iter().map(|node| (word(node, "node"), word(node, "agent_version"))).collect();
+    let table = fleet.ctl_ok(&["get", "nodes", &tenant])?;
+    check(table.lines().next().is_some_and(|head| head.contains("AGENT")), table.clone())?;
+    for (node, version) in &versions {
+        let is_row = |line: &str| line.contains(node.as_str()) && line.contains(version.as_str());
+        check(table.lines().any(is_row), format!("no row has {node} and {version}: {table}"))?;
+    }
+    Ok(versions)
 }
 
 /// Installs a package of ours over another release's, and checks that its service runs the new program.

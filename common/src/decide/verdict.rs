@@ -192,6 +192,19 @@ impl Verdict {
         }
     }
 
+    /// Returns what the later revision holds of the change, if one superseded it.
+    #[must_use]
+    pub fn holds(&self) -> Option<&Holds> {
+        match self {
+            Verdict::Superseded { holds, .. } => Some(holds),
+            Verdict::Waiting
+            | Verdict::Done { .. }
+            | Verdict::Restored { .. }
+            | Verdict::RolledBack { .. }
+            | Verdict::Paused { .. } => None,
+        }
+    }
+
     /// Returns the revision that all nodes run, if the change to `revision` has ended with
     /// one.
     #[must_use]

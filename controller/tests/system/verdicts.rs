@@ -1,7 +1,9 @@
 //! Tests of watching a change until the controller's verdict.
 
 use oml_proto::v1::fleet_client::FleetClient;
-use oml_proto::v1::{ChangeOutcome, ChangeProgress, RolloutState, Verdict, WatchChangeRequest};
+use oml_proto::v1::{
+    ChangeHolds, ChangeOutcome, ChangeProgress, RolloutState, Verdict, WatchChangeRequest,
+};
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
@@ -44,6 +46,7 @@ async fn a_change_is_watched_until_it_is_done() {
     let last = messages.last().unwrap();
     let verdict = last.verdict.as_ref().unwrap();
     assert_eq!((verdict.outcome(), verdict.superseded_by), (ChangeOutcome::Done, 0));
+    assert_eq!(verdict.holds(), ChangeHolds::Unspecified);
     let lead = "done: acme runs revision 2, after ";
     assert!(verdict.sentence.starts_with(lead), "{}", verdict.sentence);
     let status = last.status.as_ref().unwrap();
@@ -90,6 +93,10 @@ async fn the_verdict_on_a_superseded_change_says_whether_it_is_contained() {
     );
     assert_eq!(verdicts.each_ref().map(|verdict| verdict.superseded_by), [4, 4]);
     assert_eq!(verdicts.each_ref().map(|verdict| verdict.in_effect), [4, 4]);
+    assert_eq!(
+        verdicts.each_ref().map(|verdict| verdict.holds()),
+        [ChangeHolds::Altered, ChangeHolds::Contained]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -52,14 +52,24 @@ fn an_outcome_that_only_a_newer_omlctl_knows_is_unknown() {
 }
 
 #[test]
-fn programs_get_the_revision_that_superseded_the_change_and_the_one_in_effect() {
-    let world = superseded(ChangeOutcome::Done, "done: acme runs revision 9");
-    let ran = world.run(&[&UPGRADE[..], &["-o", "json"]].concat());
-    let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!(
-        (&told["outcome"]["superseded_by"], &told["outcome"]["in_effect"]),
-        (&9.into(), &9.into())
-    );
+fn programs_get_the_revision_that_superseded_the_change_and_what_holds_of_it() {
+    let holds = [
+        (ChangeHolds::Contained, "contained".into()),
+        (ChangeHolds::Altered, "altered".into()),
+        (ChangeHolds::Unknown, "unknown".into()),
+        (ChangeHolds::Unspecified, serde_json::Value::Null),
+    ];
+    for (holds, name) in holds {
+        let world = superseded(ChangeOutcome::Done, "done: acme runs revision 9");
+        if let Some(verdict) = &mut world.script.lock().unwrap().verdict {
+            verdict.holds = holds.into();
+        }
+        let ran = world.run(&[&UPGRADE[..], &["-o", "json"]].concat());
+        let printed: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        let outcome = &printed["outcome"];
+        assert_eq!((&outcome["superseded_by"], &outcome["in_effect"]), (&9.into(), &9.into()));
+        assert_eq!(outcome["holds"], name);
+    }
 }
 
 #[test]
