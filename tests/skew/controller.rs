@@ -56,9 +56,10 @@ fn unknown_phase_is_shown(fleet: &Fleet) -> Result<()> {
     let Subject { node, component, container, versions: [first, second] } = FIRST;
     // The line runs at every later start of the container.
     let line = "trap 'exit 3' USR1; (sleep 4; kill -USR1 1) &";
-    let put = "cat > /oml/line && sed -i '1r /oml/line' /oml/start && kill 1";
+    let put = "cat > /oml/line && sed -i '1r /oml/line' /oml/start";
     let script = format!("docker exec -i {container} sh -c \"{put}\"");
     fleet.host(node)?.exec_with_input(format!("{line}\n").as_bytes(), &["sh", "-c", &script])?;
+    sh(fleet, node, &format!("kill -9 $(docker inspect -f '{{{{.State.Pid}}}}' {container})"))?;
     let wait = InstanceWait::new(fleet, node, component).within(CRASH_LOOP_LIMIT);
     let seen = wait.until("its phase is unknown", |seen| seen["phase"]["name"] == "unknown")?;
     let entry = node_of(&status(fleet)?, node);
