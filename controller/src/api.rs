@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use futures_util::Stream;
-use oml_common::decide::verdict::Ending;
+use oml_common::decide::verdict::ChangeOutcome;
 use oml_common::id::{RevisionNumber, TenantId};
 #[cfg(feature = "planted-bugs")]
 use oml_common::planted::{Bug, is_planted};
@@ -213,7 +213,7 @@ impl Fleet for FleetApi {
             let (status, tenant) = (status.clone(), tenant.clone());
             async move {
                 let progress = status.change_progress(&tenant, revision).await?;
-                let is_waiting = progress.verdict.ending() == Ending::Waiting;
+                let is_waiting = progress.verdict.outcome() == ChangeOutcome::Waiting;
                 #[cfg(feature = "planted-bugs")]
                 let is_waiting = is_waiting || is_planted(Bug::ChangeWatch);
                 let message = wire::change_progress(progress, status.now());

@@ -173,7 +173,7 @@ pub(crate) fn change_progress(progress: ChangeProgress, now: Timestamp) -> v1::C
     let sentence = Sentence { verdict: &verdict, revision, tenant: &status.tenant }.to_string();
     let superseded_by = verdict.superseded_by().unwrap_or_default().0;
     let in_effect = verdict.in_effect(revision).unwrap_or_default().0;
-    let outcome = v1::ChangeOutcome::from(verdict.ending()).into();
+    let outcome = v1::ChangeOutcome::from(verdict.outcome()).into();
     let mut status = tenant_status(status, now);
     failures_of_instances(&mut status.nodes).for_each(|failure| failure.log_tail.clear());
     v1::ChangeProgress {

@@ -1,7 +1,7 @@
 //! Converts the enums of the core to those of the protocol, and those to words. Operators
 //! read the words in tables, JSON and YAML; no program makes decisions by them.
 
-use oml_common::decide::verdict::Ending;
+use oml_common::decide::verdict::ChangeOutcome;
 use oml_common::document::report::Phase;
 use oml_common::document::revision;
 use oml_common::document::rollout::State;
@@ -150,13 +150,13 @@ impl From<&State> for v1::RolloutState {
     }
 }
 
-impl From<Ending> for v1::ChangeOutcome {
-    fn from(ending: Ending) -> Self {
-        match ending {
-            Ending::Waiting => Self::Waiting,
-            Ending::Done => Self::Done,
-            Ending::Failed => Self::Failed,
-            Ending::RolledBack => Self::RolledBack,
+impl From<ChangeOutcome> for v1::ChangeOutcome {
+    fn from(outcome: ChangeOutcome) -> Self {
+        match outcome {
+            ChangeOutcome::Waiting => Self::Waiting,
+            ChangeOutcome::Done => Self::Done,
+            ChangeOutcome::Failed => Self::Failed,
+            ChangeOutcome::RolledBack => Self::RolledBack,
         }
     }
 }

@@ -80,7 +80,7 @@ pub struct InstancePlace {
 
 /// The outcome of a change for the operator who made it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
+pub enum ChangeOutcome {
     /// The change is in progress.
     Waiting,
     /// The nodes run what the operator asked for.
@@ -206,16 +206,16 @@ impl Verdict {
 
     /// Returns the outcome of the change for the operator who made it.
     #[must_use]
-    pub fn ending(&self) -> Ending {
+    pub fn outcome(&self) -> ChangeOutcome {
         match self {
-            Verdict::Waiting => Ending::Waiting,
+            Verdict::Waiting => ChangeOutcome::Waiting,
             Verdict::Done { .. }
             | Verdict::Restored { .. }
-            | Verdict::Superseded { holds: Holds::Contained, .. } => Ending::Done,
-            Verdict::RolledBack { .. } => Ending::RolledBack,
+            | Verdict::Superseded { holds: Holds::Contained, .. } => ChangeOutcome::Done,
+            Verdict::RolledBack { .. } => ChangeOutcome::RolledBack,
             Verdict::Paused { .. }
             | Verdict::Superseded { holds: Holds::Altered(_) | Holds::Unknown(_), .. } => {
-                Ending::Failed
+                ChangeOutcome::Failed
             }
         }
     }

@@ -57,11 +57,11 @@ fn judged(rollout: Option<&Rollout>, later: Option<&str>) -> Verdict {
     verdict(change, rollout, now.as_ref())
 }
 
-fn decided(rollout: &Rollout, later: Option<&str>) -> (Ending, String) {
+fn decided(rollout: &Rollout, later: Option<&str>) -> (ChangeOutcome, String) {
     let verdict = judged(Some(rollout), later);
     let tenant = "acme".parse().unwrap();
     let sentence = Sentence { verdict: &verdict, revision: RevisionNumber(8), tenant: &tenant };
-    (verdict.ending(), sentence.to_string())
+    (verdict.outcome(), sentence.to_string())
 }
 
 #[test]
@@ -106,35 +106,39 @@ fn the_rollout_of_an_earlier_revision_has_no_effect() {
 #[test]
 fn every_end_has_an_outcome_and_a_sentence() {
     let table = [
-        (rollout(7, 8, State::Completed), Ending::Done, "done: acme runs revision 8, after 41s"),
+        (
+            rollout(7, 8, State::Completed),
+            ChangeOutcome::Done,
+            "done: acme runs revision 8, after 41s",
+        ),
         (
             rollout(7, 8, rolled_back()),
-            Ending::RolledBack,
+            ChangeOutcome::RolledBack,
             "rolled back: revision 8 of acme failed, and its nodes run revision 7 again: voice on n2: it ended",
         ),
         (
             rollout(7, 9, rolled_back()),
-            Ending::RolledBack,
+            ChangeOutcome::RolledBack,
             "rolled back: revision 9 of acme, which superseded 8, failed; its nodes run revision 7 again, without this change: voice on n2: it ended",
         ),
         (
             rollout(8, 9, rolled_back()),
-            Ending::Done,
+            ChangeOutcome::Done,
             "done: acme runs revision 8 again, because revision 9 failed: voice on n2: it ended",
         ),
         (
             rollout(7, 8, paused(PauseReason::Failed { change: failed() })),
-            Ending::Failed,
+            ChangeOutcome::Failed,
             "failed: the rollout of revision 8 of acme is paused: voice on n2: it ended",
         ),
         (
             rollout(7, 9, paused(PauseReason::Restored)),
-            Ending::Failed,
+            ChangeOutcome::Failed,
             "failed: the rollout of revision 9 of acme is paused: restored from a backup; apply again",
         ),
     ];
-    for (rollout, ending, sentence) in table {
-        assert_eq!(decided(&rollout, None), (ending, sentence.to_owned()));
+    for (rollout, outcome, sentence) in table {
+        assert_eq!(decided(&rollout, None), (outcome, sentence.to_owned()));
     }
 }
 
@@ -146,10 +150,10 @@ fn a_later_revision_with_the_same_instances_contains_the_change() {
     let text_only = format!("# only a comment\n{same}");
     for later in [&same, &elsewhere, &text_only] {
         let expected = "done: acme runs revision 9, which superseded 8 and contains this change";
-        assert_eq!(decided(&completed, Some(later)), (Ending::Done, expected.to_owned()));
+        assert_eq!(decided(&completed, Some(later)), (ChangeOutcome::Done, expected.to_owned()));
     }
     let restored = rollout(9, 10, rolled_back());
-    assert_eq!(decided(&restored, Some(&same)).0, Ending::Done, "revision 9 runs again");
+    assert_eq!(decided(&restored, Some(&same)).0, ChangeOutcome::Done, "revision 9 runs again");
 }
 
 #[test]
@@ -164,19 +168,19 @@ fn a_later_revision_with_a_different_instance_does_not_contain_the_change() {
         let expected = "failed: revision 9 of acme superseded 8 and undid or altered this change: voice on n2, voice on n3";
         assert_eq!(
             decided(&completed, Some(later)),
-            (Ending::Failed, expected.to_owned()),
+            (ChangeOutcome::Failed, expected.to_owned()),
             "{later}"
         );
     }
     let restored = rollout(9, 10, rolled_back());
-    assert_eq!(decided(&restored, Some(&undone)).0, Ending::Failed, "revision 9 runs again");
+    assert_eq!(decided(&restored, Some(&undone)).0, ChangeOutcome::Failed, "revision 9 runs again");
 }
 
 #[test]
 fn only_the_nodes_with_differences_are_named() {
     let one = SPEC.replace("voice: \"1\"", "voice: {version: \"2\", nodes: [n2]}");
-    let (ending, sentence) = decided(&rollout(8, 9, State::Completed), Some(&one));
-    assert_eq!(ending, Ending::Failed);
+    let (outcome, sentence) = decided(&rollout(8, 9, State::Completed), Some(&one));
+    assert_eq!(outcome, ChangeOutcome::Failed);
     assert!(sentence.ends_with("undid or altered this change: voice on n3"), "{sentence}");
 }
 
@@ -187,7 +191,7 @@ fn without_a_comparison_nothing_counts_as_contained() {
             matches!(verdict, Verdict::Superseded { holds: Holds::Unknown(_), .. }),
             "{verdict:?}"
         );
-        assert_eq!(verdict.ending(), Ending::Failed);
+        assert_eq!(verdict.outcome(), ChangeOutcome::Failed);
     };
     let completed = rollout(8, 9, State::Completed);
     unknown(&judged(Some(&completed), None));
@@ -245,6 +249,6 @@ fn a_change_that_cannot_be_read_is_not_known_to_be_contained() {
         };
         let verdict = verdict(change, Some(&rollout(7, 9, State::Completed)), Some(now));
         let is_unknown = matches!(verdict, Verdict::Superseded { holds: Holds::Unknown(_), .. });
-        assert!(is_unknown && verdict.ending() == Ending::Failed, "{verdict:?}");
+        assert!(is_unknown && verdict.outcome() == ChangeOutcome::Failed, "{verdict:?}");
     }
 }
