@@ -206,7 +206,7 @@ impl Supervisor {
     async fn live(&mut self, hangup: &mut SignalStream) -> Result<Infallible, SuperviseError> {
         let instance = self.document().await?;
         if let Err(error) = self.adopt(&instance).await {
-            self.tell_not_started(&instance, &error);
+            self.record_not_started(&instance, &error);
             return Err(error);
         }
         let workload = instance.workload.hash.clone();
@@ -238,7 +238,7 @@ impl Supervisor {
     }
 
     /// Writes down why the program was not started, which its exit code does not say.
-    fn tell_not_started(&mut self, instance: &HeldInstance, error: &SuperviseError) {
+    fn record_not_started(&mut self, instance: &HeldInstance, error: &SuperviseError) {
         let hash = &instance.workload.hash;
         let counts = matches!(error, SuperviseError::Start(_)) && self.has_proved(hash);
         let why = chain(error);
@@ -252,7 +252,7 @@ impl Supervisor {
         self.write_down(|record, now| record.not_started(why, counts, now));
     }
 
-    /// Stops the container for this reason, which is told also if the stop fails.
+    /// Stops the container for this reason, which is reported even if the stop fails.
     async fn stop_because(&mut self, words: &str) -> Result<(), RuntimeError> {
         let stopped = self.stop_adopted().await;
         if let Err(error) = &stopped {

@@ -107,7 +107,7 @@ impl Supervisor {
                     // The probe may have changed, so the document is read before each probe.
                     self.reread(&mut instance, &mut state);
                     self.probe(&instance, &id, &mut state).await;
-                    self.tell_start(&instance, &mut state).await;
+                    self.extend_start(&instance, &mut state).await;
                     if let Some(words) = self.remedy(&instance, &id).await {
                         return Ok(Watched::Unhealthy { words });
                     }
@@ -185,7 +185,7 @@ impl Supervisor {
 
     /// Asks systemd for more time while a version that proved good starts, and keeps what the
     /// program prints meanwhile.
-    async fn tell_start(&mut self, instance: &HeldInstance, state: &mut WatchState) {
+    async fn extend_start(&mut self, instance: &HeldInstance, state: &mut WatchState) {
         if state.ready_by.is_none() {
             return;
         }

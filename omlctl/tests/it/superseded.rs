@@ -46,8 +46,8 @@ fn an_outcome_that_only_a_newer_omlctl_knows_is_unknown() {
                     parked: revision 9 of acme is parked";
     assert_eq!((ran.code, last(&ran)), (1, sentence), "{ran:?}");
     let ran = world().run(&[&UPGRADE[..], &["-o", "json"]].concat());
-    let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!(told["outcome"]["result"], "unknown");
+    let reported: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(reported["outcome"]["result"], "unknown");
     assert_eq!(ran.code, 1);
 }
 
@@ -55,9 +55,9 @@ fn an_outcome_that_only_a_newer_omlctl_knows_is_unknown() {
 fn programs_get_the_revision_that_superseded_the_change_and_the_one_in_effect() {
     let world = superseded(ChangeOutcome::Done, "done: acme runs revision 9");
     let ran = world.run(&[&UPGRADE[..], &["-o", "json"]].concat());
-    let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let reported: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(
-        (&told["outcome"]["superseded_by"], &told["outcome"]["in_effect"]),
+        (&reported["outcome"]["superseded_by"], &reported["outcome"]["in_effect"]),
         (&9.into(), &9.into())
     );
 }

@@ -28,7 +28,7 @@ impl<'a> Listed<'a> {
 }
 
 /// Returns a name for a container that did not run yet, or was superseded since: the first one
-/// that no container holds. If all are held, the engine's refusal of the first is told.
+/// that no container holds. If all are held, the engine's refusal of the first is reported.
 pub(super) fn spare(all: &[ContainerSummary], container: &Container, hash: &ContentHash) -> String {
     let listed = Listed { all, ours: &[] };
     let mut names = spare_names(container.name.as_str(), hash).peekable();

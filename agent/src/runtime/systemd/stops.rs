@@ -15,7 +15,7 @@ use crate::files;
 /// A unit that is inactive or failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RestingUnit {
-    /// The time of its end, by which a later one is told apart.
+    /// The time of its end, by which a later one is distinguished.
     at: u64,
     /// Somebody stopped it, or has stopped it after that.
     is_stopped: bool,

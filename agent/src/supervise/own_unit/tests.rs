@@ -138,9 +138,9 @@ fn a_unit_that_no_document_names_is_refused_unless_an_agent_wrote_its_file_for_i
     host.write_unit("dbg.service", &whole);
     host.write_unit("edited.service", &whole.replace("asterisk.service", "edited.service"));
     for unit in ["dbg.service", "edited.service", "absent.service", "run-u1.service"] {
-        let told = host.check(Some(unit)).unwrap_err();
+        let reported = host.check(Some(unit)).unwrap_err();
         let words = format!("{unit} is not the unit of asterisk, which is oml-asterisk.service");
-        assert!(told.starts_with(&words), "{told}");
+        assert!(reported.starts_with(&words), "{reported}");
     }
 }
 

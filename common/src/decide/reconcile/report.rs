@@ -79,9 +79,9 @@ fn shown_health(instance: &Instance, seen: &ObservedInstance, input: Input<'_>) 
         Some(unit) => !is_active(unit) && seen.running().is_none(),
         None => seen.running().is_none(),
     };
-    let is_told_by_systemd = instance.container().is_none() && seen.systemd_is_away;
+    let is_reported_by_systemd = instance.container().is_none() && seen.systemd_is_away;
     // An earlier answer must not make a stopped program look healthy.
-    if stopped && !is_told_by_systemd {
+    if stopped && !is_reported_by_systemd {
         Health::Unhealthy
     } else {
         health(instance, seen, input.now)

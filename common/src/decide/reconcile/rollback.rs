@@ -104,7 +104,7 @@ fn repaired(case: Case<'_>, failure: &Failure) -> Decision {
 }
 
 /// Returns true if the previous version answers again already. This is unknown of a packaged
-/// unit, because systemd does not tell with which drop-in it was started.
+/// unit, because systemd does not show the drop-in that it was started with.
 fn came_back(case: Case<'_>, previous: &ContentHash) -> bool {
     case.is_container()
         && case.works_by(previous)

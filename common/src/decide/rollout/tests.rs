@@ -27,7 +27,7 @@ components:
 rollout: {min_healthy_for: 5s}
 ";
 
-/// A tenant of three nodes that obey, or fail, as told.
+/// A tenant of three nodes that run or fail as the test sets.
 struct World {
     plans: BTreeMap<u64, Plan>,
     rollout: Rollout,

@@ -7,7 +7,7 @@ use crate::{Daemon, HostModel};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Job(pub u32);
 
-/// What systemd tells about a job.
+/// What systemd announces about a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobEvent {
     /// The unit shows this job, and does not run since that time.

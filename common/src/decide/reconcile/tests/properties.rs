@@ -136,7 +136,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_is_told_as_settled_before_it_proved_good(
+    fn nothing_is_reported_as_settled_before_it_proved_good(
         versions in prop::collection::vec(
             (version(), prop::collection::vec(fault_with(Fault::StoppedByHand), 0..12), 0usize..40),
             1..5,
@@ -152,8 +152,8 @@ proptest! {
                 if is_kept(&world, version) {
                     last_good.push(version);
                 }
-                let is_settled = matches!(world.phase("asterisk"), Phase::Ready | Phase::StoppedByHand { .. });
-                prop_assert!(!is_settled || last_good.contains(&version), "{version}: {:?}", world.log);
+                let is_converged = matches!(world.phase("asterisk"), Phase::Ready | Phase::StoppedByHand { .. });
+                prop_assert!(!is_converged || last_good.contains(&version), "{version}: {:?}", world.log);
             }
         }
     }

@@ -71,7 +71,7 @@ pub(super) struct Place {
     pub(super) previous: Option<Instance>,
     pub(super) foreign: Option<String>,
     pub(super) calls: u64,
-    /// What each container was made from, as its label tells.
+    /// What each container was made from, as its label says.
     pub(super) labels: BTreeMap<ContentHash, Instance>,
 }
 
@@ -747,7 +747,7 @@ fn run(place: &mut Place, desired_hash: &Instance, now: Timestamp) {
     };
 }
 
-/// The program ended without having been told to; systemd will start it once more.
+/// The program ended by itself; systemd will start it once more.
 fn fail(place: &mut Place, result: &'static str, now: Timestamp) {
     for container in place.containers.iter_mut().filter(|c| c.is_running()) {
         container.state = ContainerState::Exited { code: 1, at: now, out_of_memory: false };
