@@ -48,7 +48,7 @@ pub(crate) enum CommandError {
         path: PathBuf,
         source: io::Error,
     },
-    /// Whoever was asked did not say yes.
+    /// The operator did not confirm.
     #[error("cancelled; nothing was changed")]
     Cancelled,
     /// Standard input cannot be read.

@@ -260,7 +260,7 @@ impl UnitManager for Systemd {
             disk::write_durably(&path, wanted.as_bytes(), 0o644).map_err(files::unusable)?;
         }
         let is_newly_enabled = self.calls.enable(unit).await?;
-        // Whatever was written counts from here on. Being wanted by a target also
+        // The written files count from here on. Being wanted by a target also
         // keeps systemd from forgetting a stopped unit, and that it was stopped.
         if !is_written || is_newly_enabled || loaded.needs_reload() {
             self.calls.reload().await?;

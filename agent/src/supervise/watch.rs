@@ -23,7 +23,7 @@ const FIRST_PAUSE_OF_COMMANDS: Duration = Duration::from_millis(100);
 const STARTING_PAUSE_MAX: Duration = Duration::from_millis(250);
 /// The pause between probes of a program that takes longer than its start time-out.
 const LONG_START_PAUSE: Duration = Duration::from_secs(2);
-/// The start time of a version that proved good, which may have to recover what it holds.
+/// The start time of a version that passed its soak, which may have to recover its data.
 const PROVED_BUDGET: Duration = Duration::from_secs(3_600);
 /// From one request for more start time to the next.
 const EXTENSION_INTERVAL: Duration = Duration::from_secs(10);
@@ -183,7 +183,7 @@ impl Supervisor {
         }
     }
 
-    /// Asks systemd for more time while a version that proved good starts, and keeps what the
+    /// Asks systemd for more time while a version that passed its soak starts, and keeps what the
     /// program prints meanwhile.
     async fn extend_start(&mut self, instance: &HeldInstance, state: &mut WatchState) {
         if state.ready_by.is_none() {

@@ -156,7 +156,7 @@ impl DriftLog {
     }
 
     /// Returns what somebody changed in the files that are written again. Files of an earlier
-    /// release or of an earlier assignment were changed by nobody.
+    /// release or of an earlier assignment do not count as changed.
     fn rewritten(
         &self,
         component: &ComponentName,

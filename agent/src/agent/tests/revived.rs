@@ -1,4 +1,4 @@
-//! What runs is kept alive whatever happens to the change of it.
+//! The version in use is kept alive during every outcome of its change.
 
 use oml_common::document::report::{InstanceReport, Phase};
 use oml_common::id::Version;

@@ -7,7 +7,7 @@ use oml_sim::{Behaviour, Daemon, Fault, Verb};
 use super::bench::{Bench, name};
 
 #[tokio::test(start_paused = true)]
-async fn a_version_that_proved_good_may_take_its_time_to_start() {
+async fn a_version_that_passed_its_soak_may_take_its_time_to_start() {
     let bench = Bench::settled().await;
     bench.offer("1", Behaviour::AnswersAfter { after_ms: 900_000 });
     bench.end_by_itself(1);
@@ -22,7 +22,7 @@ async fn a_version_that_proved_good_may_take_its_time_to_start() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_version_that_proved_good_and_never_answers_is_stopped_after_an_hour() {
+async fn a_version_that_passed_its_soak_and_never_answers_is_stopped_after_an_hour() {
     let bench = Bench::settled().await;
     bench.offer("1", Behaviour::Hangs);
     bench.end_by_itself(1);
@@ -216,7 +216,7 @@ async fn media_that_nothing_counts_is_not_restarted_by_a_document_of_an_earlier_
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_proved_good_is_noted_again_when_somebody_removes_the_files_of_a_component() {
+async fn the_last_known_good_version_is_recorded_again_when_the_files_of_a_component_are_removed() {
     let bench = Bench::settled().await;
     let note = bench.host.paths.proved(&name("asterisk"));
     std::fs::remove_dir_all(note.parent().unwrap()).unwrap();

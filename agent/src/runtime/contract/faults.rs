@@ -344,7 +344,7 @@ async fn a_renamed_unit_takes_over_what_runs(place: &Place) {
     let old = place.instance("contract-renamed", "v1", &place.images.first, 8335);
     place.install(&old).await;
     let since = started(place, &old).await;
-    let new = old.edited(|new| new.unit = "contract-renamed-anew.service".parse().unwrap());
+    let new = old.edited(|new| new.unit = "contract-renamed-again.service".parse().unwrap());
     assert_eq!(place.unit(&new).await, None);
     place.prepare(&new).await;
     place.switch(&new).await.unwrap();

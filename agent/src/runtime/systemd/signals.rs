@@ -87,7 +87,7 @@ impl Signals {
             MessageStream::for_match_rule(unit_changes()?, &connection, None).await?,
         );
         ManagerProxy::new(&connection).await?.subscribe().await?;
-        // Whatever happened before the first signal: look.
+        // Changes before the first signal are found by a look.
         self.bump();
         backoff.reset();
         while let Some(message) = stream.next().await {
@@ -132,7 +132,7 @@ impl Signals {
     }
 
     pub(super) fn notify_end(&self, job: OwnedObjectPath) {
-        // Nobody waiting is fine.
+        // It is no error if no task waits.
         let _waiters = self.ends.send(job).unwrap_or(0);
     }
 

@@ -117,7 +117,7 @@ fn text(instance: &InstanceDocument) -> String {
 }
 
 #[test]
-fn the_unit_that_a_document_names_is_its_own_whatever_its_file_says() {
+fn the_unit_that_a_document_names_is_its_own_with_any_file() {
     let host = Host::new();
     host.write(Slot::Current, &renamed());
     host.write(Slot::Previous, &instance());

@@ -314,7 +314,7 @@ fn a_first_installation_that_fails_pauses_because_there_is_nothing_to_return_to(
 }
 
 #[test]
-fn an_unreachable_node_is_waited_for_whatever_it_said_last() {
+fn an_unreachable_node_is_waited_for_after_any_last_report() {
     let mut world = World::changing("voice", "2");
     world.pass();
     world.obey("n2", "");

@@ -42,7 +42,7 @@ impl RefusedCalls {
         }
     }
 
-    /// Returns a line for each kind of refusal since the last time, and counts anew.
+    /// Returns a line for each kind of refusal since the last time, and starts the counts again.
     pub(super) fn take(&self, at: Timestamp) -> Vec<AuditRecord> {
         let Counts { reported, others } = std::mem::take(&mut *self.counts());
         let line =

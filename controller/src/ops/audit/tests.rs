@@ -22,7 +22,7 @@ async fn left(records: &Records) -> Vec<String> {
     lines.into_iter().map(|(_, line)| line.value.what).collect()
 }
 
-/// Without lines that are kept whatever their age.
+/// Without lines that are kept at any age.
 const BOUNDS: Bounds = Bounds { lines_max: 1000, ageless: 0 };
 const LIMITS: Limits = Limits { actions: BOUNDS, renewals: BOUNDS, refusals: BOUNDS };
 

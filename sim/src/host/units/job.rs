@@ -92,7 +92,7 @@ impl HostModel {
         Ok(Job(number))
     }
 
-    /// Ends the job of a unit, whatever its result.
+    /// Ends the job of a unit with any result.
     pub(super) fn finish_job(&self, name: &str) {
         let mut state = self.state();
         let ends = state.units.ends.clone();

@@ -239,7 +239,7 @@ fn while_busy(world: &World, busy: Busy) -> (Phase, String) {
 }
 
 #[test]
-fn a_start_by_hand_that_lacks_its_image_is_pulled_for_whatever_became_of_the_change() {
+fn the_image_of_a_start_by_hand_is_pulled_after_every_outcome_of_the_change() {
     let mut soaking = changing("1", "2");
     until_soaking(&mut soaking);
     let mut rolled_back = changing("1", "exits-2");

@@ -1,4 +1,4 @@
-//! What holds of every rollout, whatever befalls it and whatever supersedes it.
+//! Properties of every rollout, with any failure and with any change that supersedes it.
 
 use proptest::prelude::*;
 
