@@ -67,7 +67,7 @@ struct WatchState {
     budget: Duration,
     /// When the start time-out is over, after which it is probed less often.
     slow_from: Instant,
-    /// When more start time is asked for; none for a version that did not prove good yet.
+    /// When more start time is asked for; none for a version that has not passed its soak yet.
     next_extension: Option<Instant>,
     /// When it is looked at what the program prints.
     next_printed: Instant,

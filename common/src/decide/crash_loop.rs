@@ -76,7 +76,7 @@ pub fn find(status: &Status, now: Timestamp) -> Option<CrashLoop<'_>> {
     (times >= TIMES_MIN && now < over_at).then_some(CrashLoop { times, within, last, over_at })
 }
 
-/// Returns how the program ended last, if that was of late.
+/// Returns how the program ended last, if that was recently.
 #[must_use]
 pub fn recent_exit(status: &Status, now: Timestamp) -> Option<&LastExit> {
     status

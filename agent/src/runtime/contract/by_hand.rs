@@ -1,4 +1,4 @@
-//! What somebody does to our containers and units by hand, and what may be reported about it.
+//! Changes by hand to our containers and units, and what is reported about them.
 
 use oml_common::decide::observed::ActiveState;
 

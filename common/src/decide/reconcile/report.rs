@@ -99,7 +99,7 @@ fn add_packaged(report: &mut InstanceReport, instance: &Instance, seen: &Observe
     }
 }
 
-/// Adds how the program ended last, if that was of late, also if it is well again.
+/// Adds how the program ended last, if that was recently, also if it is healthy again.
 fn add_exit(report: &mut InstanceReport, seen: &ObservedInstance, now: Timestamp) {
     let exit = seen.status.as_ref().and_then(|status| crash_loop::recent_exit(status, now));
     report.last_exit = exit.cloned();

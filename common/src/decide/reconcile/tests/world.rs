@@ -28,7 +28,7 @@ use crate::time::Timestamp;
 /// What a version does once it is started; the version's name says it.
 const BAD: &[&str] = &["exits", "hangs", "dies"];
 
-/// What befalls a step.
+/// What happens to a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
     None,
@@ -99,7 +99,7 @@ pub(super) struct World {
     pub(super) assignment: Option<Assignment>,
     /// Every step that was begun, as text.
     pub(super) log: Vec<String>,
-    /// What befalls the next steps, in turn; then nothing.
+    /// What happens to the next steps, in turn; nothing to later ones.
     pub(super) faults: Vec<Fault>,
     /// No image can be had.
     pub(super) registry_away: bool,
