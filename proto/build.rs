@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use prost::Message as _;
 
-/// The fields with an enum and the type of the enum. They are serialized as words.
-const WORDS: [(&str, &str); 8] = [
+/// The fields with an enum and the type of the enum. They are serialized as names.
+const ENUM_FIELDS: [(&str, &str); 8] = [
     ("Phase.name", "PhaseName"),
     ("InstanceReport.health", "Health"),
     ("Rollout.state", "RolloutState"),
@@ -24,9 +24,9 @@ fn main() -> anyhow::Result<()> {
     let mut builder = tonic_prost_build::configure()
         .btree_map(".")
         .type_attribute(".", "#[derive(serde::Serialize)]");
-    for (field, kind) in WORDS {
+    for (field, kind) in ENUM_FIELDS {
         let attribute =
-            format!("#[serde(serialize_with = \"crate::words::serialize::<{kind}, _>\")]");
+            format!("#[serde(serialize_with = \"crate::enums::serialize::<{kind}, _>\")]");
         builder = builder.field_attribute(format!(".oml.v1.{field}"), attribute);
     }
     let description = PathBuf::from(std::env::var("OUT_DIR")?).join("oml.bin");

@@ -1,4 +1,4 @@
-//! Tells other programs of the host whether the agent runs, and when it last did something. The
+//! Shows other programs of the host whether the agent runs, and when it last did something. The
 //! agent holds a lock on a file, which the kernel releases however the agent ends, and gives the
 //! file the time of every look at the host.
 
@@ -42,7 +42,7 @@ impl SignOfLife {
     /// Gives the file the time of a look at the host.
     pub fn beat(&self, now: Timestamp) {
         // Without it the time that people see is older, and nothing else depends on it.
-        let _told = self.file.set_modified(UNIX_EPOCH + Duration::from_millis(now.0)).is_ok();
+        let _notified = self.file.set_modified(UNIX_EPOCH + Duration::from_millis(now.0)).is_ok();
     }
 }
 

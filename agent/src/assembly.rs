@@ -31,8 +31,8 @@ pub struct Parts {
     /// The last status of each supervisor.
     pub statuses: watch::Receiver<Statuses>,
     pub facts: HostFacts,
-    /// The name of this run of the agent, by which a controller tells two hosts with the same
-    /// identity apart.
+    /// The name of this run of the agent, by which a controller distinguishes two hosts with
+    /// the same identity.
     pub process: String,
     /// Opens the connection to a controller.
     pub dial: Dial,

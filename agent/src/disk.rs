@@ -9,7 +9,7 @@ use tracing::warn;
 /// Below these many free inodes a disk is as good as full.
 const INODES_MIN: u64 = 1024;
 
-/// Free space is told in steps of so many.
+/// Free space is reported in steps of this size.
 const STEP_MIB: u64 = 100;
 
 /// Space that must stay free when something is pulled or created.

@@ -199,14 +199,14 @@ pub fn remove(paths: &Paths, component: &ComponentName) -> Result<(), FileError>
     }
 }
 
-/// Reads which workload of a component proved good last; none if that is not known.
+/// Reads the last known-good workload of a component; none if it is not known.
 #[must_use]
 pub fn read_proved(paths: &Paths, component: &ComponentName) -> Option<ContentHash> {
     let text = files::read_if_there(&paths.proved(component)).ok().flatten()?;
     text.trim().parse().ok()
 }
 
-/// Writes which workload of a component proved good.
+/// Writes the last known-good workload of a component.
 ///
 /// # Errors
 /// An error of the file system.

@@ -44,7 +44,7 @@ pub(crate) struct Work {
 enum StepError {
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
-    /// The image could not be pulled. It is no failed start, whatever was refused.
+    /// The image could not be pulled. It never counts as a failed start.
     #[error(transparent)]
     Image(RuntimeError),
     #[error(transparent)]

@@ -78,7 +78,7 @@ pub fn link_over(from: &Path, to: &Path) -> Result<(), FileError> {
     }
 }
 
-/// Removes a file durably; tells whether it was there.
+/// Removes a file durably and returns true if it was there.
 ///
 /// # Errors
 /// The step that failed.

@@ -86,7 +86,7 @@ impl Paths {
         self.instances().join(component.as_str()).join(name)
     }
 
-    /// The hash of the workload of a component that proved good last.
+    /// The hash of the last known-good workload of a component.
     #[must_use]
     pub fn proved(&self, component: &ComponentName) -> PathBuf {
         self.instances().join(component.as_str()).join("proved")

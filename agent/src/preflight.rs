@@ -92,7 +92,7 @@ impl Host {
         let found = in_the_way(listeners(&self.paths.proc), bound_port(&instance.probe));
         let listening = found.keys().copied().collect();
         let taken = |own: &BTreeSet<Port>| preflight::first_taken(&instance.ports, &listening, own);
-        // Most often nothing listens there, and nobody has to be asked whose ports they are.
+        // Most often nothing listens there, and the owner of the port need not be found.
         if taken(&BTreeSet::new()).is_none() {
             return Ok(());
         }

@@ -88,7 +88,7 @@ impl LocalProber {
             // Only an engine that hangs goes beyond it.
             return ended.unwrap_or_else(|_elapsed| Answer::Unknown(NO_DOCKER.to_owned()));
         }
-        // The supervisor asks only while the container runs, and systemd itself tells about
+        // The supervisor asks only while the container runs, and systemd itself reports on
         // packaged units.
         let Some(port) = probe.check.port() else { return Answer::Good("runs".to_owned()) };
         let host = probe.address.as_deref();

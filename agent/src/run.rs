@@ -27,7 +27,7 @@ use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::{debug, info, warn};
 
-/// Runs the agent until it is told to end.
+/// Runs the agent until it is asked to shut down.
 pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
     let settings = Arc::new(config::load(&paths.config)?);
     log::init("omlagent", &settings.log);
@@ -51,7 +51,7 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
         }),
         statuses,
         facts: HostFacts::of_host(),
-        // Without a name, only another machine id tells a copy of this host.
+        // Without a name, a copy of this host is recognized only by another machine id.
         process: env.uuid().map(|id| id.to_string()).unwrap_or_default(),
         dial: dial_over_tls(env.clock().clone()),
         usage: Box::new(move || sampler.sample()),
@@ -101,7 +101,7 @@ fn sign_of_life(paths: &Paths, env: &Env) -> Option<SignOfLife> {
     let begun = SignOfLife::begin(paths, env.now()).inspect_err(|error| {
         let is_other = error.kind() == std::io::ErrorKind::WouldBlock;
         let why = if is_other { "another omlagent runs on this host" } else { "cannot be written" };
-        warn!(%error, why, "omlagent status cannot tell whether this agent runs");
+        warn!(%error, why, "omlagent status cannot show whether this agent runs");
     });
     begun.ok()
 }

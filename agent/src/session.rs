@@ -50,7 +50,7 @@ pub struct Session {
     pub cache: Cache,
     /// The host's clock and randomness.
     pub env: Env,
-    /// The name of this process, which no other has: two hosts with one identity are told by it.
+    /// The name of this process, which no other has: it distinguishes two hosts with one identity.
     pub process: String,
     /// What the host says of itself.
     pub facts: HostFacts,
@@ -177,7 +177,7 @@ impl Session {
         match unrecovered {
             None => Ok(Renewed),
             Some(error) => {
-                self.tell_unrecovered(current, &error);
+                self.report_unrecovered(current, &error);
                 Err(error)
             }
         }

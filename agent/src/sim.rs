@@ -22,7 +22,7 @@ use crate::supervise::{
 #[derive(Clone)]
 pub struct SupervisorSettings {
     pub paths: Paths,
-    /// Is told of every status file that a supervisor writes.
+    /// Receives every status file that a supervisor writes.
     pub feed: StatusFeed,
     /// Gives each process its clock and its randomness.
     pub env: Arc<dyn Fn() -> Env + Send + Sync>,

@@ -47,7 +47,7 @@ pub enum StatusError {
     #[error("only root may read the agent's report; try `sudo omlagent status`")]
     NotRoot,
     /// The file by which the agent shows that it runs cannot be used.
-    #[error("cannot tell whether the agent runs")]
+    #[error("cannot determine whether the agent runs")]
     Alive(#[source] std::io::Error),
     /// The file cannot be read.
     #[error("cannot read the agent's report")]

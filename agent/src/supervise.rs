@@ -50,7 +50,7 @@ const STOP_MARGIN: Duration = Duration::from_secs(15);
 /// Why a supervisor ends with an error; systemd then starts the next one.
 #[derive(Debug, thiserror::Error)]
 pub enum SuperviseError {
-    /// The container ended by itself or by somebody's hand.
+    /// The container ended by itself or was ended by hand.
     #[error("{0}")]
     Ended(String),
     /// The program did not answer before its start time-out.
@@ -106,11 +106,11 @@ pub enum SuperviseError {
     /// The engine refused.
     #[error(transparent)]
     Runtime(#[from] RuntimeError),
-    /// Somebody killed the process. Only systemd's stop, which has a signal of its
-    /// own, is one of the component: what runs is left to the next supervisor.
+    /// The process was killed, but not by systemd, whose stop has a signal of its own. The
+    /// container is left to the next supervisor.
     #[error("terminated, but not by systemd; leaving the container running")]
     Terminated,
-    /// It runs in a unit that somebody copied, beside the supervisor of the real one.
+    /// It runs in a copied unit, beside the supervisor of the real one.
     #[error(
         "{unit} is not the unit of {component}, which is {own}: it holds nothing and changes \
          nothing; remove it with: systemctl disable {unit}; rm /etc/systemd/system/{unit}; \
@@ -206,7 +206,7 @@ impl Supervisor {
     async fn live(&mut self, hangup: &mut SignalStream) -> Result<Infallible, SuperviseError> {
         let instance = self.document().await?;
         if let Err(error) = self.adopt(&instance).await {
-            self.tell_not_started(&instance, &error);
+            self.record_not_started(&instance, &error);
             return Err(error);
         }
         let workload = instance.workload.hash.clone();
@@ -238,7 +238,7 @@ impl Supervisor {
     }
 
     /// Writes down why the program was not started, which its exit code does not say.
-    fn tell_not_started(&mut self, instance: &HeldInstance, error: &SuperviseError) {
+    fn record_not_started(&mut self, instance: &HeldInstance, error: &SuperviseError) {
         let hash = &instance.workload.hash;
         let counts = matches!(error, SuperviseError::Start(_)) && self.has_proved(hash);
         let why = chain(error);
@@ -252,7 +252,7 @@ impl Supervisor {
         self.write_down(|record, now| record.not_started(why, counts, now));
     }
 
-    /// Stops the container for this reason, which is told also if the stop fails.
+    /// Stops the container for this reason, which is reported even if the stop fails.
     async fn stop_because(&mut self, words: &str) -> Result<(), RuntimeError> {
         let stopped = self.stop_adopted().await;
         if let Err(error) = &stopped {
@@ -262,7 +262,7 @@ impl Supervisor {
         stopped
     }
 
-    /// Returns true if the agent noted that this workload proved good.
+    /// Returns true if the agent noted that this workload passed its soak.
     fn has_proved(&self, workload: &ContentHash) -> bool {
         documents::read_proved(&self.paths, &self.component).as_ref() == Some(workload)
     }

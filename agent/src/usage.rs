@@ -71,7 +71,7 @@ impl Sampler {
         (all.saturating_sub(free).saturating_mul(block), all.saturating_mul(block))
     }
 
-    /// Tells the first failure in a row.
+    /// Logs the first failure in a row.
     fn note<T, E: Display>(&mut self, what: &'static str, read: Result<T, E>) -> Option<T> {
         match read {
             Ok(value) => {

@@ -1,4 +1,4 @@
-//! What the program's end tells a script: 2 is the operator's mistake, 1 is an error.
+//! What the exit code of the program means to a script: 2 is the operator's mistake, 1 is an error.
 
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -109,7 +109,7 @@ pub async fn restore(
     }
     let made = make(settings, env, read).await;
     if made.is_err() {
-        // What is half made would be taken for a controller by the next `restore`.
+        // The next `restore` would take an incomplete folder for a controller.
         offline::discard(settings);
     }
     made

@@ -86,7 +86,7 @@ pub async fn init(
     make_folder(dir)?;
     let made = make(settings, env, &public, operator).await;
     if made.is_err() {
-        // What is half made would be taken for a controller by the next `init`.
+        // The next `init` would take an incomplete folder for a controller.
         offline::discard(settings);
     }
     made

@@ -58,7 +58,7 @@ pub(crate) fn discard(settings: &Settings) {
     for folder in [settings.pki_dir(), settings.store_dir()] {
         match std::fs::remove_dir_all(&folder) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!(folder = %folder.display(), %error, "cannot remove what was half made");
+                tracing::warn!(folder = %folder.display(), %error, "cannot remove the incomplete folder");
             }
             Ok(()) | Err(_) => {}
         }

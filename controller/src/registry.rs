@@ -97,7 +97,7 @@ impl RegistryError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResolvedImage {
     pub digest: Digest,
-    /// What the registry tells about it; unknown if that cannot be read.
+    /// What the registry reports about it; unknown if that cannot be read.
     pub facts: ImageFacts,
 }
 

@@ -33,7 +33,7 @@ impl Shutdown {
 }
 
 impl ShutdownSignal {
-    /// Waits until the shutdown is requested, or nobody is left who could request it.
+    /// Waits until the shutdown is requested, or all senders of the request are gone.
     pub async fn requested(&mut self) {
         // An error means that the other end is gone, which counts as a request.
         let _end = self.requested.wait_for(|requested| *requested).await.map(drop);

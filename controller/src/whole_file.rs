@@ -1,4 +1,4 @@
-//! A new file that appears whole or not at all, whatever ends the command that writes it.
+//! A new file that appears whole or not at all, even if the command that writes it is interrupted.
 
 use std::fs::File;
 use std::io;

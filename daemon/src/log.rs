@@ -25,7 +25,10 @@ impl<W: Write> Write for Printable<W> {
 
 /// Starts the log under the name of `program`, with the lines that `filter` admits, such
 /// as `info` or `warn,omlagent=debug`. A text that is not a filter counts as `info`.
-#[expect(clippy::disallowed_methods, reason = "systemd tells it so, once, at the start")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "systemd announces the journal in a variable, read once at the start"
+)]
 pub fn init(program: &str, filter: &str) {
     let fallback = || Targets::new().with_default(LevelFilter::INFO);
     let filter: Targets = filter.parse().unwrap_or_else(|_not_a_filter| fallback());

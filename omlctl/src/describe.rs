@@ -1,10 +1,10 @@
 //! Describes the states of the protocol in words for people.
 
+use oml_proto::enums::{EnumName as _, name_of};
 use oml_proto::v1::{
     Failure, Health, InstanceReport, LastExit, NodeState, NodeStatus, PhaseName, Rollout,
     RolloutFailure, RolloutState,
 };
-use oml_proto::words::{Word as _, word};
 
 use crate::clock::{self, Clock};
 use crate::table::Style;
@@ -95,7 +95,7 @@ pub(crate) fn rollout_state(rollout: &Rollout) -> String {
 
 /// Returns the words for the state of a rollout, such as `rolled back`.
 pub(crate) fn state_words(state: i32) -> String {
-    word::<RolloutState>(state).replace('-', " ")
+    name_of::<RolloutState>(state).replace('-', " ")
 }
 
 /// Describes the revisions of a rollout: `revision 7 → 8`, or `revision 1` for the first of
@@ -126,7 +126,9 @@ pub(crate) fn connection(node: &NodeStatus, now_ms: u64) -> String {
             format!("unreachable, last seen {}", clock::age(now_ms, node.last_seen_ms))
         }
         NodeState::NeverSeen => "never seen".to_owned(),
-        NodeState::Connected | NodeState::Unspecified => word::<NodeState>(node.state).to_owned(),
+        NodeState::Connected | NodeState::Unspecified => {
+            name_of::<NodeState>(node.state).to_owned()
+        }
     }
 }
 

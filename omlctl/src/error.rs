@@ -33,7 +33,7 @@ pub(crate) enum CommandError {
     Refused(String),
     /// A change was sent, but its answer was lost.
     #[error(
-        "cannot tell whether the change was made: {why}; repeat the command with --op-id {op_id} to make it at most once"
+        "cannot determine whether the change was made: {why}; repeat the command with --op-id {op_id} to make it at most once"
     )]
     OutcomeUnknown {
         /// The id by which the controller recognises the change.
@@ -48,7 +48,7 @@ pub(crate) enum CommandError {
         path: PathBuf,
         source: io::Error,
     },
-    /// Whoever was asked did not say yes.
+    /// The operator did not confirm.
     #[error("cancelled; nothing was changed")]
     Cancelled,
     /// Standard input cannot be read.

@@ -1,11 +1,11 @@
 //! Formats replies as tables for people and as rows for programs.
 
 use oml_common::text::plural::counted;
+use oml_proto::enums::name_of;
 use oml_proto::v1::{
     Change, ChangeKind, Health, InstanceReport, NodeState, NodeStatus, Revision, RevisionKind,
     StatusReply, TenantStatus,
 };
-use oml_proto::words::word;
 use serde::Serialize;
 
 use crate::clock::{age, short_span, span};
@@ -178,7 +178,7 @@ fn revision_fields(output: &Output, revision: &Revision) -> Vec<Field> {
         plain(revision.number.to_string()),
         plain(output.clock.date_time(revision.at_ms)),
         plain(&revision.who),
-        plain(word::<RevisionKind>(revision.kind)),
+        plain(name_of::<RevisionKind>(revision.kind)),
         Field::new(
             describe::state_words(revision.outcome),
             describe::rollout_style(revision.outcome()),
@@ -234,7 +234,7 @@ pub(crate) fn changes(output: &Output, changes: &[Change]) -> String {
         vec![
             plain(&change.node),
             plain(&change.component),
-            Field::new(word::<ChangeKind>(change.kind), style),
+            Field::new(name_of::<ChangeKind>(change.kind), style),
             plain(&change.from),
             plain(&change.to),
             plain(&change.note),
@@ -347,7 +347,7 @@ fn instance_fields(output: &Output, row: &InstanceRow<'_>, now_ms: u64) -> Vec<F
 /// beside the state instead.
 fn health(host: &NodeStatus, state: &InstanceReport, now_ms: u64) -> String {
     let age_ms = describe::host_age_ms(host, now_ms, state.checked_at_ms);
-    let health = word::<Health>(state.health);
+    let health = name_of::<Health>(state.health);
     match age_ms.filter(|age_ms| *age_ms > HEALTH_FRESH_MS && describe::is_connected(host)) {
         Some(age_ms) => format!("{health} {} ago", short_span(age_ms)),
         None => health.to_owned(),
@@ -371,7 +371,7 @@ fn change_words(change: &Change) -> String {
         (from, to) => format!(" {from} → {to}"),
     };
     let note = if change.note.is_empty() { String::new() } else { format!(" ({})", change.note) };
-    let kind = word::<ChangeKind>(change.kind);
+    let kind = name_of::<ChangeKind>(change.kind);
     format!("{kind} {}{versions}{note}", place.trim()).replace("  ", " ")
 }
 

@@ -16,9 +16,9 @@ pub mod v1 {
 /// The description of the protocol (an encoded `FileDescriptorSet`), for reflection.
 pub const DESCRIPTION: &[u8] = tonic::include_file_descriptor_set!("oml");
 
+pub mod enums;
 pub mod problem;
 pub mod report;
-pub mod words;
 
 /// The size of the largest message that either side accepts, except the two below.
 pub const MESSAGE_BYTES_MAX: usize = 4 << 20;

@@ -2,10 +2,10 @@
 //! real ones do, in memory and on tokio's clock.
 //!
 //! The model has the daemons' own terms (containers with labels, unit files,
-//! jobs, signals) and knows nothing of agents, components or documents: whoever
-//! embeds it runs the real code on top. It never runs a program itself. What a
+//! jobs, signals) and knows nothing of agents, components or documents: the
+//! program that embeds it runs the real code on top. It never runs a program itself. What a
 //! container's program does is asked of [`Programs`]; the main process of a unit
-//! is handed out as a [`Process`] to whoever runs it.
+//! is handed out as a [`Process`] to the caller that runs it.
 
 mod faults;
 mod host;

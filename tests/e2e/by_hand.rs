@@ -1,5 +1,5 @@
 //! Tests of copies and renames of our containers and of edits of our units. What is not ours is
-//! told and left alone; what is put right is told as well.
+//! reported and left alone; what is put right is reported as well.
 
 use anyhow::Result;
 use oml_tests::Fleet;
@@ -11,34 +11,34 @@ use crate::Case;
 use crate::pool::Kind;
 
 pub(crate) const CASES: &[Case] = &[
-    (Kind::Tiny, "a_copy_made_by_hand_is_told_and_never_adopted", copy),
+    (Kind::Tiny, "a_copy_made_by_hand_is_reported_and_never_adopted", copy),
     (Kind::Tiny, "a_copy_made_by_hand_of_a_removed_component_runs_on", copy_of_removed),
     (Kind::Tiny, "a_container_renamed_by_hand_gets_its_name_back_and_is_not_restarted", renamed),
-    (Kind::Tiny, "a_unit_edited_by_hand_is_put_right_and_told", edited_unit),
+    (Kind::Tiny, "a_unit_edited_by_hand_is_put_right_and_reported", edited_unit),
     (Kind::Tiny, "a_copied_unit_that_is_started_and_stopped_cuts_nothing", copied_unit),
-    (Kind::Tiny, "a_copied_drop_in_is_told_by_its_path", copied_drop_in),
-    (Kind::Tiny, "what_is_done_by_hand_and_stays_is_told_while_it_lasts", standing),
+    (Kind::Tiny, "a_copied_drop_in_is_reported_by_its_path", copied_drop_in),
+    (Kind::Tiny, "what_is_done_by_hand_and_stays_is_reported_while_it_lasts", standing),
 ];
 
 const NODE: &str = "tiny-one";
 const UNIT: &str = "/etc/systemd/system/oml-first.service";
 
-/// Waits until the drift of a component contains the words, and returns what is told.
-fn wait_told(fleet: &Fleet, component: &str, words: &str) -> Result<String> {
-    let what = format!("it is told that {words}");
-    let seen = wait_instance(fleet, NODE, component, &what, |seen| told(seen).contains(words))?;
-    Ok(told(&seen).to_owned())
+/// Waits until the drift of a component contains the words, and returns the reported drift.
+fn wait_reported(fleet: &Fleet, component: &str, words: &str) -> Result<String> {
+    let what = format!("the drift says that {words}");
+    let seen = wait_instance(fleet, NODE, component, &what, |seen| reported(seen).contains(words))?;
+    Ok(reported(&seen).to_owned())
 }
 
 /// Waits until a ready component has no drift that contains the words. What was put right by an
-/// earlier test may still be told.
+/// earlier test may still be reported.
 fn wait_forgotten(fleet: &Fleet, component: &str, words: &str) -> Result<()> {
-    let what = format!("it is no longer told that {words}");
-    let holds = |seen: &Value| seen["phase"]["name"] == "ready" && !told(seen).contains(words);
+    let what = format!("the drift no longer says that {words}");
+    let holds = |seen: &Value| seen["phase"]["name"] == "ready" && !reported(seen).contains(words);
     wait_instance(fleet, NODE, component, &what, holds).map(drop)
 }
 
-fn told(seen: &Value) -> &str {
+fn reported(seen: &Value) -> &str {
     seen["drift"]["found"].as_str().unwrap_or_default()
 }
 
@@ -68,7 +68,7 @@ fn remove_copy(fleet: &Fleet, copy: &str) -> Result<()> {
 fn copy(fleet: &Fleet) -> Result<()> {
     let (before, real) = (start_times(fleet, NODE)?, id_of(fleet, "oml-first")?);
     let copy = run_copy(fleet, "oml-first")?;
-    wait_told(fleet, "first", "has its labels but runs another image: not ours, left alone")?;
+    wait_reported(fleet, "first", "has its labels but runs another image: not ours, left alone")?;
     let printed = fleet.ctl_ok(&["explain", "tenant=tiny"])?;
     check(printed.contains("not ours, left alone"), printed)?;
     let now = start_times(fleet, NODE)?;
@@ -90,7 +90,7 @@ fn copy(fleet: &Fleet) -> Result<()> {
 
 fn copy_of_removed(fleet: &Fleet) -> Result<()> {
     let copy = run_copy(fleet, "oml-second")?;
-    wait_told(fleet, "second", "runs another image")?;
+    wait_reported(fleet, "second", "runs another image")?;
     let without = fleet.spec()?.replace("  second: v1\n", "");
     let path = fleet.write_spec("one.yaml", &without)?;
     fleet.ctl_ok(&["apply", "-f", &path, "--prune"])?;
@@ -106,7 +106,7 @@ fn copy_of_removed(fleet: &Fleet) -> Result<()> {
 fn renamed(fleet: &Fleet) -> Result<()> {
     let before = start_times(fleet, NODE)?;
     sh(fleet, NODE, "docker rename oml-first mine")?;
-    wait_told(fleet, "first", "container oml-first was renamed to mine")?;
+    wait_reported(fleet, "first", "container oml-first was renamed to mine")?;
     wait_ready_after(fleet, now_ms()?, NODE, "first")?;
     let after = start_times(fleet, NODE)?;
     check(after == before, format!("{before:?}, then {after:?}"))
@@ -116,21 +116,21 @@ fn edited_unit(fleet: &Fleet) -> Result<()> {
     let before = start_times(fleet, NODE)?;
     let ours = sh(fleet, NODE, &format!("cat {UNIT}"))?;
     sh(fleet, NODE, &format!("sed -i 's/^Restart=.*/Restart=no/' {UNIT}"))?;
-    let found = wait_told(fleet, "first", "unit oml-first.service was edited")?;
+    let found = wait_reported(fleet, "first", "unit oml-first.service was edited")?;
     check(found.contains("has \"Restart=no\", lacks \"Restart=always\""), &found)?;
     let printed = fleet.ctl_ok(&["explain", "tenant=tiny"])?;
     check(printed.contains("unit oml-first.service was edited"), printed)?;
     wait_ready_after(fleet, now_ms()?, NODE, "first")?;
     check(sh(fleet, NODE, &format!("cat {UNIT}"))? == ours, "the file was not put right")?;
     sh(fleet, NODE, "systemctl disable oml-second")?;
-    wait_told(fleet, "second", "unit oml-second.service was disabled")?;
+    wait_reported(fleet, "second", "unit oml-second.service was disabled")?;
     wait_ready_after(fleet, now_ms()?, NODE, "second")?;
     sh(fleet, NODE, "systemctl is-enabled oml-second")?;
     check(start_times(fleet, NODE)? == before, "a container was restarted")
 }
 
 /// Starts, restarts and stops the unit `dbg` while the real component is asked without a pause, and
-/// prints what `systemctl show` tells of the copy and the number of answers that did not come.
+/// prints what `systemctl show` shows of the copy and the number of answers that did not come.
 const START_AND_STOP: &str = "\
 lost=$(mktemp)
 (while :; do curl -sf -m 2 http://127.0.0.1:8081/ >/dev/null || echo lost >> $lost; done) &
@@ -155,10 +155,10 @@ fn copied_unit(fleet: &Fleet) -> Result<()> {
         let words: Vec<&str> = printed.split_whitespace().collect();
         check(words == ["78", "0", "failed", "0", "lost"], printed)?;
         let journal = sh(fleet, NODE, "journalctl -u dbg --no-pager --output=cat")?;
-        let told = "dbg.service is not the unit of first, which is oml-first.service";
-        check(journal.contains(told), journal)?;
+        let reported = "dbg.service is not the unit of first, which is oml-first.service";
+        check(journal.contains(reported), journal)?;
         let why = if edit.is_empty() { "is a copy of oml-first" } else { "was copied or edited" };
-        wait_told(fleet, "first", &format!("unit dbg.service {why}"))?;
+        wait_reported(fleet, "first", &format!("unit dbg.service {why}"))?;
         let now = start_times(fleet, NODE)?;
         check(now == before, format!("{before:?}, then {now:?}"))?;
         // As the handbook says.
@@ -175,7 +175,7 @@ fn copied_drop_in(fleet: &Fleet) -> Result<()> {
     let folder = "/etc/systemd/system/dbg.service.d";
     let drop_in = format!("{folder}/50-oml.conf");
     sh(fleet, NODE, &format!("mkdir -p {folder} && cp {UNIT} {drop_in}"))?;
-    wait_told(
+    wait_reported(
         fleet,
         "first",
         &format!("drop-in {drop_in} is a copy of that of oml-first.service"),
@@ -191,11 +191,11 @@ fn standing(fleet: &Fleet) -> Result<()> {
     let nice = "printf '[Service]\\nNice=5\\n'";
     let write = format!("mkdir -p {folder} && {nice} > {folder}/override.conf");
     sh(fleet, NODE, &format!("{write} && systemctl daemon-reload"))?;
-    wait_told(fleet, "first", "override.conf changes unit oml-first.service")?;
+    wait_reported(fleet, "first", "override.conf changes unit oml-first.service")?;
     sh(fleet, NODE, &format!("rm -r {folder} && systemctl daemon-reload"))?;
     wait_forgotten(fleet, "first", "override.conf")?;
     sh(fleet, NODE, "docker pause oml-second")?;
-    let paused = wait_told(fleet, "second", "container oml-second is paused");
+    let paused = wait_reported(fleet, "second", "container oml-second is paused");
     sh(fleet, NODE, "docker unpause oml-second")?;
     paused?;
     wait_forgotten(fleet, "second", "paused")?;

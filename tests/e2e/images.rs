@@ -136,12 +136,12 @@ fn pruned_in_the_soak(fleet: &Fleet) -> Result<()> {
 /// Waits until the rollout has gone back for a reason with these words. The host shows its failure
 /// only until then; the rollout keeps it.
 fn wait_gone_back(fleet: &Fleet, limit: Duration, words: &[&str]) -> Result<()> {
-    until("the rollout ends and tells why", limit, || {
+    until("the rollout ends and says why", limit, || {
         let rollout = status(fleet).map_err(|error| format!("{error:#}"))?["rollout"].clone();
         let reason = rollout["reason"].as_str().unwrap_or_default();
-        let is_told = words.iter().all(|words| reason.contains(words));
+        let is_reported = words.iter().all(|words| reason.contains(words));
         let is_over = rollout["state"] == "rolled-back";
-        if is_over && is_told { Ok(()) } else { Err(rollout.to_string()) }
+        if is_over && is_reported { Ok(()) } else { Err(rollout.to_string()) }
     })?;
     Ok(())
 }

@@ -1,5 +1,5 @@
 //! Tests that what runs is kept alive: a program that takes its time, that crashes, that hangs, or that lost its
-//! supervisor. What it does and prints meanwhile is told.
+//! supervisor. What it does and prints meanwhile is reported.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ pub(crate) const CASES: &[Case] = &[
     (Kind::Tiny, "a_program_that_recovers_for_longer_than_its_start_timeout_is_not_stopped", slow),
     (Kind::Tiny, "a_program_that_ends_on_a_full_disk_is_back_within_a_minute_of_room", full_disk),
     (Kind::Tiny, "the_old_version_is_kept_alive_while_the_pull_of_the_next_is_blocked", blocked),
-    (Kind::Tiny, "a_crash_loop_is_told_by_status_and_explain", crash_loop),
+    (Kind::Tiny, "a_crash_loop_is_reported_by_status_and_explain", crash_loop),
     (Kind::Tiny, "a_stop_after_the_supervisor_was_killed_28_times_is_respected", killed_28_times),
     (Kind::Tiny, "a_stop_after_systemd_gave_up_on_the_supervisor_is_respected", gave_up),
     (Kind::Tiny, "a_try_restart_after_systemd_gave_up_on_the_supervisor_stops_nothing", tried),
@@ -74,7 +74,7 @@ fn slow(fleet: &Fleet) -> Result<()> {
     )?;
     crash(fleet)?;
     let words = &["404", "the database system is starting up"];
-    wait_instance(fleet, NODE, "first", "its recovery is told", is_in("starting", words))?;
+    wait_instance(fleet, NODE, "first", "its recovery is reported", is_in("starting", words))?;
     let before = started(fleet)?;
     let began_ms = now_ms()?;
     let ready = InstanceWait::new(fleet, NODE, "first").within(Duration::from_secs(90));
@@ -137,11 +137,11 @@ fn blocked(fleet: &Fleet) -> Result<()> {
     crash(fleet)?;
     let long = InstanceWait::new(fleet, NODE, "first").within(SCRIPT_LIMIT);
     let words = &["the version in use, v1,", "times in a row", "exit code 7"];
-    let told = long.until("both troubles are told", |seen| {
+    let reported = long.until("both errors are reported", |seen| {
         let reason = seen["reason"].as_str().unwrap_or_default();
         reason.contains(&name) && words.iter().all(|word| reason.contains(word))
     })?;
-    check(told["phase"]["name"] == "blocked", format!("{told}"))?;
+    check(reported["phase"]["name"] == "blocked", format!("{reported}"))?;
     let explained = fleet.ctl_ok(&["explain", "tenant=tiny"])?;
     check(words.iter().all(|word| explained.contains(word)), explained)?;
     until("the old version answers again", SCRIPT_LIMIT, || {
@@ -164,7 +164,7 @@ fn crash_loop(fleet: &Fleet) -> Result<()> {
     crash(fleet)?;
     let long = InstanceWait::new(fleet, NODE, "first").within(SCRIPT_LIMIT);
     let words = &["ends again and again", "exit code 3", "cannot open the spool"];
-    long.until("the crash loop is told", is_in("crash-looping", words))?;
+    long.until("the crash loop is reported", is_in("crash-looping", words))?;
     // It answers most of the time, which does not make it healthy.
     for _second in 0..20 {
         let seen = instance(fleet, NODE, "first")?;
@@ -204,7 +204,7 @@ fn killed_28_times(fleet: &Fleet) -> Result<()> {
     stays_stopped(fleet)
 }
 
-/// systemd has given up on its supervisor, and the agent has told so.
+/// systemd has given up on its supervisor, and the agent has reported it.
 fn give_up(fleet: &Fleet) -> Result<()> {
     kill_supervisors(fleet, &format!("! systemctl -q is-failed {UNIT}"), "true")?;
     check(start_times(fleet, NODE)?.contains_key(UNIT), "its container was stopped")?;

@@ -19,7 +19,7 @@ pub(crate) const CASES: &[Case] = &[
     (Kind::Tiny, "a_tenant_or_a_host_that_may_be_a_mistake_is_asked_for", names),
     (Kind::Tiny, "an_administrative_command_leaves_nothing_behind", administrative_commands),
     (Kind::Tiny, "a_broken_catalog_affects_only_its_own_tenants", broken_catalog),
-    (Kind::Tiny, "a_stopped_agent_is_told_by_omlagent_status", stopped_agent),
+    (Kind::Tiny, "a_stopped_agent_is_reported_by_omlagent_status", stopped_agent),
 ];
 
 const NODE: &str = "tiny-one";
@@ -134,8 +134,8 @@ fn broken_catalog(fleet: &Fleet) -> Result<()> {
     let other = fleet.spec()?.replace("catalog: small", "catalog: other");
     let path = fleet.write_spec("other.yaml", &other.replace("tenant: tiny", "tenant: other"))?;
     let ended = fleet.ctl(&["apply", "-f", &path])?;
-    let is_told = ended.stderr.contains("catalog other cannot be used");
-    check(ended.code == 2 && is_told, format!("{ended:?}"))?;
+    let is_reported = ended.stderr.contains("catalog other cannot be used");
+    check(ended.code == 2 && is_reported, format!("{ended:?}"))?;
     // Now the catalog of the tenant itself is the broken one.
     let before = start_times(fleet, NODE)?;
     sh(
@@ -149,8 +149,8 @@ fn broken_catalog(fleet: &Fleet) -> Result<()> {
     let shown = fleet.ctl_ok(&["explain", "tenant=tiny"]);
     sh(fleet, CONTROLLER, &format!("mv /root/small.yaml {folder} && {restart}"))?;
     let (refused, shown) = (refused?, shown?);
-    let is_told = refused.stderr.contains("catalog small cannot be used");
-    check(refused.code == 2 && is_told, format!("{refused:?}"))?;
+    let is_reported = refused.stderr.contains("catalog small cannot be used");
+    check(refused.code == 2 && is_reported, format!("{refused:?}"))?;
     check(shown.contains("small.yaml is not a catalog"), shown)?;
     check(start_times(fleet, NODE)? == before, "a container was restarted")?;
     let shown = fleet.ctl_ok(&["status"])?;
@@ -167,7 +167,7 @@ fn stopped_agent(fleet: &Fleet) -> Result<()> {
     let stopped = stopped?;
     check(stopped.starts_with(says_stopped), &stopped)?;
     check(stopped.contains("systemctl start omlagent"), stopped)?;
-    until("the agent is told as running", SOON, || {
+    until("the agent is shown as running", SOON, || {
         let shown = sh(fleet, NODE, "omlagent status").map_err(|error| format!("{error:#}"))?;
         if shown.contains(says_stopped) { Err(shown) } else { Ok(()) }
     })?;

@@ -15,7 +15,7 @@ pub(crate) const COMPONENTS: [(&str, &str, &str, u16); 2] = [
 /// What an action means for what must run afterwards, beyond its command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Effect {
-    /// The host must undo it or tell it.
+    /// The host must undo it or report it.
     None,
     /// The person wants the component to stop.
     Stops,
@@ -187,14 +187,14 @@ const GROUPS: [&[Action]; 5] = [CONTAINERS, COPIES, UNITS, FILES, DAEMONS];
 
 /// One action in a sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Deed {
+pub(crate) struct SequenceStep {
     pub(crate) action: Action,
     pub(crate) on: Place,
     /// True if the host is left alone afterwards until it is as it should be.
     pub(crate) waits: bool,
 }
 
-impl std::fmt::Display for Deed {
+impl std::fmt::Display for SequenceStep {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (component, ..) = COMPONENTS[self.on];
         let then = if self.waits { ", wait" } else { "" };
@@ -203,18 +203,18 @@ impl std::fmt::Display for Deed {
 }
 
 /// The longest sequence.
-const DEEDS_MAX: u64 = 6;
+const STEPS_MAX: u64 = 6;
 
 /// Returns the sequence that follows from a seed.
-pub(crate) fn sequence(seed: u64) -> Result<Vec<Deed>> {
+pub(crate) fn sequence(seed: u64) -> Result<Vec<SequenceStep>> {
     let random = Random::seeded(seed);
     let below = |bound: u64| -> Result<u64> { Ok(u64::from_le_bytes(random.bytes()?) % bound) };
     let pick = |len: usize| -> Result<usize> { Ok(usize::try_from(below(len as u64)?)?) };
-    (0..=below(DEEDS_MAX)?)
+    (0..=below(STEPS_MAX)?)
         .map(|_| {
             let group = GROUPS[pick(GROUPS.len())?];
             let action = group[pick(group.len())?];
-            Ok(Deed { action, on: pick(COMPONENTS.len())?, waits: below(3)? == 0 })
+            Ok(SequenceStep { action, on: pick(COMPONENTS.len())?, waits: below(3)? == 0 })
         })
         .collect()
 }

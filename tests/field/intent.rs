@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::action::{COMPONENTS, Deed, Effect};
+use crate::action::{COMPONENTS, Effect, SequenceStep};
 use crate::facts::{Container, Facts};
 
 /// Whether a component was stopped by hand.
@@ -26,11 +26,11 @@ pub(crate) struct Intent {
 }
 
 impl Intent {
-    /// Takes in a deed with the exit code of its command and what it printed.
-    pub(crate) fn done(&mut self, deed: Deed, exit_code: i32, printed: &str) {
+    /// Records a step with the exit code of its command and what it printed.
+    pub(crate) fn done(&mut self, step: SequenceStep, exit_code: i32, printed: &str) {
         let is_done = exit_code == 0;
-        let stop = &mut self.stops[deed.on];
-        match deed.action.effect {
+        let stop = &mut self.stops[step.on];
+        match step.action.effect {
             Effect::Stops if is_done => *stop = Stop::Yes,
             Effect::Starts if is_done => *stop = Stop::No,
             Effect::ForgetsStop if *stop == Stop::Yes => *stop = Stop::Perhaps,
@@ -57,9 +57,9 @@ impl Intent {
     }
 
     /// Forgets containers that the person is about to remove.
-    pub(crate) fn before(&mut self, deed: Deed) {
-        let (_, name, ..) = COMPONENTS[deed.on];
-        match deed.action.effect {
+    pub(crate) fn before(&mut self, step: SequenceStep) {
+        let (_, name, ..) = COMPONENTS[step.on];
+        match step.action.effect {
             Effect::RemovesStopped => self.foreign.retain(|_, known| {
                 known.as_ref().is_some_and(|container| container.status == "running")
             }),

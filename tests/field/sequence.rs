@@ -1,4 +1,4 @@
-//! Plays random sequences on several hosts at once and judges each host after its last deed.
+//! Plays random sequences on several hosts at once and checks each host after its last step.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,19 +13,19 @@ use oml_tests::observe::{node_of, now_ms, sh, status};
 use oml_tests::trial::lab_name;
 use oml_tests::{Build, Fleet, Packages};
 
-use crate::action::{COMPONENTS, Deed, sequence};
+use crate::action::{COMPONENTS, SequenceStep, sequence};
+use crate::expectation::{Desired, wrong};
 use crate::facts::{Facts, observe};
 use crate::intent::Intent;
-use crate::judge::{Desired, wrong};
 
 const NODES: &[(&str, &str)] = &[("tiny-one", "app"), ("tiny-two", "app"), ("tiny-three", "app")];
-/// The time after the last deed within which the host must be as desired, or tell why not.
+/// The time after the last step within which the host must be as desired, or say why not.
 const LIMIT: Duration = Duration::from_secs(60);
 /// The time to put a host right between two sequences.
 const RESTORE_LIMIT: Duration = Duration::from_secs(180);
 /// The time for which the host must stay so, because what is wrong may be done only later.
 const HOLD: Duration = Duration::from_secs(10);
-const DEED_LIMIT: Duration = Duration::from_secs(90);
+const STEP_LIMIT: Duration = Duration::from_secs(90);
 /// The number of sequences in a run that asks for none, and the seed of the first: the same ones each time.
 const SLICE: u64 = 3;
 const SLICE_SEED: u64 = 1;
@@ -102,13 +102,13 @@ fn play_on(fleet: &Fleet, node: &str, plan: &Plan, failures: &Mutex<Vec<String>>
     let host = fleet.host(node)?;
     let desired = desired(host)?;
     while let Some(seed) = plan.take() {
-        let deeds = sequence(seed)?;
+        let steps = sequence(seed)?;
         let mut trial =
             Sequence { fleet, node, host, desired: &desired, intent: Intent::default() };
         let began = Instant::now();
-        let outcome = trial.play(&deeds);
+        let outcome = trial.play(&steps);
         let took = began.elapsed().as_secs();
-        let words: Vec<String> = deeds.iter().map(Deed::to_string).collect();
+        let words: Vec<String> = steps.iter().map(SequenceStep::to_string).collect();
         let shown = format!("seed {seed} on {node}, {took} s: {}", words.join("; "));
         match outcome {
             Ok(()) => eprintln!("ok: {shown}"),
@@ -148,44 +148,44 @@ struct Sequence<'a> {
 }
 
 impl Sequence<'_> {
-    fn play(&mut self, deeds: &[Deed]) -> Result<()> {
-        for (number, deed) in deeds.iter().enumerate() {
-            self.act(number, *deed).with_context(|| format!("deed {}: {deed}", number + 1))?;
-            if deed.waits {
-                self.settle().with_context(|| format!("after deed {}: {deed}", number + 1))?;
+    fn play(&mut self, steps: &[SequenceStep]) -> Result<()> {
+        for (number, step) in steps.iter().enumerate() {
+            self.act(number, *step).with_context(|| format!("step {}: {step}", number + 1))?;
+            if step.waits {
+                self.settle().with_context(|| format!("after step {}: {step}", number + 1))?;
             }
         }
-        self.settle().context("after the last deed")?;
-        self.stays().context("some time after the last deed")
+        self.settle().context("after the last step")?;
+        self.stays().context("some time after the last step")
     }
 
     /// Does what a person would. A command that fails is no failure of the test.
-    fn act(&mut self, number: usize, deed: Deed) -> Result<()> {
-        self.intent.before(deed);
-        let (component, container, unit, _) = COMPONENTS[deed.on];
-        let (_, other, ..) = COMPONENTS[COMPONENTS.len() - 1 - deed.on];
-        let is_removal = deed.action.effect == crate::action::Effect::RemovesForeign;
+    fn act(&mut self, number: usize, step: SequenceStep) -> Result<()> {
+        self.intent.before(step);
+        let (component, container, unit, _) = COMPONENTS[step.on];
+        let (_, other, ..) = COMPONENTS[COMPONENTS.len() - 1 - step.on];
+        let is_removal = step.action.effect == crate::action::Effect::RemovesForeign;
         let script = format!(
             "C={container} U={unit} N={component} O={other} X={number} FOREIGN='{}' ONLY={is_removal}\n{GUARD}\n{}",
             self.intent.foreign_ids(),
-            deed.action.script
+            step.action.script
         );
-        let host = if deed.action.on_controller { self.fleet.host(CONTROLLER)? } else { self.host };
-        let script = if deed.action.on_controller { deed.action.script } else { &script };
-        let output = host.exec_within(DEED_LIMIT, &["sh", "-c", script])?;
-        self.intent.done(deed, output.status, &output.stdout);
+        let host = if step.action.on_controller { self.fleet.host(CONTROLLER)? } else { self.host };
+        let script = if step.action.on_controller { step.action.script } else { &script };
+        let output = host.exec_within(STEP_LIMIT, &["sh", "-c", script])?;
+        self.intent.done(step, output.status, &output.stdout);
         let facts = observe(self.host)?;
         self.intent.remember(&facts);
         Ok(())
     }
 
-    /// Waits until the host is as desired, or what is told about it is true.
+    /// Waits until the host is as desired, or what is reported about it is true.
     fn settle(&mut self) -> Result<()> {
         self.settle_within(LIMIT)
     }
 
     fn settle_within(&mut self, limit: Duration) -> Result<()> {
-        let what = "the host runs what is desired, or what is told is true";
+        let what = "the host runs what is desired, or what is reported is true";
         until(what, limit, || self.look().map_err(|error| format!("{error:#}")))?;
         Ok(())
     }
@@ -202,16 +202,16 @@ impl Sequence<'_> {
     }
 
     fn look(&mut self) -> Result<()> {
-        let (facts, told) = self.facts_and_status()?;
+        let (facts, reported) = self.facts_and_status()?;
         self.intent.remember(&facts);
-        let wrong = wrong(&facts, &self.intent, self.desired, &told);
+        let wrong = wrong(&facts, &self.intent, self.desired, &reported);
         ensure!(wrong.is_empty(), wrong.join("\n"));
         Ok(())
     }
 
     fn facts_and_status(&self) -> Result<(Facts, serde_json::Value)> {
-        let told = node_of(&status(self.fleet)?, self.node);
-        Ok((observe(self.host)?, told))
+        let reported = node_of(&status(self.fleet)?, self.node);
+        Ok((observe(self.host)?, reported))
     }
 
     /// Undoes what keeps the host from running what is desired, and waits until it does.
@@ -228,7 +228,7 @@ impl Sequence<'_> {
         self.settle_within(RESTORE_LIMIT)
     }
 
-    /// Returns what an operator is told, and the last lines of the agent's log.
+    /// Returns what is shown to an operator, and the last lines of the agent's log.
     fn explained(&self) -> String {
         let tenant = format!("tenant={}", self.fleet.tenant());
         let explained = self.fleet.ctl(&["explain", &tenant]).map(|ended| ended.stdout);

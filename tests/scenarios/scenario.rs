@@ -80,9 +80,13 @@ pub(crate) fn play(name: &str, script: &str) -> Result<String, ScenarioError> {
                     played += &script::print(command);
                     world.lines.clear();
                     let obeyed = match at_each_step(command)? {
-                        Some((node, deed)) => {
-                            let replays =
-                                Replays { name, before: &before, node: &node, deed: &deed };
+                        Some((node, disturbance)) => {
+                            let replays = Replays {
+                                name,
+                                before: &before,
+                                node: &node,
+                                disturbance: &disturbance,
+                            };
                             disturb(world, replays).await
                         }
                         None => world.obey(command).await,
@@ -142,12 +146,13 @@ pub(crate) fn finds_a_livelock() -> bool {
     true
 }
 
-/// Returns the node and the deed of `at each step of NODE: DEED`, or `None` for another
+/// Returns the node and the disturbance of `at each step of NODE: DISTURBANCE`, or `None` for another
 /// command.
 fn at_each_step(command: &Command) -> Result<Option<(NodeName, String)>, ScenarioError> {
     let Some(rest) = command.text.strip_prefix("at each step of ") else { return Ok(None) };
-    let (node, deed) = rest.split_once(": ").ok_or_else(|| verbs::mistake("no deed"))?;
-    Ok(Some((verbs::name(node)?, deed.to_owned())))
+    let (node, disturbance) =
+        rest.split_once(": ").ok_or_else(|| verbs::mistake("no disturbance"))?;
+    Ok(Some((verbs::name(node)?, disturbance.to_owned())))
 }
 
 /// A story that is played again, and disturbed at one failpoint each time.
@@ -160,7 +165,7 @@ struct Replays<'a> {
     /// The node whose agent is disturbed.
     node: &'a NodeName,
     /// What happens to the node, as [`World::disturb`] reads it.
-    deed: &'a str,
+    disturbance: &'a str,
 }
 
 /// Plays the story so far, and what follows, once for every failpoint that the
@@ -184,7 +189,7 @@ async fn disturb(world: &mut World, replays: Replays<'_>) -> Result<(), Scenario
 /// Plays one disturbed replay and returns its line, or `None` if the agent reaches no
 /// failpoint of that number.
 fn replay(replays: Replays<'_>, number: usize) -> Result<Option<String>, ScenarioError> {
-    let Replays { name, before, node, deed } = replays;
+    let Replays { name, before, node, disturbance } = replays;
     in_a_world(&format!("{name}, disturbed at step {number}"), async |world| {
         for command in before {
             match at_each_step(command)? {
@@ -200,7 +205,7 @@ fn replay(replays: Replays<'_>, number: usize) -> Result<Option<String>, Scenari
         let Some((place, component)) = failpoints.hit() else { return Ok(None) };
         let there = async {
             failpoints.disarm();
-            world.disturb(node, &component, deed).await?;
+            world.disturb(node, &component, disturbance).await?;
             // What was under way may need its time before anything new is seen.
             world.advance(Duration::from_secs(1)).await?;
             world.run().await

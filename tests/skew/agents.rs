@@ -44,7 +44,7 @@ fn previous_agents(releases: &Releases) -> Result<()> {
     for omlctl in [&releases.previous.omlctl, &releases.current.omlctl] {
         change_and_roll_back(&fleet, omlctl, ASTERISK)?;
     }
-    missing_feature_is_told(&fleet)?;
+    missing_feature_is_reported(&fleet)?;
     later_workload_is_held(&fleet)?;
     upgrade(&fleet, &releases.current)?;
     later_workload_is_held(&fleet)?;
@@ -60,7 +60,7 @@ fn check_versions(fleet: &Fleet, is_right: impl Fn(&str) -> bool) -> Result<()> 
 
 /// A change that the agent of a node cannot make is refused by name and changes nothing. The agent leaves the
 /// feature out of its greeting, in the place of one that lacks it.
-fn missing_feature_is_told(fleet: &Fleet) -> Result<()> {
+fn missing_feature_is_reported(fleet: &Fleet) -> Result<()> {
     let (times, history) = (StartTimes::of(fleet)?, revisions(fleet)?);
     let folder = "/run/systemd/system/omlagent.service.d";
     let variable = format!("Environment=OML_FAILPOINT=without-{FEATURE}");

@@ -68,7 +68,7 @@ fn agent_registries(registry: &Registry, password_file: &str) -> String {
 }
 
 /// Returns the part of the controller's settings with the registry's login. The controller connects to the registry
-/// itself and not through Docker, so it must also be told that the registry has no TLS.
+/// itself and not through Docker, so its settings must also say that the registry has no TLS.
 #[must_use]
 pub fn controller_registries(registry: &Registry, password_file: &str) -> String {
     let plain = |line: &str| {

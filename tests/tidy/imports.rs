@@ -30,7 +30,7 @@ const ABSENT: &[(&str, &[&str])] = &[
     ),
     ("agent/src", &["omlcontroller", "oml_lab", "sled::"]),
     ("controller/src", &["omlagent", "oml_lab", "bollard", "zbus"]),
-    // The model of a host knows containers and units, and nobody who uses them.
+    // The model of a host knows containers and units, and no program that uses them.
     ("sim/src", &["omlagent", "omlcontroller", "oml_common", "oml_proto"]),
     // Of what daemons share, the command line uses the client side of TLS and the environment.
     (
@@ -72,12 +72,12 @@ const CONTROLLER: &[(&str, &[&str])] = &[
     ("ops", &["store", "pki", "registry", "records", "tls"]),
     ("policy", &["pki", "tls", "ops"]),
     ("wire", &["store", "records", "ops"]),
-    // A task reads, decides and commits; it speaks to nobody.
+    // A task reads, decides and commits; it has no connection of its own.
     ("tasks", &["store", "records", "ops"]),
     ("session", &["pki", "tls", "ops", "policy", "wire", "shutdown"]),
     ("api", &["pki", "tls", "ops", "policy", "wire", "shutdown"]),
     ("web", &["ops", "tasks", "shutdown"]),
-    // What works on the files of a stopped controller serves nobody.
+    // What works on the files of a stopped controller answers no calls.
     ("backup", &["store", "pki", "records", "config", "offline"]),
 ];
 

@@ -41,6 +41,28 @@ pub(crate) fn all() -> Vec<Source> {
     sources
 }
 
+/// The documents and scripts beside the sources, and the folders and endings of more of them.
+const DOCUMENTS: [&str; 3] = ["README.md", "ARCHITECTURE.md", ".ci/run"];
+const DOCUMENT_FOLDERS: [(&str, &str); 3] =
+    [("docs", "md"), ("tests/scenarios", "txt"), ("proto/oml/v1", "proto")];
+
+/// Returns the path and the text of every document and script.
+pub(crate) fn documents() -> Vec<(String, String)> {
+    let root = root();
+    let mut paths: Vec<PathBuf> = DOCUMENTS.iter().map(PathBuf::from).collect();
+    for (folder, ending) in DOCUMENT_FOLDERS {
+        let entries = fs::read_dir(root.join(folder)).expect("the folder is there").flatten();
+        let paths_here = entries.map(|entry| Path::new(folder).join(entry.file_name()));
+        paths.extend(paths_here.filter(|path| path.extension().is_some_and(|it| it == ending)));
+    }
+    paths.sort();
+    let read = |path: &PathBuf| {
+        let text = fs::read_to_string(root.join(path)).expect("a document is UTF-8");
+        (path.to_string_lossy().into_owned(), text)
+    };
+    paths.iter().map(read).collect()
+}
+
 fn collect(root: &Path, folder: &Path, sources: &mut Vec<Source>) {
     for entry in fs::read_dir(folder).expect("the folder is there").flatten() {
         let path = entry.path();

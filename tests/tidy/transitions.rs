@@ -241,7 +241,7 @@ impl World {
         self.reports.insert(node.clone(), report);
     }
 
-    /// Tells this world from every other one.
+    /// Distinguishes this world from every other one.
     fn key(&self) -> String {
         format!("{:?} {:?} {:?}", self.rollout, self.targets, self.reports)
     }

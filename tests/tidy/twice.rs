@@ -10,7 +10,7 @@
 //!   `oml_proto::v1`, are always written `v1::Name`, and bear the name of the
 //!   document that they carry on purpose: `v1::Report` is a `Report` in transit.
 //! - **Versions of a document.** Types of different `document/vN/` folders are
-//!   one type at two times, and are told apart by the version in their path.
+//!   one type at two times, and are distinguished by the version in their path.
 //! - **Idioms.** The names in [`IDIOMS`] mean "what this module takes or fails with".
 //!   They may repeat between modules, because the module is part of the name: outside,
 //!   it is written (`plan::Input`, `verb::apply::Arguments`). So nothing may import

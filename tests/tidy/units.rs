@@ -11,14 +11,14 @@ const EXPOSURE_MAX: [(&str, &str); 2] =
 #[test]
 fn the_exposure_of_every_service_is_bounded() {
     for (unit, threshold) in EXPOSURE_MAX {
-        let judge = Command::new("systemd-analyze")
+        let analysis = Command::new("systemd-analyze")
             .args(["security", "--offline=true", "--no-pager", "--threshold", threshold])
             .arg(root().join("systemd").join(unit))
             .output();
-        match judge {
-            Ok(judged) => {
-                let words = String::from_utf8_lossy(&judged.stdout);
-                assert!(judged.status.success(), "{unit} is exposed too much:\n{words}");
+        match analysis {
+            Ok(analyzed) => {
+                let words = String::from_utf8_lossy(&analyzed.stdout);
+                assert!(analyzed.status.success(), "{unit} is exposed too much:\n{words}");
             }
             Err(error) => eprintln!("skipped: systemd-analyze cannot be run here: {error}"),
         }

@@ -55,7 +55,7 @@ pub(super) struct Unavailable {
 
 impl Unavailable {
     /// Says what failed and since when, for people.
-    pub(super) fn words(&self) -> String {
+    pub(super) fn sentence(&self) -> String {
         let milliseconds = i64::try_from(self.since.0).unwrap_or(i64::MAX);
         let since = jiff::Timestamp::from_millisecond(milliseconds).unwrap_or_default();
         format!("{}, since {}", self.message, since.strftime("%Y-%m-%d %H:%M:%S UTC"))
@@ -137,7 +137,7 @@ impl<S: ListSource> Informer<S> {
             match answer {
                 Ok(listing) => {
                     if let Some(away) = snapshot.away.take() {
-                        info!(outage = away.words(), "daemon answers again");
+                        info!(outage = away.sentence(), "daemon answers again");
                     }
                     snapshot.listing = Some(Arc::new(listing));
                     snapshot.listed_at = Some(now);

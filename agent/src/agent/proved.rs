@@ -1,5 +1,5 @@
-//! Notes on disk which version of each component proved good, for the supervisors: such a version
-//! may take its time at a later start.
+//! Records on disk the last known-good version of each component, for the supervisors: such a
+//! version may take its time at a later start.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ impl Agent {
                 && let Err(error) = documents::write_proved(paths, name, &hash)
             {
                 // It is tried again at the next pass; until then its start has the usual limit.
-                debug!(component = %name, error = chain(&error), "cannot note what proved good");
+                debug!(component = %name, error = chain(&error), "cannot record the last known-good version");
                 continue;
             }
             self.state.proved.insert(name.clone(), hash);

@@ -26,7 +26,7 @@ fn what_was_kept_is_found_again() {
     let (_folder, cache) = cache();
     let updates = Updates::from([(
         "asterisk".parse().unwrap(),
-        InstanceUpdate::new(ContentHash::of(b"goal")),
+        InstanceUpdate::new(ContentHash::of(b"desired")),
     )]);
     cache.save_assignment(&assignment()).unwrap();
     let kept = SavedUpdates { updates, ..SavedUpdates::default() };

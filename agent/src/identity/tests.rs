@@ -1,4 +1,4 @@
-//! Certificate and key fit together, whatever a crash leaves.
+//! Certificate and key fit together after a crash at any moment.
 
 use rcgen::{BasicConstraints, CertifiedIssuer, IsCa, SanType};
 

@@ -57,7 +57,7 @@ fn what_one_runtime_finds_foreign_is_foreign() {
 }
 
 #[test]
-fn where_neither_document_nor_label_tells_of_calls_that_is_not_known() {
+fn calls_are_unknown_where_neither_document_nor_label_names_them() {
     let name: ComponentName = "asterisk".parse().unwrap();
     let running =
         container(&ContentHash::of(b"1"), ContainerState::Running { since: Timestamp(1) });

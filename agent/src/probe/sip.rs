@@ -19,7 +19,7 @@ const ANSWER_BYTES_MAX: usize = 2048;
 pub(super) async fn ask(address: SocketAddr, random: &Random) -> Result<String, Silence> {
     let bound = UdpSocket::bind(own_end(address)).await;
     let socket = bound.map_err(|error| not_bound(address, error))?;
-    // Connected, so that a closed port is told at once, and the answer's way back is known.
+    // Connected, so that a closed port is reported at once, and the answer's way back is known.
     socket.connect(address).await?;
     let request = Request::new(address, socket.local_addr()?, random);
     let text = request.text();

@@ -127,7 +127,7 @@ impl Systemd {
         let hidden = !is_packaged && place == Place::Free && loaded.is_defined_beside(&path);
         if !is_packaged {
             let others = by_hand::drop_ins(instance, &loaded);
-            listing.differs.extend(others.map(|told| (component.clone(), told)));
+            listing.differs.extend(others.map(|reported| (component.clone(), reported)));
         }
         if place == Place::Foreign || hidden {
             let what = if is_packaged { "drop-in 50-oml.conf of unit" } else { "unit" };
@@ -181,9 +181,9 @@ impl Systemd {
         }
     }
 
-    /// Tells that a file bears our mark and is not ours. That its unit cannot be read, as that of
+    /// Describes a file that bears our mark and is not ours. That its unit cannot be read, as that of
     /// a template, concerns nothing of ours.
-    async fn tell_foreign(&self, file: OurFile) -> (ComponentName, String) {
+    async fn describe_foreign(&self, file: OurFile) -> (ComponentName, String) {
         // A drop-in changes a unit of somebody, which may well run.
         let runs = !file.is_drop_in
             && self.calls.load(file.unit.as_str()).await.is_ok_and(|loaded| loaded.is_up());
@@ -216,7 +216,7 @@ impl UnitManager for Systemd {
         let mut ours = BTreeMap::new();
         let (files, others) = self.files()?;
         for file in others {
-            listing.differs.push(self.tell_foreign(file).await);
+            listing.differs.push(self.describe_foreign(file).await);
         }
         for instance in desired {
             let path = self.observe_desired(instance, &files, &mut listing).await?;
@@ -260,7 +260,7 @@ impl UnitManager for Systemd {
             disk::write_durably(&path, wanted.as_bytes(), 0o644).map_err(files::unusable)?;
         }
         let is_newly_enabled = self.calls.enable(unit).await?;
-        // Whatever was written counts from here on. Being wanted by a target also
+        // The written files count from here on. Being wanted by a target also
         // keeps systemd from forgetting a stopped unit, and that it was stopped.
         if !is_written || is_newly_enabled || loaded.needs_reload() {
             self.calls.reload().await?;

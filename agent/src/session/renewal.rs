@@ -49,7 +49,7 @@ impl CurrentIdentity {
     }
 
     /// Returns the age of the certificate, from time since boot if this process received it.
-    /// For a certificate from disk only the clock of the host can tell.
+    /// The age of a certificate from disk comes from the clock of the host.
     fn age_ms(&self, clock: &Clock) -> u64 {
         match self.received_up_ms {
             Some(received) => clock.up_ms().saturating_sub(received),
@@ -138,7 +138,7 @@ impl Session {
     }
 
     /// Reports what an operator has to do if the controller refuses the recovery.
-    pub(super) fn tell_unrecovered(&self, current: &CurrentIdentity, error: &SessionError) {
+    pub(super) fn report_unrecovered(&self, current: &CurrentIdentity, error: &SessionError) {
         if let SessionError::Refused(status) = error {
             let message = status.message();
             let node = &current.identity.node;

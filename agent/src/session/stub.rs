@@ -1,5 +1,5 @@
 //! A controller of a few lines for tests: an authority, TLS as the real one
-//! does it, and whatever the test wants it to say.
+//! does it, and the answers that the test sets.
 #![expect(
     clippy::disallowed_methods,
     reason = "a controller of a test, with real ports and certificates"

@@ -295,7 +295,7 @@ async fn a_clock_that_calls_every_certificate_ended_asks_for_one_and_stays_with_
 }
 
 #[test]
-fn a_certificate_that_came_just_now_is_renewed_by_its_life_whatever_the_wall_clock_says() {
+fn a_new_certificate_is_renewed_by_its_life_and_not_by_the_wall_clock() {
     let authority = Authority::new();
     let request = KeyRequest::new().unwrap();
     let folder = tempfile::tempdir().unwrap();

@@ -24,20 +24,21 @@ async fn the_report_is_for_root_alone() {
 }
 
 #[test]
-fn a_stopped_agent_is_told_with_the_time_since_when() {
+fn a_stopped_agent_is_reported_with_the_time_since_when() {
     let folder = tempfile::tempdir().unwrap();
     let paths = Paths::below(folder.path());
-    let told = |now: u64| show_agent(&paths, Timestamp(now)).unwrap();
+    let reported = |now: u64| show_agent(&paths, Timestamp(now)).unwrap();
     let enrol = "this host is not enrolled; enrol it with omlagent enroll\n";
-    assert_eq!(told(1), enrol);
+    assert_eq!(reported(1), enrol);
     let sign = alive::SignOfLife::begin(&paths, Timestamp(60_000)).unwrap();
-    assert_eq!(told(70_000), enrol, "it has given a sign ten seconds ago");
+    assert_eq!(reported(70_000), enrol, "it has given a sign ten seconds ago");
     assert!(
-        told(300_000).contains("runs, but has not looked at the host for 4m 0s; see journalctl")
+        reported(300_000)
+            .contains("runs, but has not looked at the host for 4m 0s; see journalctl")
     );
     drop(sign);
     assert_eq!(
-        told(300_000),
+        reported(300_000),
         format!(
             "{enrol}the agent does not run; it was last active 4m 0s ago; start it with systemctl \
              start omlagent; what follows is what it found then\n"
@@ -46,7 +47,7 @@ fn a_stopped_agent_is_told_with_the_time_since_when() {
 }
 
 #[test]
-fn an_identity_that_cannot_be_used_is_told() {
+fn an_identity_that_cannot_be_used_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let paths = Paths::below(folder.path());
     let identity = paths.state.join("identity");
@@ -54,9 +55,9 @@ fn an_identity_that_cannot_be_used_is_told() {
     for file in ["ca.pem", "node.pem", "node.key"] {
         std::fs::write(identity.join(file), "no certificate").unwrap();
     }
-    let told = show_agent(&paths, Timestamp(1)).unwrap();
-    assert!(told.starts_with("the host's identity cannot be used: "), "{told}");
-    assert!(told.ends_with("enrol it again with omlagent enroll --replace\n"), "{told}");
+    let reported = show_agent(&paths, Timestamp(1)).unwrap();
+    assert!(reported.starts_with("the host's identity cannot be used: "), "{reported}");
+    assert!(reported.ends_with("enrol it again with omlagent enroll --replace\n"), "{reported}");
 }
 
 #[test]

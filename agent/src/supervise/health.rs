@@ -130,8 +130,8 @@ impl Record {
         self.status.printed = lines;
     }
 
-    /// Records the exit of the program. One that somebody caused, or of a version that has not
-    /// proved good yet, belongs to no crash loop.
+    /// Records the exit of the program. An exit by hand, or of a version that has not passed
+    /// its soak yet, does not count towards a crash loop.
     pub(super) fn exited(&mut self, exit: LastExit, counts: bool) {
         self.status.printed = Vec::new();
         if counts {
@@ -151,16 +151,16 @@ impl Record {
         self.status.detail = detail;
     }
 
-    /// Records that the program was not started. Nobody asked it, and it may run all the same, so
-    /// its last answer and the time of that answer stay. Only a refusal by the engine of a version that
-    /// proved good counts towards a crash loop.
+    /// Records that the program was not started. It was not probed, and it may run all the same,
+    /// so its last answer and the time of that answer stay. Only a refusal by the engine of a
+    /// version that passed its soak counts towards a crash loop.
     pub(super) fn not_started(&mut self, why: String, counts: bool, now: Timestamp) {
         self.status.detail.clone_from(&why);
         let before = self.status.not_started.take();
         self.status.not_started = Some(crash_loop::note_refusal(before.as_ref(), why, counts, now));
     }
 
-    /// Records that the program runs, whatever its earlier starts were refused for.
+    /// Records that the program runs, and forgets why earlier starts were refused.
     pub(super) fn is_started(&mut self) {
         self.status.not_started = None;
     }

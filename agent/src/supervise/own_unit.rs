@@ -1,4 +1,4 @@
-//! Tells whether a supervisor runs in the unit of its component. A copy of the unit file has the
+//! Determines whether a supervisor runs in the unit of its component. A copy of the unit file has the
 //! same command, and its stop would stop the container of the real unit.
 
 use std::path::Path;

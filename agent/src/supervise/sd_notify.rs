@@ -68,7 +68,7 @@ impl SystemdNotifier {
         }
     }
 
-    /// Tells systemd periodically that this process is not stuck.
+    /// Notifies systemd periodically that this process is not stuck.
     pub(super) async fn keep_watchdog(&self) -> Infallible {
         let Some(limit) = self.notify.watchdog() else {
             return std::future::pending().await;

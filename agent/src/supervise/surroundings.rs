@@ -53,7 +53,7 @@ pub enum Notice<'a> {
 
 /// The socket to systemd.
 pub trait Notify: Send + Sync {
-    /// Sends a notice. That nobody listens is no error.
+    /// Sends a notice. A missing listener is no error.
     fn say(&self, notice: Notice<'_>);
 
     /// Returns the longest time between two [`Notice::Alive`]; none without a watchdog.

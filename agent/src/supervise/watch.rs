@@ -23,7 +23,7 @@ const FIRST_PAUSE_OF_COMMANDS: Duration = Duration::from_millis(100);
 const STARTING_PAUSE_MAX: Duration = Duration::from_millis(250);
 /// The pause between probes of a program that takes longer than its start time-out.
 const LONG_START_PAUSE: Duration = Duration::from_secs(2);
-/// The start time of a version that proved good, which may have to recover what it holds.
+/// The start time of a version that passed its soak, which may have to recover its data.
 const PROVED_BUDGET: Duration = Duration::from_secs(3_600);
 /// From one request for more start time to the next.
 const EXTENSION_INTERVAL: Duration = Duration::from_secs(10);
@@ -67,7 +67,7 @@ struct WatchState {
     budget: Duration,
     /// When the start time-out is over, after which it is probed less often.
     slow_from: Instant,
-    /// When more start time is asked for; none for a version that did not prove good yet.
+    /// When more start time is asked for; none for a version that has not passed its soak yet.
     next_extension: Option<Instant>,
     /// When it is looked at what the program prints.
     next_printed: Instant,
@@ -107,7 +107,7 @@ impl Supervisor {
                     // The probe may have changed, so the document is read before each probe.
                     self.reread(&mut instance, &mut state);
                     self.probe(&instance, &id, &mut state).await;
-                    self.tell_start(&instance, &mut state).await;
+                    self.extend_start(&instance, &mut state).await;
                     if let Some(words) = self.remedy(&instance, &id).await {
                         return Ok(Watched::Unhealthy { words });
                     }
@@ -183,9 +183,9 @@ impl Supervisor {
         }
     }
 
-    /// Asks systemd for more time while a version that proved good starts, and keeps what the
+    /// Asks systemd for more time while a version that passed its soak starts, and keeps what the
     /// program prints meanwhile.
-    async fn tell_start(&mut self, instance: &HeldInstance, state: &mut WatchState) {
+    async fn extend_start(&mut self, instance: &HeldInstance, state: &mut WatchState) {
         if state.ready_by.is_none() {
             return;
         }

@@ -4,7 +4,7 @@
 use crate::document::status::{LastExit, NotStarted, Status};
 use crate::time::{Span, Timestamp};
 
-/// The ends that a status keeps. A program that ends so often within [`WINDOW_MS`] is told by
+/// The ends that a status keeps. A program that ends so often within [`WINDOW_MS`] is described by
 /// the latest of them.
 const ENDS_MAX: usize = 60;
 /// So many ends within [`WINDOW_MS`] are a crash loop.
@@ -15,8 +15,8 @@ const WINDOW_MS: u64 = 3_600_000;
 /// loop, but not before this time and not later than after [`QUIET_MS_MAX`].
 const QUIET_MS_MIN: u64 = 300_000;
 const QUIET_MS_MAX: u64 = 1_800_000;
-/// The age up to which the last end is told.
-const TOLD_MS_MAX: u64 = 900_000;
+/// The age up to which the last end is reported.
+const LAST_EXIT_MS_MAX: u64 = 900_000;
 
 /// A program that ends again and again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,10 +76,13 @@ pub fn find(status: &Status, now: Timestamp) -> Option<CrashLoop<'_>> {
     (times >= TIMES_MIN && now < over_at).then_some(CrashLoop { times, within, last, over_at })
 }
 
-/// Returns how the program ended last, if that was of late.
+/// Returns how the program ended last, if that was recently.
 #[must_use]
 pub fn recent_exit(status: &Status, now: Timestamp) -> Option<&LastExit> {
-    status.last_exit.as_ref().filter(|exit| exit.at <= now && now.since_ms(exit.at) <= TOLD_MS_MAX)
+    status
+        .last_exit
+        .as_ref()
+        .filter(|exit| exit.at <= now && now.since_ms(exit.at) <= LAST_EXIT_MS_MAX)
 }
 
 #[cfg(test)]

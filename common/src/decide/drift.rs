@@ -1,7 +1,7 @@
-//! Decides what counts as drift: whatever on the host differs from what the agent wrote there.
+//! Decides what counts as drift: everything on the host that differs from what the agent wrote.
 //!
-//! Some of it the agent puts right, and then tells what it found. The rest is left as it is and
-//! told for as long as it is there.
+//! The agent undoes some of it and then reports what it found. The rest is left as it is and
+//! reported for as long as it is there.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +40,7 @@ pub struct ContainerSettings {
     pub has_cpu_limit: bool,
 }
 
-/// A repair, which is told until its workload is replaced by another.
+/// A repair, which is reported until its workload is replaced by another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Repaired {
     drift: Drift,
@@ -156,7 +156,7 @@ impl DriftLog {
     }
 
     /// Returns what somebody changed in the files that are written again. Files of an earlier
-    /// release or of an earlier assignment were changed by nobody.
+    /// release or of an earlier assignment do not count as changed.
     fn rewritten(
         &self,
         component: &ComponentName,
@@ -167,33 +167,33 @@ impl DriftLog {
         let was_right = self.settled.get(component) == Some(desired.hash());
         let document = (was_right && !has_document(seen, desired)).then(|| {
             let is_there = seen.document.as_ref().is_some_and(|document| document.on_disk);
-            let deed = if is_there { "changed" } else { "removed" };
-            format!("its instance document was {deed}")
+            let verb = if is_there { "changed" } else { "removed" };
+            format!("its instance document was {verb}")
         });
         let found: Vec<String> = unit.into_iter().chain(document).collect();
         (!found.is_empty()).then(|| found.join("; "))
     }
 }
 
-/// Tells which settings of a container of that name are not those that it was created with.
+/// Describes the settings of a container that differ from those that it was created with.
 #[must_use]
 pub fn altered(name: &str, created: &Container, found: &ContainerSettings) -> Vec<String> {
-    let mut told = Vec::new();
+    let mut differences = Vec::new();
     if found.is_paused {
-        told.push(format!("container {name} is paused"));
+        differences.push(format!("container {name} is paused"));
     }
     if !matches!(found.restart_policy.as_str(), "" | "no") {
         let policy = &found.restart_policy;
-        told.push(format!("container {name} has the restart policy {policy}, not no"));
+        differences.push(format!("container {name} has the restart policy {policy}, not no"));
     }
     if found.memory_bytes_max != created.memory_bytes_max {
         let (is, was) = (memory(found.memory_bytes_max), memory(created.memory_bytes_max));
-        told.push(format!("container {name} has the memory limit {is}, not {was}"));
+        differences.push(format!("container {name} has the memory limit {is}, not {was}"));
     }
     if found.has_cpu_limit {
-        told.push(format!("container {name} has a limit of its CPU time"));
+        differences.push(format!("container {name} has a limit of its CPU time"));
     }
-    told
+    differences
 }
 
 fn memory(bytes: Option<u64>) -> String {

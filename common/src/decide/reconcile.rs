@@ -73,7 +73,7 @@ pub fn decide(input: Input<'_>) -> BTreeMap<ComponentName, Decision> {
         let case = Case { desired, desired_hash, seen, update, input };
         let decision = decide_desired(name, case);
         let decision = stopped::stop_leftover(case, revive::keep_alive(case, decision));
-        let decision = health::tell_crash_loop_beside(case, decision);
+        let decision = health::report_crash_loop_beside(case, decision);
         decisions.insert(name.clone(), decision);
     }
     decisions
@@ -167,7 +167,7 @@ fn decide_desired(name: &ComponentName, case: Case<'_>) -> Decision {
                     let reason = Reason::Soak(SoakState::BeginsLate);
                     Decision::act(Phase::Starting, Step::Soak, reason)
                 }
-                true => health::tell_crash_loop(case, maintain::maintain(case)),
+                true => health::report_crash_loop(case, maintain::maintain(case)),
                 false => change::prepare(case),
             }
         }
@@ -208,9 +208,9 @@ fn decide_busy(case: Case<'_>, busy: &Busy) -> Decision {
             pulling()
         }
         Step::Switch { .. } | Step::Start => {
-            health::tell_start(case, doing(starting, Activity::Starting))
+            health::report_start(case, doing(starting, Activity::Starting))
         }
-        Step::RollBack { .. } => health::tell_start(case, doing(starting, Activity::RollingBack)),
+        Step::RollBack { .. } => health::report_start(case, doing(starting, Activity::RollingBack)),
         Step::Fail { why } => {
             let phase = if case.is_under_way() { Phase::Starting } else { Phase::Pending };
             Decision::wait(phase, Reason::Failed { message: why.clone(), stop: None })

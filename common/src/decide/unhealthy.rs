@@ -7,7 +7,7 @@ use crate::time::{Span, Timestamp};
 
 /// The longest time before the next restart, unless the catalog names a longer one.
 const PAUSE_MS_MAX: u64 = 3_600_000;
-/// A program that was well for so long after a restart begins anew.
+/// The count of restarts begins again for a program that was healthy for this time.
 const FORGIVEN_MS: u64 = 3_600_000;
 
 /// What is done with a program, by its health.

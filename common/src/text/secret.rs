@@ -9,7 +9,7 @@ pub enum InvalidSecret {
     /// There is nothing in the file but a line end.
     #[error("is empty")]
     Empty,
-    /// A character that nobody types into a password, which an editor or a copy has left.
+    /// A character that is not typed into a password, which an editor or a copy has left.
     #[error("contains {0}; write the value alone, on one line")]
     Hidden(String),
 }

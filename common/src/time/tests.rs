@@ -24,7 +24,7 @@ fn a_number_without_unit_is_refused() {
 }
 
 #[test]
-fn a_duration_that_is_too_long_is_told_apart_from_a_malformed_one() {
+fn a_duration_that_is_too_long_is_distinguished_from_a_malformed_one() {
     for text in ["367d", "9999999999d", "99999999999999999999s"] {
         assert_eq!(parse_duration_ms(text), Err(InvalidDuration::TooLong), "{text:?}");
     }

@@ -22,7 +22,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 type HealthReply = Result<HealthCheckResponse, Status>;
 
-/// Tells whether the controller serves: it does while its store can be read.
+/// Reports whether the controller serves: it does while its store can be read.
 #[derive(Debug, Clone)]
 pub struct HealthApi {
     status: StatusReader,
@@ -53,7 +53,7 @@ struct Watched {
     health: HealthApi,
     service: String,
     /// The state that was sent last.
-    told: Option<ServingStatus>,
+    reported: Option<ServingStatus>,
     /// The end of the caller's certificate.
     end: Pin<Box<Sleep>>,
 }
@@ -64,8 +64,8 @@ async fn next_state(watched: Option<Watched>) -> Option<(HealthReply, Option<Wat
     let mut shutdown = watched.health.shutdown.clone();
     loop {
         let state = watched.health.of(&watched.service).await;
-        if watched.told != Some(state) {
-            watched.told = Some(state);
+        if watched.reported != Some(state) {
+            watched.reported = Some(state);
             return Some((Ok(reply(state)), Some(watched)));
         }
         // All of them only observe.
@@ -107,7 +107,7 @@ impl Health for HealthApi {
         let watched = Watched {
             health: self.clone(),
             service: request.into_inner().service,
-            told: None,
+            reported: None,
             end: Box::pin(sleep(life)),
         };
         Ok(Response::new(Box::pin(unfold(Some(watched), next_state))))

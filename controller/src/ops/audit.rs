@@ -96,13 +96,13 @@ type Line = (String, Entry<AuditRecord>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// Something that a person did, or a node once.
-    Deed,
+    Action,
     Renewal,
     Refusal,
 }
 
 impl Kind {
-    const ALL: [Self; 3] = [Self::Deed, Self::Renewal, Self::Refusal];
+    const ALL: [Self; 3] = [Self::Action, Self::Renewal, Self::Refusal];
 
     fn of(line: &AuditRecord) -> Self {
         if line.what.starts_with(RENEWED) {
@@ -110,7 +110,7 @@ impl Kind {
         } else if line.what.starts_with(REFUSED) {
             Self::Refusal
         } else {
-            Self::Deed
+            Self::Action
         }
     }
 }
@@ -127,7 +127,7 @@ struct Bounds {
 /// The limits of the trail.
 #[derive(Debug, Clone, Copy)]
 struct Limits {
-    deeds: Bounds,
+    actions: Bounds,
     renewals: Bounds,
     refusals: Bounds,
 }
@@ -135,7 +135,7 @@ struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            deeds: Bounds { lines_max: 100_000, ageless: 10_000 },
+            actions: Bounds { lines_max: 100_000, ageless: 10_000 },
             renewals: Bounds { lines_max: 50_000, ageless: 5_000 },
             refusals: Bounds { lines_max: 10_000, ageless: 1_000 },
         }
@@ -145,7 +145,7 @@ impl Default for Limits {
 impl Limits {
     fn of(self, kind: Kind) -> Bounds {
         match kind {
-            Kind::Deed => self.deeds,
+            Kind::Action => self.actions,
             Kind::Renewal => self.renewals,
             Kind::Refusal => self.refusals,
         }

@@ -34,7 +34,7 @@ pub(super) struct RegistryAnswers {
     pub(super) problems: Problems,
     /// The failure of a registry that did not answer.
     pub(super) failure: Option<RegistryError>,
-    /// What the registries told about the images that they were asked for.
+    /// What the registries reported about the images that they were asked for.
     pub(super) facts: BTreeMap<ImageName, ImageFacts>,
 }
 

@@ -2,7 +2,7 @@
 
 use super::{OpsError, Result};
 
-/// The number of attempts before the caller is told that the store is busy.
+/// The number of attempts before the caller gets the error that the store is busy.
 const ATTEMPTS_MAX: usize = 8;
 
 /// Runs `attempt`, which reads, decides and commits, until its commit does not conflict

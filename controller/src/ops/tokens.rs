@@ -24,7 +24,7 @@ use crate::records::{Batch, Entry, Records, if_unchanged, keys};
 use crate::store::Expect;
 
 /// The time after its expiry for which a token is kept, so that "used" and "expired" can
-/// be told apart.
+/// be distinguished.
 const ENDED_TOKEN_KEPT_MS: u64 = 7 * 24 * 3_600_000;
 /// The number of expired tokens that one commit removes.
 const ENDED_TOKENS_MAX: usize = 32;
@@ -127,7 +127,7 @@ impl Tokens {
         let audit = AuditRecord {
             at: now,
             who: who.to_string(),
-            what: format!("made a token for roles {}", words(&wanted.roles)),
+            what: format!("made a token for roles {}", comma_separated(&wanted.roles)),
             tenant: Some(wanted.tenant.clone()),
             node: wanted.node.clone(),
         };
@@ -244,7 +244,7 @@ fn host_of(endpoint: &PublicEndpoint) -> String {
     if endpoint.host.contains(':') { format!("[{}]", endpoint.host) } else { endpoint.host.clone() }
 }
 
-fn words(roles: &[RoleName]) -> String {
-    let words: Vec<&str> = roles.iter().map(AsRef::as_ref).collect();
-    words.join(", ")
+fn comma_separated(roles: &[RoleName]) -> String {
+    let names: Vec<&str> = roles.iter().map(AsRef::as_ref).collect();
+    names.join(", ")
 }

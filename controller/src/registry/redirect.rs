@@ -22,7 +22,7 @@ pub(super) fn target(response: &Response) -> Result<Uri, String> {
     let location = response.headers.get(LOCATION).and_then(|text| text.to_str().ok());
     let target = location.and_then(|location| join(&response.url, location));
     let target = target.ok_or_else(|| format!("it responded with {status} without an address"))?;
-    // What comes over HTTPS must not be replaced by somebody between here and there.
+    // What comes over HTTPS must not be replaced on its way.
     if response.url.scheme_str() == Some("https") && target.scheme_str() != Some("https") {
         let host = target.host().unwrap_or_default();
         return Err(format!("it redirects from HTTPS to plain HTTP at {host}"));

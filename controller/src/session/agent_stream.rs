@@ -74,7 +74,7 @@ impl AgentStream {
         let NodeId { tenant, name: node } = &self.node.id;
         if let Err(status) = ended {
             tracing::info!(%tenant, %node, reason = status.message(), "session failed");
-            // The agent may be gone, and then nobody needs the reason.
+            // The agent may be gone, and then the reason is not needed.
             let _gone = timeout(GOODBYE_LIMIT, outgoing.send(Err(status))).await;
         } else {
             tracing::info!(%tenant, %node, "session closed");
@@ -134,7 +134,7 @@ impl AgentStream {
     ) -> Result<(), Status> {
         let mut assigned = self.nodes.assignment_changes(&self.node.id);
         let mut revoked = self.nodes.revoked().subscribe();
-        // A revocation between the greeting and the subscription wakes nobody.
+        // A revocation between the greeting and the subscription sends no notice.
         self.check_certificate()?;
         let mut shutdown = self.shutdown.clone();
         let certificate_ends = Instant::now() + self.certificate_life();

@@ -1,4 +1,4 @@
-//! Looks at every tenant or node of a pass by itself: an error or a panic of one is told, and
+//! Looks at every tenant or node of a pass by itself: an error or a panic of one is logged, and
 //! that one is tried again later, while the others go on.
 
 use std::collections::{BTreeMap, BTreeSet};

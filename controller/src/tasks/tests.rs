@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::ops::OpsError;
 
-/// Panics at its first pass, fails at its second, and tells of every pass.
+/// Panics at its first pass, fails at its second, and reports every pass.
 struct Failing {
     presence: watch::Receiver<u64>,
     passes: AtomicU32,

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 /// The time over which refusals are summed up.
 const PERIOD: Duration = Duration::from_secs(60);
-/// The number of addresses that are told apart within a period.
+/// The number of addresses that are distinguished within a period.
 const ADDRESSES_MAX: usize = 1024;
 
 /// The reason for which a connection was refused.
@@ -99,13 +99,13 @@ impl Refusals {
             addresses.into_iter().max_by_key(|(address, count)| (*count, *address))?;
         let total = reasons.values().map(|reason| reason.count).sum();
         let reasons: Vec<String> =
-            reasons.into_iter().map(|(kind, reason)| reason.words(kind)).collect();
+            reasons.into_iter().map(|(kind, reason)| reason.describe(kind)).collect();
         Some(Summary { total, most, from_most, reasons: reasons.join("; ") })
     }
 }
 
 impl Reason {
-    fn words(&self, kind: &str) -> String {
+    fn describe(&self, kind: &str) -> String {
         let Self { count, last } = self;
         match last == kind {
             true => format!("{count} × {kind}"),

@@ -158,7 +158,7 @@ async fn no_certificate_is_no_service() {
     assert!(refused.contains("CertificateRequired"), "{refused}");
 }
 
-/// A client that shows `certificate_pem`, whoever signed it.
+/// A client that shows `certificate_pem`, signed by any authority.
 fn client_showing(server: &Server, certificate_pem: &str, key_pem: &str) -> ClientConfig {
     client_config(
         &Credentials {

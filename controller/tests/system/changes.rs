@@ -199,7 +199,7 @@ async fn what_is_made_is_what_the_operator_has_seen() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broken_catalog_is_told_and_only_its_tenants_are_refused() {
+async fn a_broken_catalog_is_reported_and_only_its_tenants_are_refused() {
     let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let folder = fleet.world.settings.catalog_dir.clone();
     let good = std::fs::read_to_string(folder.join("test.yaml")).unwrap();

@@ -182,15 +182,15 @@ async fn a_head_of_a_later_version_holds_up_no_other_tenant() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_revision_of_a_later_version_is_told_in_the_status_of_its_tenant() {
+async fn a_revision_of_a_later_version_is_reported_in_the_status_of_its_tenant() {
     let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     make_later(&fleet, "revisions/acme/", "\"version\":1", "\"version\":99").await;
     fleet.restart().await;
     let expected = ["acme needs a newer controller", "plan of revision 1"];
-    let told = |status: &v1::TenantStatus| {
+    let reported = |status: &v1::TenantStatus| {
         let reason = status.rollout.as_ref().map_or("", |rollout| &rollout.reason);
         expected.iter().all(|part| reason.contains(part))
     };
-    until(&mut fleet.operator, "acme", told).await;
+    until(&mut fleet.operator, "acme", reported).await;
     assert_zephyr_goes_on(&mut fleet).await;
 }

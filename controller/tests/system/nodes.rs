@@ -102,7 +102,7 @@ async fn of_many_hosts_that_use_one_token_at_once_one_joins() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_token_of_a_tenant_that_nobody_knows_is_told_and_a_dry_run_makes_none() {
+async fn a_token_of_a_tenant_that_nobody_knows_is_reported_and_a_dry_run_makes_none() {
     let world = World::start(StoreKind::InMemory).await;
     let mut operator = world.operator().await;
     let mut ask = async |tenant: &str, dry_run: bool| {

@@ -309,12 +309,12 @@ async fn the_version_of_an_agent_is_shown_even_while_it_is_unreachable() {
     let (world, host) = one_host().await;
     let session = Session::open(&world, &host).await.unwrap();
     let mut operator = world.operator().await;
-    let is_told = |status: &v1::TenantStatus, state| {
+    let is_reported = |status: &v1::TenantStatus, state| {
         status.nodes[0].state() == state && status.nodes[0].agent_version == "test"
     };
-    until(&mut operator, "acme", |s| is_told(s, v1::NodeState::Connected)).await;
+    until(&mut operator, "acme", |s| is_reported(s, v1::NodeState::Connected)).await;
     drop(session);
-    until(&mut operator, "acme", |s| is_told(s, v1::NodeState::Unreachable)).await;
+    until(&mut operator, "acme", |s| is_reported(s, v1::NodeState::Unreachable)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -133,7 +133,7 @@ async fn the_standard_health_service_answers_an_operator() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_watches_the_health_service_is_told_of_a_store_that_stops_and_comes_back() {
+async fn a_watch_of_the_health_service_reports_a_store_that_stops_and_comes_back() {
     let store = Arc::new(HookedStore::default());
     let world = World::over(Arc::clone(&store) as _).await;
     let mut health = HealthClient::new(stock_channel(&world).await);

@@ -51,13 +51,16 @@ fn drop_ins_win_over_the_file_and_the_environment_over_both() {
 }
 
 #[test]
-fn a_mistake_is_told_with_its_source() {
+fn a_mistake_is_reported_with_its_source() {
     let wrong = read(&[("conf.d/typo.toml", "logg = \"info\"\n")], &[]).unwrap_err();
-    let told = chain(&wrong);
-    assert!(told.contains("typo.toml") && told.contains("logg"), "{told}");
+    let reported = chain(&wrong);
+    assert!(reported.contains("typo.toml") && reported.contains("logg"), "{reported}");
     let wrong = read(&[("program.toml", "log = \"info\"\n")], &[("OMLTEST_LOGG", "x")]);
-    let told = chain(&wrong.unwrap_err());
-    assert!(told.contains("the environment (OMLTEST_…)") && told.contains("logg"), "{told}");
+    let reported = chain(&wrong.unwrap_err());
+    assert!(
+        reported.contains("the environment (OMLTEST_…)") && reported.contains("logg"),
+        "{reported}"
+    );
 }
 
 #[test]

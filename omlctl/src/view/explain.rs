@@ -2,8 +2,8 @@
 
 use oml_common::text::plural::counted;
 use oml_common::text::printable::printable;
+use oml_proto::enums::name_of;
 use oml_proto::v1::{Generation, Health, NodeStatus, StatusReply, TenantStatus};
-use oml_proto::words::word;
 
 use super::status::{broken_catalogs, headline};
 use super::{InstanceRow, expiry, instances_of};
@@ -116,7 +116,7 @@ fn instance_lines(output: &Output, row: &InstanceRow<'_>, now_ms: u64) -> Vec<St
     if !state.reason.is_empty() && !parts[0].contains(&state.reason) {
         parts.push(state.reason.clone());
     }
-    let health = word::<Health>(state.health);
+    let health = name_of::<Health>(state.health);
     parts.push(format!("{health} {}", host_age(state.checked_at_ms)).trim_end().to_owned());
     if let Some(active) = state.active {
         parts.push(format!("{active} active"));

@@ -141,7 +141,7 @@ fn settings_of_the_rollout_are_shown_below_the_changes() {
 }
 
 #[test]
-fn a_change_of_comments_only_is_told_and_waits_for_nothing() {
+fn a_change_of_comments_only_is_reported_and_waits_for_nothing() {
     let reply =
         ChangeReply { changed: false, text_changed: true, changes: Vec::new(), ..upgrade() };
     let changes = [Answer::Reply(reply)].into();
@@ -249,7 +249,7 @@ fn a_change_whose_answer_never_comes_ends_with_5_and_its_id() {
     assert_eq!(ran.code, 5);
     let last = ran.stderr.lines().last().unwrap();
     let expected = format!(
-        "error: cannot tell whether the change was made: {}: the connection was closed; \
+        "error: cannot determine whether the change was made: {}: the connection was closed; \
          repeat the command with --op-id change-1 to make it at most once",
         world.address
     );
@@ -309,9 +309,13 @@ fn programs_get_an_accepted_change_whose_outcome_is_unknown() {
     let mut arguments = UPGRADE.to_vec();
     arguments.extend(["-o", "json", "--op-id", "change-1", "--timeout", "2s"]);
     let ran = world.run(&arguments);
-    let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!((&told["op_id"], &told["revision"]), (&"change-1".into(), &8.into()), "{ran:?}");
-    assert_eq!(told["outcome"]["result"], "unknown");
-    let sentence = told["outcome"]["message"].as_str().unwrap();
+    let reported: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(
+        (&reported["op_id"], &reported["revision"]),
+        (&"change-1".into(), &8.into()),
+        "{ran:?}"
+    );
+    assert_eq!(reported["outcome"]["result"], "unknown");
+    let sentence = reported["outcome"]["message"].as_str().unwrap();
     assert_eq!(ran.stderr.lines().last(), Some(format!("error: {sentence}").as_str()));
 }

@@ -104,30 +104,30 @@ fn a_broken_file_of_contexts_is_reported_with_its_line() {
     let world = World::new(Script::default());
     let file = world.config();
     let shown = file.display();
-    let told = |text: &str, arguments: &[&str]| {
+    let reported = |text: &str, arguments: &[&str]| {
         std::fs::write(&file, text).unwrap();
         let ran = world.run(arguments);
         assert_eq!((ran.code, ran.stderr.lines().count()), (2, 1), "{ran:?}");
         ran.stderr
     };
-    let broken = told("current = 'main'\n\n[contexts.main]\nendpoint = ['a:1']\n", &["status"]);
+    let broken = reported("current = 'main'\n\n[contexts.main]\nendpoint = ['a:1']\n", &["status"]);
     assert!(broken.starts_with(&format!("error: {shown}: line 4: ")), "{broken}");
-    let broken = told("current = 'main'\ncontexts = [\n", &["context", "list"]);
+    let broken = reported("current = 'main'\ncontexts = [\n", &["context", "list"]);
     assert!(broken.starts_with(&format!("error: {shown}: line 2: ")), "{broken}");
-    let none = told("current = 'main'\n[contexts.main]\nendpoints = []\n", &["status"]);
+    let none = reported("current = 'main'\n[contexts.main]\nendpoints = []\n", &["status"]);
     let expected = format!(
         "error: {shown}: contexts.main.endpoints: no controller is listed \
          (write endpoints = [\"controller.example.com:7443\"])\n"
     );
     assert_eq!(none, expected);
-    let wrong = told("current = 'main'\n[contexts.main]\nendpoints = ['a']\n", &["status"]);
+    let wrong = reported("current = 'main'\n[contexts.main]\nendpoints = ['a']\n", &["status"]);
     let expected = format!(
         "error: {shown}: contexts.main.endpoints: \"a\" is not an address \
          (write host:port, for example controller.example.com:7443)\n"
     );
     assert_eq!(wrong, expected);
     let text = "current = 'gone'\n[contexts.main]\nendpoints = ['a:1']\n";
-    let gone = told(text, &["status"]);
+    let gone = reported(text, &["status"]);
     let hint = "(select one with omlctl context use NAME; known: main)";
     assert_eq!(gone, format!("error: {shown}: current: there is no context gone {hint}\n"));
     // With --endpoint, the file needs no endpoints.

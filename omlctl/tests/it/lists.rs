@@ -199,13 +199,13 @@ fn a_watch_without_a_controller_reports_every_reason_once_and_continues() {
     assert!(shown.next().unwrap().unwrap().contains("progressing"));
     // The controller stops, and its port is closed.
     drop(world);
-    let (tell, told) = mpsc::channel();
+    let (sender, reported) = mpsc::channel();
     let stderr = BufReader::new(child.stderr.take().unwrap());
-    std::thread::spawn(move || stderr.lines().try_for_each(|line| tell.send(line.unwrap())));
+    std::thread::spawn(move || stderr.lines().try_for_each(|line| sender.send(line.unwrap())));
     let expected = format!("cannot reach the controller ({address}: connection refused); retrying");
     let mut lines = Vec::new();
     while lines.last() != Some(&expected) {
-        lines.push(told.recv_timeout(Duration::from_secs(20)).expect("a reason"));
+        lines.push(reported.recv_timeout(Duration::from_secs(20)).expect("a reason"));
     }
     assert!(lines.len() <= 2, "{lines:?}");
     // Another server on the port closes three connections.
@@ -215,7 +215,7 @@ fn a_watch_without_a_controller_reports_every_reason_once_and_continues() {
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    let rest: Vec<String> = told.iter().collect();
+    let rest: Vec<String> = reported.iter().collect();
     assert_eq!(
         rest,
         [format!("cannot reach the controller ({address}: the connection was closed); retrying")]

@@ -87,7 +87,7 @@ fn a_tenant_that_others_change_meanwhile_is_planned_again() {
 }
 
 #[test]
-fn a_new_tenant_is_told() {
+fn a_new_tenant_is_reported() {
     let world = scripted(vec![upgrade(), ChangeReply { new_tenant: true, ..upgrade() }]);
     let ran = apply(&world, &[]);
     assert!(ran.stderr.starts_with("acme is a new tenant\n"), "{}", ran.stderr);

@@ -46,8 +46,8 @@ fn an_outcome_that_only_a_newer_omlctl_knows_is_unknown() {
                     parked: revision 9 of acme is parked";
     assert_eq!((ran.code, last(&ran)), (1, sentence), "{ran:?}");
     let ran = world().run(&[&UPGRADE[..], &["-o", "json"]].concat());
-    let told: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!(told["outcome"]["result"], "unknown");
+    let reported: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(reported["outcome"]["result"], "unknown");
     assert_eq!(ran.code, 1);
 }
 

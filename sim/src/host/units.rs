@@ -199,7 +199,7 @@ impl HostModel {
         self.state().units.ends.subscribe()
     }
 
-    /// Returns a receiver of what systemd tells about jobs from now on.
+    /// Returns a receiver of what systemd announces about jobs from now on.
     #[must_use]
     pub fn job_events(&self) -> broadcast::Receiver<JobEvent> {
         self.state().units.events.subscribe()

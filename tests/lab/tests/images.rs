@@ -7,7 +7,7 @@ use oml_lab::{Host, Lab, LabSpec, Output};
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// Runs an image with host networking in a container that has the image's name.
-// The attribute only tells the lints that this is test code.
+// The attribute only marks this as test code for the lints.
 #[cfg(test)]
 fn start(host: &Host, image: &str, options: &[&str]) {
     let (name, _) = image.split_once(':').unwrap();

@@ -76,7 +76,7 @@ fn the_faulty_proxy_makes_pulls_fail_and_recovers() {
 }
 
 /// Asserts that no mount, process, interface or cgroup contains the lab's folder or id in its name.
-// The attribute only tells the lints that this is test code.
+// The attribute only marks this as test code for the lints.
 #[cfg(test)]
 fn assert_nothing_left(folder: &str, id: &str) {
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();

@@ -232,13 +232,13 @@ impl World {
         &mut self,
         node: &str,
         component: &str,
-        deed: impl FnOnce(&Node, &Container),
+        act: impl FnOnce(&Node, &Container),
     ) -> Done {
         let node = self.node(node)?;
         let containers = node.host.containers();
         let mut running = containers.iter().filter(|container| container.is_running());
         if let Some(running) = running.find(|container| component_of(container) == component) {
-            deed(node, running);
+            act(node, running);
         }
         Ok(())
     }

@@ -307,7 +307,7 @@ impl World {
         Some(snapshot.step().waits_for.to_string())
     }
 
-    /// Checks what the operators who wait for the end of their changes are told.
+    /// Checks what is reported to the operators who wait for the end of their changes.
     pub(super) fn check_changes(&self) -> Result<(), ScenarioError> {
         let Some(snapshot) = &self.snapshot else { return Ok(()) };
         let checked = self.changes.iter().map(|change| change.check(&snapshot.rollout.value));

@@ -247,7 +247,7 @@ impl Bench {
                 if wanted(&report) {
                     return report;
                 }
-                // Ages are told without a mark, so it is looked at now and then.
+                // Ages are reported without a mark, so it is looked at now and then.
                 let _marked = timeout(Duration::from_secs(1), reports.changed()).await;
             }
         });

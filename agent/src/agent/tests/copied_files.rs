@@ -1,4 +1,4 @@
-//! Copies of our unit files: they are told, left alone, and hold nothing when they are started.
+//! Copies of our unit files: they are reported, left alone, and hold nothing when they are started.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use oml_common::document::report::Report;
 use oml_sim::{ActiveState, Behaviour, Container, UnitState};
 
 use super::bench::{Bench, name};
-use super::by_hand::{of_earlier_release, unit_text, until_nothing_is_told, until_told};
+use super::by_hand::{of_earlier_release, unit_text, until_nothing_is_reported, until_reported};
 use crate::paths::Slot;
 
 const COPY: &str = "dbg.service";
@@ -29,33 +29,33 @@ fn unit(bench: &Bench, name: &str) -> Option<UnitState> {
     units.into_iter().find(|(unit, _)| unit == name).map(|(_, state)| state)
 }
 
-fn is_told(report: &Report, found: &str) -> bool {
-    report.errors.iter().any(|told| told.contains(found))
+fn is_reported(report: &Report, found: &str) -> bool {
+    report.errors.iter().any(|reported| reported.contains(found))
 }
 
-/// Checks that a component is removed from the host while a file that is told stays.
+/// Checks that a component is removed from the host while a reported file stays.
 async fn check_stays_after_removal(mut bench: Bench, path: &std::path::Path, found: &str) {
     bench.desire(&[]);
-    let gone = |report: &Report| report.instances.is_empty() && is_told(report, found);
+    let gone = |report: &Report| report.instances.is_empty() && is_reported(report, found);
     bench.until_report(gone).await;
     bench.pass_time(600).await;
     assert!(path.exists());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_copy_of_a_unit_file_is_told_and_neither_stopped_nor_removed() {
+async fn a_copy_of_a_unit_file_is_reported_and_neither_stopped_nor_removed() {
     let mut bench = Bench::settled().await;
     let path = add(&bench, &unit_text(&bench)).await;
     let found = "unit dbg.service is a copy of asterisk.service: not ours, left alone";
-    until_told(&bench, found).await;
+    until_reported(&bench, found).await;
     bench.upgrade("2", Behaviour::Good);
     bench.until_ready("2").await;
-    until_told(&bench, found).await;
+    until_reported(&bench, found).await;
     check_stays_after_removal(bench, &path, found).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_edited_copy_of_a_unit_file_is_told_and_neither_stopped_nor_removed() {
+async fn an_edited_copy_of_a_unit_file_is_reported_and_neither_stopped_nor_removed() {
     let text = unit_text(&Bench::settled().await);
     for copy in [
         text.replace("asterisk.service", COPY),
@@ -71,7 +71,7 @@ async fn an_edited_copy_of_a_unit_file_is_told_and_neither_stopped_nor_removed()
         bench.host.host.systemctl("start", COPY).unwrap();
         let found =
             "unit dbg.service was copied or edited by hand, and it runs: not ours, left alone";
-        until_told(&bench, found).await;
+        until_reported(&bench, found).await;
         bench.pass_time(60).await;
         assert_eq!(unit(&bench, COPY).unwrap().active, ActiveState::Active);
         assert_eq!(super::restarts(&bench), before);
@@ -80,7 +80,7 @@ async fn an_edited_copy_of_a_unit_file_is_told_and_neither_stopped_nor_removed()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_copy_as_a_template_is_told_and_keeps_no_change_from_the_host() {
+async fn a_copy_as_a_template_is_reported_and_keeps_no_change_from_the_host() {
     let mut bench = Bench::settled().await;
     let path = bench.host.paths.units.join("asterisk@.service");
     std::fs::write(&path, unit_text(&bench)).unwrap();
@@ -88,7 +88,7 @@ async fn a_copy_as_a_template_is_told_and_keeps_no_change_from_the_host() {
     bench.upgrade("2", Behaviour::Good);
     bench.until_ready("2").await;
     let found = "unit asterisk@.service is a copy of asterisk.service: not ours, left alone";
-    until_told(&bench, found).await;
+    until_reported(&bench, found).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -112,11 +112,11 @@ async fn a_unit_that_gets_another_name_is_retired_though_its_file_was_edited() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_copy_of_a_unit_file_for_another_component_is_told_and_stays() {
+async fn a_copy_of_a_unit_file_for_another_component_is_reported_and_stays() {
     let bench = Bench::settled().await;
     let path = add(&bench, &unit_text(&bench).replace("asterisk", "dbg")).await;
     let found = "unit dbg.service was copied or edited by hand: not ours, left alone";
-    bench.until_report(|report| is_told(report, found)).await;
+    bench.until_report(|report| is_reported(report, found)).await;
     bench.pass_time(600).await;
     assert!(path.exists());
 }
@@ -145,8 +145,8 @@ async fn a_copied_unit_that_is_started_holds_nothing_and_is_not_started_again() 
         bench.pass_time(600).await;
         let copy = unit(&bench, COPY).unwrap();
         assert_eq!((copy.active, copy.restarts), (ActiveState::Failed, 0));
-        let told = "dbg.service is not the unit of asterisk, which is asterisk.service";
-        assert!(copy.status_text.contains(told), "{}", copy.status_text);
+        let reported = "dbg.service is not the unit of asterisk, which is asterisk.service";
+        assert!(copy.status_text.contains(reported), "{}", copy.status_text);
         bench.host.host.systemctl("stop", COPY).unwrap();
         bench.pass_time(600).await;
         assert_eq!(running(&bench), before);
@@ -178,12 +178,13 @@ async fn a_copied_unit_of_an_earlier_release_is_started_no_more_often_than_its_l
     let text: String = text.lines().filter(is_new).map(|line| format!("{line}\n")).collect();
     add(&bench, &text).await;
     bench.host.host.systemctl("start", COPY).unwrap();
-    until_told(&bench, "unit dbg.service was copied or edited by hand: not ours, left alone").await;
+    until_reported(&bench, "unit dbg.service was copied or edited by hand: not ours, left alone")
+        .await;
     bench.pass_time(600).await;
     let copy = unit(&bench, COPY).unwrap();
     assert_eq!((copy.active, copy.result.as_str()), (ActiveState::Failed, "start-limit-hit"));
     assert_eq!(running(&bench), before);
     std::fs::remove_file(bench.host.paths.units.join(COPY)).unwrap();
     bench.host.host.reload_units().await.unwrap();
-    until_nothing_is_told(&bench).await;
+    until_nothing_is_reported(&bench).await;
 }

@@ -24,14 +24,14 @@ async fn copied(copy: &str) -> (Bench, String, String) {
     (bench, original, copy)
 }
 
-/// The drift that is told of the component.
+/// The reported drift of the component.
 fn drift(report: &Report) -> String {
     let drift = report.instances.get(&name("asterisk")).and_then(|report| report.drift.clone());
     drift.map(|drift| drift.found).unwrap_or_default()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_copy_of_a_container_is_told_and_the_right_one_goes_on_untouched() {
+async fn a_copy_of_a_container_is_reported_and_the_right_one_goes_on_untouched() {
     let (bench, original, copy) = copied("zen_curie").await;
     let report = bench.until_report(|report| drift(report).contains("zen_curie")).await;
     assert!(drift(&report).contains("runs another image"), "{}", drift(&report));
@@ -57,7 +57,7 @@ async fn a_copy_survives_a_restart_a_change_and_a_removal_of_its_component() {
     bench.until_ready("3").await;
     bench.desire(&[]);
     let report = bench.until_report(|report| report.instances.is_empty()).await;
-    assert!(report.errors.iter().any(|told| told.contains("zen_curie")), "{report:?}");
+    assert!(report.errors.iter().any(|reported| reported.contains("zen_curie")), "{report:?}");
     bench.pass_time(600).await;
     assert!(runs(&bench, &copy));
     assert_eq!(bench.host.host.containers().len(), 1);
@@ -114,7 +114,7 @@ async fn a_copy_of_a_container_of_an_earlier_release_is_left_alone_under_our_nam
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_containers_whose_names_were_exchanged_by_hand_get_them_back_and_that_is_told() {
+async fn two_containers_whose_names_were_exchanged_by_hand_get_them_back_and_that_is_reported() {
     let bench = Bench::upgrading("2", Behaviour::Good).await;
     bench.until_ready("2").await;
     let ids = [OWN, "oml-asterisk-prev"].map(|name| named(&bench, name).unwrap().id);
@@ -156,7 +156,7 @@ async fn a_copy_in_the_place_of_the_removed_container_is_named_and_not_adopted()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_container_that_was_renamed_by_hand_gets_its_name_back_and_that_is_told() {
+async fn a_container_that_was_renamed_by_hand_gets_its_name_back_and_that_is_reported() {
     let bench = Bench::settled().await;
     let original = named(&bench, OWN).unwrap().id;
     bench.host.host.rename_by_hand(&original, "mine").unwrap();
@@ -198,7 +198,7 @@ async fn a_container_of_another_tenant_under_our_names_is_left_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn units_and_containers_of_another_tenant_are_left_alone_and_told() {
+async fn units_and_containers_of_another_tenant_are_left_alone_and_reported() {
     let mut bench = Bench::new();
     bench.offer("1", Behaviour::Good);
     let other = crate::fixtures::document("redis", "1").edited(|instance| {
@@ -209,8 +209,9 @@ async fn units_and_containers_of_another_tenant_are_left_alone_and_told() {
     before.install(&other).await;
     bench.desire(&["1"]);
     for words in ["container oml-redis has its labels but is another", "unit redis.service is"] {
-        let is_told = |report: &Report| report.errors.iter().any(|told| told.contains(words));
-        bench.until_report(is_told).await;
+        let is_reported =
+            |report: &Report| report.errors.iter().any(|reported| reported.contains(words));
+        bench.until_report(is_reported).await;
     }
     bench.until_ready("1").await;
     bench.pass_time(600).await;
@@ -219,7 +220,7 @@ async fn units_and_containers_of_another_tenant_are_left_alone_and_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_assignment_that_is_not_acted_on_is_told_until_another_one_arrives() {
+async fn an_assignment_that_is_not_acted_on_is_reported_until_another_one_arrives() {
     let mut bench = Bench::settled().await;
     let before = bench.host.host.containers().len();
     bench.stop();

@@ -28,7 +28,7 @@ async fn a_program_that_ends_while_the_disk_is_full_is_back_within_a_minute_of_h
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_start_that_docker_refuses_is_told_with_its_cause_and_not_by_an_earlier_exit_code() {
+async fn a_start_that_docker_refuses_is_reported_with_its_cause_and_not_by_an_earlier_exit_code() {
     let bench = Bench::settled().await;
     for _try in 0..1_000 {
         let detail = "no space left on device".to_owned();
@@ -37,16 +37,20 @@ async fn a_start_that_docker_refuses_is_told_with_its_cause_and_not_by_an_earlie
     }
     bench.end_by_itself(137);
     let cause = "the last start failed: could not start";
-    let is_told = |report: &InstanceReport| {
+    let is_reported = |report: &InstanceReport| {
         report.reason.contains(cause) && report.reason.contains("no space left on device")
     };
-    let told = bench.until(is_told).await;
-    assert!(!told.reason.contains("137"), "{}", told.reason);
-    let told = bench.until(|report| report.phase == Phase::CrashLooping).await;
-    assert!(is_told(&told) && !told.reason.contains("137"), "{}", told.reason);
-    let told = bench.until(|report| report.reason.contains("times in a row")).await;
+    let reported = bench.until(is_reported).await;
+    assert!(!reported.reason.contains("137"), "{}", reported.reason);
+    let reported = bench.until(|report| report.phase == Phase::CrashLooping).await;
+    assert!(is_reported(&reported) && !reported.reason.contains("137"), "{}", reported.reason);
+    let reported = bench.until(|report| report.reason.contains("times in a row")).await;
     let words = "its last start failed: could not start";
-    assert!(told.reason.contains(words) && !told.reason.contains("137"), "{}", told.reason);
+    assert!(
+        reported.reason.contains(words) && !reported.reason.contains("137"),
+        "{}",
+        reported.reason
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -38,7 +38,7 @@ async fn a_rollback_whose_image_the_registry_refuses_ends_and_is_still_tried() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_change_whose_rollback_waits_for_a_registry_is_told_as_failed() {
+async fn a_change_whose_rollback_waits_for_a_registry_is_reported_as_failed() {
     let bench = pruned_in_soak().await;
     bench.refuse("1", "toomanyrequests");
     bench.end_by_itself(139);

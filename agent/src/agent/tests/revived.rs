@@ -1,4 +1,4 @@
-//! What runs is kept alive whatever happens to the change of it.
+//! The version in use is kept alive during every outcome of its change.
 
 use oml_common::document::report::{InstanceReport, Phase};
 use oml_common::id::Version;
@@ -14,11 +14,11 @@ fn version(text: &str) -> Option<Version> {
 /// Version 1 ends for good and would answer after that; it must come back while the change waits.
 async fn ends_and_comes_back(bench: &Bench) -> InstanceReport {
     bench.fail_for_good().await;
-    let told = bench.until(|report| report.reason.contains("times in a row")).await;
+    let reported = bench.until(|report| report.reason.contains("times in a row")).await;
     bench.pass_time(90).await;
     let report = bench.until(|report| report.version == version("1")).await;
     assert!(bench.host.running(&name("asterisk")).is_some(), "{report:?}");
-    told
+    reported
 }
 
 /// Version 1 runs, and a change to version 2 waits for its image.
@@ -41,9 +41,9 @@ async fn until_it_ends_again_and_again(bench: &Bench) -> InstanceReport {
 #[tokio::test(start_paused = true)]
 async fn the_version_in_use_is_started_again_while_the_next_one_cannot_be_pulled() {
     let bench = settled_beside_a_blocked_change().await;
-    let told = ends_and_comes_back(&bench).await;
+    let reported = ends_and_comes_back(&bench).await;
     for word in ["toomanyrequests", "the version in use, 1,", "ended 31 times in a row"] {
-        assert!(told.reason.contains(word), "{}", told.reason);
+        assert!(reported.reason.contains(word), "{}", reported.reason);
     }
     bench.offer("2", Behaviour::Good);
     bench.until_ready("2").await;
@@ -53,8 +53,8 @@ async fn the_version_in_use_is_started_again_while_the_next_one_cannot_be_pulled
 async fn the_version_in_use_is_started_again_beside_a_pull_that_takes_long() {
     let mut bench = Bench::settled().await;
     bench.upgrade_held("2", Behaviour::Good, Daemon::Engine, Verb::Pull).await;
-    let told = ends_and_comes_back(&bench).await;
-    assert!(told.reason.starts_with("pulling the image; meanwhile"), "{}", told.reason);
+    let reported = ends_and_comes_back(&bench).await;
+    assert!(reported.reason.starts_with("pulling the image; meanwhile"), "{}", reported.reason);
     bench.host.host.release(Daemon::Engine, Verb::Pull);
     let report = bench.until_ready("2").await;
     assert_eq!(report.failure, None);
@@ -101,27 +101,27 @@ async fn the_version_in_use_stays_stopped_by_hand_while_the_next_one_cannot_be_p
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_version_in_use_that_ends_again_and_again_beside_a_blocked_change_is_told() {
+async fn the_version_in_use_that_ends_again_and_again_beside_a_blocked_change_is_reported() {
     let bench = settled_beside_a_blocked_change().await;
-    let told = until_it_ends_again_and_again(&bench).await;
-    assert!(told.reason.contains("toomanyrequests"), "{}", told.reason);
+    let reported = until_it_ends_again_and_again(&bench).await;
+    assert!(reported.reason.contains("toomanyrequests"), "{}", reported.reason);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_version_that_was_rolled_back_to_and_ends_again_and_again_is_told() {
+async fn the_version_that_was_rolled_back_to_and_ends_again_and_again_is_reported() {
     let bench = Bench::upgrading("bad", EXITS).await;
     bench.until_returned("1").await;
-    let told = until_it_ends_again_and_again(&bench).await;
-    assert!(told.reason.contains("exit code 3"), "{}", told.reason);
+    let reported = until_it_ends_again_and_again(&bench).await;
+    assert!(reported.reason.contains("exit code 3"), "{}", reported.reason);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_version_in_use_that_recovers_beside_a_blocked_change_is_not_told_as_not_running() {
+async fn the_version_in_use_that_recovers_beside_a_blocked_change_is_not_reported_as_not_running() {
     let bench = settled_beside_a_blocked_change().await;
     bench.offer("1", Behaviour::AnswersAfter { after_ms: 900_000 });
     bench.end_by_itself(1);
     let words = "the version in use, 1, runs: ";
-    let told = bench.until(|report| report.reason.contains(words)).await;
-    assert!(!told.reason.contains("does not run"), "{}", told.reason);
+    let reported = bench.until(|report| report.reason.contains(words)).await;
+    assert!(!reported.reason.contains("does not run"), "{}", reported.reason);
     bench.until(|report| report.reason.contains("connection refused")).await;
 }

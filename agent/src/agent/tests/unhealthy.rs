@@ -1,4 +1,4 @@
-//! What proved good may take its time, and what ends again and again or stays unhealthy is told.
+//! A last known-good version may take its time, and a crash loop or a lasting unhealthy state is reported.
 
 use oml_common::document::assignment::OnDeadline;
 use oml_common::document::report::Phase;
@@ -7,12 +7,12 @@ use oml_sim::{Behaviour, Daemon, Fault, Verb};
 use super::bench::{Bench, name};
 
 #[tokio::test(start_paused = true)]
-async fn a_version_that_proved_good_may_take_its_time_to_start() {
+async fn a_version_that_passed_its_soak_may_take_its_time_to_start() {
     let bench = Bench::settled().await;
     bench.offer("1", Behaviour::AnswersAfter { after_ms: 900_000 });
     bench.end_by_itself(1);
-    let told = bench.until(|report| report.reason.contains("connection refused")).await;
-    assert_eq!(told.phase, Phase::Starting);
+    let reported = bench.until(|report| report.reason.contains("connection refused")).await;
+    assert_eq!(reported.phase, Phase::Starting);
     let running = bench.host.running(&name("asterisk")).unwrap();
     bench.pass_time(600).await;
     let still = bench.host.running(&name("asterisk")).unwrap();
@@ -22,7 +22,7 @@ async fn a_version_that_proved_good_may_take_its_time_to_start() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_version_that_proved_good_and_never_answers_is_stopped_after_an_hour() {
+async fn a_version_that_passed_its_soak_and_never_answers_is_stopped_after_an_hour() {
     let bench = Bench::settled().await;
     bench.offer("1", Behaviour::Hangs);
     bench.end_by_itself(1);
@@ -41,9 +41,9 @@ async fn what_a_program_prints_is_shown_while_its_start_is_waited_for() {
     for number in 0..30 {
         bench.host.host.print(&running.id, &format!("replaying segment {number}"));
     }
-    let told = bench.until(|report| report.reason.contains("replaying segment 29")).await;
-    assert_eq!(told.phase, Phase::Starting);
-    assert!(!told.reason.contains("segment 20"), "bounded: {}", told.reason);
+    let reported = bench.until(|report| report.reason.contains("replaying segment 29")).await;
+    assert_eq!(reported.phase, Phase::Starting);
+    assert!(!reported.reason.contains("segment 20"), "bounded: {}", reported.reason);
     bench.until_returned("1").await;
 }
 
@@ -52,10 +52,10 @@ async fn a_program_that_dies_every_17_seconds_is_crash_looping_until_it_runs_for
     let bench = Bench::settled().await;
     bench.offer("1", Behaviour::DiesAfter { after_ms: 17_000 });
     bench.end_by_itself(1);
-    let told = bench.until(|report| report.phase == Phase::CrashLooping).await;
-    let exit = told.last_exit.unwrap();
+    let reported = bench.until(|report| report.phase == Phase::CrashLooping).await;
+    let exit = reported.last_exit.unwrap();
     assert_eq!(exit.exit_code, Some(1));
-    assert!(told.reason.contains("last with exit code 1"), "{}", told.reason);
+    assert!(reported.reason.contains("last with exit code 1"), "{}", reported.reason);
     for _second in 0..120 {
         bench.pass_time(1).await;
         let report = bench.until(|_| true).await;
@@ -87,8 +87,8 @@ async fn an_end_after_docker_was_restarted_is_the_programs_own_and_counts() {
     let report = bench.until(|report| report.restarts == 1).await;
     assert_eq!(report.drift, None);
     assert_eq!(report.last_exit.unwrap().exit_code, Some(7));
-    let told = bench.until(|report| report.phase == Phase::CrashLooping).await;
-    assert!(told.reason.contains("3 times"), "{}", told.reason);
+    let reported = bench.until(|report| report.phase == Phase::CrashLooping).await;
+    assert!(reported.reason.contains("3 times"), "{}", reported.reason);
 }
 
 #[tokio::test(start_paused = true)]
@@ -136,14 +136,14 @@ async fn a_program_that_stays_unhealthy_is_restarted_ever_more_rarely() {
     let bench = Bench::settled().await;
     bench.offer("1", Behaviour::UnhealthyAfter { after_ms: 60_000 });
     bench.end_by_itself(1);
-    let told = bench.until(|report| report.reason.contains("has been unhealthy for 5m")).await;
-    assert_eq!(told.phase, Phase::Unhealthy);
+    let reported = bench.until(|report| report.reason.contains("has been unhealthy for 5m")).await;
+    assert_eq!(reported.phase, Phase::Unhealthy);
     let starts = || bench.host.running(&name("asterisk")).map(|found| found.starts);
     let first = starts();
     bench.pass_time(240).await;
     assert_eq!(starts(), first);
-    let told = bench.until(|report| report.reason.contains("unhealthy for 10m")).await;
-    assert!(told.reason.contains("1 restart"), "{}", told.reason);
+    let reported = bench.until(|report| report.reason.contains("unhealthy for 10m")).await;
+    assert!(reported.reason.contains("1 restart"), "{}", reported.reason);
     let after = bench.host.count(Daemon::Engine, Verb::Start);
     bench.pass_time(7_200).await;
     let more = bench.host.count(Daemon::Engine, Verb::Start) - after;
@@ -196,8 +196,8 @@ async fn a_restart_of_an_unhealthy_program_whose_stop_fails_is_not_tried_again_a
     let before = stops();
     bench.host.refuse_once(Daemon::Engine, Verb::Stop, true);
     bench.until(|_| stops() > before).await;
-    let told = bench.until(|report| report.reason.contains("unhealthy for 10m")).await;
-    assert!(told.reason.contains("1 restart"), "{}", told.reason);
+    let reported = bench.until(|report| report.reason.contains("unhealthy for 10m")).await;
+    assert!(reported.reason.contains("1 restart"), "{}", reported.reason);
     bench.pass_time(60).await;
     assert_eq!((starts(), stops()), (first, before + 1));
 }
@@ -216,7 +216,7 @@ async fn media_that_nothing_counts_is_not_restarted_by_a_document_of_an_earlier_
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_proved_good_is_noted_again_when_somebody_removes_the_files_of_a_component() {
+async fn the_last_known_good_version_is_recorded_again_when_the_files_of_a_component_are_removed() {
     let bench = Bench::settled().await;
     let note = bench.host.paths.proved(&name("asterisk"));
     std::fs::remove_dir_all(note.parent().unwrap()).unwrap();
@@ -226,12 +226,12 @@ async fn what_proved_good_is_noted_again_when_somebody_removes_the_files_of_a_co
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_program_that_dies_every_six_minutes_is_crash_looping_and_its_last_exit_is_told() {
+async fn a_program_that_dies_every_six_minutes_is_crash_looping_and_its_last_exit_is_reported() {
     let bench = Bench::settled().await;
     bench.offer("1", Behaviour::DiesAfter { after_ms: 360_000 });
     bench.end_by_itself(1);
-    let told = bench.until(|report| report.restarts == 1 && report.phase == Phase::Ready).await;
-    assert_eq!(told.last_exit.unwrap().exit_code, Some(1));
+    let reported = bench.until(|report| report.restarts == 1 && report.phase == Phase::Ready).await;
+    assert_eq!(reported.last_exit.unwrap().exit_code, Some(1));
     bench.until(|report| report.phase == Phase::CrashLooping).await;
     for _minute in 0..60 {
         bench.pass_time(60).await;

@@ -17,7 +17,7 @@ fn answer(request: &Request, status: &str) -> String {
 }
 
 #[test]
-fn a_final_answer_to_this_request_counts_whatever_its_status() {
+fn a_final_answer_to_this_request_counts_with_any_status() {
     let request = request();
     for (status, number) in [("200 OK", 200), ("404 Not Found", 404), ("503 Busy", 503)] {
         assert_eq!(request.final_status(&answer(&request, status)), Some(number));

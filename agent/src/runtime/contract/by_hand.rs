@@ -1,4 +1,4 @@
-//! What somebody does to our containers and units by hand, and what may be told of it.
+//! Changes by hand to our containers and units, and what is reported about them.
 
 use oml_common::decide::observed::ActiveState;
 
@@ -8,13 +8,13 @@ use crate::documents;
 pub(super) async fn all(place: &Place) {
     in_order!(
         place,
-        a_copy_of_a_container_is_told_and_left_alone,
+        a_copy_of_a_container_is_reported_and_left_alone,
         a_copy_under_the_name_of_a_kept_container_blocks_nothing,
         a_container_renamed_by_hand_stays_ours_and_gets_its_name_back,
-        a_paused_or_updated_container_is_told,
-        an_edited_or_disabled_unit_is_told_and_put_right,
-        a_drop_in_of_somebody_else_is_told,
-        a_copy_of_a_unit_file_is_told_and_left_alone,
+        a_paused_or_updated_container_is_reported,
+        an_edited_or_disabled_unit_is_reported_and_put_right,
+        a_drop_in_of_somebody_else_is_reported,
+        a_copy_of_a_unit_file_is_reported_and_left_alone,
     );
 }
 
@@ -23,15 +23,16 @@ async fn differs(place: &Place, instance: &super::InstanceDocument) -> Vec<Strin
     engine.differs.into_iter().chain(systemd.differs).map(|(_, differs)| differs).collect()
 }
 
-async fn a_copy_of_a_container_is_told_and_left_alone(place: &Place) {
+async fn a_copy_of_a_container_is_reported_and_left_alone(place: &Place) {
     let instance = place.instance("contract-copy", "v1", &place.images.first, 8320);
     let component = &instance.component;
     place.install(&instance).await;
     let original = place.container(&instance).await.unwrap();
     assert_eq!(differs(place, &instance).await, [""; 0], "an installed one differs in nothing");
     place.manual.copy_container(&original.name, "contract-dbg");
-    let told = "container contract-dbg has its labels but runs another image: not ours, left alone";
-    assert_eq!(differs(place, &instance).await, [told]);
+    let reported =
+        "container contract-dbg has its labels but runs another image: not ours, left alone";
+    assert_eq!(differs(place, &instance).await, [reported]);
     assert_eq!(place.containers(component).await.len(), 1);
     place.docker.promote(in_container(&instance)).await.unwrap();
     place.manual.systemctl("stop", &instance).await;
@@ -80,7 +81,7 @@ async fn a_container_renamed_by_hand_stays_ours_and_gets_its_name_back(place: &P
     place.clear(&instance).await;
 }
 
-async fn a_paused_or_updated_container_is_told(place: &Place) {
+async fn a_paused_or_updated_container_is_reported(place: &Place) {
     let instance = place.instance("contract-update", "v1", &place.images.first, 8323);
     place.install(&instance).await;
     let name = place.container(&instance).await.unwrap().name;
@@ -90,23 +91,23 @@ async fn a_paused_or_updated_container_is_told(place: &Place) {
     place.manual.pause_container(&name, false);
     assert_eq!(differs(place, &instance).await, [""; 0]);
     place.manual.update_container(&name);
-    let told = [
+    let reported = [
         format!("container {name} has the restart policy always, not no"),
         format!("container {name} has the memory limit 64 MiB, not none"),
     ];
-    assert_eq!(differs(place, &instance).await, told);
+    assert_eq!(differs(place, &instance).await, reported);
     place.clear(&instance).await;
 }
 
-async fn an_edited_or_disabled_unit_is_told_and_put_right(place: &Place) {
+async fn an_edited_or_disabled_unit_is_reported_and_put_right(place: &Place) {
     let instance = place.instance("contract-edit", "v1", &place.images.first, 8324);
     place.install(&instance).await;
     assert_eq!(place.unit(&instance).await.unwrap().by_hand, None);
     place.manual.edit_unit(&instance, "RestartSec=1s", "RestartSec=9s").await;
     let unit = place.unit(&instance).await.unwrap();
-    let told =
+    let reported =
         "unit contract-edit.service was edited: has \"RestartSec=9s\", lacks \"RestartSec=1s\"";
-    assert_eq!(unit.by_hand.as_deref(), Some(told));
+    assert_eq!(unit.by_hand.as_deref(), Some(reported));
     assert!(unit.stale);
     place.systemd.write(&instance).await.unwrap();
     place.manual.disable_unit(&instance).await;
@@ -120,23 +121,24 @@ async fn an_edited_or_disabled_unit_is_told_and_put_right(place: &Place) {
     place.clear(&instance).await;
 }
 
-async fn a_drop_in_of_somebody_else_is_told(place: &Place) {
+async fn a_drop_in_of_somebody_else_is_reported(place: &Place) {
     let instance = place.instance("contract-override", "v1", &place.images.first, 8325);
     place.install(&instance).await;
     let path = place.manual.add_drop_in(&instance).await;
-    let told = format!("{path} changes unit contract-override.service: not ours, left alone");
-    assert_eq!(differs(place, &instance).await, [told]);
+    let reported = format!("{path} changes unit contract-override.service: not ours, left alone");
+    assert_eq!(differs(place, &instance).await, [reported]);
     place.manual.remove_drop_in(&instance).await;
     assert_eq!(differs(place, &instance).await, [""; 0]);
     place.clear(&instance).await;
 }
 
-async fn a_copy_of_a_unit_file_is_told_and_left_alone(place: &Place) {
+async fn a_copy_of_a_unit_file_is_reported_and_left_alone(place: &Place) {
     let instance = place.instance("contract-file", "v1", &place.images.first, 8326);
     place.install(&instance).await;
     let copy = place.manual.copy_unit(&instance, "contract-dbg.service").await;
-    let told = "unit contract-dbg.service is a copy of contract-file.service: not ours, left alone";
-    assert_eq!(differs(place, &instance).await, [told]);
+    let reported =
+        "unit contract-dbg.service is a copy of contract-file.service: not ours, left alone";
+    assert_eq!(differs(place, &instance).await, [reported]);
     place.systemd.write(&instance).await.unwrap();
     place.systemd.start(&instance).await.unwrap();
     assert!(place.runs(&instance).await);

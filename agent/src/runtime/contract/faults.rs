@@ -301,13 +301,13 @@ async fn a_stuck_supervisor_is_replaced_and_its_container_stays(place: &Place) {
     let instance = place.instance("contract-stuck", "v1", &place.images.first, 8333);
     place.install(&instance).await;
     let since = started(place, &instance).await;
-    // A shorter patience than the unit's own, so that nobody waits a minute.
+    // The unit's own watchdog time would make the test wait for a minute.
     let folder = "/run/systemd/system/contract-stuck.service.d";
     std::fs::create_dir_all(folder).unwrap();
-    std::fs::write(format!("{folder}/patience.conf"), "[Service]\nWatchdogSec=10s\n").unwrap();
+    std::fs::write(format!("{folder}/watchdog.conf"), "[Service]\nWatchdogSec=10s\n").unwrap();
     run("systemctl", &["daemon-reload"]);
     run("systemctl", &["kill", "--signal=KILL", instance.unit.as_str()]);
-    // How often is not asked: a slow machine may lose patience with the next one as well.
+    // The number of restarts is not checked: on a slow machine the next one may time out too.
     let restarts = async || place.unit(&instance).await.unwrap().restarts;
     let restarted = async |before| {
         place
@@ -344,7 +344,7 @@ async fn a_renamed_unit_takes_over_what_runs(place: &Place) {
     let old = place.instance("contract-renamed", "v1", &place.images.first, 8335);
     place.install(&old).await;
     let since = started(place, &old).await;
-    let new = old.edited(|new| new.unit = "contract-renamed-anew.service".parse().unwrap());
+    let new = old.edited(|new| new.unit = "contract-renamed-again.service".parse().unwrap());
     assert_eq!(place.unit(&new).await, None);
     place.prepare(&new).await;
     place.switch(&new).await.unwrap();

@@ -1,4 +1,4 @@
-//! What somebody does to the host behind the agent's back.
+//! Changes that a person makes to the host without the agent.
 
 use std::path::Path;
 use std::process::Command;

@@ -305,8 +305,8 @@ async fn every_change_is_counted(place: &Place) {
     docker.mark_unchanged();
     systemd.mark_unchanged();
     place.switch(&instance).await.unwrap();
-    place.until("the engine tells", async || docker.has_changed().unwrap()).await;
-    place.until("systemd tells", async || systemd.has_changed().unwrap()).await;
+    place.until("the engine reports a change", async || docker.has_changed().unwrap()).await;
+    place.until("systemd reports a change", async || systemd.has_changed().unwrap()).await;
     place.clear(&instance).await;
 }
 

@@ -58,7 +58,7 @@ fn host_config(container: &Container, log_driver: &str) -> HostConfig {
     let memory = container.memory_bytes_max.and_then(|bytes| i64::try_from(bytes).ok());
     HostConfig {
         network_mode: Some("host".to_owned()),
-        // systemd restarts, nobody else.
+        // Only systemd restarts it.
         restart_policy: Some(RestartPolicy {
             name: Some(RestartPolicyNameEnum::NO),
             maximum_retry_count: None,

@@ -182,7 +182,7 @@ fn pull_failure(container: &Container, error: Error) -> RuntimeError {
 
 /// Leaves out what is another at every try, so that the same answer has the same words: our own
 /// end of a connection, such as `10.0.0.5:43210->`, and the query of an address, which may be
-/// signed and is nobody's business then.
+/// signed and must not be shown then.
 fn steady(message: &str) -> String {
     let words = message.split(' ').map(|word| {
         let word = word.split_once("->").map_or(word, |(_own, other)| other);

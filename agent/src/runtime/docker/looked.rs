@@ -28,9 +28,9 @@ impl Looked {
         let Self { marked, settings, .. } = self;
         let instance = marked.instance().filter(|_| !marked.is_new);
         let created = instance.as_ref().and_then(|instance| instance.container());
-        let told = created.map(|created| altered(&marked.name, created, settings));
-        let told = told.unwrap_or_default().into_iter();
-        told.map(|told| (marked.component.clone(), told)).collect()
+        let reported = created.map(|created| altered(&marked.name, created, settings));
+        let reported = reported.unwrap_or_default().into_iter();
+        reported.map(|reported| (marked.component.clone(), reported)).collect()
     }
 
     pub(super) fn into_observed(self) -> (ComponentName, ObservedContainer) {

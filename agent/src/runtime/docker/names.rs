@@ -28,7 +28,7 @@ impl<'a> Listed<'a> {
 }
 
 /// Returns a name for a container that did not run yet, or was superseded since: the first one
-/// that no container holds. If all are held, the engine's refusal of the first is told.
+/// that no container holds. If all are held, the engine's refusal of the first is reported.
 pub(super) fn spare(all: &[ContainerSummary], container: &Container, hash: &ContentHash) -> String {
     let listed = Listed { all, ours: &[] };
     let mut names = spare_names(container.name.as_str(), hash).peekable();
@@ -76,7 +76,7 @@ pub(super) async fn promote(
     if let Some(holder) = listed.ours(own) {
         let mut place = previous.clone();
         match listed.ours(&previous).filter(|c| c.id != running.id) {
-            // It may be the last one that proved good: only a keep removes.
+            // It may be the last known-good one, which only a commit removes.
             Some(older) => match twin(listed, container, &older.hash) {
                 // A twin is left; the engine refuses if this one runs.
                 true => engine.remove(&older.id).await?,

@@ -1,4 +1,4 @@
-//! Tells our containers from those that only bear our labels. Every list of ours comes from here.
+//! Distinguishes our containers from those that only bear our labels. Every list of ours comes from here.
 
 use bollard::models::ContainerSummary;
 use oml_common::decide::ownership::{LabelledContainer, NotOurs, not_ours};

@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn the_store_is_told_by_the_status_of_the_driver() {
+    fn the_store_is_recognized_by_the_status_of_the_driver() {
         let status = |kind: &str| vec![vec!["driver-type".to_owned(), kind.to_owned()]];
         assert!(is_containerd_store(&status("io.containerd.snapshotter.v1")));
         assert!(!is_containerd_store(&status("overlay2")));

@@ -1,4 +1,4 @@
-//! An engine of a few lines for tests: whatever is asked gets the answer the
+//! An engine of a few lines for tests: every request gets the answer the
 //! test gives.
 
 use std::path::PathBuf;

@@ -7,10 +7,10 @@ use super::calls::Loaded;
 use super::files::OurFile;
 use super::text;
 
-/// The longest line of a unit file that is told.
+/// The longest line of a unit file that is shown, in characters.
 const LINE_CHARS_MAX: usize = 80;
 
-/// Tells how a file of ours was edited; none if its text is what an agent wrote. `found` is
+/// Describes how a file of ours was edited; none if its text is what an agent wrote. `found` is
 /// compared with what would be written now.
 pub(super) fn edited(instance: &InstanceDocument, found: &str, wanted: &str) -> Option<String> {
     text::mark(found).filter(|mark| !mark.is_whole)?;
@@ -29,7 +29,7 @@ fn extra(text: &str, other: &str) -> Option<String> {
     lines.find(is_extra).map(|line| line.chars().take(LINE_CHARS_MAX).collect())
 }
 
-/// Tells that a unit was disabled.
+/// Describes that a unit was disabled.
 pub(super) fn disabled(instance: &InstanceDocument) -> String {
     format!("unit {} was disabled", instance.unit)
 }
@@ -40,18 +40,18 @@ pub(super) fn joined(found: impl Iterator<Item = String>) -> Option<String> {
     (!found.is_empty()).then(|| found.join("; "))
 }
 
-/// Tells every drop-in of a unit of which we write the whole file, except those of all services.
+/// Describes every drop-in of a unit of which we write the whole file, except those of all services.
 pub(super) fn drop_ins(
     instance: &InstanceDocument,
     loaded: &Loaded,
 ) -> impl Iterator<Item = String> {
     let unit = &instance.unit;
-    let told = move |path| format!("{path} changes unit {unit}: not ours, left alone");
-    loaded.drop_ins().map(told)
+    let describe = move |path| format!("{path} changes unit {unit}: not ours, left alone");
+    loaded.drop_ins().map(describe)
 }
 
-/// Tells that a file bears our mark and is not ours. `tenant` is that of this host, if it is
-/// known, and `runs` tells whether the unit of that file does.
+/// Describes a file that bears our mark and is not ours. `tenant` is that of this host, if it is
+/// known, and `runs` is true if the unit of that file runs.
 pub(super) fn foreign_file(
     file: OurFile,
     tenant: Option<&TenantId>,

@@ -108,7 +108,7 @@ pub async fn start_agent() -> Result<(), RuntimeError> {
     let bus = Bus::default();
     let manager = bus.manager().await?;
     manager.enable_unit_files(&[AGENT], false, false).await.map_err(failed)?;
-    // Its own state follows: whoever looks sees whether it stays up.
+    // Its own state follows: the next look sees whether it stays up.
     manager.restart_unit(AGENT, MODE).await.map_err(failed)?;
     Ok(())
 }

@@ -152,15 +152,15 @@ impl Signals {
             tokio::select! {
                 biased;
                 ended = ends.recv() => match ended {
-                    Ok(number) => self.tell_end(job_path(number)),
+                    Ok(number) => self.notify_end(job_path(number)),
                     Err(RecvError::Lagged(_)) => {}
                     Err(RecvError::Closed) => return,
                 },
                 event = events.recv() => match event {
                     Ok(JobEvent::ShownAtRest { unit, job, since_ms }) => {
-                        self.tell_shown(&unit, job, since_ms.saturating_mul(1000));
+                        self.note_shown_job(&unit, job, since_ms.saturating_mul(1000));
                     }
-                    Ok(JobEvent::Done { unit, job }) => self.tell_done(&unit, job),
+                    Ok(JobEvent::Done { unit, job }) => self.note_done_job(&unit, job),
                     Err(RecvError::Lagged(_)) => {}
                     Err(RecvError::Closed) => return,
                 },

@@ -1,4 +1,4 @@
-//! Tells which files with our mark are ours. Files are copied, and a copy bears the mark too.
+//! Determines which files with our mark are ours. Files are copied, and a copy bears the mark too.
 
 use std::sync::PoisonError;
 
@@ -12,18 +12,18 @@ use crate::files as disk;
 use crate::paths::Paths;
 use crate::runtime::RuntimeError;
 
-/// Who made the file of a unit, as far as its text tells.
+/// Who made the file of a unit, as far as its text shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileOrigin {
     /// An agent wrote it for this unit, and nobody changed it.
     Agent,
     /// It is the file of that unit, copied to another name.
     CopyOf(UnitName),
-    /// There is none, it was edited, or its text does not tell.
+    /// There is none, it was edited, or its text does not show it.
     Unknown,
 }
 
-/// Tells who made the file of a unit in the folder of units, for a unit that runs the supervisor
+/// Returns who made the file of a unit in the folder of units, for a unit that runs the supervisor
 /// of that component.
 #[must_use]
 pub fn origin_of(paths: &Paths, component: &ComponentName, unit: &str) -> FileOrigin {

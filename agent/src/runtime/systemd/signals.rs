@@ -87,7 +87,7 @@ impl Signals {
             MessageStream::for_match_rule(unit_changes()?, &connection, None).await?,
         );
         ManagerProxy::new(&connection).await?.subscribe().await?;
-        // Whatever happened before the first signal: look.
+        // Changes before the first signal are found by a look.
         self.bump();
         backoff.reset();
         while let Some(message) = stream.next().await {
@@ -125,25 +125,25 @@ impl Signals {
         let parsed: zbus::Result<(u32, OwnedObjectPath, &str, &str)> = body.deserialize();
         if let Ok((number, job, unit, result)) = parsed {
             if result == "done" {
-                self.tell_done(unit, number);
+                self.note_done_job(unit, number);
             }
-            self.tell_end(job);
+            self.notify_end(job);
         }
     }
 
-    pub(super) fn tell_end(&self, job: OwnedObjectPath) {
-        // Nobody waiting is fine.
+    pub(super) fn notify_end(&self, job: OwnedObjectPath) {
+        // It is no error if no task waits.
         let _waiters = self.ends.send(job).unwrap_or(0);
     }
 
     /// Notes that a unit of ours has a job while it does not run.
     #[cfg(any(test, feature = "sim"))]
-    pub(super) fn tell_shown(&self, unit: &str, job: u32, since: u64) {
+    pub(super) fn note_shown_job(&self, unit: &str, job: u32, since: u64) {
         self.change_ours(|_, name| name == unit, |unit| unit.shown = Some((job, since)));
     }
 
     /// Notes that a job of a unit was done. That of a stop may change nothing of the unit.
-    pub(super) fn tell_done(&self, unit: &str, job: u32) {
+    pub(super) fn note_done_job(&self, unit: &str, job: u32) {
         self.change_ours(|_, name| name == unit, |unit| unit.done = Some(job));
     }
 

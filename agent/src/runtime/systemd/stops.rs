@@ -15,7 +15,7 @@ use crate::files;
 /// A unit that is inactive or failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RestingUnit {
-    /// The time of its end, by which a later one is told apart.
+    /// The time of its end, by which a later one is distinguished.
     at: u64,
     /// Somebody stopped it, or has stopped it after that.
     is_stopped: bool,
@@ -47,7 +47,7 @@ impl Systemd {
             self.note_stop(unit, at);
         }
         all.insert(unit.to_owned(), RestingUnit { at, is_stopped });
-        // Whoever starts it now takes the stop back.
+        // A start from now on cancels the stop.
         observed.stopped_by_hand = is_stopped && !loaded.has_any_job();
         observed
     }

@@ -124,7 +124,7 @@ fn a_good_answer_counts_for_the_probe_that_was_asked_and_not_for_a_changed_one()
 }
 
 #[test]
-fn only_an_end_by_itself_of_a_version_that_proved_good_belongs_to_a_crash_loop() {
+fn only_an_end_by_itself_of_a_version_that_passed_its_soak_belongs_to_a_crash_loop() {
     let mut record = record(1);
     let exit = |second: u64| LastExit {
         at: Timestamp(second * 1_000),

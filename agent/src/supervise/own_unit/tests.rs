@@ -117,7 +117,7 @@ fn text(instance: &InstanceDocument) -> String {
 }
 
 #[test]
-fn the_unit_that_a_document_names_is_its_own_whatever_its_file_says() {
+fn the_unit_that_a_document_names_is_its_own_with_any_file() {
     let host = Host::new();
     host.write(Slot::Current, &renamed());
     host.write(Slot::Previous, &instance());
@@ -138,9 +138,9 @@ fn a_unit_that_no_document_names_is_refused_unless_an_agent_wrote_its_file_for_i
     host.write_unit("dbg.service", &whole);
     host.write_unit("edited.service", &whole.replace("asterisk.service", "edited.service"));
     for unit in ["dbg.service", "edited.service", "absent.service", "run-u1.service"] {
-        let told = host.check(Some(unit)).unwrap_err();
+        let reported = host.check(Some(unit)).unwrap_err();
         let words = format!("{unit} is not the unit of asterisk, which is oml-asterisk.service");
-        assert!(told.starts_with(&words), "{told}");
+        assert!(reported.starts_with(&words), "{reported}");
     }
 }
 

@@ -17,7 +17,7 @@ fn next(plan: Option<&Plan>, held: Option<&Assignment>, epoch: u64) -> Option<As
 }
 
 #[test]
-fn a_node_that_has_to_try_again_is_told_so_once() {
+fn a_node_that_has_to_try_again_is_notified_once() {
     let first = next(Some(&plan_of(SPEC, 1).unwrap()), None, 1).unwrap();
     let again = plan_of(SPEC, 2).unwrap();
     let (tenant, node) = ("acme".parse().unwrap(), "n2".parse().unwrap());
@@ -37,7 +37,7 @@ fn a_node_that_has_to_try_again_is_told_so_once() {
 }
 
 #[test]
-fn a_node_without_a_pointer_is_told_nothing() {
+fn a_node_without_a_pointer_gets_nothing() {
     assert_eq!(next(None, None, 1), None);
 }
 
@@ -110,7 +110,7 @@ fn nothing_follows_what_is_undecided_until_there_is_a_pointer() {
 }
 
 #[test]
-fn a_raised_epoch_is_told_even_when_nothing_else_is_new() {
+fn a_raised_epoch_is_sent_even_when_nothing_else_is_new() {
     let plan = plan_of(SPEC, 1).unwrap();
     let first = next(Some(&plan), None, 1).unwrap();
     assert!(next(Some(&plan), Some(&first), 2).unwrap().generation > first.generation);

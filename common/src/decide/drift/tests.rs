@@ -77,7 +77,7 @@ impl Place {
         self.observed.instances.get_mut(&voice()).unwrap()
     }
 
-    fn with_log(&mut self, deed: impl FnOnce(&mut DriftLog, reconcile::Input<'_>)) {
+    fn with_log(&mut self, action: impl FnOnce(&mut DriftLog, reconcile::Input<'_>)) {
         self.now += 1;
         let (unreadable, busy) = Default::default();
         let input = reconcile::Input {
@@ -88,7 +88,7 @@ impl Place {
             busy: &busy,
             now: Timestamp(self.now),
         };
-        deed(&mut self.log, input);
+        action(&mut self.log, input);
     }
 
     fn look(&mut self) {
@@ -99,7 +99,7 @@ impl Place {
         self.with_log(|log, input| log.begin(&voice(), step, "its unit is missing", input));
     }
 
-    fn told(&self) -> Option<String> {
+    fn reported(&self) -> Option<String> {
         self.log.of(&voice(), None).map(|drift| drift.found)
     }
 }
@@ -109,14 +109,14 @@ fn what_has_to_be_brought_back_where_nothing_had_to_be_changed_has_drifted() {
     for step in [Step::Start, Step::Create, Step::Pull] {
         let mut place = Place::new();
         place.begin(&step);
-        assert_eq!(place.told().as_deref(), Some("its unit is missing"), "{step:?}");
+        assert_eq!(place.reported().as_deref(), Some("its unit is missing"), "{step:?}");
         // It is being changed, or installed.
         let mut place = Place::new();
         place.assignment = assignment("2");
         place.begin(&step);
         place.seen().document = None;
         place.begin(&step);
-        assert_eq!(place.told(), None, "{step:?}");
+        assert_eq!(place.reported(), None, "{step:?}");
     }
 }
 
@@ -127,7 +127,7 @@ fn a_change_that_is_failing_is_no_drift() {
     let update = InstanceUpdate::new(instance("1").workload_hash());
     place.updates.insert(voice(), update.after(&Step::Start, retry, Timestamp(0)));
     place.begin(&Step::Start);
-    assert_eq!(place.told(), None);
+    assert_eq!(place.reported(), None);
 }
 
 #[test]
@@ -136,10 +136,10 @@ fn a_document_that_was_right_before_was_changed_or_removed_by_somebody() {
     place.seen().document.as_mut().unwrap().hash = ContentHash::of(b"other");
     place.look();
     place.begin(&Step::RewriteConfig);
-    assert_eq!(place.told().as_deref(), Some("its instance document was changed"));
+    assert_eq!(place.reported().as_deref(), Some("its instance document was changed"));
     place.seen().document.as_mut().unwrap().on_disk = false;
     place.begin(&Step::RewriteConfig);
-    assert_eq!(place.told().as_deref(), Some("its instance document was removed"));
+    assert_eq!(place.reported().as_deref(), Some("its instance document was removed"));
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn a_document_of_another_assignment_was_changed_by_nobody() {
     place.assignment = assigned(desired);
     place.look();
     place.begin(&Step::RewriteConfig);
-    assert_eq!(place.told(), None);
+    assert_eq!(place.reported(), None);
 }
 
 #[test]
@@ -161,10 +161,10 @@ fn a_container_that_has_none_of_our_names_was_renamed() {
     place.seen().containers[0].id = "beef".to_owned();
     place.seen().containers[0].name = "voice-server-prev".to_owned();
     place.begin(&Step::Promote);
-    assert_eq!(place.told(), None, "a switch was interrupted");
+    assert_eq!(place.reported(), None, "a switch was interrupted");
     place.seen().containers[0].name = "mine".to_owned();
     place.begin(&Step::Promote);
-    assert_eq!(place.told().as_deref(), Some("container voice-server was renamed to mine"));
+    assert_eq!(place.reported().as_deref(), Some("container voice-server was renamed to mine"));
 }
 
 #[test]
@@ -173,29 +173,29 @@ fn a_container_that_had_its_own_name_and_has_that_of_a_kept_one_was_renamed_unle
     place.seen().containers[0].name = "voice-server-prev".to_owned();
     place.look();
     place.begin(&Step::Promote);
-    let told = "container voice-server was renamed to voice-server-prev";
-    assert_eq!(place.told().as_deref(), Some(told));
+    let reported = "container voice-server was renamed to voice-server-prev";
+    assert_eq!(place.reported().as_deref(), Some(reported));
     let mut place = Place::new();
     place.updates.insert(voice(), InstanceUpdate::new(instance("1").workload_hash()));
     place.look();
     place.seen().containers[0].name = "voice-server-prev".to_owned();
     place.begin(&Step::Promote);
-    assert_eq!(place.told(), None);
+    assert_eq!(place.reported(), None);
 }
 
 #[test]
-fn what_was_put_right_is_told_until_another_workload_takes_its_place() {
+fn what_was_put_right_is_reported_until_another_workload_takes_its_place() {
     let mut place = Place::new();
     place.begin(&Step::Start);
     place.look();
-    assert!(place.told().is_some());
+    assert!(place.reported().is_some());
     place.assignment = assignment("2");
     place.look();
-    assert_eq!(place.told(), None);
+    assert_eq!(place.reported(), None);
 }
 
 #[test]
-fn what_differs_is_told_as_long_as_it_is_there_since_the_time_it_was_first_seen() {
+fn what_differs_is_reported_as_long_as_it_is_there_since_the_time_it_was_first_seen() {
     let mut place = Place::new();
     place.begin(&Step::Start);
     place.seen().differs = vec!["container dbg is a copy".to_owned(), "it is paused".to_owned()];
@@ -206,11 +206,11 @@ fn what_differs_is_told_as_long_as_it_is_there_since_the_time_it_was_first_seen(
     assert_eq!(place.log.of(&voice(), None), Some(first));
     place.seen().differs.clear();
     place.look();
-    assert_eq!(place.told().as_deref(), Some("its unit is missing"));
+    assert_eq!(place.reported().as_deref(), Some("its unit is missing"));
 }
 
 #[test]
-fn the_later_of_our_repair_and_the_supervisor_s_report_is_told() {
+fn the_later_of_our_repair_and_the_supervisor_s_report_is_shown() {
     let mut place = Place::new();
     place.begin(&Step::Start);
     let reported = |at| Some(Drift { at: Timestamp(at), found: "was stopped".to_owned() });
@@ -220,7 +220,7 @@ fn the_later_of_our_repair_and_the_supervisor_s_report_is_told() {
 }
 
 #[test]
-fn settings_that_are_those_of_the_creation_are_not_told() {
+fn settings_that_are_those_of_the_creation_are_not_reported() {
     let voice = instance("1");
     let container = voice.container().unwrap();
     let created = ContainerSettings {
@@ -237,13 +237,13 @@ fn settings_that_are_those_of_the_creation_are_not_told() {
         memory_bytes_max: Some(64 << 20),
         has_cpu_limit: true,
     };
-    let told = [
+    let reported = [
         "container voice-server is paused",
         "container voice-server has the restart policy always, not no",
         "container voice-server has the memory limit 64 MiB, not none",
         "container voice-server has a limit of its CPU time",
     ];
-    assert_eq!(altered("voice-server", container, &updated), told);
+    assert_eq!(altered("voice-server", container, &updated), reported);
     let limited = Container { memory_bytes_max: Some(1 << 30), ..container.clone() };
     let freed = ["container voice-server has the memory limit none, not 1024 MiB"];
     assert_eq!(altered("voice-server", &limited, &created), freed);

@@ -47,7 +47,7 @@ fn a_hand_is_named_with_what_it_did() {
 }
 
 #[test]
-fn an_end_that_nobody_could_watch_is_told_as_such() {
+fn an_end_that_nobody_could_watch_is_reported_as_such() {
     let words = "container oml-x-server was ended while docker was away (exit code 3)".to_owned();
     let away = Evidence { engine_was_away: true, ..with(ContainerEvents::default()) };
     assert_eq!(explained(away), (words.clone(), true));

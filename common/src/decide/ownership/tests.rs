@@ -73,7 +73,7 @@ fn a_copy_is_foreign_even_under_our_name_or_if_a_supervisor_holds_it() {
 #[test]
 fn a_container_of_an_earlier_release_is_judged_by_the_name_of_its_image() {
     let (hash, acme) = (hash(), tenant("acme"));
-    let judge = |image: &str| {
+    let decide = |image: &str| {
         let earlier = LabelledContainer {
             labelled_image: None,
             image_name: Some(image),
@@ -82,11 +82,11 @@ fn a_container_of_an_earlier_release_is_judged_by_the_name_of_its_image() {
         not_ours(earlier, Some(&acme), None)
     };
     let by_digest = |number| format!("docker.io/omnileads/asterisk@{}", named(number));
-    assert_eq!(judge(&by_digest(1)), None);
-    assert_eq!(judge(&format!("mirror.example:5000/asterisk:7@{}", named(1))), None);
-    assert_eq!(judge(&named(7)), None, "its name was removed, so the engine shows its id");
+    assert_eq!(decide(&by_digest(1)), None);
+    assert_eq!(decide(&format!("mirror.example:5000/asterisk:7@{}", named(1))), None);
+    assert_eq!(decide(&named(7)), None, "its name was removed, so the engine shows its id");
     for copy in [&by_digest(2), "dbg:1", "dbg", "localhost:5000/dbg", "c0ffee"] {
-        assert_eq!(judge(copy), Some(NotOurs::OtherImage), "{copy}");
+        assert_eq!(decide(copy), Some(NotOurs::OtherImage), "{copy}");
     }
 }
 

@@ -11,7 +11,7 @@ use crate::text::problem::{Problem, Problems};
 /// `platform-linux-amd64`.
 const FEATURE_PREFIX: &str = "platform-";
 
-/// The facts about an image that its registry tells without a pull.
+/// The facts about an image that its registry gives without a pull.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImageFacts {
     /// The platforms that the image is for, such as `linux/amd64`; empty if they are unknown.

@@ -130,8 +130,8 @@ impl<'a> Case<'a> {
         self.update.is_some_and(|update| matches!(update.last_good, LastGood::PreviousFailed(_)))
     }
 
-    /// Returns true if the desired workload failed, so that it is known to be bad whatever keeps
-    /// the last good one from running again.
+    /// Returns true if the desired workload failed, so that it is known to be bad, whether or
+    /// not the last good one can run again.
     pub(super) fn has_failed(self) -> bool {
         self.update.is_some_and(|update| update.failure().is_some())
     }

@@ -8,9 +8,9 @@ use crate::document::update::{LastGood, Stage};
 use crate::time::{Span, Timestamp};
 
 use super::case::{Case, Decision, is_active};
-use super::dependencies::unsettled_dependency;
+use super::dependencies::unconverged_dependency;
 use super::drain::{Drain, Drained};
-use super::health::{health, tell_start};
+use super::health::{health, report_start};
 use super::reason::{Activity, InactiveUnit, Interruption, Lack, ManualStop, Reason, SoakState};
 use super::rollback;
 use super::stopped::stopped;
@@ -49,7 +49,7 @@ pub(super) fn prepare(case: Case<'_>) -> Decision {
     if is_container && !unit_is_current {
         return Decision::act(Phase::Preparing, Step::Create, Reason::Lacks(Lack::NewUnit));
     }
-    if let Some(dependency) = unsettled_dependency(case) {
+    if let Some(dependency) = unconverged_dependency(case) {
         let component = dependency.clone();
         return Decision::wait(Phase::Pending, Reason::WaitsFor { component });
     }
@@ -158,7 +158,7 @@ pub(super) fn resume_switch(case: Case<'_>, since: Timestamp, calls_cut: Option<
             if case.input.now < end && unit.restarts == 0 =>
         {
             let starts = Decision::wait(Phase::Starting, Reason::Doing(Activity::Starting));
-            tell_start(case, starts.until(end))
+            report_start(case, starts.until(end))
         }
         // The host was shut down in between.
         ActiveState::Inactive if unit.result == "success" && !unit.stopped_by_hand => {
@@ -179,7 +179,7 @@ pub(super) fn resume_switch(case: Case<'_>, since: Timestamp, calls_cut: Option<
 /// Returns true if the program of the new version was ever started.
 fn was_started(case: Case<'_>, unit: &ObservedUnit, since: Timestamp) -> bool {
     if !case.is_container() {
-        // A packaged unit keeps its name: only the time tells old from new, and
+        // A packaged unit keeps its name: only the time distinguishes old from new, and
         // only where its drop-in was there to be read.
         return unit.since >= since && !unit.stale;
     }

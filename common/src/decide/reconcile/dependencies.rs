@@ -11,9 +11,9 @@ use crate::time::Timestamp;
 use super::case::{Case, Input, is_active, works_by};
 use super::health::{health, health_of_held};
 
-/// Returns the first dependency that is not settled yet.
-pub(super) fn unsettled_dependency<'a>(case: Case<'a>) -> Option<&'a ComponentName> {
-    first_dependency(case, |desired, seen, name| is_settled(desired, seen, case.input, name))
+/// Returns the first dependency that has not converged yet.
+pub(super) fn unconverged_dependency<'a>(case: Case<'a>) -> Option<&'a ComponentName> {
+    first_dependency(case, |desired, seen, name| is_converged(desired, seen, case.input, name))
 }
 
 /// Returns the first dependency that does not answer in any version.
@@ -47,7 +47,7 @@ fn answers(desired: &Desired, seen: &ObservedInstance, now: Timestamp) -> bool {
         && health(&desired.instance, seen, now) == Health::Healthy
 }
 
-fn is_settled(
+fn is_converged(
     desired: &Desired,
     seen: &ObservedInstance,
     input: Input<'_>,

@@ -24,7 +24,7 @@ pub(super) fn health(instance: &Instance, seen: &ObservedInstance, now: Timestam
 }
 
 /// Returns the health of the running version of an instance whose document cannot be read. Its
-/// status, or else the document that its supervisor reads, tells how often it is probed.
+/// status, or else the document that its supervisor reads, says how often it is probed.
 pub(super) fn health_of_held(seen: &ObservedInstance, now: Timestamp) -> Health {
     let asked = seen.status.as_ref().and_then(|status| status.probe.as_ref());
     let asks = seen.document.as_ref().and_then(|document| document.probe.as_ref());
@@ -95,7 +95,7 @@ fn unhealthy(case: Case<'_>, reason: Reason) -> Reason {
 }
 
 /// Adds to the phase of a program that is being started what it answers and prints meanwhile.
-pub(super) fn tell_start(case: Case<'_>, decision: Decision) -> Decision {
+pub(super) fn report_start(case: Case<'_>, decision: Decision) -> Decision {
     let running = case.seen.running();
     let status = case.seen.status.as_ref().filter(|status| {
         status.health == Health::Starting && running.is_some_and(|it| it.id == status.container)
@@ -109,10 +109,10 @@ pub(super) fn tell_start(case: Case<'_>, decision: Decision) -> Decision {
     Decision { reason, ..decision }
 }
 
-/// Tells that the program ends again and again, also while it answers in between.
-pub(super) fn tell_crash_loop(case: Case<'_>, decision: Decision) -> Decision {
-    let is_told = matches!(decision.phase, Phase::Ready | Phase::Unhealthy | Phase::Starting);
-    let Some(found) = crash_loop(case).filter(|_| is_told && !decision.acts()) else {
+/// Reports that the program ends again and again, also while it answers in between.
+pub(super) fn report_crash_loop(case: Case<'_>, decision: Decision) -> Decision {
+    let is_reported = matches!(decision.phase, Phase::Ready | Phase::Unhealthy | Phase::Starting);
+    let Some(found) = crash_loop(case).filter(|_| is_reported && !decision.acts()) else {
         return decision;
     };
     let now = Box::new(decision.reason);
@@ -121,10 +121,10 @@ pub(super) fn tell_crash_loop(case: Case<'_>, decision: Decision) -> Decision {
     Decision { phase: Phase::CrashLooping, reason, ..decision }.until(wake_at)
 }
 
-/// Tells that the version in use ends again and again, beside a change that waits or after one
+/// Reports that the version in use ends again and again, beside a change that waits or after one
 /// that was rolled back. What became of the change stays the phase.
-pub(super) fn tell_crash_loop_beside(case: Case<'_>, decision: Decision) -> Decision {
-    let is_told = matches!(
+pub(super) fn report_crash_loop_beside(case: Case<'_>, decision: Decision) -> Decision {
+    let is_reported = matches!(
         decision.phase,
         Phase::Pending
             | Phase::Blocked
@@ -132,10 +132,10 @@ pub(super) fn tell_crash_loop_beside(case: Case<'_>, decision: Decision) -> Deci
             | Phase::Draining { .. }
             | Phase::RolledBack
     );
-    let Some(found) = crash_loop(case).filter(|_| is_told && !case.works_by_desired()) else {
+    let Some(found) = crash_loop(case).filter(|_| is_reported && !case.works_by_desired()) else {
         return decision;
     };
-    // That it rests after many ends is told already.
+    // The reason already says that it rests after many ends.
     if matches!(&decision.reason, Reason::Beside { state: InUse::DoesNotRun(_), .. }) {
         return decision;
     }

@@ -9,7 +9,7 @@ use crate::time::Timestamp;
 
 use super::case::{Case, Decision};
 use super::dependencies::absent_dependency;
-use super::health::{decide_health, last_end, needs_other_supervisor, not_started, tell_start};
+use super::health::{decide_health, last_end, needs_other_supervisor, not_started, report_start};
 use super::reason::{InactiveUnit, Lack, ManualStop, Reason};
 use super::stopped::stopped;
 
@@ -50,11 +50,11 @@ pub(super) fn maintain(case: Case<'_>) -> Decision {
 }
 
 fn run(case: Case<'_>, unit: &ObservedUnit) -> Decision {
-    let reason = || Reason::Unit(trouble(case, unit));
+    let reason = || Reason::Unit(inactive_unit(case, unit));
     match unit.active {
         ActiveState::Active | ActiveState::Reloading => tidy(case),
         ActiveState::Activating | ActiveState::Deactivating => {
-            tell_start(case, Decision::wait(Phase::Starting, reason()))
+            report_start(case, Decision::wait(Phase::Starting, reason()))
         }
         ActiveState::Inactive | ActiveState::Failed => {
             if let Some(dependency) = absent_dependency(case) {
@@ -70,7 +70,7 @@ fn run(case: Case<'_>, unit: &ObservedUnit) -> Decision {
 }
 
 /// Returns why a unit is not active.
-pub(super) fn trouble(case: Case<'_>, unit: &ObservedUnit) -> InactiveUnit {
+pub(super) fn inactive_unit(case: Case<'_>, unit: &ObservedUnit) -> InactiveUnit {
     match unit.active {
         ActiveState::Activating if unit.restarts > 0 => {
             let why = not_started(case.seen).map(|it| it.why.clone());

@@ -136,7 +136,7 @@ pub enum Reason {
     Unobserved(LastEnd),
 }
 
-/// The pulled bytes of another try are told in steps of so many: 100 MiB.
+/// The pulled bytes of another try are reported in steps of this size: 100 MiB.
 const PULLED_STEP_BYTES: u64 = 100 << 20;
 
 /// Says what another try has pulled, in steps, so that not every byte is a new message.
@@ -188,7 +188,7 @@ impl Display for Reason {
             Self::StoppedByHand(stop) => stop.fmt(f),
             Self::StoppedBeforeSoaked(stop) => before_soaked(f, *stop),
             Self::StopsLeftover => f.write_str(STOPS_LEFTOVER),
-            Self::Unit(trouble) => trouble.fmt(f),
+            Self::Unit(inactive) => inactive.fmt(f),
             Self::Beside { change, version, state } => {
                 beside(f, change, version.as_ref(), state)
             }
@@ -245,11 +245,11 @@ fn beside(
         write!(f, ", {version},")?;
     }
     match state {
-        InUse::DoesNotRun(trouble) => {
-            write!(f, " does not run: {trouble}; it is started again at least once a minute")
+        InUse::DoesNotRun(inactive) => {
+            write!(f, " does not run: {inactive}; it is started again at least once a minute")
         }
         InUse::Starts(start) => write!(f, " runs: {start}"),
-        InUse::RunsAlone(trouble) => write!(f, " runs, but its unit is not active: {trouble}"),
+        InUse::RunsAlone(inactive) => write!(f, " runs, but its unit is not active: {inactive}"),
         InUse::EndsAgain(ends) => {
             f.write_str(" ")?;
             ends_again(f, ends, "")

@@ -79,9 +79,9 @@ fn shown_health(instance: &Instance, seen: &ObservedInstance, input: Input<'_>) 
         Some(unit) => !is_active(unit) && seen.running().is_none(),
         None => seen.running().is_none(),
     };
-    let is_told_by_systemd = instance.container().is_none() && seen.systemd_is_away;
+    let is_reported_by_systemd = instance.container().is_none() && seen.systemd_is_away;
     // An earlier answer must not make a stopped program look healthy.
-    if stopped && !is_told_by_systemd {
+    if stopped && !is_reported_by_systemd {
         Health::Unhealthy
     } else {
         health(instance, seen, input.now)
@@ -99,7 +99,7 @@ fn add_packaged(report: &mut InstanceReport, instance: &Instance, seen: &Observe
     }
 }
 
-/// Adds how the program ended last, if that was of late, also if it is well again.
+/// Adds how the program ended last, if that was recently, also if it is healthy again.
 fn add_exit(report: &mut InstanceReport, seen: &ObservedInstance, now: Timestamp) {
     let exit = seen.status.as_ref().and_then(|status| crash_loop::recent_exit(status, now));
     report.last_exit = exit.cloned();

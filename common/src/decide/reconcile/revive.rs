@@ -9,8 +9,8 @@ use crate::document::update::{LastGood, Stage};
 use crate::time::Timestamp;
 
 use super::case::{Case, Decision, is_active};
-use super::health::tell_start;
-use super::maintain::{pause, trouble};
+use super::health::report_start;
+use super::maintain::{inactive_unit, pause};
 use super::reason::{InUse, Reason};
 use super::rollback;
 
@@ -23,14 +23,14 @@ pub(super) fn keep_alive(case: Case<'_>, decision: Decision) -> Decision {
         return decision;
     }
     let version = case.seen.container(&document.workload).map(|found| found.version.clone());
-    let (change, trouble) = (Box::new(decision.reason.clone()), trouble(case, unit));
+    let (change, inactive) = (Box::new(decision.reason.clone()), inactive_unit(case, unit));
     let state = match (case.seen.running(), unit.active) {
-        (None, _) => InUse::DoesNotRun(trouble),
+        (None, _) => InUse::DoesNotRun(inactive),
         (Some(_), ActiveState::Activating) => {
-            let start = Decision::wait(decision.phase, Reason::Unit(trouble));
-            InUse::Starts(Box::new(tell_start(case, start).reason))
+            let start = Decision::wait(decision.phase, Reason::Unit(inactive));
+            InUse::Starts(Box::new(report_start(case, start).reason))
         }
-        (Some(_), _) => InUse::RunsAlone(Box::new(trouble)),
+        (Some(_), _) => InUse::RunsAlone(Box::new(inactive)),
     };
     let reason = Reason::Beside { change, version, state };
     let decision = Decision { reason, ..decision };

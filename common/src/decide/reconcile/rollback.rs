@@ -31,7 +31,7 @@ pub(super) fn fallen_back(case: Case<'_>) -> Option<&ContentHash> {
 pub(super) fn failed(case: Case<'_>, failure: &Failure) -> Decision {
     let unit = case.seen.unit.as_ref();
     if unit.is_some_and(|unit| case.is_container() && unit.stopped_by_hand) {
-        // The version is known to have failed, so the rollout need not wait for whoever stopped it.
+        // The version is known to have failed, so the rollout need not wait for the operator who stopped it.
         return Decision::wait(Phase::Failed, failed_reason(failure, Some(ManualStop::Stopped)));
     }
     match (case.returns_to(), case.update.map(|update| &update.last_good)) {
@@ -104,7 +104,7 @@ fn repaired(case: Case<'_>, failure: &Failure) -> Decision {
 }
 
 /// Returns true if the previous version answers again already. This is unknown of a packaged
-/// unit, because systemd does not tell with which drop-in it was started.
+/// unit, because systemd does not show the drop-in that it was started with.
 fn came_back(case: Case<'_>, previous: &ContentHash) -> bool {
     case.is_container()
         && case.works_by(previous)

@@ -433,7 +433,8 @@ fn a_reboot_in_the_soak_begins_it_again_and_is_not_held_against_the_version() {
 }
 
 #[test]
-fn what_proved_good_stays_until_the_next_is_recorded_as_kept_though_its_document_is_lost() {
+fn the_last_known_good_version_stays_until_the_next_is_recorded_as_kept_though_its_document_is_lost()
+ {
     let mut world = World::settled([instance("asterisk", "exits")]);
     world.desire([instance("asterisk", "1")]);
     world.settle();
@@ -485,7 +486,7 @@ fn a_probe_that_changes_in_a_soak_neither_ends_it_nor_is_forgotten() {
 }
 
 #[test]
-fn what_never_proved_good_and_is_held_is_no_success_when_it_is_asked_for_again() {
+fn what_never_passed_its_soak_and_is_held_is_no_success_when_it_is_asked_for_again() {
     let mut world = changing("1", "2");
     while !matches!(world.phase("asterisk"), Phase::Soaking { .. }) {
         world.pass();
@@ -501,7 +502,7 @@ fn what_never_proved_good_and_is_held_is_no_success_when_it_is_asked_for_again()
 }
 
 #[test]
-fn nothing_is_told_as_ready_before_it_is_recorded_as_kept() {
+fn nothing_is_reported_as_ready_before_it_is_recorded_as_kept() {
     let mut world = changing("1", "2");
     until_step(&mut world, "commit");
     let busy =
@@ -549,7 +550,7 @@ fn a_version_whose_container_was_pruned_in_the_soak_of_the_next_comes_back() {
 }
 
 #[test]
-fn what_proved_good_comes_back_however_many_superseded_each_other_since() {
+fn the_last_known_good_version_comes_back_however_many_superseded_each_other_since() {
     let mut world = settled("1");
     for version in ["2", "3", "4"] {
         world.desire([instance("asterisk", version)]);
@@ -629,7 +630,7 @@ fn a_return_whose_end_was_not_seen_is_not_done_again() {
     assert!(names.contains(&"oml-asterisk"), "{names:?}");
 }
 
-/// Version 1 proved good, the next one failed, and calling version 1 back failed once.
+/// Version 1 passed its soak, the next one failed, and the rollback to version 1 failed once.
 fn after_failed_return() -> World {
     let mut world = changing("1", "exits");
     until_step(&mut world, "roll-back");
@@ -679,7 +680,7 @@ fn a_stop_by_hand_during_a_switch_is_respected() {
 }
 
 #[test]
-fn what_is_stopped_by_hand_in_its_soak_has_not_proved_good() {
+fn what_is_stopped_by_hand_in_its_soak_has_not_passed_it() {
     let mut world = changing("1", "2");
     while !matches!(world.phase("asterisk"), Phase::Soaking { .. }) {
         world.pass();
@@ -697,7 +698,7 @@ fn what_is_stopped_by_hand_in_its_soak_has_not_proved_good() {
 }
 
 #[test]
-fn what_went_back_and_is_stopped_by_hand_is_told_as_both() {
+fn what_went_back_and_is_stopped_by_hand_is_reported_as_both() {
     let mut world = changing("1", "exits");
     world.settle();
     let now = world.now;
@@ -750,7 +751,7 @@ fn a_change_that_was_kept_is_drained_like_any_other_when_it_has_to_be_made_again
 }
 
 #[test]
-fn calls_that_were_cut_are_still_told_after_the_version_failed() {
+fn calls_that_were_cut_are_still_reported_after_the_version_failed() {
     let mut world = with_calls("1", 12);
     world.desire_with([counted("asterisk", "exits")], OnDeadline::Cut);
     world.settle();
@@ -791,7 +792,7 @@ fn a_packaged_unit_whose_document_is_lost_gets_it_back_and_is_not_restarted() {
 }
 
 #[test]
-fn a_packaged_unit_is_not_restarted_because_its_text_is_to_be_written_or_read_anew() {
+fn a_packaged_unit_is_not_restarted_because_its_text_is_to_be_written_or_read_again() {
     let mut world = World::settled([packaged("exporter", "one")]);
     let unit = world.place("exporter").unit.as_mut().unwrap();
     let since = unit.since;
@@ -802,23 +803,23 @@ fn a_packaged_unit_is_not_restarted_because_its_text_is_to_be_written_or_read_an
 }
 
 #[test]
-fn a_packaged_unit_is_not_told_healthy_while_systemd_is_away() {
+fn a_packaged_unit_is_not_reported_healthy_while_systemd_is_away() {
     let world = World::settled([packaged("exporter", "one")]);
     let mut observed = world.observe();
     let seen = observed.instances.get_mut(&name("exporter")).unwrap();
-    let told_at = Timestamp(world.now.0 - 40_000);
-    seen.units_at = Some(told_at);
+    let reported_at = Timestamp(world.now.0 - 40_000);
+    seen.units_at = Some(reported_at);
     for (is_away, health) in [(false, Health::Healthy), (true, Health::Unknown)] {
         observed.instances.get_mut(&name("exporter")).unwrap().systemd_is_away = is_away;
         let mut reports = world.with_observed(&observed, |input| report(input, &decide(input)));
         let report = reports.remove(&name("exporter")).unwrap();
-        assert_eq!((report.health, report.checked_at), (health, Some(told_at)));
+        assert_eq!((report.health, report.checked_at), (health, Some(reported_at)));
         assert_eq!(report.phase == Phase::Ready, !is_away);
     }
 }
 
 #[test]
-fn calls_of_a_leftover_count_as_up_where_nothing_tells_of_them() {
+fn calls_of_a_leftover_count_as_up_where_nothing_counts_them() {
     let world = World::settled([counted("asterisk", "1"), instance("redis", "1")]);
     for lost_label in [false, true] {
         let mut world = world.clone();

@@ -27,7 +27,7 @@ components:
 rollout: {min_healthy_for: 5s}
 ";
 
-/// A tenant of three nodes that obey, or fail, as told.
+/// A tenant of three nodes that run or fail as the test sets.
 struct World {
     plans: BTreeMap<u64, Plan>,
     rollout: Rollout,
@@ -314,7 +314,7 @@ fn a_first_installation_that_fails_pauses_because_there_is_nothing_to_return_to(
 }
 
 #[test]
-fn an_unreachable_node_is_waited_for_whatever_it_said_last() {
+fn an_unreachable_node_is_waited_for_after_any_last_report() {
     let mut world = World::changing("voice", "2");
     world.pass();
     world.obey("n2", "");

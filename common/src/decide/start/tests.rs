@@ -14,7 +14,7 @@ fn classified(failed: FailedStart<'_>) -> (String, Option<i64>) {
 }
 
 #[test]
-fn a_program_that_ended_early_is_told_with_its_status() {
+fn a_program_that_ended_early_is_reported_with_its_status() {
     let expected = ("ended with exit code 3 before it answered".to_owned(), Some(3));
     assert_eq!(classified(ENDED), expected);
     assert_eq!(classified(FailedStart { is_container: false, ..ENDED }), expected);
@@ -29,7 +29,7 @@ fn a_program_that_was_stopped_for_its_silence_says_nothing_by_its_status() {
 }
 
 #[test]
-fn a_program_that_never_ran_is_told_with_the_error() {
+fn a_program_that_never_ran_is_reported_with_the_error() {
     let expected = ("did not start: no such file".to_owned(), None);
     assert_eq!(
         classified(FailedStart { exit_code: None, error: "no such file", ..ENDED }),

@@ -66,7 +66,7 @@ fn each_restart_that_does_not_help_doubles_the_time_before_the_next_up_to_an_hou
 }
 
 #[test]
-fn a_program_that_was_well_for_an_hour_begins_anew() {
+fn a_program_that_was_well_for_an_hour_begins_again() {
     let restarts = Some(UnhealthyRestarts { times: 4, last: Timestamp(0) });
     let since = Timestamp(90 * MINUTE);
     let well = Status { unhealthy_restarts: restarts, since, ..status() };

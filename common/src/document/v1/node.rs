@@ -87,7 +87,7 @@ impl NodeRecord {
 }
 
 impl AgentRecord {
-    /// Makes the record of what an agent reported. Whatever exceeds the limits is left
+    /// Makes the record of what an agent reported. The part that exceeds the limits is left
     /// out.
     #[must_use]
     pub fn new(version: &str, features: Vec<String>) -> Self {

@@ -71,7 +71,7 @@ pub struct InstanceReport {
     /// The last change that was made on the host by hand.
     #[serde(default, skip_serializing_if = "is_default")]
     pub drift: Option<Drift>,
-    /// How the program ended last, if that was of late.
+    /// How the program ended last, if that was recently.
     #[serde(default, skip_serializing_if = "is_default")]
     pub last_exit: Option<LastExit>,
 }

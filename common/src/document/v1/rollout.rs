@@ -76,7 +76,7 @@ pub enum PauseReason {
     },
     /// The controller was restored from a backup.
     Restored,
-    /// A reason of a later release. Whatever it is, an operator has to decide.
+    /// A reason of a later release. An operator has to decide.
     #[serde(other)]
     Unknown,
 }

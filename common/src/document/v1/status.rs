@@ -43,7 +43,7 @@ pub struct Status {
     /// The last lines that the program printed, oldest first, while its start is waited for.
     #[serde(default, skip_serializing_if = "is_default")]
     pub printed: Vec<String>,
-    /// When the program ended by itself of late since its version proved good, oldest first.
+    /// When the program ended by itself lately, since its version passed its soak, oldest first.
     #[serde(default, skip_serializing_if = "is_default")]
     pub ends: Vec<Timestamp>,
     /// How it ended last.
@@ -68,7 +68,7 @@ pub struct NotStarted {
     pub since: Timestamp,
     /// The error, such as "could not start oml-redis-server: no space left on device".
     pub why: String,
-    /// How many starts in a row the engine refused of a version that had proved good.
+    /// How many starts in a row the engine refused of a version that had passed its soak.
     #[serde(default, skip_serializing_if = "is_default")]
     pub times: u32,
 }

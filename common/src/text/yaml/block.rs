@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// Returns the range from the header of a block scalar, such as `>-`, to its last letter.
 ///
-/// The parser tells the range of the content only, which begins behind the header's line and
+/// The parser gives the range of the content only, which begins behind the header's line and
 /// ends where the next value begins. The header is the first `|` or `>` behind the scalar
 /// before it that is not part of a comment or of an anchor's name.
 pub(super) fn range(text: &str, scalar_before: usize, content: Range<usize>) -> Range<usize> {

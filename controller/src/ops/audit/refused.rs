@@ -10,7 +10,7 @@ use oml_common::time::Timestamp;
 use super::REFUSED;
 use crate::records::values::AuditRecord;
 
-/// The number of refusals that are told apart within a minute.
+/// The number of refusals that are distinguished within a minute.
 const LINES_MAX: usize = 16;
 /// The length of the longest reason, in characters.
 const REASON_CHARS_MAX: usize = 200;
@@ -24,7 +24,7 @@ pub struct RefusedCalls {
 #[derive(Debug, Default)]
 struct Counts {
     /// The number of calls, by the caller and by the call with its reason.
-    told: BTreeMap<(String, String), u64>,
+    reported: BTreeMap<(String, String), u64>,
     /// The number of all other calls.
     others: u64,
 }
@@ -35,25 +35,25 @@ impl RefusedCalls {
         let what = format!("{}: {}", printable(call), printable(&shortened(why, REASON_CHARS_MAX)));
         let mut counts = self.counts();
         let line = (printable(who), what);
-        if counts.told.len() < LINES_MAX || counts.told.contains_key(&line) {
-            *counts.told.entry(line).or_default() += 1;
+        if counts.reported.len() < LINES_MAX || counts.reported.contains_key(&line) {
+            *counts.reported.entry(line).or_default() += 1;
         } else {
             counts.others += 1;
         }
     }
 
-    /// Returns a line for each kind of refusal since the last time, and counts anew.
+    /// Returns a line for each kind of refusal since the last time, and starts the counts again.
     pub(super) fn take(&self, at: Timestamp) -> Vec<AuditRecord> {
-        let Counts { told, others } = std::mem::take(&mut *self.counts());
+        let Counts { reported, others } = std::mem::take(&mut *self.counts());
         let line =
             |who: String, what: String| AuditRecord { at, who, what, tenant: None, node: None };
-        let told = told.into_iter().map(|((who, what), count)| {
+        let reported = reported.into_iter().map(|((who, what), count)| {
             let times = if count == 1 { String::new() } else { format!(" {count} times") };
             line(who, format!("{REFUSED}{times}: {what}"))
         });
         let others =
             (others > 0).then(|| line("others".into(), format!("{REFUSED} {others} more times")));
-        told.chain(others).collect()
+        reported.chain(others).collect()
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {

@@ -22,12 +22,12 @@ async fn left(records: &Records) -> Vec<String> {
     lines.into_iter().map(|(_, line)| line.value.what).collect()
 }
 
-/// Without lines that are kept whatever their age.
+/// Without lines that are kept at any age.
 const BOUNDS: Bounds = Bounds { lines_max: 1000, ageless: 0 };
-const LIMITS: Limits = Limits { deeds: BOUNDS, renewals: BOUNDS, refusals: BOUNDS };
+const LIMITS: Limits = Limits { actions: BOUNDS, renewals: BOUNDS, refusals: BOUNDS };
 
-fn deeds(deeds: Bounds) -> Limits {
-    Limits { deeds, ..LIMITS }
+fn actions(actions: Bounds) -> Limits {
+    Limits { actions, ..LIMITS }
 }
 
 #[tokio::test]
@@ -44,7 +44,7 @@ async fn the_oldest_lines_are_forgotten_when_there_are_too_many_or_they_are_too_
     };
     assert_eq!(prune(&records, LIMITS).await.unwrap(), 70);
     assert_eq!(first().await, ("70".to_owned(), 130));
-    let fewer = deeds(Bounds { lines_max: 100, ..BOUNDS });
+    let fewer = actions(Bounds { lines_max: 100, ..BOUNDS });
     assert_eq!(prune(&records, fewer).await.unwrap(), 30);
     assert_eq!(first().await, ("100".to_owned(), 100));
     assert_eq!(prune(&records, fewer).await.unwrap(), 0);
@@ -59,8 +59,8 @@ async fn a_clock_that_is_years_ahead_forgets_nothing_by_itself_nor_by_a_line_of_
     }
     assert_eq!(prune(&records, LIMITS).await.unwrap(), 0);
     say(&records, Timestamp(9 * AGE_MAX_MS), "ahead", None).await;
-    assert_eq!(prune(&records, deeds(Bounds { ageless: 11, ..BOUNDS })).await.unwrap(), 0);
-    assert_eq!(prune(&records, deeds(Bounds { ageless: 4, ..BOUNDS })).await.unwrap(), 7);
+    assert_eq!(prune(&records, actions(Bounds { ageless: 11, ..BOUNDS })).await.unwrap(), 0);
+    assert_eq!(prune(&records, actions(Bounds { ageless: 4, ..BOUNDS })).await.unwrap(), 7);
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn a_node_that_renews_without_end_pushes_nothing_else_out() {
 }
 
 #[tokio::test]
-async fn many_renewals_and_refusals_remove_no_deed_of_a_person() {
+async fn many_renewals_and_refusals_remove_no_action_of_a_person() {
     let records = Records::new(Arc::new(Memory::new()));
     let at = Timestamp(1);
     for n in 0..30 {
@@ -95,7 +95,7 @@ async fn many_renewals_and_refusals_remove_no_deed_of_a_person() {
     }
     let few = Bounds { lines_max: 30, ageless: 0 };
     let refusals = Bounds { lines_max: 5, ageless: 0 };
-    let limits = Limits { deeds: few, renewals: few, refusals };
+    let limits = Limits { actions: few, renewals: few, refusals };
     assert_eq!(prune(&records, limits).await.unwrap(), 60 + 25);
     let left = left(&records).await;
     assert_eq!(left.iter().filter(|what| what.starts_with("apply")).count(), 30);

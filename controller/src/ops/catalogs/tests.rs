@@ -1,4 +1,4 @@
-//! Which files of the folder are catalogs, and how the others are told.
+//! Which files of the folder are catalogs, and how the others are reported.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -25,13 +25,13 @@ fn loaded(fill: impl FnOnce(&Path)) -> (TempDir, Catalogs) {
     (folder, catalogs)
 }
 
-fn told(folder: &TempDir, catalogs: &Catalogs) -> Vec<String> {
+fn reported(folder: &TempDir, catalogs: &Catalogs) -> Vec<String> {
     let at = folder.path().display().to_string();
     catalogs.broken().iter().map(|broken| broken.to_string().replace(&at, "DIR")).collect()
 }
 
 #[test]
-fn every_file_that_cannot_be_used_is_told_and_the_others_count() {
+fn every_file_that_cannot_be_used_is_reported_and_the_others_count() {
     type Fill = fn(&Path);
     let cases: [(Fill, &str); 7] = [
         (|f| fs::write(f, "").unwrap(), "DIR/bad.yaml is not a catalog: the document is empty"),
@@ -57,11 +57,11 @@ fn every_file_that_cannot_be_used_is_told_and_the_others_count() {
     for (fill, expected) in cases {
         let (folder, catalogs) = loaded(|folder| fill(&folder.join("bad.yaml")));
         assert!(catalogs.of(&spec("good")).is_ok(), "{expected}");
-        let told = told(&folder, &catalogs);
-        assert_eq!(told.len(), 1, "{told:?}");
+        let reported = reported(&folder, &catalogs);
+        assert_eq!(reported.len(), 1, "{reported:?}");
         assert!(
-            told[0].starts_with(&format!("catalog bad cannot be used: {expected}")),
-            "{told:?}"
+            reported[0].starts_with(&format!("catalog bad cannot be used: {expected}")),
+            "{reported:?}"
         );
         let refused = catalogs.of(&spec("bad")).unwrap_err().to_string();
         assert!(refused.contains("line 2: catalog: catalog bad cannot be used: "), "{refused}");
@@ -70,14 +70,14 @@ fn every_file_that_cannot_be_used_is_told_and_the_others_count() {
 }
 
 #[test]
-fn a_broken_file_is_told_by_the_name_that_it_gives_to_its_catalog() {
+fn a_broken_file_is_reported_by_the_name_that_it_gives_to_its_catalog() {
     let text = "catalog: \"voice\" # ours\nregistry: [\n";
     let (_folder, catalogs) = loaded(|folder| fs::write(folder.join("z.yaml"), text).unwrap());
     assert_eq!(catalogs.broken()[0].name.as_ref().map(AsRef::as_ref), Some("voice"));
 }
 
 #[test]
-fn a_file_that_was_cut_within_its_name_is_told_by_its_own_name_too() {
+fn a_file_that_was_cut_within_its_name_is_reported_by_its_own_name_too() {
     let (_folder, catalogs) =
         loaded(|folder| fs::write(folder.join("voice.yaml"), "catalog: vo").unwrap());
     assert_eq!(catalogs.broken()[0].name.as_ref().map(AsRef::as_ref), Some("vo"));
@@ -95,7 +95,7 @@ fn of_two_catalogs_of_one_name_none_counts() {
         fs::write(folder.join("other.yaml"), GOOD.replace("good", "other")).unwrap();
     });
     assert_eq!(
-        told(&folder, &catalogs),
+        reported(&folder, &catalogs),
         [
             "catalog good cannot be used: DIR/good.yaml is a second catalog of the name good; the first is DIR/copy.yaml"
         ]
@@ -105,17 +105,20 @@ fn of_two_catalogs_of_one_name_none_counts() {
 }
 
 #[test]
-fn a_broken_copy_of_a_catalog_is_told_and_the_catalog_counts() {
+fn a_broken_copy_of_a_catalog_is_reported_and_the_catalog_counts() {
     let text = "catalog: good\nregistry: [\n";
     let (folder, catalogs) = loaded(|folder| fs::write(folder.join("copy.yaml"), text).unwrap());
-    let told = told(&folder, &catalogs);
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].starts_with("a catalog cannot be used: DIR/copy.yaml is not a"), "{told:?}");
+    let reported = reported(&folder, &catalogs);
+    assert_eq!(reported.len(), 1, "{reported:?}");
+    assert!(
+        reported[0].starts_with("a catalog cannot be used: DIR/copy.yaml is not a"),
+        "{reported:?}"
+    );
     assert!(catalogs.of(&spec("good")).is_ok());
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_told() {
+fn a_folder_that_is_not_there_is_reported() {
     let folder = TempDir::new().unwrap();
     let catalogs = Catalogs::load(&folder.path().join("none"));
     assert!(catalogs.is_empty());

@@ -9,7 +9,7 @@ use oml_common::time::Timestamp;
 const SEEN_MAX: usize = 8;
 /// So many returns prove it. One may be a greeting that was late.
 const RETURNS_MIN: u32 = 2;
-/// Returns that are further apart than this are counted anew.
+/// Returns that are further apart than this are counted again from one.
 const RETURN_WITHIN_MS: u64 = 15 * 60_000;
 
 /// The agent processes that showed the identity of one node.

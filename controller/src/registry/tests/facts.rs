@@ -1,4 +1,4 @@
-//! What a registry tells about an image beside its digest.
+//! What a registry reports about an image beside its digest.
 
 use std::collections::BTreeMap;
 

@@ -27,7 +27,7 @@ pub(super) fn take(file: &File, path: &Path) -> Result<(), OpenError> {
     take_with(file, path, || thread::sleep(PAUSE))
 }
 
-/// Waits until nobody has the file at `path` locked, as [`take`] does. sled does
+/// Waits until no process has the file at `path` locked, as [`take`] does. sled does
 /// not wait: it fails if its file is locked, with an error that has no kind of its own.
 pub(super) fn wait_until_free(path: &Path) -> Result<(), OpenError> {
     let file = File::open(path).map_err(|source| OpenError::io(path, source))?;

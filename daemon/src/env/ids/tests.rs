@@ -10,7 +10,7 @@ fn an_id_is_a_uuid_of_version_7_with_its_time() {
 }
 
 #[test]
-fn ids_rise_whatever_the_clock_does() {
+fn ids_rise_when_the_clock_jumps() {
     let (ids, random) = (Ids::default(), Random::seeded(1));
     let mut last = Uuid::nil();
     for ms in [5, 5, 4, 0, 9, 9, 8].into_iter().cycle().take(20_000) {

@@ -39,7 +39,7 @@ async fn a_clock_that_is_set_is_seen_in_its_mark_and_moves_no_time_since_the_boo
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_boot_and_another_host_are_told_apart() {
+async fn another_boot_and_another_host_are_distinguished() {
     let host = Simulated::new(1);
     let (before, other) = (host.clock().mark(), host.another(2).clock().mark());
     assert!(!before.is_same_boot(&other));

@@ -7,7 +7,7 @@ use crate::{Daemon, HostModel};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Job(pub u32);
 
-/// What systemd tells about a job.
+/// What systemd announces about a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JobEvent {
     /// The unit shows this job, and does not run since that time.
@@ -92,7 +92,7 @@ impl HostModel {
         Ok(Job(number))
     }
 
-    /// Ends the job of a unit, whatever its result.
+    /// Ends the job of a unit with any result.
     pub(super) fn finish_job(&self, name: &str) {
         let mut state = self.state();
         let ends = state.units.ends.clone();

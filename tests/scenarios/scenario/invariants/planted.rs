@@ -21,7 +21,7 @@ pub(crate) struct Planted {
 
 /// One history of each kind.
 pub(crate) fn histories() -> [Planted; 3] {
-    [calls_are_not_cut_early(), strangers_stay_as_they_are(), a_watch_tells_the_end()]
+    [calls_are_not_cut_early(), strangers_stay_as_they_are(), a_watch_reports_the_end()]
 }
 
 fn instance() -> (NodeName, ComponentName) {
@@ -93,7 +93,7 @@ fn strangers_stay_as_they_are() -> Planted {
     }
 }
 
-fn a_watch_tells_the_end() -> Planted {
+fn a_watch_reports_the_end() -> Planted {
     let rollout = |state: State| Rollout {
         from: Some(RevisionNumber(1)),
         to: RevisionNumber(2),
@@ -118,7 +118,7 @@ fn a_watch_tells_the_end() -> Planted {
     let progressing = State::Progressing { wave: 0 };
     let rolled_back = State::RolledBack { why: FailureSummary { named: Vec::new(), more: 0 } };
     Planted {
-        name: "the watch of a change tells its end",
+        name: "the watch of a change reports its end",
         kept: vec![
             second(waits.clone(), progressing.clone()),
             second(heard(ChangeOutcome::Done, 2, ended.clone()), State::Completed),

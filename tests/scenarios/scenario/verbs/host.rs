@@ -145,10 +145,10 @@ impl World {
         &mut self,
         node: &NodeName,
         component: &str,
-        deed: &str,
+        disturbance: &str,
     ) -> Done {
-        let (deed, then) = deed.split_once(", then ").unwrap_or((deed, ""));
-        match deed {
+        let (disturbance, then) = disturbance.split_once(", then ").unwrap_or((disturbance, ""));
+        match disturbance {
             "kill" => self.node(node.as_str())?.kill(),
             "forget" => self.node(node.as_str())?.forget(),
             "reboot" => {
@@ -157,11 +157,11 @@ impl World {
             }
             _ => {
                 return Err(mistake(format!(
-                    "a step can be met by kill, forget or reboot, not {deed}"
+                    "a step can be met by kill, forget or reboot, not {disturbance}"
                 )));
             }
         }
-        if deed != "reboot" {
+        if disturbance != "reboot" {
             self.advance(AWAY).await?;
             self.start_agent(node);
         }

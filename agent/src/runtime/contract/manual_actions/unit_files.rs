@@ -1,4 +1,4 @@
-//! What somebody does to the files of our units.
+//! Changes by hand to the files of our units.
 
 use std::path::PathBuf;
 

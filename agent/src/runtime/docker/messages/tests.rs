@@ -1,4 +1,4 @@
-//! Ends of containers as an engine tells them.
+//! Ends of containers as an engine reports them.
 
 use super::super::stub::Stub;
 use super::*;
@@ -39,7 +39,7 @@ async fn report(error: &str, since: Timestamp) -> (ExitReport, usize) {
 }
 
 #[tokio::test]
-async fn a_life_that_began_since_then_is_told_with_its_lines() {
+async fn a_life_that_began_since_then_is_reported_with_its_lines() {
     // The first line was written before the engine had noted the start.
     let log_tail = ["configuration error", "", "bye"].map(str::to_owned).to_vec();
     let expected = ExitReport { exit_code: Some(137), log_tail };
@@ -49,7 +49,7 @@ async fn a_life_that_began_since_then_is_told_with_its_lines() {
 }
 
 #[tokio::test]
-async fn no_line_is_told_that_is_older_than_asked_for() {
+async fn no_line_is_reported_that_is_older_than_asked_for() {
     for (since, lines) in [(STARTED.0 - 1, 2), (STARTED.0 + 15, 1), (STARTED.0 - 5, 3)] {
         let lines_since = last_lines(&engine("").engine, "c", Timestamp(since)).await.unwrap();
         assert_eq!(lines_since.len(), lines, "{lines_since:?}");
@@ -57,7 +57,7 @@ async fn no_line_is_told_that_is_older_than_asked_for() {
 }
 
 #[tokio::test]
-async fn an_earlier_life_is_not_told_and_the_words_of_the_engine_are() {
+async fn an_earlier_life_is_not_reported_and_the_words_of_the_engine_are() {
     let later = Timestamp(STARTED.0 + 1);
     assert_eq!(report("", later).await, (ExitReport::default(), 0));
     let log_tail = vec!["exec: permission denied".to_owned()];

@@ -20,20 +20,20 @@ fn a_link_to_a_protected_folder_is_followed() {
     std::fs::create_dir_all(root.join("srv")).unwrap();
     symlink(&paths.config, root.join("srv/link")).unwrap();
     symlink(root.join("var/lib/nothing-yet"), root.join("srv/dangling")).unwrap();
-    let judge = |path: &str| {
+    let check = |path: &str| {
         let source = root.join(path);
         check(&mounting(source.to_str().unwrap()), &paths, Some(&root.join("storage")))
     };
     for path in ["srv/link", "srv/link/secrets", "srv/link/later/file", "storage/volumes", "etc"] {
-        let error = judge(path).unwrap_err();
+        let error = check(path).unwrap_err();
         assert!(!error.is_transient(), "{path}");
         assert!(error.to_string().contains("could not create oml-web: it would mount"), "{error}");
     }
-    let error = judge("srv/link").unwrap_err().to_string();
+    let error = check("srv/link").unwrap_err().to_string();
     let way = format!("srv/link, which is {0}, and so reach {0}", paths.config.display());
     assert!(error.ends_with(&way), "{error}");
     for path in ["srv", "srv/data", "etc/omnileads"] {
-        assert!(judge(path).is_ok(), "{path}");
+        assert!(check(path).is_ok(), "{path}");
     }
 }
 

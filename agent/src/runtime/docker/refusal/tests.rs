@@ -100,7 +100,7 @@ fn words_inside_a_name_a_path_or_another_error_mean_nothing() {
 }
 
 #[test]
-fn what_fails_on_this_host_is_not_the_registrys_whatever_the_engine_answers() {
+fn a_failure_on_this_host_is_not_the_registrys_for_any_answer_of_the_engine() {
     for text in [
         "failed to register layer: open /var/lib/docker/x: permission denied",
         "failed to prepare extraction snapshot \"x\": parent snapshot s does not exist: not found",

@@ -10,7 +10,7 @@ fn never_is_nought() {
 }
 
 #[test]
-fn a_container_that_was_never_started_is_created_whatever_the_engine_says() {
+fn a_container_that_was_never_started_is_created_for_any_state_of_the_engine() {
     let refused = EngineState {
         started_at: Some("0001-01-01T00:00:00Z".to_owned()),
         exit_code: Some(128),

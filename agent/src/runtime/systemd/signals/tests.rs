@@ -48,8 +48,8 @@ fn listening() -> Signals {
     signals
 }
 
-/// The unit tells its state and its job, as systemd has it do right before it tells of a new job.
-fn tell_state(signals: &Signals, state: &str, job: u32) {
+/// Announces the state and the job of the unit, as systemd does right before it announces a new job.
+fn notify_state(signals: &Signals, state: &str, job: u32) {
     let properties = BTreeMap::from([
         ("ActiveState", Variant::from(state)),
         ("InactiveEnterTimestamp", Variant::from(5_000_000_u64)),
@@ -63,7 +63,7 @@ fn tell_state(signals: &Signals, state: &str, job: u32) {
     signals.take(&message);
 }
 
-fn tell_end_of(signals: &Signals, unit: &str, job: u32, result: &str) {
+fn notify_end_of(signals: &Signals, unit: &str, job: u32, result: &str) {
     let manager = "/org/freedesktop/systemd1";
     let message = Message::signal(manager, "org.freedesktop.systemd1.Manager", "JobRemoved")
         .build(&(job, path(job), unit, result))
@@ -74,15 +74,15 @@ fn tell_end_of(signals: &Signals, unit: &str, job: u32, result: &str) {
 #[test]
 fn a_job_that_a_failed_unit_showed_is_seen_when_it_is_done_in_any_order_of_the_signals() {
     let signals = listening();
-    tell_state(&signals, "failed", 7);
+    notify_state(&signals, "failed", 7);
     assert_eq!(signals.done_at_rest_since(NAME), None);
-    tell_end_of(&signals, NAME, 7, "done");
-    tell_state(&signals, "inactive", 0);
+    notify_end_of(&signals, NAME, 7, "done");
+    notify_state(&signals, "inactive", 0);
     assert_eq!(signals.done_at_rest_since(NAME), Some(5_000_000));
     signals.forget_jobs(NAME);
     assert_eq!(signals.done_at_rest_since(NAME), None);
-    tell_end_of(&signals, NAME, 8, "done");
-    tell_state(&signals, "inactive", 8);
+    notify_end_of(&signals, NAME, 8, "done");
+    notify_state(&signals, "inactive", 8);
     assert_eq!(signals.done_at_rest_since(NAME), Some(5_000_000));
 }
 
@@ -90,14 +90,14 @@ fn a_job_that_a_failed_unit_showed_is_seen_when_it_is_done_in_any_order_of_the_s
 fn a_job_that_the_unit_did_not_show_or_that_failed_or_began_while_it_ran_is_none_at_rest() {
     let signals = listening();
     // A try-restart of what does not run.
-    tell_state(&signals, "failed", 0);
-    tell_end_of(&signals, NAME, 7, "done");
+    notify_state(&signals, "failed", 0);
+    notify_end_of(&signals, NAME, 7, "done");
     assert_eq!(signals.done_at_rest_since(NAME), None);
-    tell_state(&signals, "failed", 8);
-    tell_end_of(&signals, NAME, 8, "failed");
+    notify_state(&signals, "failed", 8);
+    notify_end_of(&signals, NAME, 8, "failed");
     assert_eq!(signals.done_at_rest_since(NAME), None);
-    tell_state(&signals, "active", 9);
-    tell_end_of(&signals, NAME, 9, "done");
+    notify_state(&signals, "active", 9);
+    notify_end_of(&signals, NAME, 9, "done");
     assert_eq!(signals.done_at_rest_since(NAME), None);
 }
 
@@ -106,11 +106,11 @@ fn the_jobs_of_the_units_of_others_wake_nobody_and_are_not_kept() {
     let signals = listening();
     let changes = signals.changes();
     for number in 0..100 {
-        tell_end_of(&signals, &format!("session-{number}.scope"), number, "done");
+        notify_end_of(&signals, &format!("session-{number}.scope"), number, "done");
     }
     assert!(!changes.has_changed().unwrap());
     assert_eq!(signals.ours.lock().unwrap().len(), 1);
-    tell_end_of(&signals, NAME, 100, "done");
+    notify_end_of(&signals, NAME, 100, "done");
     assert!(changes.has_changed().unwrap());
     signals.set_ours(BTreeMap::new());
     assert!(signals.ours.lock().unwrap().is_empty());
@@ -119,8 +119,8 @@ fn the_jobs_of_the_units_of_others_wake_nobody_and_are_not_kept() {
 #[test]
 fn what_was_seen_of_our_units_outlives_a_listing() {
     let signals = listening();
-    tell_state(&signals, "failed", 7);
-    tell_end_of(&signals, NAME, 7, "done");
+    notify_state(&signals, "failed", 7);
+    notify_end_of(&signals, NAME, 7, "done");
     signals.set_ours(BTreeMap::from([(PATH.to_owned(), NAME.to_owned())]));
     assert_eq!(signals.done_at_rest_since(NAME), Some(5_000_000));
 }

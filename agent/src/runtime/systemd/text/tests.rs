@@ -53,7 +53,7 @@ fn another_version_of_the_same_component_has_the_same_unit() {
 }
 
 #[test]
-fn the_mark_is_read_back_and_tells_a_changed_text() {
+fn the_mark_is_read_back_and_detects_a_changed_text() {
     for instance in [container(), packaged()] {
         let text = render_it(&instance);
         let mark = mark(&text).unwrap();
@@ -110,14 +110,14 @@ fn the_unit_of_a_component_is_confined() {
     let file = folder.path().join("asterisk.service");
     std::fs::write(&file, render_it(&container())).unwrap();
     // Its threshold is ten times the exposure.
-    let judge = std::process::Command::new("systemd-analyze")
+    let analysis = std::process::Command::new("systemd-analyze")
         .args(["security", "--offline=true", "--no-pager", "--threshold=40"])
         .arg(&file)
         .output();
-    match judge {
-        Ok(judged) => {
-            let words = String::from_utf8_lossy(&judged.stdout);
-            assert!(judged.status.success(), "the exposure is above 4.0:\n{words}");
+    match analysis {
+        Ok(analyzed) => {
+            let words = String::from_utf8_lossy(&analyzed.stdout);
+            assert!(analyzed.status.success(), "the exposure is above 4.0:\n{words}");
         }
         Err(error) => eprintln!("skipped: systemd-analyze cannot be run here: {error}"),
     }

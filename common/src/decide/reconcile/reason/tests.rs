@@ -105,7 +105,7 @@ fn what_is_done_or_has_to_be_done_is_named() {
 }
 
 #[test]
-fn a_switch_tells_why_it_is_done_and_what_it_cuts() {
+fn a_switch_reports_why_it_is_done_and_what_it_cuts() {
     texts(&[
         (draining(CallCount::Asked, false), "asking how many calls are up"),
         (draining(CallCount::Up(1), false), "1 call is up"),
@@ -160,7 +160,7 @@ fn a_switch_tells_why_it_is_done_and_what_it_cuts() {
 }
 
 #[test]
-fn a_soak_tells_how_it_stands_and_why_it_failed() {
+fn a_soak_reports_how_it_stands_and_why_it_failed() {
     let soak = |state| Reason::Soak(state);
     texts(&[
         (soak(SoakState::Begins), "the new version answers"),
@@ -190,7 +190,7 @@ fn a_soak_tells_how_it_stands_and_why_it_failed() {
 }
 
 #[test]
-fn an_instance_with_nothing_to_change_tells_how_it_is() {
+fn an_instance_with_nothing_to_change_reports_how_it_is() {
     let unit = |state| Reason::Unit(state);
     texts(&[
         (unit(InactiveUnit::NotRunning), "its unit is not running"),

@@ -1,4 +1,4 @@
-//! What holds whatever goes wrong.
+//! Properties that hold with any failure.
 
 use proptest::prelude::*;
 
@@ -67,7 +67,7 @@ fn is_kept(world: &World, version: &str) -> bool {
     })
 }
 
-/// The newest workload that proved good is always there to be started: its
+/// The last known-good workload is always there to be started: its
 /// container or, where somebody took that away, what it is made from.
 fn has_something_to_start(world: &mut World, last_good: Option<&str>) -> Result<(), TestCaseError> {
     let place = world.place("asterisk");
@@ -85,7 +85,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_change_comes_to_its_end_whatever_fails_on_the_way(
+    fn every_change_comes_to_its_end_with_any_failure_on_the_way(
         versions in prop::collection::vec((version(), faults()), 1..5),
     ) {
         let mut world = World::new();
@@ -136,7 +136,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_is_told_as_settled_before_it_proved_good(
+    fn nothing_is_reported_as_converged_before_it_passed_its_soak(
         versions in prop::collection::vec(
             (version(), prop::collection::vec(fault_with(Fault::StoppedByHand), 0..12), 0usize..40),
             1..5,
@@ -152,8 +152,8 @@ proptest! {
                 if is_kept(&world, version) {
                     last_good.push(version);
                 }
-                let is_settled = matches!(world.phase("asterisk"), Phase::Ready | Phase::StoppedByHand { .. });
-                prop_assert!(!is_settled || last_good.contains(&version), "{version}: {:?}", world.log);
+                let is_converged = matches!(world.phase("asterisk"), Phase::Ready | Phase::StoppedByHand { .. });
+                prop_assert!(!is_converged || last_good.contains(&version), "{version}: {:?}", world.log);
             }
         }
     }

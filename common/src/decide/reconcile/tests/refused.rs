@@ -90,7 +90,7 @@ fn a_rollback_whose_image_is_refused_ends_after_a_bounded_time_and_is_still_trie
 }
 
 #[test]
-fn a_rollback_whose_image_cannot_be_had_now_is_told_as_failed_while_it_is_tried() {
+fn a_rollback_whose_image_cannot_be_had_now_is_reported_as_failed_while_it_is_tried() {
     let mut world = pruned_in_soak();
     world.registry_away = true;
     while world.updates[&name("asterisk")].backoff.is_none() {
@@ -194,7 +194,7 @@ fn what_lost_its_image_while_systemd_gave_up_is_started_without_a_pause() {
 }
 
 #[test]
-fn while_a_step_is_tried_again_its_last_error_is_told() {
+fn while_a_step_is_tried_again_its_last_error_is_reported() {
     let mut world = changing("1", "2");
     world.registry_away = true;
     world.pass();
@@ -208,7 +208,7 @@ fn while_a_step_is_tried_again_its_last_error_is_told() {
 }
 
 #[test]
-fn the_pull_of_a_start_is_told_in_bytes() {
+fn the_pull_of_a_start_is_reported_in_bytes() {
     let mut world = changing("1", "2");
     until_soaking(&mut world);
     world.place("asterisk").prune_all();
@@ -239,7 +239,7 @@ fn while_busy(world: &World, busy: Busy) -> (Phase, String) {
 }
 
 #[test]
-fn a_start_by_hand_that_lacks_its_image_is_pulled_for_whatever_became_of_the_change() {
+fn the_image_of_a_start_by_hand_is_pulled_after_every_outcome_of_the_change() {
     let mut soaking = changing("1", "2");
     until_soaking(&mut soaking);
     let mut rolled_back = changing("1", "exits-2");

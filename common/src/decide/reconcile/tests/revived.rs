@@ -25,7 +25,7 @@ fn ended(world: &mut World, ago_ms: u64) {
 }
 
 #[test]
-fn the_version_in_use_is_started_while_the_change_waits_for_a_dependency_and_both_are_told() {
+fn the_version_in_use_is_started_while_the_change_waits_for_a_dependency_and_both_are_reported() {
     let mut world = waiting_for_a_dependency();
     ended(&mut world, 1_000);
     let decision = world.decide().remove(&name("asterisk")).unwrap();
@@ -35,8 +35,11 @@ fn the_version_in_use_is_started_while_the_change_waits_for_a_dependency_and_bot
     let decision = world.decide().remove(&name("asterisk")).unwrap();
     assert_eq!((decision.step, decision.beside), (None, Some(Step::Start)));
     assert_eq!(decision.phase, Phase::Pending);
-    let told = decision.reason.to_string();
-    assert!(told.starts_with("waits for postgres; meanwhile the version in use, 1,"), "{told}");
+    let reported = decision.reason.to_string();
+    assert!(
+        reported.starts_with("waits for postgres; meanwhile the version in use, 1,"),
+        "{reported}"
+    );
 }
 
 #[test]

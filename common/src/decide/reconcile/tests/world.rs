@@ -28,7 +28,7 @@ use crate::time::Timestamp;
 /// What a version does once it is started; the version's name says it.
 const BAD: &[&str] = &["exits", "hangs", "dies"];
 
-/// What befalls a step.
+/// What happens to a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
     None,
@@ -71,7 +71,7 @@ pub(super) struct Place {
     pub(super) previous: Option<Instance>,
     pub(super) foreign: Option<String>,
     pub(super) calls: u64,
-    /// What each container was made from, as its label tells.
+    /// What each container was made from, as its label says.
     pub(super) labels: BTreeMap<ContentHash, Instance>,
 }
 
@@ -99,7 +99,7 @@ pub(super) struct World {
     pub(super) assignment: Option<Assignment>,
     /// Every step that was begun, as text.
     pub(super) log: Vec<String>,
-    /// What befalls the next steps, in turn; then nothing.
+    /// What happens to the next steps, in turn; nothing to later ones.
     pub(super) faults: Vec<Fault>,
     /// No image can be had.
     pub(super) registry_away: bool,
@@ -747,7 +747,7 @@ fn run(place: &mut Place, desired_hash: &Instance, now: Timestamp) {
     };
 }
 
-/// The program ended without having been told to; systemd will start it once more.
+/// The program ended by itself; systemd will start it once more.
 fn fail(place: &mut Place, result: &'static str, now: Timestamp) {
     for container in place.containers.iter_mut().filter(|c| c.is_running()) {
         container.state = ContainerState::Exited { code: 1, at: now, out_of_memory: false };

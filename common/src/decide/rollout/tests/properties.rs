@@ -1,4 +1,4 @@
-//! What holds of every rollout, whatever befalls it and whatever supersedes it.
+//! Properties of every rollout, with any failure and with any change that supersedes it.
 
 use proptest::prelude::*;
 
@@ -212,13 +212,13 @@ proptest! {
         world.settle("bad");
         prop_assert_eq!(world.rollout.state.as_str(), "rolled-back", "{:?}", world.rollout);
         let plan = &world.plans[&good.0];
-        let home = |node: &NodeName| plan.nodes.get(node).map(|_| good);
+        let stable_target = |node: &NodeName| plan.nodes.get(node).map(|_| good);
         for node in world.enrolled.keys() {
-            prop_assert_eq!(world.targets.get(node).copied(), home(node), "{}", node);
+            prop_assert_eq!(world.targets.get(node).copied(), stable_target(node), "{}", node);
         }
         // A node that was removed may have none, but none of a revision that failed.
         for (node, target) in &world.targets {
-            prop_assert_eq!(Some(*target), home(node), "{}", node);
+            prop_assert_eq!(Some(*target), stable_target(node), "{}", node);
         }
     }
 
@@ -241,7 +241,7 @@ proptest! {
 }
 
 #[test]
-fn a_node_that_was_told_to_be_empty_takes_a_place_when_it_comes_back() {
+fn a_node_that_was_assigned_nothing_takes_a_place_when_it_comes_back() {
     use Event::{Assign, Change, Decide, Obey};
     let on_voice = [Change(6), Decide, Assign, Obey(1), Decide];
     let empties_n3_and_fails = [Change(5), Decide, Assign, Obey(2), Obey(3), Decide];

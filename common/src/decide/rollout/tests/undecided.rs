@@ -27,7 +27,7 @@ impl World {
 }
 
 #[test]
-fn after_a_restore_a_node_that_gets_nothing_is_told_so_and_waited_for() {
+fn after_a_restore_a_node_that_gets_nothing_is_reported_and_waited_for() {
     let mut world = World::restored();
     world.change(WITHOUT_N3);
     assert_eq!(world.pass(), "progressing [n1->2] ");

@@ -62,7 +62,7 @@ struct HeldPort {
 }
 
 impl HeldInstance {
-    /// Reads an instance document, whatever its workload holds.
+    /// Reads an instance document with any workload.
     ///
     /// # Errors
     /// Returns [`ReadError`] for a later version and for what is no instance document.

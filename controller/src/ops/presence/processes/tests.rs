@@ -26,17 +26,17 @@ fn a_host_that_reconnects_restarts_its_agent_or_is_rebooted_is_one_host() {
 #[test]
 fn two_processes_that_alternate_are_two_hosts_of_which_the_first_one_stays() {
     let mut known = Processes::default();
-    let told = ["a1", "b1", "a1", "b1"].map(|process| greet(&mut known, process, 1));
-    assert_eq!(told[..3], [None, None, None], "one return proves nothing");
+    let reported = ["a1", "b1", "a1", "b1"].map(|process| greet(&mut known, process, 1));
+    assert_eq!(reported[..3], [None, None, None], "one return proves nothing");
     let (first, second) = ("a.example".to_owned(), "b.example".to_owned());
     let twins = Twins { first, second, is_refused: true };
-    assert_eq!(told[3], Some(twins.clone()));
+    assert_eq!(reported[3], Some(twins.clone()));
     assert_eq!(greet(&mut known, "b1", 2), Some(twins));
     assert_eq!(greet(&mut known, "a1", 3), None, "it was never replaced");
 }
 
 #[test]
-fn the_second_host_is_admitted_and_told_while_the_first_one_is_away() {
+fn the_second_host_is_admitted_and_reported_while_the_first_one_is_away() {
     let mut known = of_two_hosts();
     let twins = known.greet("b1", "b.example", false, Timestamp(2000)).unwrap();
     assert!(!twins.is_refused);

@@ -11,7 +11,7 @@ use serde::Serializer;
 use crate::v1;
 
 /// An enum of the protocol that has a word for every value.
-pub trait Word: TryFrom<i32> + Copy {
+pub trait EnumName: TryFrom<i32> + Copy {
     /// Returns the word for this value; it is empty for `Unspecified`.
     fn as_str(self) -> &'static str;
 }
@@ -19,32 +19,32 @@ pub trait Word: TryFrom<i32> + Copy {
 /// Returns the word for the value of a field. A value that this program does not know,
 /// because a newer program wrote it, is `unknown`.
 #[must_use]
-pub fn word<W: Word>(value: i32) -> &'static str {
-    W::try_from(value).map_or("unknown", Word::as_str)
+pub fn name_of<W: EnumName>(value: i32) -> &'static str {
+    W::try_from(value).map_or("unknown", EnumName::as_str)
 }
 
 /// Serializes the value of a field as its word.
-pub(crate) fn serialize<W: Word, S: Serializer>(
+pub(crate) fn serialize<W: EnumName, S: Serializer>(
     value: &i32,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(word::<W>(*value))
+    serializer.serialize_str(name_of::<W>(*value))
 }
 
-macro_rules! words {
-    ($($kind:ident { $($value:ident: $word:literal),* $(,)? })*) => {$(
-        impl Word for v1::$kind {
+macro_rules! names {
+    ($($kind:ident { $($value:ident: $name:literal),* $(,)? })*) => {$(
+        impl EnumName for v1::$kind {
             fn as_str(self) -> &'static str {
                 match self {
                     v1::$kind::Unspecified => "",
-                    $(v1::$kind::$value => $word,)*
+                    $(v1::$kind::$value => $name,)*
                 }
             }
         }
     )*};
 }
 
-words! {
+names! {
     PhaseName {
         Pending: "pending",
         Pulling: "pulling",
@@ -235,8 +235,11 @@ mod tests {
 
     #[test]
     fn a_value_of_a_newer_program_is_unknown() {
-        assert_eq!(word::<v1::RolloutState>(v1::RolloutState::RollingBack.into()), "rolling-back");
-        assert_eq!(word::<v1::RolloutState>(0), "");
-        assert_eq!(word::<v1::RolloutState>(4711), "unknown");
+        assert_eq!(
+            name_of::<v1::RolloutState>(v1::RolloutState::RollingBack.into()),
+            "rolling-back"
+        );
+        assert_eq!(name_of::<v1::RolloutState>(0), "");
+        assert_eq!(name_of::<v1::RolloutState>(4711), "unknown");
     }
 }

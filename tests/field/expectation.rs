@@ -1,4 +1,4 @@
-//! Judges whether a host runs what is desired, or whether what is told about it is true.
+//! Checks whether a host runs what is desired, or whether what is reported about it is true.
 
 use serde_json::Value;
 
@@ -18,21 +18,25 @@ pub(crate) struct Desired {
 }
 
 /// Returns what is wrong with a host; nothing if it runs what is desired or the reason why not is true.
-/// `told` is the entry of the node in the status that operators see.
+/// `reported` is the entry of the node in the status that operators see.
 pub(crate) fn wrong(
     facts: &Facts,
     intent: &Intent,
     desired: &Desired,
-    told: &Value,
+    reported: &Value,
 ) -> Vec<String> {
     if facts.agent_runs && facts.containers.is_none() {
-        // Nobody can say what runs; that is what must be told.
-        let is_told = told.to_string().contains("docker does not answer");
-        return if is_told { Vec::new() } else { vec![format!("docker is away; told: {told}")] };
+        // What runs is unknown, and that must be reported.
+        let is_reported = reported.to_string().contains("docker does not answer");
+        return if is_reported {
+            Vec::new()
+        } else {
+            vec![format!("docker is away; reported: {reported}")]
+        };
     }
     let mut wrong = touched(facts, intent);
     for place in 0..COMPONENTS.len() {
-        wrong.extend(wrong_component(facts, intent, desired, told, place));
+        wrong.extend(wrong_component(facts, intent, desired, reported, place));
     }
     wrong
 }
@@ -52,11 +56,11 @@ fn wrong_component(
     facts: &Facts,
     intent: &Intent,
     desired: &Desired,
-    told: &Value,
+    reported: &Value,
     place: Place,
 ) -> Option<String> {
     let (component, ..) = COMPONENTS[place];
-    let seen = &told["report"]["instances"][component];
+    let seen = &reported["report"]["instances"][component];
     let text = |key: &str| seen[key].as_str().unwrap_or_default().to_owned();
     let phase = seen["phase"]["name"].as_str().unwrap_or_default().to_owned();
     let (health, reason) = (text("health"), text("reason"));
@@ -66,20 +70,25 @@ fn wrong_component(
     let by_hand = reason.contains("by hand") || reason.contains("masked");
     if intent.stops[place] == Stop::Yes && facts.agent_runs {
         return (!is_stopped || !by_hand).then(|| {
-            format!("{component} was stopped by hand; unit {:?}; told: {shown}", facts.units[place])
+            format!(
+                "{component} was stopped by hand; unit {:?}; reported: {shown}",
+                facts.units[place]
+            )
         });
     }
     if !facts.agent_runs {
-        // Nobody acts on the host and nobody knows; the controller must say so.
-        let is_told = told["state"] != "connected";
-        return (!is_told).then(|| format!("the agent does not run and is {}", told["state"]));
+        // Without an agent the state is unknown; the controller must say so.
+        let is_reported = reported["state"] != "connected";
+        return (!is_reported)
+            .then(|| format!("the agent does not run and is {}", reported["state"]));
     }
     if serves {
         if phase != "ready" || health != "healthy" {
             return Some(format!("{component} runs as desired, but is {shown}"));
         }
-        let is_told = !has_changes(facts, desired, place) || seen["drift"]["found"].is_string();
-        return (!is_told).then(|| format!("{component} was changed by hand, and nothing is told"));
+        let is_reported = !has_changes(facts, desired, place) || seen["drift"]["found"].is_string();
+        return (!is_reported)
+            .then(|| format!("{component} was changed by hand, and nothing is reported"));
     }
     let is_line = !reason.is_empty() && !reason.contains('\n');
     let is_true = causes(facts, intent, place)

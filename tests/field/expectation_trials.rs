@@ -1,13 +1,13 @@
-//! Trials of the judge itself, with facts and words that contradict each other.
+//! Trials of the expectation itself, with facts and words that contradict each other.
 
 use anyhow::Result;
 use oml_tests::trial::check;
 use serde_json::{Value, json};
 
 use crate::action::COMPONENTS;
+use crate::expectation::{Desired, wrong};
 use crate::facts::{Container, Facts, Unit};
 use crate::intent::{Intent, Stop};
-use crate::judge::{Desired, wrong};
 
 const IMAGE: &str = "sha256:good";
 const SETTINGS: &str = "0/no";
@@ -38,8 +38,8 @@ fn good_facts() -> Facts {
     }
 }
 
-/// Returns what an operator is told: the first component as given, the second is ready.
-fn told(phase: &str, health: &str, reason: &str) -> Value {
+/// Returns what is shown to an operator: the first component as given, the second is ready.
+fn reported(phase: &str, health: &str, reason: &str) -> Value {
     let instance = |phase: &str, health: &str, reason: &str| json!({"phase": {"name": phase}, "health": health, "reason": reason});
     json!({"state": "connected", "report": {"instances": {
         "first": instance(phase, health, reason),
@@ -47,26 +47,29 @@ fn told(phase: &str, health: &str, reason: &str) -> Value {
     }}})
 }
 
-fn judged(facts: &Facts, intent: &Intent, told: &Value) -> Vec<String> {
+fn compared(facts: &Facts, intent: &Intent, reported: &Value) -> Vec<String> {
     let images = vec![IMAGE.to_owned(); COMPONENTS.len()];
     let settings = vec![SETTINGS.to_owned(); COMPONENTS.len()];
-    wrong(facts, intent, &Desired { images, settings, answer: "v1" }, told)
+    wrong(facts, intent, &Desired { images, settings, answer: "v1" }, reported)
 }
 
 /// Checks that the judge accepts what is true and finds what is not.
 pub(crate) fn run() -> Result<()> {
     let (facts, intent) = (good_facts(), Intent::default());
-    let accepts = |facts: &Facts, intent: &Intent, told: &Value| {
-        let wrong = judged(facts, intent, told);
-        check(wrong.is_empty(), format!("{told}: {wrong:?}"))
+    let accepts = |facts: &Facts, intent: &Intent, reported: &Value| {
+        let wrong = compared(facts, intent, reported);
+        check(wrong.is_empty(), format!("{reported}: {wrong:?}"))
     };
-    let refuses = |facts: &Facts, intent: &Intent, told: &Value| {
-        check(!judged(facts, intent, told).is_empty(), format!("accepted: {facts:?}, {told}"))
+    let refuses = |facts: &Facts, intent: &Intent, reported: &Value| {
+        check(
+            !compared(facts, intent, reported).is_empty(),
+            format!("accepted: {facts:?}, {reported}"),
+        )
     };
-    let ready = told("ready", "healthy", "");
-    let by_hand = told("stopped-by-hand", "unknown", "stopped on the host by hand");
+    let ready = reported("ready", "healthy", "");
+    let by_hand = reported("stopped-by-hand", "unknown", "stopped on the host by hand");
     accepts(&facts, &intent, &ready)?;
-    refuses(&facts, &intent, &told("unhealthy", "unhealthy", "does not answer"))?;
+    refuses(&facts, &intent, &reported("unhealthy", "unhealthy", "does not answer"))?;
     refuses(&facts, &intent, &by_hand)?;
     let mut away = facts.clone();
     away.containers = None;
@@ -85,19 +88,19 @@ pub(crate) fn run() -> Result<()> {
     down.answers[0].clear();
     "inactive".clone_into(&mut down.units[0].active);
     for reason in ["", "its container is gone", "stopped on the host by hand", "not ours"] {
-        refuses(&down, &intent, &told("blocked", "unknown", reason))?;
+        refuses(&down, &intent, &reported("blocked", "unknown", reason))?;
     }
     let stopped = Intent { stops: [Stop::Yes, Stop::No], ..Intent::default() };
     accepts(&down, &stopped, &by_hand)?;
-    refuses(&down, &stopped, &told("starting", "unknown", "its unit is not running"))?;
+    refuses(&down, &stopped, &reported("starting", "unknown", "its unit is not running"))?;
     refuses(&facts, &stopped, &by_hand)?;
     let mut copy = facts.clone();
     copy.containers = Some(vec![container("oml-first", "copy"), container("oml-second", "second")]);
     let mut foreign = Intent::default();
     foreign.foreign.insert("copy".to_owned(), Some(container("oml-first", "copy")));
-    accepts(&copy, &foreign, &told("blocked", "unknown", "container oml-first is not ours"))?;
+    accepts(&copy, &foreign, &reported("blocked", "unknown", "container oml-first is not ours"))?;
     refuses(&copy, &foreign, &ready)?;
     // A container of somebody else was renamed.
     foreign.foreign.insert("copy".to_owned(), Some(container("debug", "copy")));
-    refuses(&copy, &foreign, &told("blocked", "unknown", "container oml-first is not ours"))
+    refuses(&copy, &foreign, &reported("blocked", "unknown", "container oml-first is not ours"))
 }
