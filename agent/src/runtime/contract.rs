@@ -1,5 +1,6 @@
-//! What every runtime has to keep, asked of the model of a host always and of the
-//! real Docker and systemd where `OML_CONTRACT=real` says that this host is theirs.
+//! What every runtime has to keep: a suite for each of the two traits, and one for what they keep
+//! together. The model of a host always passes them, and the real Docker and systemd where
+//! `OML_CONTRACT=real` says that this host is theirs.
 //!
 //! The real suite needs an installed agent program, root, and images that are
 //! named by `OML_CONTRACT_REPOSITORY` and the digests `OML_CONTRACT_V1`,
@@ -18,7 +19,9 @@ use oml_common::document::Verbatim;
 use oml_common::document::instance::{
     Check, Container, Instance, InstanceDocument, PackagedUnit, Probe, Timing, Workload,
 };
+use oml_common::document::status::Status;
 use oml_common::id::{ComponentName, Digest};
+use oml_common::time::Timestamp;
 use oml_sim::Behaviour;
 use tokio::sync::watch;
 
@@ -43,10 +46,10 @@ macro_rules! in_order {
     };
 }
 
-mod by_hand;
-mod faults;
+mod engine;
 mod manual_actions;
-mod scenarios;
+mod supervised;
+mod units;
 
 use manual_actions::ManualActions;
 
@@ -76,7 +79,22 @@ struct Images {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_model_keeps_the_contract() {
+async fn the_model_of_an_engine_keeps_its_contract() {
+    engine::all(&model()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_model_of_systemd_keeps_its_contract() {
+    units::all(&model()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn both_models_keep_together_what_a_supervised_unit_promises() {
+    supervised::all(&model()).await;
+}
+
+/// A model of a host on which nothing runs.
+fn model() -> Place {
     let model = ModelHost::new();
     let digest = |digit: &str| format!("sha256:{}", digit.repeat(64)).parse::<Digest>().unwrap();
     let images = Images {
@@ -94,17 +112,14 @@ async fn the_model_keeps_the_contract() {
     model.refuse(&images.foreign, "no matching manifest for linux/amd64", false);
     model.answer_exec(&["echo", "three"], 0, "three\n");
     model.answer_exec(&["false"], 1, "");
-    let place = Place {
+    Place {
         docker: Arc::new(model.docker()),
         systemd: Arc::new(model.systemd()),
         paths: model.paths.clone(),
         manual: ManualActions::Model(Box::new(model)),
         repository: "registry.lab:5000/omnileads/small".to_owned(),
         images,
-    };
-    scenarios::all(&place).await;
-    by_hand::all(&place).await;
-    faults::all(&place).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -140,10 +155,11 @@ async fn the_real_daemons_keep_the_contract() {
             foreign: value("OML_CONTRACT_FOREIGN").parse().unwrap(),
         },
     };
-    scenarios::all(&place).await;
-    by_hand::all(&place).await;
-    faults::all(&place).await;
-    faults::of_real_daemons(&place).await;
+    engine::all(&place).await;
+    units::all(&place).await;
+    units::of_real_daemons(&place).await;
+    supervised::all(&place).await;
+    supervised::of_real_daemons(&place).await;
 }
 
 impl Place {
@@ -258,6 +274,27 @@ impl Place {
         let (_, listing) = self.listing(instance).await;
         let mut units = listing.units.into_iter();
         units.find(|(name, _)| name == &instance.component).map(|(_, unit)| unit)
+    }
+
+    /// What differs on the host from what was installed, in the words that are reported.
+    async fn differs(&self, instance: &InstanceDocument) -> Vec<String> {
+        let (engine, systemd) = self.listing(instance).await;
+        engine.differs.into_iter().chain(systemd.differs).map(|(_, differs)| differs).collect()
+    }
+
+    fn status(&self, instance: &InstanceDocument) -> Status {
+        documents::read_status(&self.paths, &instance.component).unwrap().unwrap()
+    }
+
+    async fn started(&self, instance: &InstanceDocument) -> Timestamp {
+        self.started_if_running(instance).await.unwrap()
+    }
+
+    async fn started_if_running(&self, instance: &InstanceDocument) -> Option<Timestamp> {
+        match self.container(instance).await?.state {
+            ContainerState::Running { since } => Some(since),
+            ContainerState::Created | ContainerState::Exited { .. } => None,
+        }
     }
 
     /// Waits until a condition holds.
