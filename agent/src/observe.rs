@@ -89,7 +89,7 @@ fn document(
     let running = seen.running()?;
     let workload = running.hash.clone();
     let hash = workload.clone();
-    // The document has to be written again, even if the label holds the workload:
+    // The document has to be written again, regardless of what else the label holds:
     // this hash is never that of a desired document.
     Some(ObservedDocument { hash, workload, probe: None, on_disk: false })
 }

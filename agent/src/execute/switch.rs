@@ -85,7 +85,7 @@ impl Host {
             Ok(document.map(|document| document.workload_hash()))
         };
         let current = hash_in(Slot::Current)?;
-        // The previous document is replaced in that case, and its content does not matter.
+        // If the current document is the one to roll back to, the previous one is replaced unread.
         let previous = match current.as_ref() == roll_back_to {
             true => None,
             false => hash_in(Slot::Previous)?,

@@ -70,7 +70,7 @@ pub fn explain(name: &str, evidence: Evidence, now: Timestamp) -> ContainerExit 
             let words = format!("{words}; Docker does not report the cause");
             ContainerExit { words, drift: None }
         }
-        // It is reported without a cause, because a full disk loses events too.
+        // It is reported without blaming a person, because a full disk loses events too.
         Some(events) if !events.ended => {
             let found = format!(
                 "container {name} {words}; docker has no record of its end: it was restarted, or \

@@ -47,7 +47,7 @@ impl Systemd {
             self.note_stop(unit, at);
         }
         all.insert(unit.to_owned(), RestingUnit { at, is_stopped });
-        // A start from now on cancels the stop.
+        // A job of the unit, such as a start, cancels the stop.
         observed.stopped_by_hand = is_stopped && !loaded.has_any_job();
         observed
     }
