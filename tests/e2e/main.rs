@@ -56,10 +56,10 @@ fn main() -> ExitCode {
     take_down(&pool, conclusion)
 }
 
-fn on_fleet(pool: &Arc<Pool>, (kind, name, test): Case) -> Trial {
+fn on_fleet(pool: &Arc<Pool>, case: Case) -> Trial {
     let pool = Arc::clone(pool);
-    Trial::test(name, move || trial::outcome(name, pool.run_on(kind, test)))
-        .with_kind(kind.as_str())
+    let (kind, name, _test) = case;
+    Trial::test(name, move || trial::outcome(name, pool.run_on(case))).with_kind(kind.as_str())
 }
 
 fn on_own_host(pool: &Arc<Pool>) -> Trial {

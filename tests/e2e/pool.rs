@@ -1,11 +1,14 @@
 //! The fleets that tests share. Each is brought up when the first test needs it.
 
 use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use oml_tests::fleet::Topology;
 use oml_tests::trial::lab_name;
 use oml_tests::{Build, Fleet, Packages};
+
+use crate::Case;
 
 /// The kind of fleet that a test needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,11 +117,16 @@ impl Slot {
 impl Pool {
     /// Runs a test on its fleet after bringing the fleet into the state in which every test starts. The
     /// fleet of a failed test is taken down, and the next test gets a new one.
-    pub(crate) fn run_on(&self, kind: Kind, test: fn(&Fleet) -> Result<()>) -> Result<()> {
+    /// It prints how long that took, without the wait for the fleet.
+    pub(crate) fn run_on(&self, (kind, name, test): Case) -> Result<()> {
         let mut taken = self.slots(kind).take();
         let slot = &mut taken.slot;
+        let began = Instant::now();
         let fleet = self.fleet_in_first_state(kind, slot)?;
+        let until_ready = began.elapsed().as_secs();
         let outcome = test(&fleet);
+        let seconds = began.elapsed().as_secs();
+        eprintln!("{name}: {seconds} s, {until_ready} s of them for its first state");
         if outcome.is_ok() {
             slot.fleet = Some(fleet);
         } else if let Err(error) = fleet.down() {
