@@ -14,7 +14,7 @@ use oml_common::decide::adopt::likeliest;
 use oml_common::decide::exit::ContainerExit;
 use oml_common::document::ReadError;
 use oml_common::document::instance::HeldInstance;
-use oml_common::document::status::{Health, LastExit, Status};
+use oml_common::document::status::LastExit;
 use oml_common::id::{ComponentName, ContentHash, UnitName};
 use oml_common::text::error::chain;
 use oml_common::time::Timestamp;
@@ -349,13 +349,5 @@ impl Supervisor {
         }
         (self.status_written)(&self.component);
         self.client.systemd.status(&record.line());
-    }
-}
-
-/// Returns true if a container with that status had answered.
-fn was_ready(status: &Status) -> bool {
-    match status.health {
-        Health::Healthy | Health::Unhealthy => true,
-        Health::Unknown | Health::Starting => false,
     }
 }

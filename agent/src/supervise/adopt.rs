@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use oml_common::decide::adopt::{Candidate, choose, drift_at_start};
+use oml_common::decide::adopt::{Candidate, choose, drift_at_start, was_ready};
 use oml_common::document::instance::HeldInstance;
 use oml_common::document::status::Status;
 use oml_common::id::ContentHash;
@@ -11,7 +11,7 @@ use oml_common::text::error::chain;
 use tokio::time::{Instant, sleep};
 
 use super::engine_client::EXTENSION;
-use super::{AdoptedContainer, Record, SuperviseError, Supervisor, was_ready};
+use super::{AdoptedContainer, Record, SuperviseError, Supervisor};
 use crate::documents;
 use crate::runtime::{ContainerInstance, Marked};
 
@@ -84,13 +84,15 @@ impl Supervisor {
             (None, None) => return Err(SuperviseError::Unknown(self.component.clone())),
         };
         let known = before.filter(|status| runs && status.container == id);
-        let was_ready = known.as_ref().is_some_and(was_ready);
+        let health = known.as_ref().map(|status| status.health);
+        let was_ready = was_ready(health, runs, self.has_proved(hash));
         let grace_ms = instance.timing.stop_grace_ms;
         // Set before the start, because a stop that comes now must reach this container.
         let since = self.client.env.now();
         self.adopted = Some(AdoptedContainer { id: id.clone(), grace_ms, since, was_ready });
         self.record = Some(match known {
             Some(status) => Record::of(instance, status),
+            None if was_ready => Record::found_running(instance, &id, drift, since).after(history),
             None => Record::starting(instance, &id, drift, since).after(history),
         });
         self.write_down(|_record, _now| {});

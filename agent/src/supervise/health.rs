@@ -8,6 +8,9 @@ use oml_common::time::Timestamp;
 use super::time;
 use crate::probe::Answer;
 
+/// What a status says of a program that is not stopped although its start time-out is over.
+const KEPT_FOR_CALLS: &str = "; it is not stopped while calls are up or cannot be counted";
+
 /// The status of the instance and the data for its line in `systemctl status`.
 #[derive(Debug, Clone)]
 pub(super) struct Record {
@@ -47,6 +50,19 @@ impl Record {
                 not_started: None,
             },
         )
+    }
+
+    /// Creates the record of a container that runs and of which no status is left.
+    pub(super) fn found_running(
+        instance: &HeldInstance,
+        container: &str,
+        drift: Option<Drift>,
+        now: Timestamp,
+    ) -> Self {
+        let mut record = Self::starting(instance, container, drift, now);
+        "found running; not probed yet".clone_into(&mut record.status.detail);
+        record.become_(Health::Unknown, now);
+        record
     }
 
     /// Carries over what happened in the earlier lives of the same workload.
@@ -122,6 +138,13 @@ impl Record {
                     self.become_(Health::Unknown, now);
                 }
             }
+        }
+    }
+
+    /// Records why a program is not stopped whose start time-out is over.
+    pub(super) fn kept_for_calls(&mut self) {
+        if !self.status.detail.ends_with(KEPT_FOR_CALLS) {
+            self.status.detail.push_str(KEPT_FOR_CALLS);
         }
     }
 

@@ -63,6 +63,8 @@ struct WatchState {
     next_count: Instant,
     /// The deadline for the first answer; none after it.
     ready_by: Option<Instant>,
+    /// Its workload passed its soak.
+    has_proved: bool,
     /// The time from the start to that deadline.
     budget: Duration,
     /// When the start time-out is over, after which it is probed less often.
@@ -114,6 +116,10 @@ impl Supervisor {
                 }
             }
             if state.ready_by.is_some_and(|by| Instant::now() >= by) {
+                if state.has_proved && self.carries_calls(&instance, &id).await {
+                    self.write_down(|record, _now| record.kept_for_calls());
+                    continue;
+                }
                 let budget_ms = u64::try_from(state.budget.as_millis()).unwrap_or(u64::MAX);
                 let detail = self.record.as_ref().map(|record| record.status().detail.clone());
                 return Ok(Watched::NotReady { budget_ms, detail: detail.unwrap_or_default() });
@@ -139,6 +145,7 @@ impl Supervisor {
             },
             next_count: now,
             ready_by: (!was_ready).then(|| now + budget),
+            has_proved,
             budget,
             slow_from: now + limit,
             next_extension: has_proved.then_some(now),
@@ -221,6 +228,18 @@ impl Supervisor {
         let unhealthy_for = Span(self.client.env.now().since_ms(status.since));
         let detail = &status.detail;
         Some(format!("restarted after it was unhealthy for {unhealthy_for}: {detail}"))
+    }
+
+    /// Returns true unless it is certain that a stop of the program cuts no call, or the catalog
+    /// allows to cut them.
+    async fn carries_calls(&mut self, instance: &HeldInstance, id: &str) -> bool {
+        if !instance.may_carry_calls || instance.restart_unhealthy.cuts_calls {
+            return false;
+        }
+        let client = self.client.clone();
+        // A count that fails is unknown in the record.
+        let _uncounted = self.count(instance, client.target(id), RECOUNT_LIMIT).await;
+        self.record.as_ref().is_none_or(|record| record.status().active != Some(0))
     }
 
     fn decide_remedy(&self, instance: &HeldInstance) -> Remedy {

@@ -1,6 +1,6 @@
 //! Chooses the container of a component that a supervisor adopts, and those that must stop.
 
-use crate::document::status::{Drift, Status};
+use crate::document::status::{Drift, Health, Status};
 use crate::id::ContentHash;
 use crate::time::Timestamp;
 
@@ -45,6 +45,19 @@ pub fn likeliest<C: Candidate>(containers: &[C]) -> Option<&C> {
         .or_else(|| containers.iter().find(|container| container.bears_own_name()))
         .or_else(|| containers.iter().find(|container| !container.is_new()))
         .or_else(|| containers.first())
+}
+
+/// Returns true if the program of an adopted container has answered before. `known` is the health
+/// in the last status of this container, and `has_passed_soak` says whether its workload passed
+/// its soak. Where the status is lost or says nothing, a program that runs and passed its soak
+/// counts as one that answered: a start time-out could cut its calls.
+#[must_use]
+pub fn was_ready(known: Option<Health>, runs: bool, has_passed_soak: bool) -> bool {
+    match known {
+        Some(Health::Healthy | Health::Unhealthy) => runs,
+        Some(Health::Starting) => false,
+        Some(Health::Unknown) | None => runs && has_passed_soak,
+    }
 }
 
 /// Returns the drift that a supervisor reports when it starts. `before` is the last status of

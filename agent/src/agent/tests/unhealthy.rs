@@ -186,6 +186,39 @@ async fn a_call_that_comes_right_before_the_restart_of_an_unhealthy_program_is_n
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_program_with_calls_that_never_answers_after_its_start_is_not_stopped() {
+    let mut bench = Bench::with_calls(3).await;
+    bench.pass_time(60).await;
+    bench.offer("1", Behaviour::Hangs);
+    bench.desire_counted("1", OnDeadline::Wait);
+    bench.end_by_itself(1);
+    bench.until(|report| report.reason.contains("connection refused")).await;
+    let starts = bench.host.running(&name("asterisk")).unwrap().starts;
+    bench.pass_time(7_200).await;
+    assert_eq!(bench.host.running(&name("asterisk")).unwrap().starts, starts);
+    bench.until(|report| report.reason.contains("not stopped while calls are up")).await;
+    bench.set_calls(0);
+    bench.pass_time(120).await;
+    assert_ne!(bench.host.running(&name("asterisk")).map(|found| found.starts), Some(starts));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_with_calls_is_not_stopped_by_a_supervisor_that_finds_no_status() {
+    let mut bench = Bench::with_calls(3).await;
+    bench.pass_time(60).await;
+    bench.offer("1", Behaviour::UnhealthyAfter { after_ms: 60_000 });
+    bench.desire_counted("1", OnDeadline::Wait);
+    bench.end_by_itself(1);
+    bench.until(|report| report.reason.contains("not restarted while calls are up")).await;
+    let running = bench.host.running(&name("asterisk")).unwrap();
+    std::fs::remove_file(bench.host.paths.status(&name("asterisk"))).unwrap();
+    bench.host.host.kill_main_process("asterisk.service");
+    bench.pass_time(7_200).await;
+    let still = bench.host.running(&name("asterisk")).unwrap();
+    assert_eq!((still.id, still.starts), (running.id, running.starts));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_restart_of_an_unhealthy_program_whose_stop_fails_is_not_tried_again_at_once() {
     let bench = Bench::settled().await;
     bench.offer("1", Behaviour::UnhealthyAfter { after_ms: 60_000 });

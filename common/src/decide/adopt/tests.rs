@@ -1,5 +1,4 @@
 use super::*;
-use crate::document::status::Health;
 
 #[derive(Clone)]
 struct Stub {
@@ -112,4 +111,16 @@ fn a_container_that_was_held_and_is_gone_was_removed_by_somebody() {
     assert_eq!(drift(true, Some(&before)), Some(known));
     let removed = Drift { at: Timestamp(9), found: "container x-server was removed".to_owned() };
     assert_eq!(drift(false, Some(&before)), Some(removed));
+}
+
+#[test]
+fn a_running_program_whose_status_is_lost_has_answered_if_its_workload_passed_its_soak() {
+    let known = [Health::Healthy, Health::Unhealthy, Health::Starting, Health::Unknown];
+    let ready = |has_passed_soak: bool, runs: bool| {
+        let of_known = known.map(|health| was_ready(Some(health), runs, has_passed_soak));
+        (of_known, was_ready(None, runs, has_passed_soak))
+    };
+    assert_eq!(ready(true, true), ([true, true, false, true], true));
+    assert_eq!(ready(false, true), ([true, true, false, false], false));
+    assert_eq!(ready(true, false), ([false; 4], false), "it was started now");
 }
