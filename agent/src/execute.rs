@@ -163,7 +163,7 @@ impl Host {
             None => self.labelled(&work.component).await,
         };
         // The running version knows how its calls are counted, so its document goes first.
-        let current = current.as_ref().map(|i| (i.active.as_ref(), i.probe.timeout_ms));
+        let current = current.as_ref().map(|i| (i.active.as_ref(), i.probe_timeout_ms()));
         let desired = work.desired.as_ref().map(|i| (i.active.as_ref(), i.probe.timeout_ms));
         let mut known = [current, desired].into_iter().flatten();
         match known.find_map(|(active, limit)| Some((active?, limit))) {

@@ -82,7 +82,7 @@ fn document(
         return Some(ObservedDocument {
             hash: instance.hash(),
             workload: instance.workload.hash.clone(),
-            probe: Some(instance.probe.clone()),
+            probe: instance.probe.clone(),
             on_disk: true,
         });
     }

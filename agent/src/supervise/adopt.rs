@@ -85,14 +85,16 @@ impl Supervisor {
         };
         let known = before.filter(|status| runs && status.container == id);
         let health = known.as_ref().map(|status| status.health);
-        let was_ready = was_ready(health, runs, self.has_proved(hash));
+        // One that cannot be probed would never be ready.
+        let is_probed = instance.probe.is_some();
+        let was_ready = !is_probed || was_ready(health, runs, self.has_proved(hash));
         let grace_ms = instance.timing.stop_grace_ms;
         // Set before the start, because a stop that comes now must reach this container.
         let since = self.client.env.now();
         self.adopted = Some(AdoptedContainer { id: id.clone(), grace_ms, since, was_ready });
-        self.record = Some(match known {
+        self.record = Some(match known.filter(|_| is_probed) {
             Some(status) => Record::of(instance, status),
-            None if was_ready => Record::found_running(instance, &id, drift, since).after(history),
+            None if was_ready => Record::unprobed(instance, &id, drift, since).after(history),
             None => Record::starting(instance, &id, drift, since).after(history),
         });
         self.write_down(|_record, _now| {});

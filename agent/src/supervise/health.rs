@@ -34,7 +34,7 @@ impl Record {
                 hash: instance.workload.hash.clone(),
                 container: container.to_owned(),
                 health: Health::Starting,
-                probe: Some(instance.probe.clone()),
+                probe: instance.probe.clone(),
                 checked_at: now,
                 since: now,
                 detail: "started".to_owned(),
@@ -52,15 +52,16 @@ impl Record {
         )
     }
 
-    /// Creates the record of a container that runs and of which no status is left.
-    pub(super) fn found_running(
+    /// Creates the record of a container whose health is not known: no status of it is left, or
+    /// only a later release understands its probe.
+    pub(super) fn unprobed(
         instance: &HeldInstance,
         container: &str,
         drift: Option<Drift>,
         now: Timestamp,
     ) -> Self {
         let mut record = Self::starting(instance, container, drift, now);
-        "found running; not probed yet".clone_into(&mut record.status.detail);
+        "not probed yet".clone_into(&mut record.status.detail);
         record.become_(Health::Unknown, now);
         record
     }
@@ -90,8 +91,8 @@ impl Record {
     /// Applies the probe settings of a document. The result of an earlier probe says nothing
     /// about a changed one.
     pub(super) fn adjust(&mut self, instance: &HeldInstance, now: Timestamp) {
-        let asked = self.status.probe.replace(instance.probe.clone());
-        if asked.is_some_and(|asked| asked != instance.probe) {
+        let asked = std::mem::replace(&mut self.status.probe, instance.probe.clone());
+        if asked.is_some() && asked != instance.probe {
             self.status.failures = 0;
             self.status.has_answered = false;
             "its probe has changed".clone_into(&mut self.status.detail);
@@ -100,7 +101,7 @@ impl Record {
             }
         }
         self.noun = instance.active.as_ref().map(|active| active.noun.clone());
-        self.failures_max = instance.probe.failures_max.max(1);
+        self.failures_max = instance.probe.as_ref().map_or(1, |probe| probe.failures_max.max(1));
     }
 
     pub(super) fn status(&self) -> &Status {

@@ -14,7 +14,7 @@ use super::engine_client::{EXTENSION, End};
 use super::{AdoptedContainer, SignalStream, SuperviseError, Supervisor};
 use crate::documents;
 use crate::paths::Slot;
-use crate::probe::{self, ProbeTarget};
+use crate::probe::{self, Answer, ProbeTarget};
 
 /// The first pause between probes, short so that a fast start is noticed early.
 const FIRST_PAUSE: Duration = Duration::from_millis(4);
@@ -134,14 +134,17 @@ impl Supervisor {
         let budget = if has_proved { limit.max(PROVED_BUDGET) } else { limit };
         WatchState {
             next_probe: now,
-            starting_pause: match instance.probe.check {
-                Check::Exec { .. } => FIRST_PAUSE_OF_COMMANDS,
-                Check::Http { .. }
-                | Check::Tcp { .. }
-                | Check::SipOptions { .. }
-                | Check::Redis { .. }
-                | Check::Postgres { .. }
-                | Check::UnitActive => FIRST_PAUSE,
+            starting_pause: match instance.probe.as_ref().map(|probe| &probe.check) {
+                Some(Check::Exec { .. }) => FIRST_PAUSE_OF_COMMANDS,
+                Some(
+                    Check::Http { .. }
+                    | Check::Tcp { .. }
+                    | Check::SipOptions { .. }
+                    | Check::Redis { .. }
+                    | Check::Postgres { .. }
+                    | Check::UnitActive,
+                )
+                | None => FIRST_PAUSE,
             },
             next_count: now,
             ready_by: (!was_ready).then(|| now + budget),
@@ -158,7 +161,10 @@ impl Supervisor {
     async fn probe(&mut self, instance: &HeldInstance, id: &str, state: &mut WatchState) {
         let client = self.client.clone();
         let target = client.target(id);
-        let answer = client.prober.ask(&instance.probe, target).await;
+        let answer = match &instance.probe {
+            Some(probe) => client.prober.ask(probe, target).await,
+            None => Answer::Unknown("needs a newer agent, which understands its probe".to_owned()),
+        };
         self.write_down(|record, now| record.answered(answer, now));
         let health = self.record.as_ref().map_or(Health::Unknown, |record| record.health());
         if health == Health::Healthy && state.ready_by.take().is_some() {
@@ -174,7 +180,10 @@ impl Supervisor {
             state.starting_pause = (pause * 3 / 2).min(longest);
             pause
         } else {
-            Duration::from_millis(instance.probe.interval_ms)
+            instance
+                .probe
+                .as_ref()
+                .map_or(COUNT_INTERVAL, |probe| Duration::from_millis(probe.interval_ms))
         };
         state.next_probe = Instant::now() + pause;
         // Calls may continue in a program that no longer answers its probe.
@@ -199,7 +208,7 @@ impl Supervisor {
         let now = Instant::now();
         if let Some(next) = state.next_extension.as_mut().filter(|next| **next <= now) {
             // The next request comes after the next probe.
-            let probe = Duration::from_millis(instance.probe.timeout_ms);
+            let probe = Duration::from_millis(instance.probe_timeout_ms());
             self.client.systemd.extend(EXTENSION.saturating_add(probe));
             *next = now + EXTENSION_INTERVAL;
         }

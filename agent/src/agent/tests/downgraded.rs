@@ -2,6 +2,7 @@
 
 use oml_common::document::instance::HeldInstance;
 use oml_common::document::report::{InstanceReport, Phase};
+use oml_common::document::status::Health;
 use oml_sim::{ActiveState, NewContainer};
 
 use super::bench::{Bench, name};
@@ -19,6 +20,11 @@ fn later(text: &str) -> String {
 impl Bench {
     /// Version 1 runs, desired and created by a release that knows more.
     async fn of_later_release() -> Self {
+        Self::with_later(later).await
+    }
+
+    /// The same, with this edit of its document by that release.
+    async fn with_later(later: fn(&str) -> String) -> Self {
         let mut bench = Self::settled().await;
         bench.stop();
         let component = name("asterisk");
@@ -63,6 +69,31 @@ async fn what_a_later_release_created_comes_up_after_a_reboot() {
         assert!(bench.unit_is(ActiveState::Active));
         bench.start();
         bench.until(runs_and_is_held).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_only_a_later_release_can_probe_comes_up_after_a_reboot_with_unknown_health() {
+    for lose_document in [false, true] {
+        let mut bench = Bench::with_later(|text| {
+            text.replace("\"tcp\",\"port\":5060}", "\"ng-ping\",\"port\":5060}")
+        })
+        .await;
+        let begun = bench.host.running(&name("asterisk")).unwrap().id;
+        let path = bench.host.paths.document(&name("asterisk"), Slot::Current);
+        assert!(std::fs::read_to_string(&path).unwrap().contains("ng-ping"));
+        if lose_document {
+            std::fs::remove_file(path).unwrap();
+        }
+        bench.host.host.reboot();
+        bench.boot();
+        bench.pass_time(60).await;
+        let running = bench.host.running(&name("asterisk")).map(|container| container.id);
+        assert_eq!(running, Some(begun), "its document was lost: {lose_document}");
+        assert!(bench.unit_is(ActiveState::Active));
+        bench.start();
+        let report = bench.until(runs_and_is_held).await;
+        assert_eq!(report.health, Health::Unknown, "{}", report.reason);
     }
 }
 

@@ -96,10 +96,10 @@ fn what_answered_one_probe_has_not_answered_another() {
     let mut record = record(2);
     record.answered(good(), Timestamp(2_000));
     let mut changed = instance(3);
-    changed.probe.interval_ms += 1;
+    changed.probe.as_mut().unwrap().interval_ms += 1;
     record.adjust(&changed, Timestamp(3_000));
     assert_eq!(record.health(), Health::Unknown);
-    assert_eq!(record.status().probe.as_ref(), Some(&changed.probe));
+    assert_eq!(record.status().probe, changed.probe);
     // Two answers were allowed to fail before, and three are now.
     for expected in [Health::Unknown, Health::Unknown, Health::Unhealthy] {
         record.answered(bad(), Timestamp(4_000));

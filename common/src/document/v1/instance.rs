@@ -185,6 +185,10 @@ pub enum Check {
 }
 
 impl Check {
+    /// The names of all kinds in documents.
+    pub(crate) const KINDS: [&'static str; 7] =
+        ["http", "tcp", "sip-options", "redis", "postgres", "exec", "unit-active"];
+
     /// Returns the port at which a program is asked; none for a check that asks at no port.
     #[must_use]
     pub fn port(&self) -> Option<Port> {

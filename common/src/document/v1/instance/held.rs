@@ -3,9 +3,12 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{ActiveProbe, Instance, InstanceDocument, Probe, RestartUnhealthy, Timing};
+use super::{ActiveProbe, Check, Instance, InstanceDocument, Probe, RestartUnhealthy, Timing};
 use crate::document::{ReadError, version_of};
 use crate::id::{ComponentName, ContainerName, ContentHash, TenantId, UnitName, Version};
+
+/// The time limit of a count of calls beside a probe that only a later release understands.
+const LATER_TIMEOUT_MS: u64 = 5_000;
 
 /// The parts of an instance document by which a container that exists is started, probed
 /// and stopped. Only creating a container takes the workload, so a workload that a later
@@ -17,7 +20,8 @@ pub struct HeldInstance {
     /// The systemd unit that owns it.
     pub unit: UnitName,
     pub workload: HeldWorkload,
-    pub probe: Probe,
+    /// None if only a later release understands its check.
+    pub probe: Option<Probe>,
     pub active: Option<ActiveProbe>,
     pub timing: Timing,
     pub restart_unhealthy: RestartUnhealthy,
@@ -43,7 +47,8 @@ struct Fields {
     component: ComponentName,
     unit: UnitName,
     workload: HeldWorkload,
-    probe: Probe,
+    #[serde(deserialize_with = "understood")]
+    probe: Option<Probe>,
     #[serde(default)]
     active: Option<ActiveProbe>,
     timing: Timing,
@@ -59,6 +64,31 @@ struct Fields {
 struct HeldPort {
     #[serde(default)]
     protocol: String,
+}
+
+/// Reads a probe. One with a check that a later release added is none, because a container that
+/// exists is started and stopped without it.
+fn understood<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Probe>, D::Error> {
+    #[derive(Deserialize)]
+    struct Any {
+        check: Kind,
+    }
+    #[derive(Deserialize)]
+    struct Kind {
+        kind: String,
+    }
+    let text = Box::<RawValue>::deserialize(deserializer)?;
+    match serde_json::from_str(text.get()) {
+        Ok(probe) => Ok(Some(probe)),
+        Err(error) => {
+            let known = serde_json::from_str::<Any>(text.get()).map(|any| any.check.kind);
+            if known.is_ok_and(|kind| !Check::KINDS.contains(&kind.as_str())) {
+                Ok(None)
+            } else {
+                Err(serde::de::Error::custom(error))
+            }
+        }
+    }
 }
 
 impl HeldInstance {
@@ -87,6 +117,12 @@ impl HeldInstance {
             may_carry_calls,
             text,
         })
+    }
+
+    /// Returns the time in milliseconds within which a probe, or a count of calls, must end.
+    #[must_use]
+    pub fn probe_timeout_ms(&self) -> u64 {
+        self.probe.as_ref().map_or(LATER_TIMEOUT_MS, |probe| probe.timeout_ms)
     }
 
     /// Returns the bytes of the document, which are UTF-8.

@@ -11,7 +11,7 @@ fn a_document_is_held_by_what_it_says_itself() {
         assert_eq!(held.workload.hash, whole.workload_hash());
         assert_eq!(held.workload.version.as_ref(), whole.version());
         assert_eq!(held.workload.name, whole.container().map(|c| c.name.clone()));
-        assert_eq!((&held.probe, &held.active), (&whole.probe, &whole.active));
+        assert_eq!((held.probe.as_ref(), &held.active), (Some(&whole.probe), &whole.active));
         assert_eq!((&held.timing, &held.unit), (&whole.timing, &whole.unit));
         assert_eq!(held.may_carry_calls, whole.may_carry_calls());
         assert_eq!((held.text(), &held.hash()), (whole.text(), whole.hash()));
@@ -51,4 +51,29 @@ fn what_listens_on_a_udp_port_or_on_one_of_a_later_release_may_carry_calls() {
     assert!(!read(r#"[{"number":80,"protocol":"tcp"}]"#));
     assert!(read(r#"[{"number":80,"protocol":"tcp"},{"number":5060,"protocol":"udp"}]"#));
     assert!(read(r#"[{"number":5060,"protocol":"sctp"}]"#));
+}
+
+#[test]
+fn a_probe_of_a_later_release_is_none_and_a_damaged_one_is_refused() {
+    let checks = [
+        Check::Http { port: 80, path: "/".to_owned(), tls: false },
+        Check::Tcp { port: 80 },
+        Check::SipOptions { port: 5060 },
+        Check::Redis { port: 6379 },
+        Check::Postgres { port: 5432, user: "oml".to_owned() },
+        Check::Exec { command: vec!["true".to_owned()] },
+        Check::UnitActive,
+    ];
+    assert_eq!(checks.len(), Check::KINDS.len());
+    let whole = InstanceDocument::read(TEXT).unwrap();
+    for (check, kind) in checks.into_iter().zip(Check::KINDS) {
+        let text = whole.edited(|instance| instance.probe.check = check).text().to_owned();
+        assert!(HeldInstance::read(&text).unwrap().probe.is_some(), "{kind}");
+        let named = format!("\"kind\":\"{kind}\"");
+        assert!(text.contains(&named), "{named} is not in {text}");
+        let later = HeldInstance::read(&text.replace(&named, "\"kind\":\"ng-ping\"")).unwrap();
+        assert_eq!((later.probe.clone(), later.probe_timeout_ms()), (None, LATER_TIMEOUT_MS));
+        let damaged = text.replace("\"interval_ms\":10000", "\"interval_ms\":\"often\"");
+        HeldInstance::read(&damaged).unwrap_err();
+    }
 }
