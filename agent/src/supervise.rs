@@ -168,7 +168,8 @@ pub async fn supervise(
             () = terminate.recv() => return Err(SuperviseError::Terminated),
             ended = supervisor.live(&mut hangup) => return ended.map(|never| match never {}),
         }
-        supervisor.stop().await
+        supervisor.stop().await;
+        Ok(())
     };
     let ended = tokio::select! {
         ended = life => ended,
@@ -309,12 +310,18 @@ impl Supervisor {
         Ok(instance)
     }
 
-    /// Stops the container because systemd stops the unit.
-    async fn stop(&mut self) -> Result<(), SuperviseError> {
+    /// Stops the container because systemd stops the unit. It ends with success even if the engine
+    /// could not stop the container: after a failure the unit would be started again, against the
+    /// stop. The agent stops a container that a stopped unit left running.
+    async fn stop(&mut self) {
         self.client.systemd.stopping();
-        self.stop_adopted().await?;
+        let stopped = self.stop_adopted().await;
         self.write_down(Record::stopped);
-        Ok(())
+        if let Err(error) = stopped {
+            let why = format!("its unit was stopped, and its container was not: {}", chain(&error));
+            eprintln!("{why}");
+            self.write_down(|record, _now| record.not_stopped(why));
+        }
     }
 
     /// Stops the adopted container or, before the adoption, every container of the

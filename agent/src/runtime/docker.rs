@@ -307,7 +307,8 @@ impl ContainerEngine for Docker {
     }
 }
 
-/// Containers that bear a desired name and are not of that component.
+/// Containers that bear a desired name and are not ours. One of another component of ours, whose
+/// name was exchanged by hand, gives the name back when it is needed.
 fn foreign(
     all: &[ContainerSummary],
     ours: &[Marked],
@@ -317,11 +318,7 @@ fn foreign(
     for instance in desired {
         let Some(container) = instance.container() else { continue };
         let is_ours = |found: &ContainerSummary| {
-            ours.iter().any(|c| {
-                Some(&c.id) == found.id.as_ref()
-                    && c.component == instance.component
-                    && c.tenant == instance.tenant
-            })
+            ours.iter().any(|c| Some(&c.id) == found.id.as_ref() && c.tenant == instance.tenant)
         };
         let holds_name =
             |found: &&ContainerSummary| label::name_of(found) == container.name.as_str();

@@ -135,13 +135,32 @@ fn decide_leftover(name: &ComponentName, input: Input<'_>) -> Decision {
     }
 }
 
+/// Decides for an instance whose name something holds that is not ours. No change is made, but what
+/// works by the desired workload is kept running, and a stop by hand is the reason why it does not
+/// run.
+fn decide_beside_foreign(case: Case<'_>, foreign: &str) -> Decision {
+    let blocked = Decision::wait(Phase::Blocked, Reason::Foreign { object: foreign.to_owned() });
+    let backoff = case.update.and_then(|update| update.backoff.as_ref());
+    let waits = backoff.is_some_and(|backoff| backoff.retry_at > case.input.now);
+    let Some(unit) = case.seen.unit.as_ref().filter(|unit| unit.hash.is_some()) else {
+        return blocked;
+    };
+    if waits || !case.works_by_desired() {
+        return blocked;
+    }
+    if unit.masked {
+        return stopped::masked(case, unit);
+    }
+    let maintained = maintain::maintain(case);
+    if unit.stopped_by_hand || maintained.step == Some(Step::Start) { maintained } else { blocked }
+}
+
 fn decide_desired(name: &ComponentName, case: Case<'_>) -> Decision {
     if let Some(busy) = case.input.busy.get(name) {
         return decide_busy(case, busy);
     }
     if let Some(foreign) = &case.seen.foreign {
-        let reason = Reason::Foreign { object: foreign.clone() };
-        return Decision::wait(Phase::Blocked, reason);
+        return decide_beside_foreign(case, foreign);
     }
     if let Some(unit) = case.seen.unit.as_ref().filter(|unit| unit.masked) {
         return stopped::masked(case, unit);

@@ -1,7 +1,7 @@
 //! A stop by hand is respected in every state of the unit.
 
 use oml_common::document::report::Phase;
-use oml_sim::{ActiveState, Behaviour};
+use oml_sim::{ActiveState, Behaviour, Daemon};
 
 use super::bench::{Bench, name};
 use super::{EXITS, restarts};
@@ -223,4 +223,15 @@ async fn a_rollback_starts_what_ran_before_though_the_documents_of_what_was_stop
     bench.start();
     bench.until_ready("1").await;
     assert!(runs(&bench));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_that_the_engine_does_not_do_in_time_is_respected() {
+    let bench = Bench::settled().await;
+    let before = restarts(&bench);
+    bench.host.host.take_away(Daemon::Engine);
+    bench.host.systemctl("stop", UNIT).await;
+    assert!(is(&bench, ActiveState::Inactive), "{:?}", bench.host.host.units());
+    bench.host.host.bring_back(Daemon::Engine);
+    stays_stopped(&bench, before).await;
 }

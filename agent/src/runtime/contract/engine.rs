@@ -27,6 +27,7 @@ pub(super) async fn all(place: &Place) {
         a_copy_of_a_container_is_reported_and_left_alone,
         a_copy_under_the_name_of_a_kept_container_blocks_nothing,
         a_container_renamed_by_hand_stays_ours_and_gets_its_name_back,
+        two_components_whose_names_were_exchanged_by_hand_get_them_back,
         a_paused_or_updated_container_is_reported,
     );
 }
@@ -229,6 +230,28 @@ async fn a_container_renamed_by_hand_stays_ours_and_gets_its_name_back(place: &P
     let again = place.container(&instance).await.unwrap();
     assert_eq!((again.name, again.id), (original.name, original.id));
     place.clear(&instance).await;
+}
+
+async fn two_components_whose_names_were_exchanged_by_hand_get_them_back(place: &Place) {
+    let one = place.instance("contract-one", "v1", &place.images.first, 8324);
+    let other = place.instance("contract-other", "v1", &place.images.first, 8325);
+    place.install(&one).await;
+    place.install(&other).await;
+    let [first, second] =
+        [place.container(&one).await.unwrap(), place.container(&other).await.unwrap()];
+    place.manual.rename_container(&first.name, "contract-tmp");
+    place.manual.rename_container(&second.name, &first.name);
+    place.manual.rename_container("contract-tmp", &second.name);
+    let desired = [one.clone(), other.clone()];
+    assert_eq!(place.docker.list(&desired).await.unwrap().foreign, []);
+    for instance in &desired {
+        place.docker.promote(in_container(instance)).await.unwrap();
+    }
+    for (instance, before) in [(&one, first), (&other, second)] {
+        let now = place.container(instance).await.unwrap();
+        assert_eq!((now.name, now.id, now.state), (before.name, before.id, before.state));
+        place.clear(instance).await;
+    }
 }
 
 async fn a_paused_or_updated_container_is_reported(place: &Place) {

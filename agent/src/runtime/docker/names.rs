@@ -53,6 +53,7 @@ pub(super) async fn promote(
         .filter(|c| c.component == instance.component && c.tenant == instance.tenant)
         .cloned()
         .collect();
+    let others = listed.ours;
     let listed = Listed { ours: &marked, ..listed };
     let spare = |hash: &ContentHash| spare(listed.all, container, hash);
     let Some(running) = marked.iter().find(|c| c.hash == hash && c.is_running) else {
@@ -67,7 +68,7 @@ pub(super) async fn promote(
         return Ok(());
     }
     if listed.is_taken(own) && listed.ours(own).is_none() {
-        return Err(RuntimeError::Foreign(format!("container {own}")));
+        move_aside(engine, listed.all, others, own).await?;
     }
     if running.name == previous {
         // Its name is needed for the one that it takes the place of.
@@ -91,6 +92,25 @@ pub(super) async fn promote(
         engine.rename(&holder.id, &place).await?;
     }
     engine.rename(&running.id, own).await
+}
+
+/// Takes the name from a container of another component of ours, which was renamed by hand, and gives
+/// it a spare name of its own. A container that is not ours keeps its name.
+async fn move_aside(
+    engine: &dyn EngineCalls,
+    all: &[ContainerSummary],
+    ours: &[Marked],
+    name: &str,
+) -> Result<(), RuntimeError> {
+    let holder = ours.iter().find(|container| container.name == name);
+    let instance = holder.and_then(Marked::instance);
+    let container = instance.as_ref().and_then(|instance| instance.container());
+    match (holder, container) {
+        (Some(holder), Some(container)) => {
+            engine.rename(&holder.id, &spare(all, container, &holder.hash)).await
+        }
+        _ => Err(RuntimeError::Foreign(format!("container {name}"))),
+    }
 }
 
 /// Returns true if a container of ours holds a spare name of that workload.
