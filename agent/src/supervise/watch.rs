@@ -233,6 +233,10 @@ impl Supervisor {
                 return None;
             }
         }
+        // It cannot answer, and whoever paused it lets it go on.
+        if self.is_paused(id).await {
+            return None;
+        }
         let status = self.record.as_ref()?.status();
         let unhealthy_for = Span(self.client.env.now().since_ms(status.since));
         let detail = &status.detail;
@@ -249,6 +253,17 @@ impl Supervisor {
         // A count that fails is unknown in the record.
         let _uncounted = self.count(instance, client.target(id), RECOUNT_LIMIT).await;
         self.record.as_ref().is_none_or(|record| record.status().active != Some(0))
+    }
+
+    /// Returns true if somebody paused the container. One that cannot be looked at is not.
+    async fn is_paused(&self, id: &str) -> bool {
+        match self.client.engine.calls().inspect(id).await {
+            Ok(found) => found.is_some_and(|found| found.settings.is_paused),
+            Err(error) => {
+                eprintln!("cannot look at the container: {}", chain(&error));
+                false
+            }
+        }
     }
 
     fn decide_remedy(&self, instance: &HeldInstance) -> Remedy {

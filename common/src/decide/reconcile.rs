@@ -152,7 +152,11 @@ fn decide_beside_foreign(case: Case<'_>, foreign: &str) -> Decision {
         return stopped::masked(case, unit);
     }
     let maintained = maintain::maintain(case);
-    if unit.stopped_by_hand || maintained.step == Some(Step::Start) { maintained } else { blocked }
+    if unit.stopped_by_hand || maintained.step == Some(Step::Start) {
+        maintained
+    } else {
+        Decision { wake_at: maintained.wake_at, ..blocked }
+    }
 }
 
 fn decide_desired(name: &ComponentName, case: Case<'_>) -> Decision {

@@ -219,6 +219,23 @@ async fn a_program_with_calls_is_not_stopped_by_a_supervisor_that_finds_no_statu
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_paused_program_is_not_restarted_because_it_does_not_answer() {
+    let bench = Bench::settled().await;
+    let running = bench.host.running(&name("asterisk")).unwrap();
+    bench.host.host.pause_by_hand(&running.id, true);
+    bench.until(|report| report.phase == Phase::Unhealthy).await;
+    bench.pass_time(3_600).await;
+    let still = bench.host.running(&name("asterisk")).unwrap();
+    assert_eq!(
+        (still.id, still.starts, still.is_paused),
+        (running.id.clone(), running.starts, true)
+    );
+    bench.host.host.pause_by_hand(&running.id, false);
+    bench.until_ready("1").await;
+    assert_eq!(bench.host.running(&name("asterisk")).unwrap().starts, running.starts);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_restart_of_an_unhealthy_program_whose_stop_fails_is_not_tried_again_at_once() {
     let bench = Bench::settled().await;
     bench.offer("1", Behaviour::UnhealthyAfter { after_ms: 60_000 });

@@ -294,6 +294,23 @@ fn what_is_not_ours_is_named_and_left_alone() {
 }
 
 #[test]
+fn what_has_a_foreign_name_beside_it_is_started_again_and_stays_stopped_by_hand() {
+    let mut world = settled("1");
+    world.place("asterisk").foreign = Some("container oml-asterisk".to_owned());
+    world.settle();
+    assert_eq!(world.phase("asterisk"), Phase::Blocked);
+    let now = world.now;
+    world.place("asterisk").stop_by_hand(now);
+    world.settle();
+    assert!(matches!(world.phase("asterisk"), Phase::StoppedByHand { .. }));
+    let mut world = given_up_by_systemd();
+    world.place("asterisk").foreign = Some("container oml-asterisk".to_owned());
+    world.settle();
+    assert_eq!(world.log, ["asterisk start"]);
+    assert_eq!(world.phase("asterisk"), Phase::Blocked);
+}
+
+#[test]
 fn what_takes_a_newer_agent_is_left_as_it_is_while_the_others_go_on() {
     let mut world = World::settled([instance("asterisk", "1"), instance("redis", "1")]);
     let started = world.place("asterisk").containers[0].state.clone();
