@@ -5,13 +5,16 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use notify::event::{CreateKind, EventKind, ModifyKind, RemoveKind, RenameMode};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
 use oml_common::document::status::Status;
 use oml_common::id::ComponentName;
 use oml_common::text::error::chain;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
 use tracing::warn;
 
 use crate::documents;
@@ -20,9 +23,19 @@ use crate::paths::Paths;
 /// The latest status of every supervisor.
 pub type Statuses = BTreeMap<ComponentName, Status>;
 
+/// The time before another attempt to watch a folder that was lost.
+const WATCH_PAUSE: Duration = Duration::from_secs(1);
+
 /// Follows the status files of a host for as long as it lives.
 pub struct StatusFiles {
-    _watcher: RecommendedWatcher,
+    /// Holds the watch.
+    task: JoinHandle<()>,
+}
+
+impl Drop for StatusFiles {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 impl StatusFiles {
@@ -31,15 +44,10 @@ impl StatusFiles {
     /// # Errors
     /// A folder that cannot be created or watched.
     pub fn watch(paths: &Paths) -> notify::Result<(Self, watch::Receiver<Statuses>)> {
-        let folder = paths.statuses();
-        std::fs::create_dir_all(&folder).map_err(notify::Error::io)?;
         let (statuses, receiver) = watch::channel(Statuses::new());
-        let follower = Follower { paths: paths.clone(), statuses: statuses.clone() };
-        let mut watcher = notify::recommended_watcher(move |event| follower.apply(event))?;
-        watcher.watch(&folder, RecursiveMode::NonRecursive)?;
-        // Read after the watch began, so that no change is missed in between.
-        statuses.send_replace(read_all(paths).unwrap_or_default());
-        Ok((Self { _watcher: watcher }, receiver))
+        let follower = Arc::new(Follower::new(paths, statuses));
+        let watcher = follower.begin()?;
+        Ok((Self { task: tokio::spawn(follower.keep(watcher)) }, receiver))
     }
 }
 
@@ -47,7 +55,7 @@ impl StatusFiles {
 /// to be watched.
 #[cfg(any(test, feature = "sim"))]
 #[derive(Clone)]
-pub struct StatusFeed(std::sync::Arc<Follower>);
+pub struct StatusFeed(Arc<Follower>);
 
 #[cfg(any(test, feature = "sim"))]
 impl StatusFeed {
@@ -55,7 +63,7 @@ impl StatusFeed {
     #[must_use]
     pub fn new(paths: &Paths) -> (Self, watch::Receiver<Statuses>) {
         let (statuses, receiver) = watch::channel(read_all(paths).unwrap_or_default());
-        (Self(std::sync::Arc::new(Follower { paths: paths.clone(), statuses })), receiver)
+        (Self(Arc::new(Follower::new(paths, statuses))), receiver)
     }
 
     /// Reads the status file of a component, which was just written.
@@ -67,11 +75,48 @@ impl StatusFeed {
 struct Follower {
     paths: Paths,
     statuses: watch::Sender<Statuses>,
+    /// Woken when the watch sees nothing more.
+    lost: Notify,
 }
 
 impl Follower {
+    fn new(paths: &Paths, statuses: watch::Sender<Statuses>) -> Self {
+        Self { paths: paths.clone(), statuses, lost: Notify::new() }
+    }
+
+    /// Watches the folder, which is created if it is missing, and reads the files in it.
+    fn begin(self: &Arc<Self>) -> notify::Result<RecommendedWatcher> {
+        let folder = self.paths.statuses();
+        std::fs::create_dir_all(&folder).map_err(notify::Error::io)?;
+        let follower = Arc::clone(self);
+        let mut watcher = notify::recommended_watcher(move |event| follower.apply(event))?;
+        watcher.watch(&folder, RecursiveMode::NonRecursive)?;
+        // Read after the watch began, so that no change is missed in between.
+        if let Some(all) = read_all(&self.paths) {
+            self.statuses.send_replace(all);
+        }
+        Ok(watcher)
+    }
+
+    /// Holds the watch, and begins another one when the folder was lost.
+    async fn keep(self: Arc<Self>, mut watcher: RecommendedWatcher) {
+        loop {
+            self.lost.notified().await;
+            warn!("the folder of status files was removed or renamed; watching it again");
+            drop(watcher);
+            watcher = loop {
+                match self.begin() {
+                    Ok(watcher) => break watcher,
+                    Err(error) => warn!(error = chain(&error), "cannot watch the status files"),
+                }
+                tokio::time::sleep(WATCH_PAUSE).await;
+            };
+        }
+    }
+
     fn apply(&self, event: notify::Result<Event>) {
         match event {
+            Ok(event) if self.is_lost(&event) => self.lost.notify_one(),
             // The kernel has lost events.
             Ok(event) if event.need_rescan() => {
                 if let Some(all) = read_all(&self.paths) {
@@ -86,6 +131,13 @@ impl Follower {
             Ok(_) => {}
             Err(error) => warn!(error = chain(&error), "status watch failed"),
         }
+    }
+
+    /// Returns true if the watched folder itself was removed or renamed.
+    fn is_lost(&self, event: &Event) -> bool {
+        let is_gone =
+            matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)));
+        is_gone && event.paths.contains(&self.paths.statuses())
     }
 
     fn read_again(&self, name: ComponentName) {

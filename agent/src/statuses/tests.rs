@@ -61,3 +61,26 @@ async fn a_broken_status_is_no_status() {
     let (_files, statuses) = StatusFiles::watch(&paths).unwrap();
     assert!(statuses.borrow().is_empty());
 }
+
+#[tokio::test]
+async fn a_status_that_is_written_after_its_folder_was_removed_or_renamed_is_known() {
+    let root = tempfile::tempdir().unwrap();
+    let paths = Paths::below(root.path());
+    let name: ComponentName = "asterisk".parse().unwrap();
+    documents::write_status(&paths, &name, &status(Health::Healthy)).unwrap();
+    let (_files, mut statuses) = StatusFiles::watch(&paths).unwrap();
+    for removes in [true, false] {
+        documents::write_status(&paths, &name, &status(Health::Healthy)).unwrap();
+        let is_well = |s: &Statuses| s.get(&name).is_some_and(|s| s.health == Health::Healthy);
+        timeout(LIMIT, statuses.wait_for(is_well)).await.unwrap().unwrap();
+        if removes {
+            std::fs::remove_dir_all(paths.statuses()).unwrap();
+        } else {
+            std::fs::rename(paths.statuses(), root.path().join("moved")).unwrap();
+        }
+        timeout(LIMIT, statuses.wait_for(Statuses::is_empty)).await.unwrap().unwrap();
+        documents::write_status(&paths, &name, &status(Health::Unhealthy)).unwrap();
+        let is_ill = |s: &Statuses| s.get(&name).is_some_and(|s| s.health == Health::Unhealthy);
+        timeout(LIMIT, statuses.wait_for(is_ill)).await.unwrap().unwrap();
+    }
+}
