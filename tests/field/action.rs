@@ -156,6 +156,7 @@ const FILES: &[Action] = &[
         "rm -f /var/lib/omlagent/assignment.json /var/lib/omlagent/updates.json",
     ),
     action("the status file is removed", "rm -f /run/omlagent/status/$N.json"),
+    action("the folder of status files is removed", "rm -rf /run/omlagent/status"),
     action(
         "the disk of images is full",
         "mount -o remount,size=$(df -k --output=used /var/lib/docker | tail -1)k /var/lib/docker",
