@@ -50,7 +50,7 @@ fn replaced_words() -> [(String, &'static str); 8] {
     [
         (["an", "ew"].concat(), "again"),
         (["what", "ever"].concat(), "any, every or all"),
-        (["prov", "ed good"].concat(), "passed its soak; the version is the last known-good one"),
+        (["prov", "ed good"].concat(), "passed its soak; the version is the last good one"),
         (["is to", "ld"].concat(), "is reported, is shown or is asked to"),
         (["are to", "ld"].concat(), "are reported, are shown or are distinguished"),
         (["over", "taken"].concat(), "superseded"),

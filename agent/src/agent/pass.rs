@@ -60,7 +60,7 @@ impl Agent {
             now_busy.retain(|name, _| begin.iter().any(|(begun, _)| begun == name));
             decisions.extend(now_busy);
         }
-        self.note_proved(&decisions);
+        self.record_last_good(&decisions);
         self.report(&observed, &decisions);
     }
 

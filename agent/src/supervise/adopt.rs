@@ -85,7 +85,7 @@ impl Supervisor {
         };
         let known = before.filter(|status| runs && status.container == id);
         let health = known.as_ref().map(|status| status.health);
-        let was_ready = was_ready(health, runs, self.has_proved(hash));
+        let was_ready = was_ready(health, runs, self.is_last_good(hash));
         let grace_ms = instance.timing.stop_grace_ms;
         // Set before the start, because a stop that comes now must reach this container.
         let since = self.client.env.now();
