@@ -342,7 +342,7 @@ impl<L: Default + Send + Sync + 'static> RuntimeWatch<L> {
 
     /// Returns the outage if the daemon does not answer, for people.
     fn outage(&self) -> Option<String> {
-        Some(self.snapshots.borrow().away.as_ref()?.sentence())
+        Some(self.snapshots.borrow().unavailable.as_ref()?.sentence())
     }
 }
 

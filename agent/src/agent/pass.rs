@@ -111,7 +111,7 @@ impl Agent {
             documents: &self.state.documents,
             statuses: &self.inputs.statuses.borrow(),
             units_at: units.listed_at,
-            systemd_is_away: units.away.is_some(),
+            systemd_is_away: units.unavailable.is_some(),
         })
     }
 

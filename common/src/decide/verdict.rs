@@ -102,7 +102,7 @@ pub struct Sentence<'a> {
 
 /// Returns the revision that all nodes run, if the rollout of the tenant has ended with one.
 #[must_use]
-pub fn settled_on(rollout: &Rollout) -> Option<RevisionNumber> {
+pub fn converged_revision(rollout: &Rollout) -> Option<RevisionNumber> {
     match rollout.state {
         State::Completed => Some(rollout.to),
         State::RolledBack { .. } => rollout.from,
@@ -114,7 +114,7 @@ pub fn settled_on(rollout: &Rollout) -> Option<RevisionNumber> {
 }
 
 /// Decides how a change ended, from the rollout of its tenant. `now` is the plan of the
-/// revision that [`settled_on`] returns. It is needed only if that revision is later than
+/// revision that [`converged_revision`] returns. It is needed only if that revision is later than
 /// the change.
 #[must_use]
 pub fn verdict(change: ChangeRef<'_>, rollout: Option<&Rollout>, now: Option<&Plan>) -> Verdict {
@@ -123,7 +123,7 @@ pub fn verdict(change: ChangeRef<'_>, rollout: Option<&Rollout>, now: Option<&Pl
     let Some(rollout) = rollout.filter(|rollout| rollout.to >= revision) else {
         return Verdict::Waiting;
     };
-    if let Some(by) = settled_on(rollout).filter(|by| *by > revision) {
+    if let Some(by) = converged_revision(rollout).filter(|by| *by > revision) {
         return Verdict::Superseded { by, holds: holds(change, now) };
     }
     match &rollout.state {

@@ -15,7 +15,7 @@ use crate::runtime::RuntimeError;
 pub(super) async fn all(host: &ContractHost) {
     in_order!(
         host,
-        an_image_is_fetched_once_and_a_missing_one_is_refused_for_good,
+        an_image_is_pulled_once_and_a_missing_one_is_refused_for_good,
         an_image_for_another_processor_is_refused_for_good,
         a_container_is_confined_unless_its_document_says_otherwise,
         the_last_two_before_a_version_are_left_when_it_takes_its_name,
@@ -31,15 +31,15 @@ pub(super) async fn all(host: &ContractHost) {
     );
 }
 
-async fn an_image_is_fetched_once_and_a_missing_one_is_refused_for_good(host: &ContractHost) {
-    let instance = host.instance("contract-fetch", "v1", &host.images.first, 8301);
+async fn an_image_is_pulled_once_and_a_missing_one_is_refused_for_good(host: &ContractHost) {
+    let instance = host.instance("contract-pull", "v1", &host.images.first, 8301);
     host.pull(&instance).await.unwrap();
     host.pull(&instance).await.unwrap();
     let (docker, _) = host.listing(&instance).await;
     assert!(docker.images.contains(&host.images.first));
 
     let absent: Digest = format!("sha256:{}", "f".repeat(64)).parse().unwrap();
-    let missing = host.instance("contract-fetch", "v9", &absent, 8301);
+    let missing = host.instance("contract-pull", "v9", &absent, 8301);
     let error = host.pull(&missing).await.unwrap_err();
     assert!(!error.is_transient(), "{error}");
     assert!(matches!(error, RuntimeError::Refused { verb: "pull", .. }), "{error}");
@@ -180,9 +180,9 @@ async fn a_copy_of_a_container_is_reported_and_left_alone(host: &ContractHost) {
     let original = host.container(&instance).await.unwrap();
     assert_eq!(host.differs(&instance).await, [""; 0], "an installed one differs in nothing");
     host.manual.copy_container(&original.name, "contract-dbg");
-    let reported =
+    let expected =
         "container contract-dbg has its labels but runs another image: not ours, left alone";
-    assert_eq!(host.differs(&instance).await, [reported]);
+    assert_eq!(host.differs(&instance).await, [expected]);
     assert_eq!(host.containers(component).await.len(), 1);
     host.docker.promote(in_container(&instance)).await.unwrap();
     host.manual.systemctl("stop", &instance).await;
@@ -241,10 +241,10 @@ async fn a_paused_or_updated_container_is_reported(host: &ContractHost) {
     host.manual.pause_container(&name, false);
     assert_eq!(host.differs(&instance).await, [""; 0]);
     host.manual.update_container(&name);
-    let reported = [
+    let expected = [
         format!("container {name} has the restart policy always, not no"),
         format!("container {name} has the memory limit 64 MiB, not none"),
     ];
-    assert_eq!(host.differs(&instance).await, reported);
+    assert_eq!(host.differs(&instance).await, expected);
     host.clear(&instance).await;
 }

@@ -105,9 +105,9 @@ async fn an_edited_or_disabled_unit_is_reported_and_put_right(host: &ContractHos
     assert_eq!(host.unit(&instance).await.unwrap().by_hand, None);
     host.manual.edit_unit(&instance, "RestartSec=1s", "RestartSec=9s").await;
     let unit = host.unit(&instance).await.unwrap();
-    let reported =
+    let expected =
         "unit contract-edit.service was edited: has \"RestartSec=9s\", lacks \"RestartSec=1s\"";
-    assert_eq!(unit.by_hand.as_deref(), Some(reported));
+    assert_eq!(unit.by_hand.as_deref(), Some(expected));
     assert!(unit.stale);
     host.systemd.write(&instance).await.unwrap();
     host.manual.disable_unit(&instance).await;
@@ -125,8 +125,8 @@ async fn a_drop_in_of_somebody_else_is_reported(host: &ContractHost) {
     let instance = host.instance("contract-override", "v1", &host.images.first, 8325);
     host.install(&instance).await;
     let path = host.manual.add_drop_in(&instance).await;
-    let reported = format!("{path} changes unit contract-override.service: not ours, left alone");
-    assert_eq!(host.differs(&instance).await, [reported]);
+    let expected = format!("{path} changes unit contract-override.service: not ours, left alone");
+    assert_eq!(host.differs(&instance).await, [expected]);
     host.manual.remove_drop_in(&instance).await;
     assert_eq!(host.differs(&instance).await, [""; 0]);
     host.clear(&instance).await;
@@ -136,9 +136,9 @@ async fn a_copy_of_a_unit_file_is_reported_and_left_alone(host: &ContractHost) {
     let instance = host.instance("contract-file", "v1", &host.images.first, 8326);
     host.install(&instance).await;
     let copy = host.manual.copy_unit(&instance, "contract-dbg.service").await;
-    let reported =
+    let expected =
         "unit contract-dbg.service is a copy of contract-file.service: not ours, left alone";
-    assert_eq!(host.differs(&instance).await, [reported]);
+    assert_eq!(host.differs(&instance).await, [expected]);
     host.systemd.write(&instance).await.unwrap();
     host.systemd.start(&instance).await.unwrap();
     assert!(host.runs(&instance).await);

@@ -173,8 +173,8 @@ fn a_container_that_had_its_own_name_and_has_that_of_a_kept_one_was_renamed_unle
     host.seen().containers[0].name = "voice-server-prev".to_owned();
     host.look();
     host.begin(&Step::Promote);
-    let reported = "container voice-server was renamed to voice-server-prev";
-    assert_eq!(host.reported().as_deref(), Some(reported));
+    let expected = "container voice-server was renamed to voice-server-prev";
+    assert_eq!(host.reported().as_deref(), Some(expected));
     let mut host = DriftHost::new();
     host.updates.insert(voice(), InstanceUpdate::new(instance("1").workload_hash()));
     host.look();
@@ -237,13 +237,13 @@ fn settings_that_are_those_of_the_creation_are_not_reported() {
         memory_bytes_max: Some(64 << 20),
         has_cpu_limit: true,
     };
-    let reported = [
+    let expected = [
         "container voice-server is paused",
         "container voice-server has the restart policy always, not no",
         "container voice-server has the memory limit 64 MiB, not none",
         "container voice-server has a limit of its CPU time",
     ];
-    assert_eq!(altered("voice-server", container, &updated), reported);
+    assert_eq!(altered("voice-server", container, &updated), expected);
     let limited = Container { memory_bytes_max: Some(1 << 30), ..container.clone() };
     let freed = ["container voice-server has the memory limit none, not 1024 MiB"];
     assert_eq!(altered("voice-server", &limited, &created), freed);

@@ -218,11 +218,11 @@ fn a_sentence_names_only_the_first_of_many_places() {
 }
 
 #[test]
-fn only_a_rollout_that_ended_with_a_revision_everywhere_is_settled() {
+fn only_a_rollout_that_ended_with_a_revision_everywhere_is_converged() {
     let table: BTreeMap<u64, State> =
         [(9, State::Completed), (7, rolled_back())].into_iter().collect();
-    for (settled, state) in table {
-        assert_eq!(settled_on(&rollout(7, 9, state)), Some(RevisionNumber(settled)));
+    for (converged, state) in table {
+        assert_eq!(converged_revision(&rollout(7, 9, state)), Some(RevisionNumber(converged)));
     }
     let why = failed();
     for state in [
@@ -231,7 +231,7 @@ fn only_a_rollout_that_ended_with_a_revision_everywhere_is_settled() {
         paused(PauseReason::Restored),
         State::Superseded,
     ] {
-        assert_eq!(settled_on(&rollout(7, 9, state)), None);
+        assert_eq!(converged_revision(&rollout(7, 9, state)), None);
     }
 }
 
