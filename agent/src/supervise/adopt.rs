@@ -46,8 +46,7 @@ impl Supervisor {
     /// Makes the instance's container the only one of the component that runs.
     pub(super) async fn adopt(&mut self, instance: &HeldInstance) -> Result<(), SuperviseError> {
         let hash = &instance.workload.hash;
-        let before = self.status_before();
-        let before = before.filter(|status| &status.hash == hash);
+        let before = self.status_before().filter(|status| &status.hash == hash);
         let history = before.clone();
         let containers =
             self.client.insist(|| self.client.engine.containers_of(&self.component)).await?;
