@@ -34,8 +34,8 @@ use crate::statuses::Statuses;
 use oml_common::document::update::{SavedUpdates, UnreadableUpdate};
 
 mod informer;
+mod last_good;
 mod pass;
-mod proved;
 mod reporting;
 mod revive;
 
@@ -117,8 +117,8 @@ struct State {
     reviving: BTreeMap<ComponentName, Option<u64>>,
     /// The last step that was done, to notice one that changed nothing.
     last_done: BTreeMap<ComponentName, Step>,
-    /// The workloads that are noted on disk as good.
-    proved: BTreeMap<ComponentName, ContentHash>,
+    /// The last good workloads, as recorded on disk.
+    last_good: BTreeMap<ComponentName, ContentHash>,
     drifts: DriftLog,
     errors: BTreeMap<&'static str, String>,
     usage: HostUsage,
@@ -342,7 +342,7 @@ impl<L: Default + Send + Sync + 'static> RuntimeWatch<L> {
 
     /// Returns the outage if the daemon does not answer, for people.
     fn outage(&self) -> Option<String> {
-        Some(self.snapshots.borrow().away.as_ref()?.sentence())
+        Some(self.snapshots.borrow().unavailable.as_ref()?.sentence())
     }
 }
 

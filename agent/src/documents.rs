@@ -188,7 +188,7 @@ pub fn remove(paths: &Paths, component: &ComponentName) -> Result<(), FileError>
     for slot in [Slot::Current, Slot::Next, Slot::Previous] {
         files::remove_durably(&paths.document(component, slot))?;
     }
-    files::remove_durably(&paths.proved(component))?;
+    files::remove_durably(&paths.last_good(component))?;
     files::remove_durably(&paths.status(component))?;
     let folder = paths.instances().join(component.as_str());
     match std::fs::remove_dir(&folder) {
@@ -199,23 +199,23 @@ pub fn remove(paths: &Paths, component: &ComponentName) -> Result<(), FileError>
     }
 }
 
-/// Reads the last known-good workload of a component; none if it is not known.
+/// Reads the last good workload of a component; none if it is not known.
 #[must_use]
-pub fn read_proved(paths: &Paths, component: &ComponentName) -> Option<ContentHash> {
-    let text = files::read_if_there(&paths.proved(component)).ok().flatten()?;
+pub fn read_last_good(paths: &Paths, component: &ComponentName) -> Option<ContentHash> {
+    let text = files::read_if_there(&paths.last_good(component)).ok().flatten()?;
     text.trim().parse().ok()
 }
 
-/// Writes the last known-good workload of a component.
+/// Writes the last good workload of a component.
 ///
 /// # Errors
 /// An error of the file system.
-pub fn write_proved(
+pub fn write_last_good(
     paths: &Paths,
     component: &ComponentName,
     hash: &ContentHash,
 ) -> Result<(), FileError> {
-    files::write_durably(&paths.proved(component), hash.to_string().as_bytes(), 0o600)
+    files::write_durably(&paths.last_good(component), hash.to_string().as_bytes(), 0o600)
 }
 
 /// Reads what the component's supervisor last reported, if it did since the boot.

@@ -86,9 +86,10 @@ impl Paths {
         self.instances().join(component.as_str()).join(name)
     }
 
-    /// The hash of the last known-good workload of a component.
+    /// The hash of the last good workload of a component. The file keeps the name that earlier
+    /// releases gave it.
     #[must_use]
-    pub fn proved(&self, component: &ComponentName) -> PathBuf {
+    pub fn last_good(&self, component: &ComponentName) -> PathBuf {
         self.instances().join(component.as_str()).join("proved")
     }
 

@@ -81,7 +81,7 @@ impl Prober for LocalProber {
 impl LocalProber {
     async fn ask_once(&self, probe: &Probe, target: ProbeTarget<'_>) -> Answer {
         let limit = Duration::from_millis(probe.timeout_ms);
-        let asked = Asked::default();
+        let last_address = LastAddress::default();
         // A command keeps the limit itself, and notes what it leaves behind.
         if let Check::Exec { command } = &probe.check {
             let ended = timeout(limit + COMMAND_MARGIN, run(command, limit, target)).await;
@@ -96,9 +96,9 @@ impl LocalProber {
             match host {
                 Some(host) => {
                     let addresses = address::of_host(host, port).await?;
-                    ask_in_turn(&probe.check, &addresses, target, &asked).await
+                    ask_in_turn(&probe.check, &addresses, target, &last_address).await
                 }
-                None => self.ask_where_bound(&probe.check, port, target, &asked).await,
+                None => self.ask_where_bound(&probe.check, port, target, &last_address).await,
             }
         };
         let why = match timeout(limit, asking).await {
@@ -106,7 +106,7 @@ impl LocalProber {
             Ok(Err(silence)) => silence.why,
             Err(_elapsed) => late(probe.timeout_ms),
         };
-        Answer::Bad(match (asked.last(), host) {
+        Answer::Bad(match (last_address.get(), host) {
             (Some(address), Some(host)) if host.parse::<IpAddr>().is_err() => {
                 format!("{why} (asked {host} at {address})")
             }
@@ -122,16 +122,16 @@ impl LocalProber {
         check: &Check,
         port: Port,
         target: ProbeTarget<'_>,
-        asked: &Asked,
+        last_address: &LastAddress,
     ) -> Result<String, Silence> {
         let first = [SocketAddr::from((address::LOCALHOST, port.number))];
-        match ask_in_turn(check, &first, target, asked).await {
+        match ask_in_turn(check, &first, target, last_address).await {
             Err(silence) if silence.is_elsewhere => {
                 let others = address::bound(port, &self.proc).await;
                 if others.is_empty() {
                     return Err(silence);
                 }
-                ask_in_turn(check, &others, target, asked).await
+                ask_in_turn(check, &others, target, last_address).await
             }
             answered => answered,
         }
@@ -140,14 +140,14 @@ impl LocalProber {
 
 /// The address that was asked last.
 #[derive(Debug, Default)]
-struct Asked(Mutex<Option<SocketAddr>>);
+struct LastAddress(Mutex<Option<SocketAddr>>);
 
-impl Asked {
-    fn note(&self, address: SocketAddr) {
+impl LastAddress {
+    fn set(&self, address: SocketAddr) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(address);
     }
 
-    fn last(&self) -> Option<SocketAddr> {
+    fn get(&self) -> Option<SocketAddr> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -157,11 +157,11 @@ async fn ask_in_turn(
     check: &Check,
     addresses: &[SocketAddr],
     target: ProbeTarget<'_>,
-    asked: &Asked,
+    last_address: &LastAddress,
 ) -> Result<String, Silence> {
     let mut refused = Silence::plain("it has no address".to_owned());
     for address in addresses {
-        asked.note(*address);
+        last_address.set(*address);
         match ask_at(check, *address, target).await {
             Err(silence) if silence.is_elsewhere => refused = silence,
             answered => return answered,

@@ -17,7 +17,7 @@ use omlagent::config::{self, Settings};
 use omlagent::paths::Paths;
 use omlagent::pause::RetryPause;
 use omlagent::runtime::ContainerEngine;
-use omlagent::runtime::docker::{Docker, Login};
+use omlagent::runtime::docker::{Docker, PullLogin};
 use omlagent::runtime::systemd::Systemd;
 use omlagent::session::{HostFacts, dial_over_tls};
 use omlagent::statuses::StatusFiles;
@@ -112,8 +112,8 @@ fn beat(sign: &Option<SignOfLife>, env: &Env) {
     }
 }
 
-fn logins(settings: &Settings) -> Vec<Login> {
-    let login = |(registry, login): (&String, &config::RegistryLogin)| Login {
+fn logins(settings: &Settings) -> Vec<PullLogin> {
+    let login = |(registry, login): (&String, &config::RegistryLogin)| PullLogin {
         registry: registry.clone(),
         user: login.username.clone(),
         password_file: login.password_file.clone(),

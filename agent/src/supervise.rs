@@ -212,11 +212,11 @@ impl Supervisor {
         }
         let workload = instance.workload.hash.clone();
         let watched = self.watch(instance, hangup).await?;
-        let has_proved = self.has_proved(&workload);
+        let is_last_good = self.is_last_good(&workload);
         match watched {
             Watched::Ended { exit: ContainerExit { words, drift }, code } => {
                 let log_tail = self.last_lines().await;
-                let counts = drift.is_none() && has_proved;
+                let counts = drift.is_none() && is_last_good;
                 self.write_down(|record, now| {
                     record.exited(LastExit { at: now, exit_code: code, log_tail }, counts);
                     record.ended(words.clone(), drift, now);
@@ -241,7 +241,7 @@ impl Supervisor {
     /// Writes down why the program was not started, which its exit code does not say.
     fn record_not_started(&mut self, instance: &HeldInstance, error: &SuperviseError) {
         let hash = &instance.workload.hash;
-        let counts = matches!(error, SuperviseError::Start(_)) && self.has_proved(hash);
+        let counts = matches!(error, SuperviseError::Start(_)) && self.is_last_good(hash);
         let why = chain(error);
         if self.record.is_none() {
             let before = self.status_before().filter(|status| &status.hash == hash);
@@ -263,9 +263,9 @@ impl Supervisor {
         stopped
     }
 
-    /// Returns true if the agent noted that this workload passed its soak.
-    fn has_proved(&self, workload: &ContentHash) -> bool {
-        documents::read_proved(&self.paths, &self.component).as_ref() == Some(workload)
+    /// Returns true if the agent recorded this workload as the last good one.
+    fn is_last_good(&self, workload: &ContentHash) -> bool {
+        documents::read_last_good(&self.paths, &self.component).as_ref() == Some(workload)
     }
 
     /// Reads the last lines that the program printed in this life. They are only shown, so an

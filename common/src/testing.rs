@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::decide::plan::{ImageName, Input, NodeFacts, images, prepare};
+use crate::decide::plan::{ImageName, Input, NodeFacts, prepare};
 use crate::document;
 use crate::document::catalog::Catalog;
 use crate::document::plan::Plan;
@@ -102,10 +102,10 @@ pub(crate) fn plan_on(
 ) -> Result<Plan, Problems> {
     let spec = TenantSpec::parse(spec)?;
     let catalog = Catalog::parse(catalog)?;
-    let (images, problems) = images(&spec, &catalog);
-    let digests = digests(problems.into_result(images)?.values());
     let revision = RevisionNumber(revision);
-    prepare(Input { revision, spec: &spec, catalog: &catalog, nodes })?.finish(&digests)
+    let prepared = prepare(Input { revision, spec: &spec, catalog: &catalog, nodes })?;
+    let digests = digests(prepared.images().values());
+    prepared.finish(&digests)
 }
 
 fn digests<'a>(images: impl Iterator<Item = &'a ImageName>) -> BTreeMap<ImageName, Digest> {

@@ -14,7 +14,7 @@ use oml_daemon::settings::{SettingsError, Sources};
 use serde::Deserialize;
 
 use crate::pki::NODE_LIFETIME_MS_DEFAULT;
-use crate::registry::{Login, RegistryAccess};
+use crate::registry::{RegistryAccess, RegistryCredentials};
 
 /// The default folder of the settings.
 pub const FOLDER: &str = "/etc/omlcontroller";
@@ -159,7 +159,7 @@ fn registry(address: &str, fragment: RegistryFragment) -> Result<RegistryAccess,
             let password = secret(&password)
                 .map_err(|source| SettingsError::Password { path, source })?
                 .to_owned();
-            Some(Login { user, password })
+            Some(RegistryCredentials { user, password })
         }
         (user, _) => {
             let key = format!("registries.{address:?}");

@@ -43,20 +43,20 @@ pub struct RegistryAccess {
     /// Uses plain HTTP instead of HTTPS.
     pub plain_http: bool,
     /// The login for a registry that requires one.
-    pub login: Option<Login>,
+    pub login: Option<RegistryCredentials>,
 }
 
 /// The user name and password for a registry.
 #[derive(Clone)]
-pub struct Login {
+pub struct RegistryCredentials {
     pub user: String,
     /// The password or access token.
     pub password: String,
 }
 
-impl std::fmt::Debug for Login {
+impl std::fmt::Debug for RegistryCredentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Login({})", self.user)
+        write!(f, "RegistryCredentials({})", self.user)
     }
 }
 

@@ -12,7 +12,7 @@ mod lines;
 mod live;
 
 use lines::Transitions;
-use live::Live;
+use live::ProgressBars;
 pub(crate) use live::Spinner;
 
 /// A way to show progress.
@@ -21,7 +21,7 @@ pub(crate) enum Progress {
     /// Prints a line for every transition.
     Lines(Transitions),
     /// Redraws a line for every node.
-    Live(Live),
+    Bars(ProgressBars),
 }
 
 impl Progress {
@@ -29,7 +29,7 @@ impl Progress {
     pub(crate) fn new(clock: Clock, revision: u64, changes: &[Change]) -> Self {
         let labels = Labels::new(clock, revision, changes);
         if output::is_live() {
-            Self::Live(Live::new(labels))
+            Self::Bars(ProgressBars::new(labels))
         } else {
             Self::Lines(Transitions::new(labels))
         }
@@ -43,7 +43,7 @@ impl Progress {
                     output::print_note(&line);
                 }
             }
-            Self::Live(live) => live.show(now_ms, tenant),
+            Self::Bars(bars) => bars.show(now_ms, tenant),
         }
     }
 
@@ -51,7 +51,7 @@ impl Progress {
     pub(crate) fn note(&self, text: &str) {
         match self {
             Self::Lines(_) => output::print_note(text),
-            Self::Live(live) => live.note(text),
+            Self::Bars(bars) => bars.note(text),
         }
     }
 
@@ -59,7 +59,7 @@ impl Progress {
     pub(crate) fn finish(self) {
         match self {
             Self::Lines(_) => {}
-            Self::Live(live) => live.finish(),
+            Self::Bars(bars) => bars.finish(),
         }
     }
 }

@@ -155,8 +155,8 @@ fn copied_unit(fleet: &Fleet) -> Result<()> {
         let words: Vec<&str> = printed.split_whitespace().collect();
         check(words == ["78", "0", "failed", "0", "lost"], printed)?;
         let journal = sh(fleet, NODE, "journalctl -u dbg --no-pager --output=cat")?;
-        let reported = "dbg.service is not the unit of first, which is oml-first.service";
-        check(journal.contains(reported), journal)?;
+        let expected = "dbg.service is not the unit of first, which is oml-first.service";
+        check(journal.contains(expected), journal)?;
         let why = if edit.is_empty() { "is a copy of oml-first" } else { "was copied or edited" };
         wait_reported(fleet, "first", &format!("unit dbg.service {why}"))?;
         let now = start_times(fleet, NODE)?;

@@ -3,8 +3,8 @@
 use anyhow::Result;
 use oml_daemon::env::Random;
 
-/// A component of the tenant, by its place in [`COMPONENTS`].
-pub(crate) type Place = usize;
+/// A component of the tenant, by its index in [`COMPONENTS`].
+pub(crate) type ComponentIndex = usize;
 
 /// The components of every host: the component, its container, its unit and its port.
 pub(crate) const COMPONENTS: [(&str, &str, &str, u16); 2] = [
@@ -190,7 +190,7 @@ const GROUPS: [&[Action]; 5] = [CONTAINERS, COPIES, UNITS, FILES, DAEMONS];
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SequenceStep {
     pub(crate) action: Action,
-    pub(crate) on: Place,
+    pub(crate) on: ComponentIndex,
     /// True if the host is left alone afterwards until it is as it should be.
     pub(crate) waits: bool,
 }

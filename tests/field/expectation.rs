@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::action::{COMPONENTS, Place};
+use crate::action::{COMPONENTS, ComponentIndex};
 use crate::facts::Facts;
 use crate::intent::{Intent, Stop};
 
@@ -35,8 +35,8 @@ pub(crate) fn wrong(
         };
     }
     let mut wrong = touched(facts, intent);
-    for place in 0..COMPONENTS.len() {
-        wrong.extend(wrong_component(facts, intent, desired, reported, place));
+    for index in 0..COMPONENTS.len() {
+        wrong.extend(wrong_component(facts, intent, desired, reported, index));
     }
     wrong
 }
@@ -57,22 +57,22 @@ fn wrong_component(
     intent: &Intent,
     desired: &Desired,
     reported: &Value,
-    place: Place,
+    index: ComponentIndex,
 ) -> Option<String> {
-    let (component, ..) = COMPONENTS[place];
+    let (component, ..) = COMPONENTS[index];
     let seen = &reported["report"]["instances"][component];
     let text = |key: &str| seen[key].as_str().unwrap_or_default().to_owned();
     let phase = seen["phase"]["name"].as_str().unwrap_or_default().to_owned();
     let (health, reason) = (text("health"), text("reason"));
-    let serves = serves(facts, intent, desired, place);
+    let serves = serves(facts, intent, desired, index);
     let shown = format!("{phase}, {health}: {reason}");
-    let is_stopped = facts.units[place].active != "active" && !runs(facts, intent, place);
+    let is_stopped = facts.units[index].active != "active" && !runs(facts, intent, index);
     let by_hand = reason.contains("by hand") || reason.contains("masked");
-    if intent.stops[place] == Stop::Yes && facts.agent_runs {
+    if intent.stops[index] == Stop::Yes && facts.agent_runs {
         return (!is_stopped || !by_hand).then(|| {
             format!(
                 "{component} was stopped by hand; unit {:?}; reported: {shown}",
-                facts.units[place]
+                facts.units[index]
             )
         });
     }
@@ -86,57 +86,57 @@ fn wrong_component(
         if phase != "ready" || health != "healthy" {
             return Some(format!("{component} runs as desired, but is {shown}"));
         }
-        let is_reported = !has_changes(facts, desired, place) || seen["drift"]["found"].is_string();
+        let is_reported = !has_changes(facts, desired, index) || seen["drift"]["found"].is_string();
         return (!is_reported)
             .then(|| format!("{component} was changed by hand, and nothing is reported"));
     }
     let is_line = !reason.is_empty() && !reason.contains('\n');
-    let is_true = causes(facts, intent, place)
+    let is_true = causes(facts, intent, index)
         .iter()
         .any(|words| words.iter().any(|word| reason.contains(word)));
     (!is_line || !is_true).then(|| {
-        let container = facts.named(COMPONENTS[place].1);
-        let (unit, answer) = (&facts.units[place], &facts.answers[place]);
+        let container = facts.named(COMPONENTS[index].1);
+        let (unit, answer) = (&facts.units[index], &facts.answers[index]);
         format!("{component} does not run as desired ({container:?}, {unit:?}, answer {answer:?}), and is {shown}")
     })
 }
 
 /// Returns true if something on the host differs from what we wrote, and need not be put right while the
 /// component runs.
-fn has_changes(facts: &Facts, desired: &Desired, place: Place) -> bool {
+fn has_changes(facts: &Facts, desired: &Desired, index: ComponentIndex) -> bool {
     let differs =
-        |container: &crate::facts::Container| container.settings != desired.settings[place];
-    facts.has_drop_in[place] || facts.named(COMPONENTS[place].1).is_some_and(differs)
+        |container: &crate::facts::Container| container.settings != desired.settings[index];
+    facts.has_drop_in[index] || facts.named(COMPONENTS[index].1).is_some_and(differs)
 }
 
 /// Returns true if our own container runs under our name.
-fn runs(facts: &Facts, intent: &Intent, place: Place) -> bool {
-    facts.named(COMPONENTS[place].1).is_some_and(|container| {
+fn runs(facts: &Facts, intent: &Intent, index: ComponentIndex) -> bool {
+    facts.named(COMPONENTS[index].1).is_some_and(|container| {
         container.status == "running" && !intent.foreign.contains_key(&container.id)
     })
 }
 
-fn serves(facts: &Facts, intent: &Intent, desired: &Desired, place: Place) -> bool {
+fn serves(facts: &Facts, intent: &Intent, desired: &Desired, index: ComponentIndex) -> bool {
     let is_image =
-        |name| facts.named(name).is_some_and(|container| container.image == desired.images[place]);
-    runs(facts, intent, place)
-        && is_image(COMPONENTS[place].1)
-        && facts.units[place].active == "active"
-        && facts.answers[place] == desired.answer
+        |name| facts.named(name).is_some_and(|container| container.image == desired.images[index]);
+    runs(facts, intent, index)
+        && is_image(COMPONENTS[index].1)
+        && facts.units[index].active == "active"
+        && facts.answers[index] == desired.answer
 }
 
 /// Returns the true causes for which a component may be down, each with the words of which a reason must
 /// have one.
-fn causes(facts: &Facts, intent: &Intent, place: Place) -> Vec<&'static [&'static str]> {
+fn causes(facts: &Facts, intent: &Intent, index: ComponentIndex) -> Vec<&'static [&'static str]> {
     let mut causes: Vec<&[&str]> = Vec::new();
-    let unit = &facts.units[place];
+    let unit = &facts.units[index];
     if unit.load == "masked" {
         causes.push(&["masked"]);
     }
-    if intent.stops[place] == Stop::Perhaps && unit.active != "active" {
+    if intent.stops[index] == Stop::Perhaps && unit.active != "active" {
         causes.push(&["by hand"]);
     }
-    let container = facts.named(COMPONENTS[place].1);
+    let container = facts.named(COMPONENTS[index].1);
     if container.is_some_and(|container| intent.foreign.contains_key(&container.id)) {
         causes.push(&["not ours"]);
     }
@@ -147,7 +147,7 @@ fn causes(facts: &Facts, intent: &Intent, place: Place) -> Vec<&'static [&'stati
         causes.push(&["free", "space", "full"]);
     }
     // The second component waits for the first.
-    if place > 0 && !causes_of_first(facts, intent).is_empty() {
+    if index > 0 && !causes_of_first(facts, intent).is_empty() {
         causes.push(&["waits for first"]);
     }
     causes

@@ -1,5 +1,7 @@
-//! Module names that say nothing, marks of unfinished work and words that have a plain
-//! replacement are rejected.
+//! Module names that say nothing, marks of unfinished work, words that have a plain
+//! replacement and names that were replaced are rejected.
+
+use syn::visit::{self, Visit};
 
 use crate::sources::{all, documents};
 
@@ -50,7 +52,7 @@ fn replaced_words() -> [(String, &'static str); 8] {
     [
         (["an", "ew"].concat(), "again"),
         (["what", "ever"].concat(), "any, every or all"),
-        (["prov", "ed good"].concat(), "passed its soak; the version is the last known-good one"),
+        (["prov", "ed good"].concat(), "passed its soak; the version is the last good one"),
         (["is to", "ld"].concat(), "is reported, is shown or is asked to"),
         (["are to", "ld"].concat(), "are reported, are shown or are distinguished"),
         (["over", "taken"].concat(), "superseded"),
@@ -104,4 +106,139 @@ fn a_replaced_word_is_found_in_names_and_across_lines() {
     assert_eq!(lines_with(&format!("fn a_{any}_b() {{}}"), &any), [1]);
     assert_eq!(lines_with(&format!("in{action}"), &action), [0; 0]);
     assert_eq!(lines_with("/// a soak is\n/// passed", "is passed"), [1]);
+}
+
+/// The names of types, functions and modules that were replaced, each with the name that stands
+/// for its idea now. They are names only: in a comment each of these words may be right.
+const REPLACED_NAMES: [(&str, &str); 48] = [
+    ("Attempt", "InstanceUpdate"),
+    ("Attempts", "ConflictRetries"),
+    ("Proven", "LastGood"),
+    ("has_proved", "is_last_good"),
+    ("note_proved", "record_last_good"),
+    ("proved", "last_good"),
+    ("Trouble", "Backoff"),
+    ("goal", "desired_hash"),
+    ("Judgement", "Decision"),
+    ("judge", "decide"),
+    ("astray", "off_target"),
+    ("half_way", "in_flight"),
+    ("turned", "inherited"),
+    ("is_quiet", "is_idle"),
+    ("is_settled", "is_converged"),
+    ("settled_on", "converged_revision"),
+    ("handover", "conflicts"),
+    ("LastWords", "ExitReport"),
+    ("told", "requested"),
+    ("ending", "exit"),
+    ("moment", "time"),
+    ("Sighting", "Snapshot"),
+    ("Lister", "Informer"),
+    ("Away", "Unavailable"),
+    ("condemn", "classify_failure"),
+    ("look_once_more", "recheck_active"),
+    ("name_properly", "promote_container"),
+    ("turn_over", "cut_over"),
+    ("vain", "ineffective"),
+    ("Floors", "MinFree"),
+    ("lay_in", "allocate"),
+    ("spend", "release_and_retry"),
+    ("pretend", "stub"),
+    ("kill_point", "failpoint"),
+    ("standstill", "quiesce"),
+    ("Situation", "TenantSnapshot"),
+    ("Standing", "NodeSnapshot"),
+    ("Keeping", "Persist"),
+    ("Conversation", "AgentStream"),
+    ("converse", "serve"),
+    ("take_in", "handle_report"),
+    ("Seats", "ConnectionLimits"),
+    ("Survey", "LossyList"),
+    ("Fared", "TaskStats"),
+    ("Manner", "ChangeArgs"),
+    ("Ending", "ExitOutcome"),
+    ("NotLetIn", "Unauthenticated"),
+    ("heard", "has_reported"),
+];
+
+/// The names that a file gives to types, functions and modules, each with its line.
+#[derive(Default)]
+struct Given {
+    names: Vec<(usize, String)>,
+}
+
+impl Given {
+    /// Returns the names of a file that were replaced, each with its line and what to use.
+    fn replaced(file: &syn::File) -> Vec<(usize, String, &'static str)> {
+        let mut given = Self::default();
+        given.visit_file(file);
+        let replaced = given.names.into_iter().filter_map(|(line, name)| {
+            let (_, better) = REPLACED_NAMES.iter().find(|(old, _)| *old == name)?;
+            Some((line, name, *better))
+        });
+        replaced.collect()
+    }
+
+    fn add(&mut self, name: &syn::Ident) {
+        self.names.push((name.span().start().line, name.to_string()));
+    }
+}
+
+impl<'ast> Visit<'ast> for Given {
+    fn visit_item_struct(&mut self, item: &'ast syn::ItemStruct) {
+        self.add(&item.ident);
+    }
+
+    fn visit_item_enum(&mut self, item: &'ast syn::ItemEnum) {
+        self.add(&item.ident);
+    }
+
+    fn visit_item_union(&mut self, item: &'ast syn::ItemUnion) {
+        self.add(&item.ident);
+    }
+
+    fn visit_item_type(&mut self, item: &'ast syn::ItemType) {
+        self.add(&item.ident);
+    }
+
+    fn visit_item_trait(&mut self, item: &'ast syn::ItemTrait) {
+        self.add(&item.ident);
+        visit::visit_item_trait(self, item);
+    }
+
+    fn visit_item_mod(&mut self, item: &'ast syn::ItemMod) {
+        self.add(&item.ident);
+        visit::visit_item_mod(self, item);
+    }
+
+    // Of free functions, methods and functions of traits.
+    fn visit_signature(&mut self, signature: &'ast syn::Signature) {
+        self.add(&signature.ident);
+    }
+}
+
+#[test]
+fn no_replaced_name_comes_back() {
+    let mut found = Vec::new();
+    for source in all() {
+        for (line, name, better) in Given::replaced(&source.syntax()) {
+            found.push(format!("{}:{line}: {name}: this is {better} now", source.path));
+        }
+    }
+    assert!(found.is_empty(), "these names were replaced; rename them:\n{}", found.join("\n"));
+}
+
+#[test]
+fn a_replaced_name_is_found_where_it_is_given_and_in_no_comment() {
+    let text = "
+        /// An Attempt of which we judge.
+        fn decide(judge: u8) { struct Attempt; }
+        impl Decision { fn judge(&self) { let goal = judge; } }
+        mod inner { trait Sound { fn heard(&self); } }
+    ";
+    let file = syn::parse_file(text).expect("it is Rust");
+    let found: Vec<(usize, String)> =
+        Given::replaced(&file).into_iter().map(|(line, name, _)| (line, name)).collect();
+    let expected = [(3, "Attempt"), (4, "judge"), (5, "heard")];
+    assert_eq!(found, expected.map(|(line, name)| (line, name.to_owned())));
 }

@@ -131,13 +131,12 @@ impl Plans {
             let spec = TenantSpec::parse(&spec).expect("the specification is valid");
             let catalog = &Catalog::parse(CATALOG).expect("the catalog is valid");
             let digest: Digest = valid(&format!("sha256:{}", "0".repeat(64)));
-            let (images, _none) = plan::images(&spec, catalog);
-            let digests = images.into_values().map(|image| (image, digest.clone())).collect();
             let revision = RevisionNumber(revision);
             let input = plan::Input { revision, spec: &spec, catalog, nodes: &nodes };
-            plan::prepare(input)
-                .and_then(|prepared| prepared.finish(&digests))
-                .expect("it can be planned")
+            let prepared = plan::prepare(input).expect("it can be planned");
+            let images = prepared.images().values();
+            let digests = images.map(|image| (image.clone(), digest.clone())).collect();
+            prepared.finish(&digests).expect("every image has a digest")
         };
         let from = has_before.then(|| plan("1", 1));
         Self { from, to: plan("2", 2), nodes: nodes.keys().cloned().collect() }

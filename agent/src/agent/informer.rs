@@ -43,7 +43,7 @@ pub(super) struct Snapshot<L> {
     /// The time at which the daemon was asked for that listing.
     pub(super) listed_at: Option<Timestamp>,
     /// The outage, if the daemon does not answer; the listing is then an old one.
-    pub(super) away: Option<Unavailable>,
+    pub(super) unavailable: Option<Unavailable>,
 }
 
 /// The outage of a daemon.
@@ -116,8 +116,8 @@ impl<S: ListSource> Informer<S> {
         loop {
             changes.mark_unchanged();
             self.ask().await;
-            let is_away = self.snapshots.borrow().away.is_some();
-            let pause = Instant::now() + if is_away { RETRY } else { RELIST };
+            let is_unavailable = self.snapshots.borrow().unavailable.is_some();
+            let pause = Instant::now() + if is_unavailable { RETRY } else { RELIST };
             // Each arm only waits for a mark or a time; dropping it loses nothing.
             tokio::select! {
                 biased;
@@ -136,19 +136,19 @@ impl<S: ListSource> Informer<S> {
             snapshot.number = wanted.number;
             match answer {
                 Ok(listing) => {
-                    if let Some(away) = snapshot.away.take() {
-                        info!(outage = away.sentence(), "daemon answers again");
+                    if let Some(outage) = snapshot.unavailable.take() {
+                        info!(outage = outage.sentence(), "daemon answers again");
                     }
                     snapshot.listing = Some(Arc::new(listing));
                     snapshot.listed_at = Some(now);
                 }
                 Err(error) => {
                     let message = chain(&error);
-                    if snapshot.away.is_none() {
+                    if snapshot.unavailable.is_none() {
                         warn!(error = message, "cannot list the host");
                     }
-                    let since = snapshot.away.as_ref().map_or(now, |away| away.since);
-                    snapshot.away = Some(Unavailable { since, message });
+                    let since = snapshot.unavailable.as_ref().map_or(now, |outage| outage.since);
+                    snapshot.unavailable = Some(Unavailable { since, message });
                 }
             }
         });

@@ -60,7 +60,7 @@ impl Agent {
             now_busy.retain(|name, _| begin.iter().any(|(begun, _)| begun == name));
             decisions.extend(now_busy);
         }
-        self.note_proved(&decisions);
+        self.record_last_good(&decisions);
         self.report(&observed, &decisions);
     }
 
@@ -111,7 +111,7 @@ impl Agent {
             documents: &self.state.documents,
             statuses: &self.inputs.statuses.borrow(),
             units_at: units.listed_at,
-            systemd_is_away: units.away.is_some(),
+            systemd_is_away: units.unavailable.is_some(),
         })
     }
 

@@ -25,7 +25,7 @@ use oml_common::time::Timestamp;
 use oml_sim::Behaviour;
 use tokio::sync::watch;
 
-use super::docker::{Docker, Login};
+use super::docker::{Docker, PullLogin};
 use super::systemd::Systemd;
 use super::{
     ContainerEngine, ContainerInstance, ContainerListing, PullProgress, RuntimeError, UnitListing,
@@ -37,10 +37,10 @@ use crate::paths::{Paths, Slot};
 
 /// Runs clauses one after the other and prints how long each took.
 macro_rules! in_order {
-    ($place:expr, $($clause:ident),+ $(,)?) => {
+    ($host:expr, $($clause:ident),+ $(,)?) => {
         $(
             let begun = std::time::Instant::now();
-            $clause($place).await;
+            $clause($host).await;
             eprintln!("{:>6} ms  {}", begun.elapsed().as_millis(), stringify!($clause));
         )+
     };
@@ -57,7 +57,7 @@ use manual_actions::ManualActions;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A host on which the contract is tried.
-struct Place {
+struct ContractHost {
     docker: Arc<dyn ContainerEngine>,
     systemd: Arc<dyn UnitManager>,
     paths: Paths,
@@ -94,7 +94,7 @@ async fn both_models_keep_together_what_a_supervised_unit_promises() {
 }
 
 /// A model of a host on which nothing runs.
-fn model() -> Place {
+fn model() -> ContractHost {
     let model = ModelHost::new();
     let digest = |digit: &str| format!("sha256:{}", digit.repeat(64)).parse::<Digest>().unwrap();
     let images = Images {
@@ -112,7 +112,7 @@ fn model() -> Place {
     model.refuse(&images.foreign, "no matching manifest for linux/amd64", false);
     model.answer_exec(&["echo", "three"], 0, "three\n");
     model.answer_exec(&["false"], 1, "");
-    Place {
+    ContractHost {
         docker: Arc::new(model.docker()),
         systemd: Arc::new(model.systemd()),
         paths: model.paths.clone(),
@@ -131,13 +131,13 @@ async fn the_real_daemons_keep_the_contract() {
     let value = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set"));
     let repository = value("OML_CONTRACT_REPOSITORY");
     let registry = repository.split('/').next().unwrap_or_default().to_owned();
-    let login = std::env::var("OML_CONTRACT_USER").ok().map(|user| Login {
+    let login = std::env::var("OML_CONTRACT_USER").ok().map(|user| PullLogin {
         registry,
         user,
         password_file: value("OML_CONTRACT_PASSWORD_FILE").into(),
     });
     let paths = Paths::system();
-    let place = Place {
+    let host = ContractHost {
         docker: Arc::new(Docker::new(
             paths.clone(),
             login.into_iter().collect(),
@@ -155,14 +155,14 @@ async fn the_real_daemons_keep_the_contract() {
             foreign: value("OML_CONTRACT_FOREIGN").parse().unwrap(),
         },
     };
-    engine::all(&place).await;
-    units::all(&place).await;
-    units::of_real_daemons(&place).await;
-    supervised::all(&place).await;
-    supervised::of_real_daemons(&place).await;
+    engine::all(&host).await;
+    units::all(&host).await;
+    units::of_real_daemons(&host).await;
+    supervised::all(&host).await;
+    supervised::of_real_daemons(&host).await;
 }
 
-impl Place {
+impl ContractHost {
     /// A component that serves its version on a port.
     fn instance(
         &self,

@@ -42,7 +42,7 @@ mod stub;
 mod time;
 mod unfinished;
 
-pub use login::Login;
+pub use login::PullLogin;
 
 use calls::{EngineCalls, EngineInfo};
 use looked::Looked;
@@ -57,7 +57,7 @@ const INSPECTIONS: usize = 8;
 pub struct Docker {
     engine: Arc<dyn EngineCalls>,
     paths: Paths,
-    logins: Vec<Login>,
+    logins: Vec<PullLogin>,
     /// The tenant of this host, if it is known: containers of others are not ours.
     tenant: Option<TenantId>,
     info: OnceCell<EngineInfo>,
@@ -82,7 +82,7 @@ impl Drop for Watcher {
 impl Docker {
     /// The engine behind the socket of `paths`, which may be away, on a host of that tenant.
     #[must_use]
-    pub fn new(paths: Paths, logins: Vec<Login>, tenant: Option<TenantId>) -> Self {
+    pub fn new(paths: Paths, logins: Vec<PullLogin>, tenant: Option<TenantId>) -> Self {
         let engine = Arc::new(Engine::at(&paths.docker_socket));
         Self::over(engine, paths, logins, tenant)
     }
@@ -90,7 +90,7 @@ impl Docker {
     fn over(
         engine: Arc<dyn EngineCalls>,
         paths: Paths,
-        logins: Vec<Login>,
+        logins: Vec<PullLogin>,
         tenant: Option<TenantId>,
     ) -> Self {
         let (info, folders, watcher) = Default::default();

@@ -30,7 +30,7 @@ mod text;
 
 use bus::Bus;
 use calls::UnitCalls;
-use files::{OurFile, Place};
+use files::{InstanceFile, OurFile};
 use signals::Signals;
 
 pub use jobs::start_agent;
@@ -115,7 +115,7 @@ impl Systemd {
     ) -> Result<String, RuntimeError> {
         let (component, unit) = (&instance.component, instance.unit.as_str());
         let loaded = self.calls.load(unit).await?;
-        let place = files::look(&self.paths, instance)?;
+        let file = files::look(&self.paths, instance)?;
         let is_packaged = matches!(*instance.workload, Workload::Unit(_));
         if loaded.is_masked() {
             listing.differs.push((component.clone(), format!("unit {} is masked", instance.unit)));
@@ -124,17 +124,18 @@ impl Systemd {
             return Ok(loaded.path);
         }
         let path = files::path(&self.paths, instance);
-        let hidden = !is_packaged && place == Place::Free && loaded.is_defined_beside(&path);
+        let hidden =
+            !is_packaged && file == InstanceFile::Absent && loaded.is_defined_beside(&path);
         if !is_packaged {
             let others = by_hand::drop_ins(instance, &loaded);
             listing.differs.extend(others.map(|reported| (component.clone(), reported)));
         }
-        if place == Place::Foreign || hidden {
+        if file == InstanceFile::Foreign || hidden {
             let what = if is_packaged { "drop-in 50-oml.conf of unit" } else { "unit" };
             listing.foreign.push((component.clone(), format!("{what} {}", instance.unit)));
             return Ok(loaded.path);
         }
-        if let Place::Ours(text) = place {
+        if let InstanceFile::Ours(text) = file {
             let hash = text::mark(&text).map(|mark| mark.hash);
             // One that waits for its own first start holds nothing yet.
             let has_rival = loaded.is_up() && files.iter().any(|f| f.is_superseded_by(instance));
@@ -240,10 +241,12 @@ impl UnitManager for Systemd {
         let unit = instance.unit.as_str();
         let _turn = self.writing.lock().await;
         let loaded = self.calls.load(unit).await?;
-        let place = files::look(&self.paths, instance)?;
+        let file = files::look(&self.paths, instance)?;
         let path = files::path(&self.paths, instance);
         match *instance.workload {
-            Workload::Container(_) if place == Place::Free && loaded.is_defined_beside(&path) => {
+            Workload::Container(_)
+                if file == InstanceFile::Absent && loaded.is_defined_beside(&path) =>
+            {
                 return Err(RuntimeError::Foreign(format!("unit {unit}")));
             }
             Workload::Unit(_) if !loaded.has_file() => return Err(missing(unit)),
@@ -251,10 +254,10 @@ impl UnitManager for Systemd {
         }
         let wanted = self.render(instance);
         text::check(&wanted, unit)?;
-        let is_written = match place {
-            Place::Foreign => return Err(RuntimeError::Foreign(format!("unit {unit}"))),
-            Place::Ours(text) => text == wanted,
-            Place::Free => false,
+        let is_written = match file {
+            InstanceFile::Foreign => return Err(RuntimeError::Foreign(format!("unit {unit}"))),
+            InstanceFile::Ours(text) => text == wanted,
+            InstanceFile::Absent => false,
         };
         if !is_written {
             disk::write_durably(&path, wanted.as_bytes(), 0o644).map_err(files::unusable)?;
@@ -272,9 +275,9 @@ impl UnitManager for Systemd {
     async fn start(&self, instance: &InstanceDocument) -> Result<(), RuntimeError> {
         let unit = instance.unit.as_str();
         match files::look(&self.paths, instance)? {
-            Place::Ours(_) => {}
-            Place::Foreign => return Err(RuntimeError::Foreign(format!("unit {unit}"))),
-            Place::Free => return Err(unwritten(unit)),
+            InstanceFile::Ours(_) => {}
+            InstanceFile::Foreign => return Err(RuntimeError::Foreign(format!("unit {unit}"))),
+            InstanceFile::Absent => return Err(unwritten(unit)),
         }
         // Calls were counted a moment ago: only where there is something to do it waits for others.
         let files = self.files_of(&instance.component)?;

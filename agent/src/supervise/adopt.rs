@@ -46,8 +46,7 @@ impl Supervisor {
     /// Makes the instance's container the only one of the component that runs.
     pub(super) async fn adopt(&mut self, instance: &HeldInstance) -> Result<(), SuperviseError> {
         let hash = &instance.workload.hash;
-        let before = self.status_before();
-        let before = before.filter(|status| &status.hash == hash);
+        let before = self.status_before().filter(|status| &status.hash == hash);
         let history = before.clone();
         let containers =
             self.client.insist(|| self.client.engine.containers_of(&self.component)).await?;
@@ -87,7 +86,7 @@ impl Supervisor {
         let health = known.as_ref().map(|status| status.health);
         // One that cannot be probed would never be ready.
         let is_probed = instance.probe.is_some();
-        let was_ready = !is_probed || was_ready(health, runs, self.has_proved(hash));
+        let was_ready = !is_probed || was_ready(health, runs, self.is_last_good(hash));
         let grace_ms = instance.timing.stop_grace_ms;
         // Set before the start, because a stop that comes now must reach this container.
         let since = self.client.env.now();

@@ -23,8 +23,8 @@ const FIRST_PAUSE_OF_COMMANDS: Duration = Duration::from_millis(100);
 const STARTING_PAUSE_MAX: Duration = Duration::from_millis(250);
 /// The pause between probes of a program that takes longer than its start time-out.
 const LONG_START_PAUSE: Duration = Duration::from_secs(2);
-/// The start time of a version that passed its soak, which may have to recover its data.
-const PROVED_BUDGET: Duration = Duration::from_secs(3_600);
+/// The shortest start limit of the last good version, which may have to recover its data.
+const LAST_GOOD_START_LIMIT: Duration = Duration::from_secs(3_600);
 /// From one request for more start time to the next.
 const EXTENSION_INTERVAL: Duration = Duration::from_secs(10);
 /// From one look at what a starting program prints to the next.
@@ -63,8 +63,8 @@ struct WatchState {
     next_count: Instant,
     /// The deadline for the first answer; none after it.
     ready_by: Option<Instant>,
-    /// Its workload passed its soak.
-    has_proved: bool,
+    /// Its workload is the last good one.
+    is_last_good: bool,
     /// The time from the start to that deadline.
     budget: Duration,
     /// When the start time-out is over, after which it is probed less often.
@@ -116,7 +116,7 @@ impl Supervisor {
                 }
             }
             if state.ready_by.is_some_and(|by| Instant::now() >= by) {
-                if state.has_proved && self.carries_calls(&instance, &id).await {
+                if state.is_last_good && self.carries_calls(&instance, &id).await {
                     self.write_down(|record, _now| record.kept_for_calls());
                     continue;
                 }
@@ -130,8 +130,8 @@ impl Supervisor {
     fn watch_state(&self, instance: &HeldInstance, was_ready: bool) -> WatchState {
         let now = Instant::now();
         let limit = Duration::from_millis(instance.timing.start_timeout_ms);
-        let has_proved = self.has_proved(&instance.workload.hash);
-        let budget = if has_proved { limit.max(PROVED_BUDGET) } else { limit };
+        let is_last_good = self.is_last_good(&instance.workload.hash);
+        let budget = if is_last_good { limit.max(LAST_GOOD_START_LIMIT) } else { limit };
         WatchState {
             next_probe: now,
             starting_pause: match instance.probe.as_ref().map(|probe| &probe.check) {
@@ -148,10 +148,10 @@ impl Supervisor {
             },
             next_count: now,
             ready_by: (!was_ready).then(|| now + budget),
-            has_proved,
+            is_last_good,
             budget,
             slow_from: now + limit,
-            next_extension: has_proved.then_some(now),
+            next_extension: is_last_good.then_some(now),
             next_printed: now + PRINTED_FIRST,
             document_time: self.document_time(),
             uncounted: None,

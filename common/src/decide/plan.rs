@@ -21,7 +21,7 @@ mod template;
 mod waves;
 
 pub use platform::{ImageFacts, feature_of_platform};
-pub use prepared::Prepared;
+pub use prepared::{Prepared, Unprepared};
 use render::Renderer;
 
 /// The facts about an enrolled node that planning needs.
@@ -94,11 +94,7 @@ impl Plan {
 
 /// Returns the images that a tenant needs, by component, and the problems of the others:
 /// unknown components, missing versions and repositories that are not valid.
-#[must_use]
-pub fn images(
-    spec: &TenantSpec,
-    catalog: &Catalog,
-) -> (BTreeMap<ComponentName, ImageName>, Problems) {
+fn images(spec: &TenantSpec, catalog: &Catalog) -> (BTreeMap<ComponentName, ImageName>, Problems) {
     let mut problems = Problems::default();
     let mut images = BTreeMap::new();
     for name in spec.components.keys() {
@@ -114,8 +110,9 @@ pub fn images(
 /// Makes the plan without the digests of its images.
 ///
 /// # Errors
-/// Returns every problem that can be found without a registry.
-pub fn prepare(input: Input<'_>) -> Result<Prepared, Problems> {
+/// Returns every problem that can be found without a registry, and the images of the components
+/// that have no problem with theirs.
+pub fn prepare(input: Input<'_>) -> Result<Prepared, Unprepared> {
     let (images, mut problems) = images(input.spec, input.catalog);
     check_settings(input, &mut problems);
     let order = dependency_order(input, &mut problems);
@@ -142,7 +139,10 @@ pub fn prepare(input: Input<'_>) -> Result<Prepared, Problems> {
     let tenant = input.spec.tenant.clone();
     let policy = Some(policy(input.spec).into());
     let plan = Plan { tenant, revision: input.revision, strategy, policy, nodes, waves };
-    problems.into_result(Prepared::new(plan, images))
+    match problems.into_result(()) {
+        Ok(()) => Ok(Prepared::new(plan, images)),
+        Err(problems) => Err(Unprepared { images, problems }),
+    }
 }
 
 /// The nodes of every component.

@@ -68,7 +68,18 @@ pub enum Holds {
     /// These instances differ in the later revision.
     Altered(BTreeSet<InstancePlace>),
     /// The revisions cannot be compared, for this reason.
-    Unknown(&'static str),
+    Unknown(Incomparable),
+}
+
+/// The reason why a change cannot be compared with a later revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Incomparable {
+    /// The change made no instance.
+    TextOnly,
+    /// The plan of one of the revisions cannot be read.
+    UnreadablePlan,
+    /// An instance in one of the plans was written by a newer release.
+    NewerRelease,
 }
 
 /// A component on a node.
@@ -102,7 +113,7 @@ pub struct Sentence<'a> {
 
 /// Returns the revision that all nodes run, if the rollout of the tenant has ended with one.
 #[must_use]
-pub fn settled_on(rollout: &Rollout) -> Option<RevisionNumber> {
+pub fn converged_revision(rollout: &Rollout) -> Option<RevisionNumber> {
     match rollout.state {
         State::Completed => Some(rollout.to),
         State::RolledBack { .. } => rollout.from,
@@ -114,7 +125,7 @@ pub fn settled_on(rollout: &Rollout) -> Option<RevisionNumber> {
 }
 
 /// Decides how a change ended, from the rollout of its tenant. `now` is the plan of the
-/// revision that [`settled_on`] returns. It is needed only if that revision is later than
+/// revision that [`converged_revision`] returns. It is needed only if that revision is later than
 /// the change.
 #[must_use]
 pub fn verdict(change: ChangeRef<'_>, rollout: Option<&Rollout>, now: Option<&Plan>) -> Verdict {
@@ -123,7 +134,7 @@ pub fn verdict(change: ChangeRef<'_>, rollout: Option<&Rollout>, now: Option<&Pl
     let Some(rollout) = rollout.filter(|rollout| rollout.to >= revision) else {
         return Verdict::Waiting;
     };
-    if let Some(by) = settled_on(rollout).filter(|by| *by > revision) {
+    if let Some(by) = converged_revision(rollout).filter(|by| *by > revision) {
         return Verdict::Superseded { by, holds: holds(change, now) };
     }
     match &rollout.state {
@@ -147,17 +158,17 @@ pub fn verdict(change: ChangeRef<'_>, rollout: Option<&Rollout>, now: Option<&Pl
 /// counts as contained.
 fn holds(change: ChangeRef<'_>, now: Option<&Plan>) -> Holds {
     if change.changes.is_empty() {
-        return Holds::Unknown("the change was only to the text of the specification");
+        return Holds::Unknown(Incomparable::TextOnly);
     }
     let (Some(made), Some(now)) = (change.plan, now) else {
-        return Holds::Unknown("the plan of one of them cannot be read");
+        return Holds::Unknown(Incomparable::UnreadablePlan);
     };
     let is_unreadable = |change: &Change| {
         let mut shares = [made, now].into_iter().filter_map(|plan| plan.nodes.get(&change.node));
         shares.any(|share| share.unreadable.contains_key(&change.component))
     };
     if change.changes.iter().any(is_unreadable) {
-        return Holds::Unknown("a newer release of the controller is needed to compare them");
+        return Holds::Unknown(Incomparable::NewerRelease);
     }
     let differs = |change: &&Change| {
         let desired = |plan: &'_ Plan| {
@@ -306,6 +317,16 @@ impl Sentence<'_> {
                 "failed: revision {by} of {tenant} superseded {revision}, and it is unknown whether it contains this change ({why}); compare them with omlctl history tenant={tenant}"
             ),
         }
+    }
+}
+
+impl fmt::Display for Incomparable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TextOnly => "the change was only to the text of the specification",
+            Self::UnreadablePlan => "the plan of one of them cannot be read",
+            Self::NewerRelease => "a newer release of the controller is needed to compare them",
+        })
     }
 }
 

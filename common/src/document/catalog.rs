@@ -11,7 +11,7 @@ use crate::id::{
     CatalogName, ComponentName, ContainerName, EnvName, Repository, RoleName, SecretName, UnitName,
 };
 use crate::text::problem::{Problem, Problems};
-use crate::text::yaml::{Fields, Node, Place, Value, parse};
+use crate::text::yaml::{FieldNode, Fields, Node, Value, parse};
 
 mod component;
 mod literal;
@@ -163,18 +163,18 @@ impl Catalog {
 }
 
 fn read(root: &Node, problems: &mut Problems) -> Option<Catalog> {
-    let mut fields = Fields::open(&Place::root(root), problems)?;
-    let name = fields.need("catalog", problems).and_then(|place| place.parse(problems));
-    let registry = fields.need("registry", problems).and_then(|place| place.parse(problems));
+    let mut fields = Fields::open(&FieldNode::root(root), problems)?;
+    let name = fields.need("catalog", problems).and_then(|field| field.parse(problems));
+    let registry = fields.need("registry", problems).and_then(|field| field.parse(problems));
     let settings = match fields.get("settings") {
-        Some(place) => read_settings(&place, problems),
+        Some(field) => read_settings(&field, problems),
         None => BTreeMap::new(),
     };
     let components = match fields.need("components", problems) {
-        Some(place) => place
+        Some(field) => field
             .entries::<ComponentName>(problems)
             .into_iter()
-            .filter_map(|(name, place)| Some((name, component::read(&place, problems)?)))
+            .filter_map(|(name, field)| Some((name, component::read(&field, problems)?)))
             .collect(),
         None => BTreeMap::new(),
     };
@@ -182,15 +182,18 @@ fn read(root: &Node, problems: &mut Problems) -> Option<Catalog> {
     Some(Catalog { name: name?, registry: registry?, settings, components })
 }
 
-fn read_settings(place: &Place<'_>, problems: &mut Problems) -> BTreeMap<String, Option<String>> {
-    let entries = place.entries::<String>(problems);
+fn read_settings(
+    field: &FieldNode<'_>,
+    problems: &mut Problems,
+) -> BTreeMap<String, Option<String>> {
+    let entries = field.entries::<String>(problems);
     entries
         .into_iter()
-        .map(|(name, place)| match &place.node.value {
+        .map(|(name, field)| match &field.node.value {
             Value::Empty => (name, None),
-            Value::Text(_) => (name, literal::text(&place, problems)),
+            Value::Text(_) => (name, literal::text(&field, problems)),
             Value::List(_) | Value::Map(_) => {
-                problems.push(place.problem(
+                problems.push(field.problem(
                     "a default must be a single value; write nothing if every tenant must give one",
                 ));
                 (name, None)

@@ -7,7 +7,7 @@ use crate::document::plan::OnFailure;
 use crate::id::{CatalogName, ComponentName, EnvName, NodeName, Repository, TenantId, Version};
 use crate::text::printable::name_of;
 use crate::text::problem::{Problem, Problems};
-use crate::text::yaml::{Fields, Node, Place, Value, parse};
+use crate::text::yaml::{FieldNode, Fields, Node, Value, parse};
 
 mod versions;
 
@@ -113,20 +113,20 @@ impl TenantSpec {
 }
 
 fn read(root: &Node, problems: &mut Problems) -> Option<TenantSpec> {
-    let mut fields = Fields::open(&Place::root(root), problems)?;
-    let tenant = fields.need("tenant", problems).and_then(|place| place.parse(problems));
-    let catalog = fields.need("catalog", problems).and_then(|place| place.parse(problems));
-    let registry = fields.get("registry").and_then(|place| place.parse(problems));
+    let mut fields = Fields::open(&FieldNode::root(root), problems)?;
+    let tenant = fields.need("tenant", problems).and_then(|field| field.parse(problems));
+    let catalog = fields.need("catalog", problems).and_then(|field| field.parse(problems));
+    let registry = fields.get("registry").and_then(|field| field.parse(problems));
     let settings = match fields.get("settings") {
-        Some(place) => read_settings(&place, problems),
+        Some(field) => read_settings(&field, problems),
         None => BTreeMap::new(),
     };
     let components = match fields.need("components", problems) {
-        Some(place) => read_components(&place, problems),
+        Some(field) => read_components(&field, problems),
         None => BTreeMap::new(),
     };
     let rollout = match fields.get("rollout") {
-        Some(place) => read_rollout(&place, problems),
+        Some(field) => read_rollout(&field, problems),
         None => RolloutSpec::default(),
     };
     fields.finish(problems);
@@ -157,52 +157,52 @@ fn note_lines(path: &str, node: &Node, lines: &mut BTreeMap<String, u32>) {
     }
 }
 
-fn read_settings(place: &Place<'_>, problems: &mut Problems) -> BTreeMap<String, String> {
-    let entries = place.entries::<String>(problems);
+fn read_settings(field: &FieldNode<'_>, problems: &mut Problems) -> BTreeMap<String, String> {
+    let entries = field.entries::<String>(problems);
     entries
         .into_iter()
-        .filter_map(|(name, place)| Some((name, read_value(&place, problems)?)))
+        .filter_map(|(name, field)| Some((name, read_value(&field, problems)?)))
         .collect()
 }
 
 /// Reads the value of a setting or an environment variable. It may have several lines.
-fn read_value(place: &Place<'_>, problems: &mut Problems) -> Option<String> {
-    let text = place.text(problems)?;
+fn read_value(field: &FieldNode<'_>, problems: &mut Problems) -> Option<String> {
+    let text = field.text(problems)?;
     if let Some(c) = text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
-        problems.push(place.problem(format!("a value cannot contain {}", name_of(c))));
+        problems.push(field.problem(format!("a value cannot contain {}", name_of(c))));
     }
     Some(text.to_owned())
 }
 
 fn read_components(
-    place: &Place<'_>,
+    field: &FieldNode<'_>,
     problems: &mut Problems,
 ) -> BTreeMap<ComponentName, ComponentSpec> {
-    let entries = place.entries::<ComponentName>(problems);
+    let entries = field.entries::<ComponentName>(problems);
     if entries.len() > COMPONENTS_MAX {
         let count = entries.len();
         let message =
             format!("{count} components are too many; a tenant may have {COMPONENTS_MAX}");
-        problems.push(place.problem(message));
+        problems.push(field.problem(message));
         return BTreeMap::new();
     }
     entries
         .into_iter()
-        .filter_map(|(name, place)| Some((name, read_component(&place, problems)?)))
+        .filter_map(|(name, field)| Some((name, read_component(&field, problems)?)))
         .collect()
 }
 
-fn read_component(place: &Place<'_>, problems: &mut Problems) -> Option<ComponentSpec> {
+fn read_component(field: &FieldNode<'_>, problems: &mut Problems) -> Option<ComponentSpec> {
     // `asterisk: "230204.01"` is short for a mapping that has only a version.
-    if let Value::Text(_) = place.node.value {
-        let version = place.parse(problems)?;
+    if let Value::Text(_) = field.node.value {
+        let version = field.parse(problems)?;
         return Some(ComponentSpec { version: Some(version), ..ComponentSpec::default() });
     }
-    let mut fields = Fields::open(place, problems)?;
+    let mut fields = Fields::open(field, problems)?;
     let spec = ComponentSpec {
-        version: fields.get("version").and_then(|place| place.parse(problems)),
-        env: fields.get("env").map(|place| read_env(&place, problems)).unwrap_or_default(),
-        nodes: fields.get("nodes").map(|place| place.parse_list(problems)),
+        version: fields.get("version").and_then(|field| field.parse(problems)),
+        env: fields.get("env").map(|field| read_env(&field, problems)).unwrap_or_default(),
+        nodes: fields.get("nodes").map(|field| field.parse_list(problems)),
         after: fields.get("after").map(|p| p.parse_list(problems)).unwrap_or_default(),
         memory_bytes_max: fields.get("memory_max").and_then(|p| read_bytes(&p, problems)),
     };
@@ -211,22 +211,25 @@ fn read_component(place: &Place<'_>, problems: &mut Problems) -> Option<Componen
 }
 
 /// Reads environment variables and their values.
-pub(crate) fn read_env(place: &Place<'_>, problems: &mut Problems) -> BTreeMap<EnvName, String> {
-    let entries = place.entries::<EnvName>(problems);
+pub(crate) fn read_env(
+    field: &FieldNode<'_>,
+    problems: &mut Problems,
+) -> BTreeMap<EnvName, String> {
+    let entries = field.entries::<EnvName>(problems);
     entries
         .into_iter()
-        .filter_map(|(name, place)| match place.node.value {
+        .filter_map(|(name, field)| match field.node.value {
             Value::Empty => Some((name, String::new())),
             Value::Text(_) | Value::List(_) | Value::Map(_) => {
-                Some((name, read_value(&place, problems)?))
+                Some((name, read_value(&field, problems)?))
             }
         })
         .collect()
 }
 
 /// Reads a size such as `512MiB`, in bytes.
-pub(crate) fn read_bytes(place: &Place<'_>, problems: &mut Problems) -> Option<u64> {
-    let text = place.text(problems)?;
+pub(crate) fn read_bytes(field: &FieldNode<'_>, problems: &mut Problems) -> Option<u64> {
+    let text = field.text(problems)?;
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let factor: Option<u64> = match unit {
@@ -237,14 +240,14 @@ pub(crate) fn read_bytes(place: &Place<'_>, problems: &mut Problems) -> Option<u
     let bytes = number.parse::<u64>().ok().zip(factor).and_then(|(n, f)| n.checked_mul(f));
     let bytes = bytes.filter(|bytes| *bytes >= 8 << 20);
     if bytes.is_none() {
-        problems.push(place.problem("must be a size of at least 8MiB, such as 512MiB or 2GiB"));
+        problems.push(field.problem("must be a size of at least 8MiB, such as 512MiB or 2GiB"));
     }
     bytes
 }
 
-fn read_rollout(place: &Place<'_>, problems: &mut Problems) -> RolloutSpec {
+fn read_rollout(field: &FieldNode<'_>, problems: &mut Problems) -> RolloutSpec {
     let default = RolloutSpec::default();
-    let Some(mut fields) = Fields::open(place, problems) else { return default };
+    let Some(mut fields) = Fields::open(field, problems) else { return default };
     let deadlines =
         [OnDeadline::Wait, OnDeadline::Abort, OnDeadline::Cut].map(|word| (word.as_str(), word));
     let failures = [OnFailure::Rollback, OnFailure::Pause].map(|word| (word.as_str(), word));
@@ -255,19 +258,19 @@ fn read_rollout(place: &Place<'_>, problems: &mut Problems) -> RolloutSpec {
             .unwrap_or(default.max_parallel),
         min_healthy_for_ms: fields
             .get("min_healthy_for")
-            .and_then(|place| place.duration_ms(problems))
+            .and_then(|field| field.duration_ms(problems))
             .unwrap_or(default.min_healthy_for_ms),
         drain_deadline_ms: fields
             .get("drain_deadline")
-            .and_then(|place| place.duration_ms(problems))
+            .and_then(|field| field.duration_ms(problems))
             .unwrap_or(default.drain_deadline_ms),
         on_deadline: fields
             .get("on_deadline")
-            .and_then(|place| place.choice(&deadlines, problems))
+            .and_then(|field| field.choice(&deadlines, problems))
             .unwrap_or(default.on_deadline),
         on_failure: fields
             .get("on_failure")
-            .and_then(|place| place.choice(&failures, problems))
+            .and_then(|field| field.choice(&failures, problems))
             .unwrap_or(default.on_failure),
     };
     fields.finish(problems);

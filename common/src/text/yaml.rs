@@ -15,7 +15,7 @@ mod fields;
 mod syntax;
 
 use fields::join;
-pub use fields::{Fields, Place};
+pub use fields::{FieldNode, Fields};
 
 /// The size of the largest document that is read, in bytes.
 pub const DOCUMENT_BYTES_MAX: usize = 1 << 20;

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use oml_common::decide::change::already_in_effect;
 use oml_common::decide::diff::{diff, strategy};
 use oml_common::decide::head::{after_change, next_revision};
-use oml_common::decide::plan::{self, ImageName, NodeFacts};
+use oml_common::decide::plan::{self, ImageName, NodeFacts, Unprepared};
 use oml_common::decide::rollout::Begin;
 use oml_common::document;
 use oml_common::document::plan::Plan;
@@ -139,22 +139,20 @@ impl Changes {
         let prepared = plan::prepare(plan::Input { revision, spec, catalog, nodes: &nodes });
         // The problems are found before the registries are asked, so that all problems
         // are reported together.
-        let mut problems = match &prepared {
-            Ok(prepared) => Problems(draft.conflicts(prepared.layout())),
-            Err(found) => found.clone(),
+        let (images, mut problems) = match &prepared {
+            Ok(prepared) => (prepared.images(), Problems(draft.conflicts(prepared.layout()))),
+            Err(Unprepared { images, problems }) => (images, problems.clone()),
         };
         if nodes.is_empty() {
             problems.0.extend(self.suggest_tenant(spec).await?);
         }
         let is_refused = !problems.0.is_empty();
-        // `prepare` found the same problems.
-        let (images, _problems) = plan::images(spec, catalog);
         let mut digests = answers.lock().unwrap_or_else(PoisonError::into_inner).clone();
         digests.append(&mut draft.known);
         if let Some(head) = &draft.head {
-            self.add_recorded(&draft.tenant, head.value.last, &images, &mut digests).await;
+            self.add_recorded(&draft.tenant, head.value.last, images, &mut digests).await;
         }
-        let said = self.resolve(spec, &images, &mut digests, is_refused).await;
+        let said = self.resolve(spec, images, &mut digests, is_refused).await;
         answers.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&digests);
         problems.0.extend(said.problems.0);
         if let Ok(prepared) = &prepared {
@@ -164,8 +162,8 @@ impl Changes {
         if let Some(failure) = said.failure {
             return Err(OpsError::Registry(failure));
         }
-        let plan = prepared.and_then(|prepared| prepared.finish(&digests));
-        let plan = plan.map_err(OpsError::Problems)?;
+        let prepared = prepared.map_err(|unprepared| OpsError::Problems(unprepared.problems))?;
+        let plan = prepared.finish(&digests).map_err(OpsError::Problems)?;
         let changes = diff(draft.before.as_ref().map(|(_, plan)| &**plan), &plan);
         Ok(Planned { draft, plan, changes, enrolled: nodes.into_keys().collect() })
     }

@@ -1,6 +1,6 @@
 //! Reads the progress of a change and the verdict on it.
 
-use oml_common::decide::verdict::{ChangeRef, Verdict, settled_on, verdict};
+use oml_common::decide::verdict::{ChangeRef, Verdict, converged_revision, verdict};
 use oml_common::id::{RevisionNumber, TenantId};
 use oml_common::text::problem::Problem;
 
@@ -32,7 +32,7 @@ impl StatusReader {
         let status = self.tenant_status(tenant).await?;
         let rollout = status.rollout.as_ref().map(|status| &status.rollout);
         // Plans are large, so they are read only when two have to be compared.
-        let later = rollout.and_then(settled_on).filter(|by| *by > revision);
+        let later = rollout.and_then(converged_revision).filter(|by| *by > revision);
         let (made, now) = match later {
             Some(by) => {
                 let plan = |number| self.tenants.readable_plan(tenant, number);

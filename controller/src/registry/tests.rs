@@ -75,7 +75,8 @@ impl Registry {
 }
 
 async fn resolve(address: SocketAddr, login: bool, version: &str) -> Result<Digest, RegistryError> {
-    let login = login.then(|| Login { user: "lab".to_owned(), password: "pass".to_owned() });
+    let login =
+        login.then(|| RegistryCredentials { user: "lab".to_owned(), password: "pass".to_owned() });
     let access = RegistryAccess { plain_http: true, login };
     let registries =
         Registries::new(HashMap::from([(address.to_string(), access)]), Clock::system());

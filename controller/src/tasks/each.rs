@@ -23,19 +23,20 @@ const RACES_MAX: usize = 4;
 /// The tenants or nodes that failed, by their names.
 #[derive(Debug, Default)]
 pub(super) struct Each {
-    waiting: Mutex<BTreeMap<String, Backoff>>,
+    waiting: Mutex<BTreeMap<String, FailedDecision>>,
 }
 
+/// How often in a row the decision about one of them failed, and when it is tried again.
 #[derive(Debug, Clone, Copy)]
-struct Backoff {
+struct FailedDecision {
     failures: u32,
     retry_at: Instant,
 }
 
-impl Backoff {
-    /// Returns the back-off after another failure.
+impl FailedDecision {
+    /// Returns the record of another failure.
     fn after(previous: Option<Self>, now: Instant) -> Self {
-        let before = previous.map_or(0, |backoff| backoff.failures);
+        let before = previous.map_or(0, |failed| failed.failures);
         let pause = PAUSE_MIN.saturating_mul(2_u32.saturating_pow(before)).min(PAUSE_MAX);
         Self { failures: before.saturating_add(1), retry_at: now + pause }
     }
@@ -47,7 +48,7 @@ impl Each {
         Round { each: self, seen: BTreeSet::new(), passed: Passed::default() }
     }
 
-    fn waiting(&self) -> MutexGuard<'_, BTreeMap<String, Backoff>> {
+    fn waiting(&self) -> MutexGuard<'_, BTreeMap<String, FailedDecision>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -68,8 +69,8 @@ impl Round<'_> {
         F: Future<Output = Result<()>>,
     {
         self.seen.insert(name.to_owned());
-        let backoff = self.each.waiting().get(name).copied();
-        if backoff.is_some_and(|backoff| backoff.retry_at > Instant::now()) {
+        let previous = self.each.waiting().get(name).copied();
+        if previous.is_some_and(|failed| failed.retry_at > Instant::now()) {
             return;
         }
         let attempts = async {
@@ -100,7 +101,7 @@ impl Round<'_> {
                 tracing::error!(name, "a decision ended with a panic; it is tried again later");
             }
         }
-        let failed = Backoff::after(backoff, Instant::now());
+        let failed = FailedDecision::after(previous, Instant::now());
         self.each.waiting().insert(name.to_owned(), failed);
     }
 
@@ -109,7 +110,7 @@ impl Round<'_> {
         let Self { each, seen, passed } = self;
         let mut waiting = each.waiting();
         waiting.retain(|name, _| seen.contains(name));
-        let retry_at = waiting.values().map(|backoff| backoff.retry_at).min();
+        let retry_at = waiting.values().map(|failed| failed.retry_at).min();
         Passed { retry_at, ..passed }
     }
 }

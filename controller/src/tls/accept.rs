@@ -82,23 +82,23 @@ pub struct ConnectionInfo {
 pub struct Connection {
     stream: TlsStream<TcpStream>,
     info: ConnectionInfo,
-    _place: Place,
+    _permit: ConnectionPermit,
 }
 
-/// The place of a connection, until it is dropped.
+/// The permit of a connection, until it is dropped.
 #[derive(Debug)]
-struct Place {
+struct ConnectionPermit {
     _slot: ConnectionSlot,
     _common: Option<OwnedSemaphorePermit>,
     _any: OwnedSemaphorePermit,
 }
 
-/// The places for connections of one port.
+/// The permits for connections of one port.
 #[derive(Debug)]
-struct Places {
+struct ConnectionPermits {
     limits: Limits,
     any: Arc<Semaphore>,
-    /// The places that not only operators can have.
+    /// The permits that not only operators can have.
     common: Arc<Semaphore>,
     slots: Arc<ConnectionLimits>,
 }
@@ -110,7 +110,7 @@ pub struct Acceptor {
     config: Arc<ArcSwap<ServerConfig>>,
     limits: Limits,
     accepted: mpsc::Sender<Connection>,
-    places: Arc<Places>,
+    permits: Arc<ConnectionPermits>,
     tasks: JoinSet<HandshakeResult>,
     /// The tasks that are not joined yet.
     running: HashMap<Id, Running>,
@@ -134,7 +134,7 @@ type HandshakeResult = Result<bool, Refusal>;
 /// not become a busy loop.
 const REFUSED_PAUSE: Duration = Duration::from_millis(100);
 
-impl Places {
+impl ConnectionPermits {
     fn new(limits: Limits) -> Self {
         let common = limits.connections_max.saturating_sub(limits.operator_connections);
         Self {
@@ -145,9 +145,9 @@ impl Places {
         }
     }
 
-    /// Takes a place for another connection of that peer, or returns an error if there is
+    /// Takes a permit for another connection of that peer, or returns an error if there is
     /// none or the peer has too many.
-    fn take(&self, info: &ConnectionInfo) -> io::Result<Place> {
+    fn take(&self, info: &ConnectionInfo) -> io::Result<ConnectionPermit> {
         let limits = &self.limits;
         let identity = info.peer.as_ref().map(|peer| &peer.identity);
         let (holder, max) = match identity {
@@ -169,7 +169,7 @@ impl Places {
         let common = is_common.then(|| Arc::clone(&self.common).try_acquire_owned());
         let common = common.transpose().map_err(full)?;
         let any = Arc::clone(&self.any).try_acquire_owned().map_err(full)?;
-        Ok(Place { _slot: slot, _common: common, _any: any })
+        Ok(ConnectionPermit { _slot: slot, _common: common, _any: any })
     }
 }
 
@@ -182,14 +182,14 @@ impl Acceptor {
         config: Arc<ArcSwap<ServerConfig>>,
         limits: Limits,
     ) -> (Self, mpsc::Receiver<Connection>) {
-        // Each connection that waits for the server has a place, so the queue is never full.
+        // Each connection that waits for the server has a permit, so the queue is never full.
         let (accepted, connections) = mpsc::channel(limits.connections_max.max(1));
         let acceptor = Self {
             listener,
             config,
             limits,
             accepted,
-            places: Arc::new(Places::new(limits)),
+            permits: Arc::new(ConnectionPermits::new(limits)),
             tasks: JoinSet::new(),
             running: HashMap::new(),
             handshakes: Handshakes::new(limits.handshakes_max, limits.handshakes_per_address_max),
@@ -237,12 +237,12 @@ impl Acceptor {
         }
         let tls = TlsAcceptor::from(self.config.load_full());
         let (limit, accepted) = (self.limits.handshake_timeout, self.accepted.clone());
-        let places = Arc::clone(&self.places);
+        let permits = Arc::clone(&self.permits);
         let task = self.tasks.spawn(async move {
             let handshake = async {
                 let (stream, info) = greet(stream, address, tls).await?;
-                let (place, is_certified) = (places.take(&info)?, info.peer.is_some());
-                let sent = accepted.try_send(Connection { stream, info, _place: place });
+                let (permit, is_certified) = (permits.take(&info)?, info.peer.is_some());
+                let sent = accepted.try_send(Connection { stream, info, _permit: permit });
                 sent.map_err(|_closed| io::Error::other("the server is stopping"))?;
                 Ok(is_certified)
             };

@@ -10,9 +10,9 @@ use oml_proto::v1::{NodeStatus, TenantStatus};
 use super::Labels;
 use crate::describe;
 
-/// The display on the terminal.
+/// The bars on the terminal: one for the rollout and one for every node.
 #[derive(Debug)]
-pub(crate) struct Live {
+pub(crate) struct ProgressBars {
     labels: Labels,
     screen: MultiProgress,
     head: ProgressBar,
@@ -23,7 +23,7 @@ const TICK: Duration = Duration::from_millis(120);
 /// The number of instances that are shown for one node.
 const INSTANCES_SHOWN_MAX: usize = 3;
 
-impl Live {
+impl ProgressBars {
     pub(super) fn new(labels: Labels) -> Self {
         Self::on(MultiProgress::new(), labels)
     }

@@ -145,8 +145,8 @@ async fn a_copied_unit_that_is_started_holds_nothing_and_is_not_started_again() 
         bench.pass_time(600).await;
         let copy = unit(&bench, COPY).unwrap();
         assert_eq!((copy.active, copy.restarts), (ActiveState::Failed, 0));
-        let reported = "dbg.service is not the unit of asterisk, which is asterisk.service";
-        assert!(copy.status_text.contains(reported), "{}", copy.status_text);
+        let expected = "dbg.service is not the unit of asterisk, which is asterisk.service";
+        assert!(copy.status_text.contains(expected), "{}", copy.status_text);
         bench.host.host.systemctl("stop", COPY).unwrap();
         bench.pass_time(600).await;
         assert_eq!(running(&bench), before);

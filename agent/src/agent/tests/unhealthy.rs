@@ -1,4 +1,4 @@
-//! A last known-good version may take its time, and a crash loop or a lasting unhealthy state is reported.
+//! A last good version may take its time, and a crash loop or a lasting unhealthy state is reported.
 
 use oml_common::document::assignment::OnDeadline;
 use oml_common::document::report::Phase;
@@ -266,9 +266,9 @@ async fn media_that_nothing_counts_is_not_restarted_by_a_document_of_an_earlier_
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_known_good_version_is_recorded_again_when_the_files_of_a_component_are_removed() {
+async fn the_last_good_version_is_recorded_again_when_the_files_of_a_component_are_removed() {
     let bench = Bench::settled().await;
-    let note = bench.host.paths.proved(&name("asterisk"));
+    let note = bench.host.paths.last_good(&name("asterisk"));
     std::fs::remove_dir_all(note.parent().unwrap()).unwrap();
     bench.pass_time(60).await;
     bench.until_ready("1").await;

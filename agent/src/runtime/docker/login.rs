@@ -11,9 +11,9 @@ use oml_common::text::secret::secret;
 use crate::files;
 use crate::runtime::RuntimeError;
 
-/// A registry that wants a login.
+/// The login with which images are pulled from a registry that wants one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Login {
+pub struct PullLogin {
     /// The registry's key ([`oml_common::id::registry_key`]).
     pub registry: String,
     pub user: String,
@@ -23,7 +23,7 @@ pub struct Login {
 
 /// The login for a repository, if one is known.
 pub(super) fn find(
-    logins: &[Login],
+    logins: &[PullLogin],
     repository: &Repository,
 ) -> Result<Option<DockerCredentials>, RuntimeError> {
     let registry = repository.registry();

@@ -77,7 +77,7 @@ pub(super) async fn promote(
     if let Some(holder) = listed.ours(own) {
         let mut place = previous.clone();
         match listed.ours(&previous).filter(|c| c.id != running.id) {
-            // It may be the last known-good one, which only a commit removes.
+            // It may be the last good one, which only a commit removes.
             Some(older) => match twin(listed, container, &older.hash) {
                 // A twin is left; the engine refuses if this one runs.
                 true => engine.remove(&older.id).await?,

@@ -24,8 +24,8 @@ pub(super) struct OurFile {
 
 /// The file at the path of an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Place {
-    Free,
+pub(super) enum InstanceFile {
+    Absent,
     /// Ours, with this text.
     Ours(String),
     Foreign,
@@ -40,18 +40,21 @@ pub(super) fn path(paths: &Paths, instance: &InstanceDocument) -> PathBuf {
 }
 
 /// Classifies the file at the path of an instance.
-pub(super) fn look(paths: &Paths, instance: &InstanceDocument) -> Result<Place, RuntimeError> {
+pub(super) fn look(
+    paths: &Paths,
+    instance: &InstanceDocument,
+) -> Result<InstanceFile, RuntimeError> {
     let path = path(paths, instance);
     if path.is_symlink() {
         // An alias or a mask that somebody made.
-        return Ok(Place::Foreign);
+        return Ok(InstanceFile::Foreign);
     }
     let text = match files::read_if_there(&path) {
         Ok(Some(text)) => text,
-        Ok(None) => return Ok(Place::Free),
+        Ok(None) => return Ok(InstanceFile::Absent),
         // Nothing that we would have written.
         Err(error) if matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::FileTooLarge) => {
-            return Ok(Place::Foreign);
+            return Ok(InstanceFile::Foreign);
         }
         Err(error) => return Err(unusable(error)),
     };
@@ -60,7 +63,7 @@ pub(super) fn look(paths: &Paths, instance: &InstanceDocument) -> Result<Place, 
             && mark.tenant == instance.tenant
             && mark.unit.is_none_or(|unit| unit == instance.unit)
     });
-    Ok(if is_ours { Place::Ours(text) } else { Place::Foreign })
+    Ok(if is_ours { InstanceFile::Ours(text) } else { InstanceFile::Foreign })
 }
 
 /// Returns all our files. One that cannot be read is not ours.

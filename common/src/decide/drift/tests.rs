@@ -7,7 +7,7 @@ use crate::testing::{plan_of, spec_with};
 use crate::time::Timestamp;
 
 /// A host on which version 1 of the voice server runs as it should.
-struct Place {
+struct DriftHost {
     assignment: Assignment,
     observed: Observed,
     updates: BTreeMap<ComponentName, InstanceUpdate>,
@@ -44,7 +44,7 @@ fn assigned(instance: InstanceDocument) -> Assignment {
     }
 }
 
-impl Place {
+impl DriftHost {
     fn new() -> Self {
         let instance = instance("1");
         let container = instance.container().unwrap();
@@ -68,9 +68,9 @@ impl Place {
         };
         let observed = Observed { instances: [(voice(), seen)].into() };
         let (updates, log) = Default::default();
-        let mut place = Self { assignment: assignment("1"), observed, updates, log, now: 0 };
-        place.look();
-        place
+        let mut host = Self { assignment: assignment("1"), observed, updates, log, now: 0 };
+        host.look();
+        host
     }
 
     fn seen(&mut self) -> &mut ObservedInstance {
@@ -107,115 +107,115 @@ impl Place {
 #[test]
 fn what_has_to_be_brought_back_where_nothing_had_to_be_changed_has_drifted() {
     for step in [Step::Start, Step::Create, Step::Pull] {
-        let mut place = Place::new();
-        place.begin(&step);
-        assert_eq!(place.reported().as_deref(), Some("its unit is missing"), "{step:?}");
+        let mut host = DriftHost::new();
+        host.begin(&step);
+        assert_eq!(host.reported().as_deref(), Some("its unit is missing"), "{step:?}");
         // It is being changed, or installed.
-        let mut place = Place::new();
-        place.assignment = assignment("2");
-        place.begin(&step);
-        place.seen().document = None;
-        place.begin(&step);
-        assert_eq!(place.reported(), None, "{step:?}");
+        let mut host = DriftHost::new();
+        host.assignment = assignment("2");
+        host.begin(&step);
+        host.seen().document = None;
+        host.begin(&step);
+        assert_eq!(host.reported(), None, "{step:?}");
     }
 }
 
 #[test]
 fn a_change_that_is_failing_is_no_drift() {
-    let mut place = Place::new();
+    let mut host = DriftHost::new();
     let retry = Outcome::Retry("docker does not answer".to_owned());
     let update = InstanceUpdate::new(instance("1").workload_hash());
-    place.updates.insert(voice(), update.after(&Step::Start, retry, Timestamp(0)));
-    place.begin(&Step::Start);
-    assert_eq!(place.reported(), None);
+    host.updates.insert(voice(), update.after(&Step::Start, retry, Timestamp(0)));
+    host.begin(&Step::Start);
+    assert_eq!(host.reported(), None);
 }
 
 #[test]
 fn a_document_that_was_right_before_was_changed_or_removed_by_somebody() {
-    let mut place = Place::new();
-    place.seen().document.as_mut().unwrap().hash = ContentHash::of(b"other");
-    place.look();
-    place.begin(&Step::RewriteConfig);
-    assert_eq!(place.reported().as_deref(), Some("its instance document was changed"));
-    place.seen().document.as_mut().unwrap().on_disk = false;
-    place.begin(&Step::RewriteConfig);
-    assert_eq!(place.reported().as_deref(), Some("its instance document was removed"));
+    let mut host = DriftHost::new();
+    host.seen().document.as_mut().unwrap().hash = ContentHash::of(b"other");
+    host.look();
+    host.begin(&Step::RewriteConfig);
+    assert_eq!(host.reported().as_deref(), Some("its instance document was changed"));
+    host.seen().document.as_mut().unwrap().on_disk = false;
+    host.begin(&Step::RewriteConfig);
+    assert_eq!(host.reported().as_deref(), Some("its instance document was removed"));
 }
 
 #[test]
 fn a_document_of_another_assignment_was_changed_by_nobody() {
-    let mut place = Place::new();
+    let mut host = DriftHost::new();
     let settings = |instance: &mut crate::document::instance::Instance| {
         instance.timing.stop_grace_ms += 1;
     };
     let desired = instance("1").edited(settings);
-    place.assignment = assigned(desired);
-    place.look();
-    place.begin(&Step::RewriteConfig);
-    assert_eq!(place.reported(), None);
+    host.assignment = assigned(desired);
+    host.look();
+    host.begin(&Step::RewriteConfig);
+    assert_eq!(host.reported(), None);
 }
 
 #[test]
 fn a_container_that_has_none_of_our_names_was_renamed() {
-    let mut place = Place::new();
-    place.seen().containers[0].id = "beef".to_owned();
-    place.seen().containers[0].name = "voice-server-prev".to_owned();
-    place.begin(&Step::Promote);
-    assert_eq!(place.reported(), None, "a switch was interrupted");
-    place.seen().containers[0].name = "mine".to_owned();
-    place.begin(&Step::Promote);
-    assert_eq!(place.reported().as_deref(), Some("container voice-server was renamed to mine"));
+    let mut host = DriftHost::new();
+    host.seen().containers[0].id = "beef".to_owned();
+    host.seen().containers[0].name = "voice-server-prev".to_owned();
+    host.begin(&Step::Promote);
+    assert_eq!(host.reported(), None, "a switch was interrupted");
+    host.seen().containers[0].name = "mine".to_owned();
+    host.begin(&Step::Promote);
+    assert_eq!(host.reported().as_deref(), Some("container voice-server was renamed to mine"));
 }
 
 #[test]
 fn a_container_that_had_its_own_name_and_has_that_of_a_kept_one_was_renamed_unless_it_changes() {
-    let mut place = Place::new();
-    place.seen().containers[0].name = "voice-server-prev".to_owned();
-    place.look();
-    place.begin(&Step::Promote);
-    let reported = "container voice-server was renamed to voice-server-prev";
-    assert_eq!(place.reported().as_deref(), Some(reported));
-    let mut place = Place::new();
-    place.updates.insert(voice(), InstanceUpdate::new(instance("1").workload_hash()));
-    place.look();
-    place.seen().containers[0].name = "voice-server-prev".to_owned();
-    place.begin(&Step::Promote);
-    assert_eq!(place.reported(), None);
+    let mut host = DriftHost::new();
+    host.seen().containers[0].name = "voice-server-prev".to_owned();
+    host.look();
+    host.begin(&Step::Promote);
+    let expected = "container voice-server was renamed to voice-server-prev";
+    assert_eq!(host.reported().as_deref(), Some(expected));
+    let mut host = DriftHost::new();
+    host.updates.insert(voice(), InstanceUpdate::new(instance("1").workload_hash()));
+    host.look();
+    host.seen().containers[0].name = "voice-server-prev".to_owned();
+    host.begin(&Step::Promote);
+    assert_eq!(host.reported(), None);
 }
 
 #[test]
 fn what_was_put_right_is_reported_until_another_workload_takes_its_place() {
-    let mut place = Place::new();
-    place.begin(&Step::Start);
-    place.look();
-    assert!(place.reported().is_some());
-    place.assignment = assignment("2");
-    place.look();
-    assert_eq!(place.reported(), None);
+    let mut host = DriftHost::new();
+    host.begin(&Step::Start);
+    host.look();
+    assert!(host.reported().is_some());
+    host.assignment = assignment("2");
+    host.look();
+    assert_eq!(host.reported(), None);
 }
 
 #[test]
 fn what_differs_is_reported_as_long_as_it_is_there_since_the_time_it_was_first_seen() {
-    let mut place = Place::new();
-    place.begin(&Step::Start);
-    place.seen().differs = vec!["container dbg is a copy".to_owned(), "it is paused".to_owned()];
-    place.look();
-    let first = place.log.of(&voice(), None).unwrap();
+    let mut host = DriftHost::new();
+    host.begin(&Step::Start);
+    host.seen().differs = vec!["container dbg is a copy".to_owned(), "it is paused".to_owned()];
+    host.look();
+    let first = host.log.of(&voice(), None).unwrap();
     assert_eq!(first.found, "container dbg is a copy; it is paused");
-    place.look();
-    assert_eq!(place.log.of(&voice(), None), Some(first));
-    place.seen().differs.clear();
-    place.look();
-    assert_eq!(place.reported().as_deref(), Some("its unit is missing"));
+    host.look();
+    assert_eq!(host.log.of(&voice(), None), Some(first));
+    host.seen().differs.clear();
+    host.look();
+    assert_eq!(host.reported().as_deref(), Some("its unit is missing"));
 }
 
 #[test]
 fn the_later_of_our_repair_and_the_supervisor_s_report_is_shown() {
-    let mut place = Place::new();
-    place.begin(&Step::Start);
+    let mut host = DriftHost::new();
+    host.begin(&Step::Start);
     let reported = |at| Some(Drift { at: Timestamp(at), found: "was stopped".to_owned() });
-    assert_eq!(place.log.of(&voice(), reported(99)), reported(99));
-    assert_ne!(place.log.of(&voice(), reported(0)), reported(0));
+    assert_eq!(host.log.of(&voice(), reported(99)), reported(99));
+    assert_ne!(host.log.of(&voice(), reported(0)), reported(0));
     assert_eq!(DriftLog::default().of(&voice(), reported(0)), reported(0));
 }
 
@@ -237,13 +237,13 @@ fn settings_that_are_those_of_the_creation_are_not_reported() {
         memory_bytes_max: Some(64 << 20),
         has_cpu_limit: true,
     };
-    let reported = [
+    let expected = [
         "container voice-server is paused",
         "container voice-server has the restart policy always, not no",
         "container voice-server has the memory limit 64 MiB, not none",
         "container voice-server has a limit of its CPU time",
     ];
-    assert_eq!(altered("voice-server", container, &updated), reported);
+    assert_eq!(altered("voice-server", container, &updated), expected);
     let limited = Container { memory_bytes_max: Some(1 << 30), ..container.clone() };
     let freed = ["container voice-server has the memory limit none, not 1024 MiB"];
     assert_eq!(altered("voice-server", &limited, &created), freed);

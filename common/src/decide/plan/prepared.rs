@@ -17,6 +17,21 @@ pub struct Prepared {
     images: BTreeMap<ComponentName, ImageName>,
 }
 
+/// The reasons why there is no plan.
+#[derive(Debug, Clone)]
+pub struct Unprepared {
+    /// The images that are known all the same, so that their registries can be asked for more
+    /// problems.
+    pub images: BTreeMap<ComponentName, ImageName>,
+    pub problems: Problems,
+}
+
+impl From<Unprepared> for Problems {
+    fn from(unprepared: Unprepared) -> Self {
+        unprepared.problems
+    }
+}
+
 impl Prepared {
     pub(super) fn new(plan: Plan, images: BTreeMap<ComponentName, ImageName>) -> Self {
         Self { plan, images }

@@ -168,7 +168,7 @@ fn a_version_that_failed_is_tried_again_after_another_was_desired() {
 }
 
 #[test]
-fn a_change_that_supersedes_an_unproven_one_returns_to_the_last_proven_version() {
+fn a_change_that_supersedes_an_unfinished_one_returns_to_the_last_good_version() {
     let mut world = changing("1", "2");
     until_soaking(&mut world);
     world.desire([instance("asterisk", "exits")]);
@@ -450,8 +450,7 @@ fn a_reboot_in_the_soak_begins_it_again_and_is_not_held_against_the_version() {
 }
 
 #[test]
-fn the_last_known_good_version_stays_until_the_next_is_recorded_as_kept_though_its_document_is_lost()
- {
+fn the_last_good_version_stays_until_the_next_is_recorded_as_kept_though_its_document_is_lost() {
     let mut world = World::settled([instance("asterisk", "exits")]);
     world.desire([instance("asterisk", "1")]);
     world.settle();
@@ -567,7 +566,7 @@ fn a_version_whose_container_was_pruned_in_the_soak_of_the_next_comes_back() {
 }
 
 #[test]
-fn the_last_known_good_version_comes_back_however_many_superseded_each_other_since() {
+fn the_last_good_version_comes_back_however_many_superseded_each_other_since() {
     let mut world = settled("1");
     for version in ["2", "3", "4"] {
         world.desire([instance("asterisk", version)]);
@@ -582,7 +581,7 @@ fn the_last_known_good_version_comes_back_however_many_superseded_each_other_sin
 }
 
 #[test]
-fn a_version_that_never_came_up_and_was_superseded_gives_way_to_the_proven_one() {
+fn a_version_that_never_came_up_and_was_superseded_gives_way_to_the_last_good_one() {
     for bad in ["hangs", "exits"] {
         for effects in 2..4 {
             let mut world = changing_counted("1", bad);

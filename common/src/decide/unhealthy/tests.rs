@@ -75,6 +75,6 @@ fn a_program_that_was_well_for_an_hour_begins_again() {
 
 #[test]
 fn a_program_is_not_restarted_for_a_probe_that_never_had_a_good_answer() {
-    let unproved = Status { has_answered: false, ..status() };
-    assert_eq!(after(600, &unproved), Remedy::NeverAnswered);
+    let silent = Status { has_answered: false, ..status() };
+    assert_eq!(after(600, &silent), Remedy::NeverAnswered);
 }

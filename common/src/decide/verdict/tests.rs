@@ -186,19 +186,16 @@ fn only_the_nodes_with_differences_are_named() {
 
 #[test]
 fn without_a_comparison_nothing_counts_as_contained() {
-    let unknown = |verdict: &Verdict| {
-        assert!(
-            matches!(verdict, Verdict::Superseded { holds: Holds::Unknown(_), .. }),
-            "{verdict:?}"
-        );
+    let unknown = |verdict: &Verdict, why: Incomparable| {
+        assert_eq!(verdict.holds(), Some(&Holds::Unknown(why)), "{verdict:?}");
         assert_eq!(verdict.outcome(), ChangeOutcome::Failed);
     };
     let completed = rollout(8, 9, State::Completed);
-    unknown(&judged(Some(&completed), None));
+    unknown(&judged(Some(&completed), None), Incomparable::UnreadablePlan);
     let plan = plan_of(SPEC, 8).unwrap();
     let of_text =
         ChangeRef { revision: RevisionNumber(8), at: ACCEPTED, changes: &[], plan: Some(&plan) };
-    unknown(&verdict(of_text, Some(&completed), Some(&plan)));
+    unknown(&verdict(of_text, Some(&completed), Some(&plan)), Incomparable::TextOnly);
     let (_, sentence) = decided(&completed, None);
     let expected = "failed: revision 9 of acme superseded 8, and it is unknown whether it contains this change (the plan of one of them cannot be read); compare them with omlctl history tenant=acme";
     assert_eq!(sentence, expected);
@@ -218,11 +215,11 @@ fn a_sentence_names_only_the_first_of_many_places() {
 }
 
 #[test]
-fn only_a_rollout_that_ended_with_a_revision_everywhere_is_settled() {
+fn only_a_rollout_that_ended_with_a_revision_everywhere_is_converged() {
     let table: BTreeMap<u64, State> =
         [(9, State::Completed), (7, rolled_back())].into_iter().collect();
-    for (settled, state) in table {
-        assert_eq!(settled_on(&rollout(7, 9, state)), Some(RevisionNumber(settled)));
+    for (converged, state) in table {
+        assert_eq!(converged_revision(&rollout(7, 9, state)), Some(RevisionNumber(converged)));
     }
     let why = failed();
     for state in [
@@ -231,7 +228,7 @@ fn only_a_rollout_that_ended_with_a_revision_everywhere_is_settled() {
         paused(PauseReason::Restored),
         State::Superseded,
     ] {
-        assert_eq!(settled_on(&rollout(7, 9, state)), None);
+        assert_eq!(converged_revision(&rollout(7, 9, state)), None);
     }
 }
 
@@ -248,7 +245,7 @@ fn a_change_that_cannot_be_read_is_not_known_to_be_contained() {
             plan: Some(made),
         };
         let verdict = verdict(change, Some(&rollout(7, 9, State::Completed)), Some(now));
-        let is_unknown = matches!(verdict, Verdict::Superseded { holds: Holds::Unknown(_), .. });
-        assert!(is_unknown && verdict.outcome() == ChangeOutcome::Failed, "{verdict:?}");
+        assert_eq!(verdict.holds(), Some(&Holds::Unknown(Incomparable::NewerRelease)));
+        assert_eq!(verdict.outcome(), ChangeOutcome::Failed);
     }
 }

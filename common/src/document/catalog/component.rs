@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use crate::document::instance::{ActiveProbe, PidsLimit, RestartUnhealthy, Timing};
 use crate::document::spec::{read_bytes, read_env};
 use crate::text::problem::Problems;
-use crate::text::yaml::{Fields, Place, Value};
+use crate::text::yaml::{FieldNode, Fields, Value};
 
 use super::{CheckTemplate, Component, ContainerTemplate, ProbeTemplate, WorkloadTemplate};
 use super::{literal, volume};
@@ -20,13 +20,13 @@ const PIDS_LIMIT_MIN: u64 = 16;
 /// The kernel allows no more processes and threads on a whole host (`PID_MAX_LIMIT`).
 const PIDS_LIMIT_MAX: u64 = 1 << 22;
 
-pub(super) fn read(place: &Place<'_>, problems: &mut Problems) -> Option<Component> {
-    let mut fields = Fields::open(place, problems)?;
+pub(super) fn read(field: &FieldNode<'_>, problems: &mut Problems) -> Option<Component> {
+    let mut fields = Fields::open(field, problems)?;
     let roles = fields.need("roles", problems).map(|p| p.parse_list(problems)).unwrap_or_default();
     let unit = fields.need("unit", problems).and_then(|p| p.parse(problems));
     let kinds = [("container", true), ("unit", false)];
     let is_container =
-        fields.get("kind").map_or(Some(true), |place| place.choice(&kinds, problems))?;
+        fields.get("kind").map_or(Some(true), |field| field.choice(&kinds, problems))?;
     let workload = if is_container {
         read_container(&mut fields, problems).map(WorkloadTemplate::Container)
     } else {
@@ -35,16 +35,16 @@ pub(super) fn read(place: &Place<'_>, problems: &mut Problems) -> Option<Compone
     };
     let after = fields.get("after").map(|p| p.parse_list(problems)).unwrap_or_default();
     let ports = texts(fields.get("ports").as_ref(), problems);
-    let probe_place = fields.need("probe", problems);
-    let probe = probe_place.as_ref().and_then(|p| read_probe(p, problems));
-    let active_place = fields.get("active");
-    let active = active_place.as_ref().and_then(|p| read_active(p, problems));
+    let probe_field = fields.need("probe", problems);
+    let probe = probe_field.as_ref().and_then(|p| read_probe(p, problems));
+    let active_field = fields.get("active");
+    let active = active_field.as_ref().and_then(|p| read_active(p, problems));
     if !is_container {
         let has_other_probe = probe.as_ref().is_some_and(|p| p.check != CheckTemplate::UnitActive);
-        refuse_probes(probe_place.filter(|_| has_other_probe), active_place, problems);
+        refuse_probes(probe_field.filter(|_| has_other_probe), active_field, problems);
     }
-    let duration = |place: Option<Place<'_>>, problems: &mut Problems, default| {
-        place.and_then(|p| p.duration_ms(problems)).unwrap_or(default)
+    let duration = |field: Option<FieldNode<'_>>, problems: &mut Problems, default| {
+        field.and_then(|p| p.duration_ms(problems)).unwrap_or(default)
     };
     let timing = Timing {
         start_timeout_ms: duration(fields.get("start_timeout"), problems, START_TIMEOUT_MS),
@@ -69,15 +69,19 @@ pub(super) fn read(place: &Place<'_>, problems: &mut Problems) -> Option<Compone
 }
 
 /// Refuses probes of a packaged unit. It has no supervisor that could run them.
-fn refuse_probes(probe: Option<Place<'_>>, active: Option<Place<'_>>, problems: &mut Problems) {
-    if let Some(place) = probe {
+fn refuse_probes(
+    probe: Option<FieldNode<'_>>,
+    active: Option<FieldNode<'_>>,
+    problems: &mut Problems,
+) {
+    if let Some(field) = probe {
         let message = "a packaged unit supports only the probe unit-active";
-        problems.push(place.problem(message).hint("write {check: unit-active}"));
+        problems.push(field.problem(message).hint("write {check: unit-active}"));
     }
-    if let Some(place) = active {
+    if let Some(field) = active {
         let message = "a packaged unit does not support active";
         problems
-            .push(place.problem(message).hint("remove it, or run the component in a container"));
+            .push(field.problem(message).hint("remove it, or run the component in a container"));
     }
 }
 
@@ -86,10 +90,10 @@ fn read_container(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Co
     let image = fields.need("image", problems).and_then(|p| p.parse(problems));
     let env = fields.get("env").map(|p| read_env(&p, problems)).unwrap_or_default();
     let secrets = match fields.get("secrets") {
-        Some(place) => place
+        Some(field) => field
             .entries(problems)
             .into_iter()
-            .filter_map(|(name, place)| Some((name, place.parse(problems)?)))
+            .filter_map(|(name, field)| Some((name, field.parse(problems)?)))
             .collect(),
         None => std::collections::BTreeMap::new(),
     };
@@ -116,57 +120,57 @@ fn read_container(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Co
 fn read_confinement(fields: &mut Fields<'_>, problems: &mut Problems) -> (PidsLimit, bool) {
     let because = fields.get("because");
     let has_reason =
-        because.and_then(|place| place.text(problems)).is_some_and(|text| !text.trim().is_empty());
-    let check = |place: &Place<'_>, message: String, problems: &mut Problems| {
+        because.and_then(|field| field.text(problems)).is_some_and(|text| !text.trim().is_empty());
+    let check = |field: &FieldNode<'_>, message: String, problems: &mut Problems| {
         if !has_reason {
             let hint = "write because: and the reason, in the same component";
-            problems.push(place.problem(message).hint(hint));
+            problems.push(field.problem(message).hint(hint));
         }
     };
     let mut pids_limit = PidsLimit::default();
-    if let Some(place) = fields.get("pids_limit") {
-        let number = place.number(PIDS_LIMIT_MIN..=PIDS_LIMIT_MAX, problems);
+    if let Some(field) = fields.get("pids_limit") {
+        let number = field.number(PIDS_LIMIT_MIN..=PIDS_LIMIT_MAX, problems);
         let number = number.and_then(|n| u32::try_from(n).ok()).and_then(NonZeroU32::new);
         if let Some(limit) = number.map(PidsLimit) {
             if limit > pids_limit {
                 let default = pids_limit.0;
-                check(&place, format!("a limit above {default} needs a reason"), problems);
+                check(&field, format!("a limit above {default} needs a reason"), problems);
             }
             pids_limit = limit;
         }
     }
     let mut may_gain_privileges = false;
-    if let Some(place) = fields.get("no_new_privileges")
-        && place.flag(problems) == Some(false)
+    if let Some(field) = fields.get("no_new_privileges")
+        && field.flag(problems) == Some(false)
     {
-        check(&place, "false needs a reason".to_owned(), problems);
+        check(&field, "false needs a reason".to_owned(), problems);
         may_gain_privileges = true;
     }
     (pids_limit, may_gain_privileges)
 }
 
-fn texts(place: Option<&Place<'_>>, problems: &mut Problems) -> Vec<String> {
-    let Some(place) = place else { return Vec::new() };
-    let items = place.list(problems);
+fn texts(field: Option<&FieldNode<'_>>, problems: &mut Problems) -> Vec<String> {
+    let Some(field) = field else { return Vec::new() };
+    let items = field.list(problems);
     items.iter().filter_map(|item| item.text(problems).map(str::to_owned)).collect()
 }
 
-fn read_probe(place: &Place<'_>, problems: &mut Problems) -> Option<ProbeTemplate> {
-    let mut fields = Fields::open(place, problems)?;
+fn read_probe(field: &FieldNode<'_>, problems: &mut Problems) -> Option<ProbeTemplate> {
+    let mut fields = Fields::open(field, problems)?;
     let words = ["http", "tcp", "sip-options", "redis", "postgres", "exec", "unit-active"];
     let choices: Vec<(&str, &str)> = words.iter().map(|word| (*word, *word)).collect();
     let kind = fields.need("check", problems).and_then(|p| p.choice(&choices, problems));
     let check = kind.and_then(|kind| read_check(kind, &mut fields, problems));
-    let address_place = fields.get("address");
-    let address = address_place.as_ref().and_then(|p| p.text(problems)).map(str::to_owned);
+    let address_field = fields.get("address");
+    let address = address_field.as_ref().and_then(|p| p.text(problems)).map(str::to_owned);
     let asks_no_port =
         matches!(check, Some(CheckTemplate::Exec { .. } | CheckTemplate::UnitActive));
-    if let Some(place) = address_place.filter(|_| asks_no_port) {
-        problems.push(place.problem("this check asks no port, so it has no address"));
+    if let Some(field) = address_field.filter(|_| asks_no_port) {
+        problems.push(field.problem("this check asks no port, so it has no address"));
     }
     let mut duration = |name, default| {
-        let place = fields.get(name);
-        place.and_then(|p| p.duration_ms(problems)).filter(|ms| *ms > 0).unwrap_or(default)
+        let field = fields.get(name);
+        field.and_then(|p| p.duration_ms(problems)).filter(|ms| *ms > 0).unwrap_or(default)
     };
     let interval_ms = duration("interval", PROBE_INTERVAL_MS);
     let timeout_ms = duration("timeout", PROBE_TIMEOUT_MS);
@@ -210,8 +214,8 @@ fn read_check(
     })
 }
 
-fn read_active(place: &Place<'_>, problems: &mut Problems) -> Option<ActiveProbe> {
-    let mut fields = Fields::open(place, problems)?;
+fn read_active(field: &FieldNode<'_>, problems: &mut Problems) -> Option<ActiveProbe> {
+    let mut fields = Fields::open(field, problems)?;
     let command = literal::texts(fields.need("command", problems).as_ref(), problems);
     let mut text = |name| fields.need(name, problems).and_then(|p| literal::text(&p, problems));
     let (before, noun) = (text("before"), text("noun"));
@@ -221,33 +225,33 @@ fn read_active(place: &Place<'_>, problems: &mut Problems) -> Option<ActiveProbe
 
 /// Reads `never`, a duration, or `{after: 5m, cut_calls: true}`.
 fn read_restart(
-    place: &Place<'_>,
+    field: &FieldNode<'_>,
     is_container: bool,
     problems: &mut Problems,
 ) -> Option<RestartUnhealthy> {
     if !is_container {
         let message = "a packaged unit does not support restart_unhealthy";
-        problems.push(place.problem(message).hint("write Restart= into its drop_in"));
+        problems.push(field.problem(message).hint("write Restart= into its drop_in"));
         return None;
     }
-    let read = read_restart_of_container(place, problems)?;
+    let read = read_restart_of_container(field, problems)?;
     if read.after_ms == Some(0) {
-        problems.push(place.problem("must be longer than 0").hint("write never to leave it alone"));
+        problems.push(field.problem("must be longer than 0").hint("write never to leave it alone"));
         return None;
     }
     Some(read)
 }
 
 fn read_restart_of_container(
-    place: &Place<'_>,
+    field: &FieldNode<'_>,
     problems: &mut Problems,
 ) -> Option<RestartUnhealthy> {
-    match &place.node.value {
+    match &field.node.value {
         Value::Text(text) if text == "never" => {
             Some(RestartUnhealthy { after_ms: None, cuts_calls: false })
         }
         Value::Map(_) => {
-            let mut fields = Fields::open(place, problems)?;
+            let mut fields = Fields::open(field, problems)?;
             let after_ms = fields.need("after", problems).and_then(|p| p.duration_ms(problems));
             let cuts_calls = fields.get("cut_calls").and_then(|p| p.flag(problems));
             fields.finish(problems);
@@ -255,17 +259,17 @@ fn read_restart_of_container(
             Some(RestartUnhealthy { after_ms: Some(after_ms?), cuts_calls })
         }
         Value::Text(_) | Value::Empty | Value::List(_) => {
-            let after_ms = Some(place.duration_ms(problems)?);
+            let after_ms = Some(field.duration_ms(problems)?);
             Some(RestartUnhealthy { after_ms, cuts_calls: false })
         }
     }
 }
 
-fn read_metrics(place: &Place<'_>, problems: &mut Problems) -> Option<(String, String)> {
-    if let Value::Text(port) = &place.node.value {
+fn read_metrics(field: &FieldNode<'_>, problems: &mut Problems) -> Option<(String, String)> {
+    if let Value::Text(port) = &field.node.value {
         return Some((port.clone(), "/metrics".to_owned()));
     }
-    let mut fields = Fields::open(place, problems)?;
+    let mut fields = Fields::open(field, problems)?;
     let port = fields.need("port", problems).and_then(|p| p.text(problems)).map(str::to_owned);
     let path = fields.get("path").and_then(|p| literal::text(&p, problems));
     let path = path.unwrap_or_else(|| "/metrics".to_owned());

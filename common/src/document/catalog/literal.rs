@@ -2,14 +2,14 @@
 
 use crate::text::printable::{is_hidden, name_of};
 use crate::text::problem::Problems;
-use crate::text::yaml::Place;
+use crate::text::yaml::FieldNode;
 
 /// Reads a text that is not a template. One that looks like a template would be passed on with
 /// its braces, and nobody would notice.
-pub(super) fn text(place: &Place<'_>, problems: &mut Problems) -> Option<String> {
-    let text = place.text(problems)?;
+pub(super) fn text(field: &FieldNode<'_>, problems: &mut Problems) -> Option<String> {
+    let text = field.text(problems)?;
     if is_template(text) {
-        problems.push(place.problem("a template is not filled in here").hint("write the value"));
+        problems.push(field.problem("a template is not filled in here").hint("write the value"));
     }
     Some(text.to_owned())
 }
@@ -20,25 +20,25 @@ pub(crate) fn is_template(text: &str) -> bool {
 }
 
 /// Reads a list of texts that are not templates.
-pub(super) fn texts(place: Option<&Place<'_>>, problems: &mut Problems) -> Vec<String> {
-    let items = place.map(|place| place.list(problems)).unwrap_or_default();
+pub(super) fn texts(field: Option<&FieldNode<'_>>, problems: &mut Problems) -> Vec<String> {
+    let items = field.map(|field| field.list(problems)).unwrap_or_default();
     items.iter().filter_map(|item| text(item, problems)).collect()
 }
 
 /// Reads the lines of a drop-in, a template. systemd would drop a line that it cannot read and
 /// still start the unit, so what cannot be meant is refused here.
-pub(super) fn drop_in(place: &Place<'_>, problems: &mut Problems) -> Option<String> {
-    let text = place.text(problems)?;
+pub(super) fn drop_in(field: &FieldNode<'_>, problems: &mut Problems) -> Option<String> {
+    let text = field.text(problems)?;
     let shown = |c: &char| is_hidden(*c) && !matches!(c, '\n' | '\t');
     if let Some(c) = text.chars().find(shown) {
-        problems.push(place.problem(format!("contains {}", name_of(c))));
+        problems.push(field.problem(format!("contains {}", name_of(c))));
     }
     if has_specifier(&without_tags(text)) {
         let message = "contains a %, which systemd would replace";
-        problems.push(place.problem(message).hint("write %% for a percent sign"));
+        problems.push(field.problem(message).hint("write %% for a percent sign"));
     }
     if text.trim_end().ends_with('\\') {
-        problems.push(place.problem("the last line ends in a backslash, which continues it"));
+        problems.push(field.problem("the last line ends in a backslash, which continues it"));
     }
     Some(text.to_owned())
 }

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use crate::decide::mount::{HIDDEN, PROTECTED, normalised, reaches};
 use crate::document::instance::Volume;
 use crate::text::problem::Problems;
-use crate::text::yaml::Place;
+use crate::text::yaml::FieldNode;
 
 use super::literal;
 
 /// Reads the list of volumes. No two of them may have one place in the container.
-pub(super) fn read_all(place: &Place<'_>, problems: &mut Problems) -> Vec<Volume> {
+pub(super) fn read_all(field: &FieldNode<'_>, problems: &mut Problems) -> Vec<Volume> {
     let mut taken = BTreeMap::new();
     let mut volumes = Vec::new();
-    for item in place.list(problems) {
+    for item in field.list(problems) {
         let Some(volume) = read(&item, problems) else { continue };
         if let Some(other) = taken.insert(normalised(&volume.target), volume.source.clone()) {
             let message = format!("{} is already the place of {other}", volume.target);
@@ -24,8 +24,8 @@ pub(super) fn read_all(place: &Place<'_>, problems: &mut Problems) -> Vec<Volume
     volumes
 }
 
-fn read(place: &Place<'_>, problems: &mut Problems) -> Option<Volume> {
-    let text = literal::text(place, problems)?;
+fn read(field: &FieldNode<'_>, problems: &mut Problems) -> Option<Volume> {
+    let text = literal::text(field, problems)?;
     let mut parts = text.split(':');
     let (source, target, mode) = (parts.next()?, parts.next().unwrap_or_default(), parts.next());
     let is_name = |s: &str| {
@@ -40,7 +40,7 @@ fn read(place: &Place<'_>, problems: &mut Problems) -> Option<Volume> {
         || parts.next().is_some()
     {
         problems.push(
-            place.problem("a volume must be source:target or source:target:ro, where source is a volume name or an absolute path and target is an absolute path"),
+            field.problem("a volume must be source:target or source:target:ro, where source is a volume name or an absolute path and target is an absolute path"),
         );
         return None;
     }
@@ -52,7 +52,7 @@ fn read(place: &Place<'_>, problems: &mut Problems) -> Option<Volume> {
             true => String::new(),
             false => format!(", because {protected} must not"),
         };
-        problems.push(place.problem(format!("{what}{why}")).hint("mount a folder of its own"));
+        problems.push(field.problem(format!("{what}{why}")).hint("mount a folder of its own"));
         return None;
     }
     if is_path(source)
@@ -60,11 +60,11 @@ fn read(place: &Place<'_>, problems: &mut Problems) -> Option<Volume> {
     {
         let message =
             format!("{source} cannot be checked on the host, whose agent does not see {hidden}");
-        problems.push(place.problem(message).hint("mount a folder below /srv, /opt or /var/lib"));
+        problems.push(field.problem(message).hint("mount a folder below /srv, /opt or /var/lib"));
         return None;
     }
     if normalised(target) == "/" {
-        problems.push(place.problem("nothing can be mounted over / in the container"));
+        problems.push(field.problem("nothing can be mounted over / in the container"));
         return None;
     }
     Some(Volume { source: source.to_owned(), target: target.to_owned(), read_only: mode.is_some() })

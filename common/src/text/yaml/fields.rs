@@ -12,7 +12,7 @@ use super::{Key, Node, Value};
 
 /// A value and the path that leads to it.
 #[derive(Debug, Clone)]
-pub struct Place<'n> {
+pub struct FieldNode<'n> {
     /// The path of the field, such as `components.asterisk.version`.
     pub path: String,
     pub node: &'n Node,
@@ -30,35 +30,35 @@ pub struct Fields<'n> {
 impl<'n> Fields<'n> {
     /// Begins to read a mapping; anything else is a problem.
     #[must_use]
-    pub fn open(place: &Place<'n>, problems: &mut Problems) -> Option<Self> {
-        let entries = match &place.node.value {
+    pub fn open(field: &FieldNode<'n>, problems: &mut Problems) -> Option<Self> {
+        let entries = match &field.node.value {
             Value::Map(entries) => entries.as_slice(),
             Value::Empty => &[],
             Value::Text(_) | Value::List(_) => {
-                problems.push(place.problem("must be a mapping of keys to values"));
+                problems.push(field.problem("must be a mapping of keys to values"));
                 return None;
             }
         };
-        let line = place.node.line;
-        Some(Self { path: place.path.clone(), line, entries, known: Vec::new() })
+        let line = field.node.line;
+        Some(Self { path: field.path.clone(), line, entries, known: Vec::new() })
     }
 
     /// Returns the value of an optional key, if it is there.
     #[must_use]
-    pub fn get(&mut self, name: &'static str) -> Option<Place<'n>> {
+    pub fn get(&mut self, name: &'static str) -> Option<FieldNode<'n>> {
         self.known.push(name);
         let (_, node) = self.entries.iter().find(|(key, _)| key.name == name)?;
-        Some(Place { path: join(&self.path, name), node })
+        Some(FieldNode { path: join(&self.path, name), node })
     }
 
     /// Returns the value of a required key; a missing one is a problem.
     #[must_use]
-    pub fn need(&mut self, name: &'static str, problems: &mut Problems) -> Option<Place<'n>> {
-        let place = self.get(name);
-        if place.is_none() {
+    pub fn need(&mut self, name: &'static str, problems: &mut Problems) -> Option<FieldNode<'n>> {
+        let field = self.get(name);
+        if field.is_none() {
             problems.push(Problem::new(join(&self.path, name), "is missing").at_line(self.line));
         }
-        place
+        field
     }
 
     /// Reports every key that was not read.
@@ -74,14 +74,14 @@ impl<'n> Fields<'n> {
     }
 }
 
-impl<'n> Place<'n> {
-    /// Returns the place of the whole document.
+impl<'n> FieldNode<'n> {
+    /// Returns the field that is the whole document.
     #[must_use]
     pub fn root(node: &'n Node) -> Self {
         Self { path: String::new(), node }
     }
 
-    /// Makes a problem at this place.
+    /// Makes a problem at this field.
     #[must_use]
     pub fn problem(&self, message: impl Into<String>) -> Problem {
         Problem::new(self.path.clone(), message).at_line(self.node.line)
@@ -167,12 +167,12 @@ impl<'n> Place<'n> {
 
     /// Reads the items of a list.
     #[must_use]
-    pub fn list(&self, problems: &mut Problems) -> Vec<Place<'n>> {
+    pub fn list(&self, problems: &mut Problems) -> Vec<FieldNode<'n>> {
         match &self.node.value {
             Value::List(items) => items
                 .iter()
                 .enumerate()
-                .map(|(index, node)| Place { path: format!("{}[{index}]", self.path), node })
+                .map(|(index, node)| FieldNode { path: format!("{}[{index}]", self.path), node })
                 .collect(),
             Value::Empty => Vec::new(),
             Value::Text(_) | Value::Map(_) => {
@@ -193,7 +193,7 @@ impl<'n> Place<'n> {
 
     /// Reads a mapping whose keys are names, such as those of components.
     #[must_use]
-    pub fn entries<K: FromStr + Ord>(&self, problems: &mut Problems) -> BTreeMap<K, Place<'n>>
+    pub fn entries<K: FromStr + Ord>(&self, problems: &mut Problems) -> BTreeMap<K, FieldNode<'n>>
     where
         K::Err: Display,
     {
@@ -210,7 +210,7 @@ impl<'n> Place<'n> {
             let path = join(&self.path, &key.name);
             match key.name.parse() {
                 Ok(name) => {
-                    read.insert(name, Place { path, node });
+                    read.insert(name, FieldNode { path, node });
                 }
                 Err(error) => {
                     let error: K::Err = error;

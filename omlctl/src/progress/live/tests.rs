@@ -136,7 +136,7 @@ fn every_node_has_a_line_with_its_instances_in_change() {
         ..Change::default()
     };
     let labels = Labels::new(Clock::utc(), 8, &[change]);
-    let mut live = Live::on(MultiProgress::with_draw_target(target), labels);
+    let mut live = ProgressBars::on(MultiProgress::with_draw_target(target), labels);
     live.show(NOON_MS, &tenant());
     let drawn = screen.drawn.lock().unwrap().clone();
     let (head, nodes) = drawn.split_first().unwrap();

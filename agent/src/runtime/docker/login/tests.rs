@@ -1,7 +1,7 @@
 use super::*;
 
-fn login(folder: &std::path::Path) -> Login {
-    Login {
+fn login(folder: &std::path::Path) -> PullLogin {
+    PullLogin {
         registry: "registry.lab:5000".to_owned(),
         user: "oml".to_owned(),
         password_file: folder.join("password"),
@@ -23,7 +23,7 @@ fn a_login_goes_only_to_its_registry() {
 #[test]
 fn a_login_to_docker_hub_is_used_for_every_way_to_write_its_images() {
     let folder = tempfile::tempdir().unwrap();
-    let logins = [Login { registry: "docker.io".to_owned(), ..login(folder.path()) }];
+    let logins = [PullLogin { registry: "docker.io".to_owned(), ..login(folder.path()) }];
     std::fs::write(&logins[0].password_file, "sesame").unwrap();
     for image in ["redis", "omnileads/redis", "docker.io/redis", "index.docker.io/omnileads/redis"]
     {

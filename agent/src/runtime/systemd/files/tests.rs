@@ -31,7 +31,7 @@ fn what_is_no_text_at_our_place_is_somebody_elses() {
     let (_folder, paths) = host();
     let instance = container();
     std::fs::write(path(&paths, &instance), b"[Unit]\nDescription=Caf\xe9\n").unwrap();
-    assert_eq!(look(&paths, &instance).unwrap(), Place::Foreign);
+    assert_eq!(look(&paths, &instance).unwrap(), InstanceFile::Foreign);
 }
 
 #[test]
@@ -42,14 +42,14 @@ fn a_copy_of_our_file_under_another_name_is_not_ours() {
     let text = std::fs::read_to_string(path(&paths, &original)).unwrap();
     let copy = container().edited(|copy| copy.unit = "dbg.service".parse().unwrap());
     std::fs::write(path(&paths, &copy), &text).unwrap();
-    assert_eq!(look(&paths, &copy).unwrap(), Place::Foreign);
+    assert_eq!(look(&paths, &copy).unwrap(), InstanceFile::Foreign);
     let files = all(&paths).unwrap();
     let copies: Vec<_> = files.iter().filter_map(|f| Some((&f.unit, f.copied_from()?))).collect();
     assert_eq!(copies, [(&copy.unit, &original.unit)]);
     // Files of an earlier release do not name their unit.
     let earlier = text.replace("X-Oml-Unit=asterisk.service\n", "");
     std::fs::write(path(&paths, &copy), earlier).unwrap();
-    assert!(matches!(look(&paths, &copy).unwrap(), Place::Ours(_)));
+    assert!(matches!(look(&paths, &copy).unwrap(), InstanceFile::Ours(_)));
 }
 
 #[test]

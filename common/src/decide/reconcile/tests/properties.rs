@@ -67,7 +67,7 @@ fn is_kept(world: &World, version: &str) -> bool {
     })
 }
 
-/// The last known-good workload is always there to be started: its
+/// The last good workload is always there to be started: its
 /// container or, where somebody took that away, what it is made from.
 fn has_something_to_start(world: &mut World, last_good: Option<&str>) -> Result<(), TestCaseError> {
     let place = world.place("asterisk");
