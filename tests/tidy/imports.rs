@@ -79,6 +79,13 @@ const CONTROLLER: &[(&str, &[&str])] = &[
     ("web", &["ops", "tasks", "shutdown"]),
     // What works on the files of a stopped controller answers no calls.
     ("backup", &["store", "pki", "records", "config", "offline"]),
+    ("offline", &["store", "pki", "config"]),
+    ("init", &["store", "pki", "records", "ops", "config", "offline", "backup"]),
+    ("admin", &["records", "ops", "config", "backup", "init", "whole_file"]),
+    ("config", &["pki", "registry"]),
+    ("notify", &["ops"]),
+    ("shutdown", &[]),
+    ("whole_file", &[]),
 ];
 
 #[test]

@@ -90,7 +90,6 @@ impl Source {
             || (folder("tests")
                 && !self.path.starts_with("tests/src")
                 && !self.path.starts_with("tests/lab/src"))
-            || self.path.starts_with("common/src/decide/reconciletests/")
     }
 
     /// Returns the text without the inline test module at its end.

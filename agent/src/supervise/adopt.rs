@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use oml_common::decide::adopt::{Candidate, choose, drift_at_start, was_ready};
 use oml_common::document::instance::HeldInstance;
-use oml_common::document::status::Status;
+use oml_common::document::status::{Drift, Status};
 use oml_common::id::ContentHash;
 use oml_common::text::error::chain;
 use tokio::time::{Instant, sleep};
@@ -42,12 +42,21 @@ impl Candidate for Marked {
     }
 }
 
+/// A container that a supervisor takes for the one of its component.
+struct Held<'a> {
+    id: &'a str,
+    /// It ran before.
+    runs: bool,
+    /// The last status of an earlier supervisor of the same workload.
+    before: Option<Status>,
+    drift: Option<Drift>,
+}
+
 impl Supervisor {
     /// Makes the instance's container the only one of the component that runs.
     pub(super) async fn adopt(&mut self, instance: &HeldInstance) -> Result<(), SuperviseError> {
         let hash = &instance.workload.hash;
         let before = self.status_before().filter(|status| &status.hash == hash);
-        let history = before.clone();
         let containers =
             self.client.insist(|| self.client.engine.containers_of(&self.component)).await?;
         let found = choose(&containers, hash);
@@ -82,21 +91,8 @@ impl Supervisor {
             }
             (None, None) => return Err(SuperviseError::Unknown(self.component.clone())),
         };
-        let known = before.filter(|status| runs && status.container == id);
-        let health = known.as_ref().map(|status| status.health);
-        // One that cannot be probed would never be ready.
-        let is_probed = instance.probe.is_some();
-        let was_ready = !is_probed || was_ready(health, runs, self.is_last_good(hash));
-        let grace_ms = instance.timing.stop_grace_ms;
-        // Set before the start, because a stop that comes now must reach this container.
-        let since = self.client.env.now();
-        self.adopted = Some(AdoptedContainer { id: id.clone(), grace_ms, since, was_ready });
-        self.record = Some(match known.filter(|_| is_probed) {
-            Some(status) => Record::of(instance, status),
-            None if was_ready => Record::unprobed(instance, &id, drift, since).after(history),
-            None => Record::starting(instance, &id, drift, since).after(history),
-        });
-        self.write_down(|_record, _now| {});
+        // Before the start, because a stop that comes now must reach this container.
+        self.hold(instance, Held { id: &id, runs, before, drift });
         if !runs {
             let started = self.client.insist(|| self.client.engine.calls().start(&id)).await;
             started.map_err(SuperviseError::Start)?;
@@ -105,6 +101,26 @@ impl Supervisor {
             self.write_down(|record, _now| record.is_started());
         }
         Ok(())
+    }
+
+    /// Takes a container for the one of the component, and begins or continues its record.
+    fn hold(&mut self, instance: &HeldInstance, held: Held<'_>) {
+        let Held { id, runs, before, drift } = held;
+        let known = before.clone().filter(|status| runs && status.container == id);
+        let health = known.as_ref().map(|status| status.health);
+        // One that cannot be probed would never be ready.
+        let is_probed = instance.probe.is_some();
+        let is_last_good = self.is_last_good(&instance.workload.hash);
+        let was_ready = !is_probed || was_ready(health, runs, is_last_good);
+        let grace_ms = instance.timing.stop_grace_ms;
+        let since = self.client.env.now();
+        self.adopted = Some(AdoptedContainer { id: id.to_owned(), grace_ms, since, was_ready });
+        self.record = Some(match known.filter(|_| is_probed) {
+            Some(status) => Record::of(instance, status),
+            None if was_ready => Record::unprobed(instance, id, drift, since).after(before),
+            None => Record::starting(instance, id, drift, since).after(before),
+        });
+        self.write_down(|_record, _now| {});
     }
 
     /// Waits for the agent to pull the image of a container that has to be created. systemd is

@@ -105,6 +105,24 @@ fn every_kind_is_written_in_the_bytes_that_are_pinned() {
     }
 }
 
+/// The release whose own texts are kept beside those of this one: that of `tests/skew/previous`.
+const PREVIOUS: &str = "0.1.0";
+
+#[test]
+fn every_text_of_the_previous_release_is_written_again_in_the_same_bytes() {
+    let mut compared = 0;
+    for golden in goldens() {
+        for (file, _) in texts(&golden) {
+            let written = fixture(&format!("{PREVIOUS}/{file}"));
+            let reread = (golden.reread)(&written);
+            assert_eq!(reread.map_err(|error| chain(&error)), Ok(written), "{file}");
+            compared += 1;
+        }
+    }
+    let kept = std::fs::read_dir(folder().join(PREVIOUS)).unwrap().count();
+    assert_eq!(compared, kept, "a kind of that release has gone, or a text of it");
+}
+
 #[test]
 fn every_fixture_is_in_the_table_and_has_a_hash() {
     let found: BTreeSet<String> = std::fs::read_dir(folder())
