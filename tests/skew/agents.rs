@@ -29,6 +29,8 @@ const ASTERISK: Subject = Subject {
 };
 /// A feature that Asterisk's instance needs, because its probe is SIP OPTIONS.
 const FEATURE: &str = "probe-sip-options";
+/// The catalog of the tenant, on the controller.
+const CATALOG: &str = "/usr/share/omlcontroller/catalog/omnileads.yaml";
 /// The program of supervisors.
 const PROGRAM: &str = "/usr/bin/omlagent";
 /// The version of this checkout's programs.
@@ -45,6 +47,7 @@ fn previous_agents(releases: &Releases) -> Result<()> {
         change_and_roll_back(&fleet, omlctl, ASTERISK)?;
     }
     missing_feature_is_reported(&fleet)?;
+    later_feature_is_refused(&fleet)?;
     later_workload_is_held(&fleet)?;
     upgrade(&fleet, &releases.current)?;
     later_workload_is_held(&fleet)?;
@@ -72,6 +75,34 @@ fn missing_feature_is_reported(fleet: &Fleet) -> Result<()> {
     restart_agent(fleet, &format!("rm -r {folder} && systemctl daemon-reload"))?;
     check(refused.code == 2, format!("{refused:?}"))?;
     for part in [VOICE, FEATURE, "upgrade the agent"] {
+        check(refused.stderr.contains(part), format!("{part} is not in {refused:?}"))?;
+    }
+    let after = revisions(fleet)?;
+    check(after == history, format!("{history:?}, then {after:?}"))?;
+    times.check_unmoved(fleet)
+}
+
+/// A catalog that asks for a probe which agents of the previous release do not know is refused by name, and
+/// changes nothing.
+fn later_feature_is_refused(fleet: &Fleet) -> Result<()> {
+    let (times, history) = (StartTimes::of(fleet)?, revisions(fleet)?);
+    let port = "port: \"{{ settings.asterisk_sip_port }}\"";
+    let edit = format!("s/{port}}}/{port}, address: \"{{{{ node.address }}}}\"}}/");
+    let script = format!(
+        "cp {CATALOG} /root/catalog.yaml && sed -i '{edit}' {CATALOG} && systemctl restart omlcontroller"
+    );
+    sh(fleet, CONTROLLER, &script)?;
+    let version = format!("asterisk={}", ASTERISK.versions[1]);
+    let refused = fleet.ctl(&["set-version", "tenant=acme", &version]);
+    sh(
+        fleet,
+        CONTROLLER,
+        &format!("mv /root/catalog.yaml {CATALOG} && systemctl restart omlcontroller"),
+    )?;
+    wait_all_ready_after(fleet, now_ms()?)?;
+    let refused = refused?;
+    check(refused.code == 2, format!("{refused:?}"))?;
+    for part in [VOICE, "probe-address", "upgrade the agent"] {
         check(refused.stderr.contains(part), format!("{part} is not in {refused:?}"))?;
     }
     let after = revisions(fleet)?;

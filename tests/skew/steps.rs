@@ -47,7 +47,10 @@ pub(crate) struct Subject {
     pub(crate) versions: [&'static str; 2],
 }
 
-/// Sets the other version of a component and rolls back to the first one, with the given `omlctl`. All other
+/// A version of every image that exits at once.
+const BAD: &str = "exits-at-once";
+
+/// Sets a version of a component that fails, which is rolled back, then the other one, and rolls back to the first one, with the given `omlctl`. All other
 /// containers keep running. The verbs that only show something are called on the way.
 pub(crate) fn change_and_roll_back(fleet: &Fleet, omlctl: &Path, subject: Subject) -> Result<()> {
     let Subject { node, component, container, versions: [first, second] } = subject;
@@ -63,6 +66,9 @@ pub(crate) fn change_and_roll_back(fleet: &Fleet, omlctl: &Path, subject: Subjec
     runs(first)?;
     let times = StartTimes::of(fleet)?;
     let before = newest_revision(fleet)?;
+    let bad = fleet.ctl_with(omlctl, &["set-version", &tenant, &format!("{component}={BAD}")])?;
+    check(bad.code == 3, format!("{component}={BAD}: {bad:?}"))?;
+    runs(first)?;
     call(&["set-version", &tenant, &format!("{component}={second}")])?;
     runs(second)?;
     for shown in ["nodes", "instances", "revisions"] {
