@@ -27,6 +27,17 @@ pub fn trials(page: &str) -> Vec<FieldTrial<'_>> {
     rows.map(trial).collect()
 }
 
+/// The heading of the trials that need no host.
+const WITHOUT_HOST: &str = "## Shown without a host";
+
+/// Returns the names of the tests that need no host.
+#[must_use]
+pub fn without_host(page: &str) -> Vec<&str> {
+    let (_, rest) = page.split_once(WITHOUT_HOST).unwrap_or_default();
+    let (section, _) = rest.split_once("\n## ").unwrap_or((rest, ""));
+    trials(section).into_iter().flat_map(|trial| trial.tests).collect()
+}
+
 /// Returns true if the page names this test.
 #[must_use]
 pub fn names(test: &str) -> bool {
@@ -57,5 +68,8 @@ mod tests {
         let row =
             FieldTrial { tried: "`a` by hand", happens: "it runs", tests: vec!["first", "second"] };
         assert_eq!(trials(page), [row]);
+        assert!(without_host(page).is_empty());
+        let more = format!("{page}{WITHOUT_HOST}\n\n| c | it runs | `third` |\n\n## Last\n");
+        assert_eq!(without_host(&more), ["third"]);
     }
 }

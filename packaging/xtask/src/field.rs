@@ -24,18 +24,44 @@ pub(crate) struct Field {
 pub(crate) fn run(verb: &Field) -> Result<ExitCode> {
     hosts::require("the field trials", || build(verb))?;
     let began = Instant::now();
-    let code = run_tests(command(verb)?)?;
+    let on_hosts = run_tests(command(verb)?)?;
+    let code = match verb.is_random() {
+        true => on_hosts,
+        false => {
+            let mut command = without_host()?;
+            command.arg("--").args(field::without_host(field::PAGE));
+            worse(on_hosts, run_tests(command)?)
+        }
+    };
     let minutes = began.elapsed().as_secs_f64() / 60.0;
     eprintln!("the field trials took {minutes:.1} minutes");
     Ok(code)
+}
+
+impl Field {
+    /// Whether only random sequences are played.
+    fn is_random(&self) -> bool {
+        self.sequences.is_some() || self.seed.is_some()
+    }
+}
+
+/// Returns the tests of the page that need no host.
+fn without_host() -> Result<Command> {
+    let mut command = cargo()?;
+    command.args(["test", "--workspace", "--locked", "--no-fail-fast"]).args(TEST_FEATURES);
+    command.args(["--lib", "--test", "system", "--test", "it"]);
+    Ok(command)
+}
+
+fn worse(one: ExitCode, other: ExitCode) -> ExitCode {
+    if one == ExitCode::SUCCESS { other } else { one }
 }
 
 fn command(verb: &Field) -> Result<Command> {
     let mut command = cargo()?;
     command.args(["test", "-p", "oml-tests", "--locked", "--no-fail-fast"]).args(TEST_FEATURES);
     command.args(["--test", "field"]);
-    let is_random = verb.sequences.is_some() || verb.seed.is_some();
-    if !is_random {
+    if !verb.is_random() {
         command.args(["--test", "e2e"]).env(field::ONLY, "1");
     }
     if let Some(sequences) = verb.sequences {
@@ -51,5 +77,9 @@ fn command(verb: &Field) -> Result<Command> {
 fn build(verb: &Field) -> Result<()> {
     let status = command(verb)?.arg("--no-run").status()?;
     ensure!(status.success(), "building the tests failed");
+    if !verb.is_random() {
+        let status = without_host()?.arg("--no-run").status()?;
+        ensure!(status.success(), "building the tests failed");
+    }
     Packages::build(Build::Lab).map(drop)
 }
