@@ -89,14 +89,8 @@ impl AgentStream {
         let Some(Kind::Hello(hello)) = first.and_then(|message| message.kind) else {
             return Err(Status::invalid_argument("a session begins with a hello"));
         };
-        let address = match (hello.address.as_str(), self.from) {
-            ("", Some(from)) => Address::from(from),
-            (text, _) => text.parse().map_err(|error| {
-                Status::invalid_argument(format!("the node's address is {error}"))
-            })?,
-        };
-        let metrics_port = u16::try_from(hello.metrics_port)
-            .map_err(|_too_large| Status::invalid_argument("there is no such metrics port"))?;
+        let address = self.address(&hello.address)?;
+        let metrics_port = self.metrics_port(hello.metrics_port);
         let shown = record_of(&self.node.peer);
         // If the host's file is missing or invalid, the machine is unknown.
         let machine = hello.machine_id.parse().ok();
@@ -108,6 +102,34 @@ impl AgentStream {
         let greeted = self.nodes.greet(&self.node.id, &greeting).await;
         greeted.map_err(|error| wire::status_of(&error))?;
         Ok(hello.held.map(generation_from_wire))
+    }
+
+    /// Returns the address at which other hosts reach the node. It is the address of the
+    /// connection if the agent names none, or one in a form that only later releases know.
+    fn address(&self, named: &str) -> Result<Address, Status> {
+        match (named.parse(), self.from) {
+            (Ok(address), _) => Ok(address),
+            (Err(error), None) => {
+                Err(Status::invalid_argument(format!("the node's address is {error}")))
+            }
+            (Err(_), Some(from)) => {
+                let address = Address::from(from);
+                if !named.is_empty() {
+                    let NodeId { tenant, name: node } = &self.node.id;
+                    tracing::warn!(%tenant, %node, %address, "the agent names an address that this controller cannot read; using the address of its connection");
+                }
+                Ok(address)
+            }
+        }
+    }
+
+    /// Returns the port of the agent's metrics; 0 if it names none, or one that does not exist.
+    fn metrics_port(&self, named: u32) -> u16 {
+        u16::try_from(named).unwrap_or_else(|_too_large| {
+            let NodeId { tenant, name: node } = &self.node.id;
+            tracing::warn!(%tenant, %node, port = named, "the agent names a metrics port that does not exist; its metrics are not listed");
+            0
+        })
     }
 
     async fn serve(

@@ -139,3 +139,28 @@ async fn discovery_leaves_out_an_agent_without_reachable_metrics() {
     let page = get(&fleet, "/sd").await;
     assert!(page.contains("acme-data") && !page.contains("acme-quiet"), "{page}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_or_a_metrics_port_of_a_later_release_ends_no_session() {
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
+    let mut sessions = Vec::new();
+    for (node, address, metrics_port) in
+        [("acme-pair", "10.0.0.7,fd00::7", 9271), ("acme-socket", "10.0.0.8", 65_536)]
+    {
+        let host = enroll(&fleet.world, "acme", "data", node).await;
+        let hello = v1::Hello { address: address.into(), metrics_port, ..hello(None) };
+        let channel = fleet.world.channel(&host.credentials).await;
+        let session = Session::open_with_hello(channel, hello).await.unwrap();
+        let kind = Some(v1::agent_message::Kind::Report(v1::Report::default()));
+        session.up.send(v1::AgentMessage { kind }).await.unwrap();
+        until(&mut fleet.operator, "acme", |status| {
+            status.nodes.iter().any(|known| known.node == node && known.report.is_some())
+        })
+        .await;
+        sessions.push(session);
+    }
+    let page = get(&fleet, "/sd").await;
+    // The one is found at the address of its connection, and the other has no metrics.
+    assert!(page.contains("acme-pair") && page.contains("127.0.0.1:9271"), "{page}");
+    assert!(!page.contains("acme-socket"), "{page}");
+}
