@@ -32,6 +32,9 @@ pub enum DocumentError {
         /// Where the text goes wrong.
         source: ReadError,
     },
+    /// The file is a copy of another component's.
+    #[error("{path} is the document of {component}")]
+    OfAnother { path: String, component: ComponentName },
 }
 
 /// The components that have documents.
@@ -57,7 +60,10 @@ pub fn read(
     component: &ComponentName,
     slot: Slot,
 ) -> Result<Option<InstanceDocument>, DocumentError> {
-    read_as(paths, component, slot, InstanceDocument::read)
+    let parse = |text: &str| {
+        InstanceDocument::read(text).map(|instance| (instance.component.clone(), instance))
+    };
+    read_as(paths, component, slot, parse)
 }
 
 /// Reads the current document as far as it takes to hold a container that exists,
@@ -69,7 +75,11 @@ pub fn read_held(
     paths: &Paths,
     component: &ComponentName,
 ) -> Result<Option<HeldInstance>, DocumentError> {
-    read_as(paths, component, Slot::Current, HeldInstance::read)
+    read_as(paths, component, Slot::Current, held)
+}
+
+fn held(text: &str) -> Result<(ComponentName, HeldInstance), ReadError> {
+    HeldInstance::read(text).map(|instance| (instance.component.clone(), instance))
 }
 
 /// Returns the units of a component that its documents name, that of the current one first. A
@@ -77,21 +87,27 @@ pub fn read_held(
 #[must_use]
 pub fn units(paths: &Paths, component: &ComponentName) -> Vec<UnitName> {
     let slots = [Slot::Current, Slot::Next, Slot::Previous].into_iter();
-    let read = |slot| read_as(paths, component, slot, HeldInstance::read).ok().flatten();
+    let read = |slot| read_as(paths, component, slot, held).ok().flatten();
     slots.filter_map(read).map(|instance| instance.unit).collect()
 }
 
+/// Reads a document, which `parse` returns with the component that it is about. By a document of
+/// another component, a supervisor would hold a second container of that one.
 fn read_as<T>(
     paths: &Paths,
     component: &ComponentName,
     slot: Slot,
-    parse: impl Fn(&str) -> Result<T, ReadError>,
+    parse: impl Fn(&str) -> Result<(ComponentName, T), ReadError>,
 ) -> Result<Option<T>, DocumentError> {
     let path = paths.document(component, slot);
     let Some(text) = files::read_if_there(&path)? else { return Ok(None) };
-    let instance =
+    let (found, instance) =
         parse(&text).map_err(|source| unreadable(&path, "an instance document", source))?;
-    Ok(Some(instance))
+    if &found == component {
+        Ok(Some(instance))
+    } else {
+        Err(DocumentError::OfAnother { path: path.display().to_string(), component: found })
+    }
 }
 
 fn unreadable(path: &Path, what: &'static str, source: ReadError) -> DocumentError {

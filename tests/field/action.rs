@@ -156,6 +156,10 @@ const FILES: &[Action] = &[
         "rm -f /var/lib/omlagent/assignment.json /var/lib/omlagent/updates.json",
     ),
     action("the status file is removed", "rm -f /run/omlagent/status/$N.json"),
+    action(
+        "the other's document is copied",
+        "cp /var/lib/omlagent/instances/${O#oml-}/current.json /var/lib/omlagent/instances/$N/; systemctl restart $U",
+    ),
     action("the folder of status files is removed", "rm -rf /run/omlagent/status"),
     action(
         "the disk of images is full",

@@ -76,3 +76,22 @@ fn a_damaged_document_is_named() {
     let error = read(&paths, &one.component, Slot::Current).unwrap_err();
     assert_eq!(error.to_string(), format!("{} is not an instance document", path.display()));
 }
+
+#[test]
+fn a_copied_document_of_another_component_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    let (exporter, redis) = ("exporter".parse().unwrap(), "redis".parse().unwrap());
+    write(&paths, &instance("one"), Slot::Current).unwrap();
+    let copy = paths.document(&redis, Slot::Current);
+    std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
+    std::fs::copy(paths.document(&exporter, Slot::Current), &copy).unwrap();
+    for error in
+        [read(&paths, &redis, Slot::Current).unwrap_err(), read_held(&paths, &redis).unwrap_err()]
+    {
+        let expected = format!("{} is the document of exporter", copy.display());
+        assert_eq!(error.to_string(), expected);
+    }
+    assert!(units(&paths, &redis).is_empty());
+    assert!(read_held(&paths, &exporter).unwrap().is_some());
+}
