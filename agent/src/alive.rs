@@ -4,8 +4,9 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 
 use oml_common::time::Timestamp;
@@ -19,7 +20,9 @@ fn file(paths: &Paths) -> PathBuf {
 /// The sign that this process is the running agent. It lasts as long as this is held.
 #[derive(Debug)]
 pub struct SignOfLife {
-    file: File,
+    path: PathBuf,
+    /// The locked file.
+    file: Mutex<File>,
 }
 
 impl SignOfLife {
@@ -30,20 +33,39 @@ impl SignOfLife {
     /// ([`io::ErrorKind::WouldBlock`]).
     pub fn begin(paths: &Paths, now: Timestamp) -> io::Result<Self> {
         fs::create_dir_all(&paths.run)?;
-        let mut options = OpenOptions::new();
-        let file =
-            options.write(true).create(true).truncate(false).mode(0o644).open(file(paths))?;
-        file.try_lock().map_err(io::Error::from)?;
-        let sign = Self { file };
+        let path = file(paths);
+        let sign = Self { file: Mutex::new(take(&path)?), path };
         sign.beat(now);
         Ok(sign)
     }
 
-    /// Gives the file the time of a look at the host.
+    /// Gives the file the time of a look at the host. A file that somebody removed is made again.
     pub fn beat(&self, now: Timestamp) {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if !is_at(&file, &self.path)
+            && let Ok(again) = take(&self.path)
+        {
+            *file = again;
+        }
         // Without it the time that people see is older, and nothing else depends on it.
-        let _notified = self.file.set_modified(UNIX_EPOCH + Duration::from_millis(now.0)).is_ok();
+        let _notified = file.set_modified(UNIX_EPOCH + Duration::from_millis(now.0)).is_ok();
     }
+}
+
+/// Opens the file, which is created if it is missing, and takes its lock.
+fn take(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let file = options.write(true).create(true).truncate(false).mode(0o644).open(path)?;
+    file.try_lock().map_err(io::Error::from)?;
+    Ok(file)
+}
+
+/// Returns true if this open file is the one at the path.
+fn is_at(file: &File, path: &Path) -> bool {
+    let same = |one: fs::Metadata, other: fs::Metadata| {
+        (one.dev(), one.ino()) == (other.dev(), other.ino())
+    };
+    file.metadata().is_ok_and(|own| fs::metadata(path).is_ok_and(|found| same(own, found)))
 }
 
 /// Whether the agent runs.

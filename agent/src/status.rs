@@ -88,6 +88,9 @@ pub fn show_agent(paths: &Paths, now: Timestamp) -> Result<String, StatusError> 
             "the agent does not run; it was last active {} ago; start it with systemctl start omlagent; what follows is what it found then",
             ago(last)
         )),
+        Life::Unknown if file(paths).exists() => lines.push(
+            "whether the agent runs is not known, because its sign of life is missing; see systemctl status omlagent; what follows may be old".to_owned(),
+        ),
         Life::Runs { .. } | Life::Unknown => {}
     }
     Ok(lines.iter().map(|line| format!("{}\n", printable(line))).collect())

@@ -47,6 +47,22 @@ fn a_stopped_agent_is_reported_with_the_time_since_when() {
 }
 
 #[test]
+fn a_report_beside_a_missing_sign_of_life_is_not_shown_as_that_of_a_running_agent() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    let sign = alive::SignOfLife::begin(&paths, Timestamp(1)).unwrap();
+    std::fs::create_dir_all(file(&paths).parent().unwrap()).unwrap();
+    std::fs::write(file(&paths), "{}").unwrap();
+    std::fs::remove_file(paths.run.join("agent.alive")).unwrap();
+    let shown = || show_agent(&paths, Timestamp(2)).unwrap();
+    assert!(shown().contains("whether the agent runs is not known"), "{}", shown());
+    sign.beat(Timestamp(2));
+    assert!(!shown().contains("whether the agent runs"), "it gives its sign again: {}", shown());
+    drop(sign);
+    assert!(shown().contains("the agent does not run"), "{}", shown());
+}
+
+#[test]
 fn an_identity_that_cannot_be_used_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let paths = Paths::below(folder.path());

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::document::assignment::Desired;
-use crate::document::instance::{Container, Instance, Protocol, Workload};
+use crate::document::instance::{Container, Instance, Workload};
 use crate::document::plan::Plan;
 use crate::document::revision::{Change, ChangeKind};
 use crate::document::{Share, Verbatim};
@@ -108,12 +108,11 @@ fn version_of(desired: Option<&Verbatim<Desired>>) -> String {
     version.map(ToString::to_string).unwrap_or_default()
 }
 
-/// Whether stopping the instance may cut calls that are not counted. Signalling and audio use
-/// UDP.
+/// Whether stopping the container may cut calls that are not counted, neither by the old probe
+/// nor by the new one.
 fn cuts_voice(old: &Instance, new: Option<&Instance>) -> bool {
     let is_counted = old.active.is_some() || new.is_some_and(|new| new.active.is_some());
-    let over_udp = old.ports.iter().any(|port| port.protocol == Protocol::Udp);
-    over_udp && !is_counted && old.container().is_some()
+    old.may_carry_calls() && !is_counted && old.container().is_some()
 }
 
 fn notes(old: &Desired, new: &Desired) -> Vec<String> {

@@ -155,6 +155,8 @@ const WORDS: &[(&str, Refusal)] = &[
     // Of Go's HTTP client.
     ("EOF", Refusal::Away),
     ("TLS handshake timeout", Refusal::Away),
+    // A clock that is not set yet, or a certificate that is renewed late, gets better.
+    ("certificate has expired or is not yet valid", Refusal::Away),
     ("x509", Refusal::Untrusted),
     ("server gave HTTP response to HTTPS client", Refusal::Untrusted),
     ("no basic auth credentials", Refusal::LoginRefused),

@@ -78,7 +78,9 @@ pub(super) fn unprepared_addition(input: Input<'_>) -> Option<&ComponentName> {
     let is_unprepared = |(name, desired): &(&ComponentName, &Verbatim<Desired>)| {
         let seen = input.observed.instances.get(*name).unwrap_or(&unseen);
         let is_container = desired.instance.container().is_some();
-        is_container && seen.containers.is_empty() && seen.foreign.is_none()
+        // What somebody stopped or masked is not created, however long a removal waits for it.
+        let comes = seen.unit.as_ref().is_none_or(|unit| !unit.stopped_by_hand && !unit.masked);
+        is_container && comes && seen.containers.is_empty() && seen.foreign.is_none()
     };
     instances.iter().find(is_unprepared).map(|(name, _)| name)
 }

@@ -139,13 +139,20 @@ pub enum Protocol {
     Udp,
 }
 
+impl Protocol {
+    /// Returns the word for it in documents and in the notation of a port.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        }
+    }
+}
+
 impl std::fmt::Display for Port {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let protocol = match self.protocol {
-            Protocol::Tcp => "tcp",
-            Protocol::Udp => "udp",
-        };
-        write!(f, "{}/{protocol}", self.number)
+        write!(f, "{}/{}", self.number, self.protocol.as_str())
     }
 }
 
@@ -225,13 +232,22 @@ pub struct Timing {
 }
 
 impl Instance {
-    /// Returns true if a stop may cut calls: it counts them, or it has a port that is not TCP, as
-    /// programs for SIP and media do.
+    /// Returns true if a stop may cut calls, as [`may_carry_calls`] says.
     #[must_use]
     pub fn may_carry_calls(&self) -> bool {
-        let is_tcp = |port: &Port| port.protocol == Protocol::Tcp;
-        self.active.is_some() || !self.ports.iter().all(is_tcp)
+        let protocols = self.ports.iter().map(|port| port.protocol.as_str());
+        may_carry_calls(self.active.as_ref(), protocols)
     }
+}
+
+/// Returns true if the stop of an instance may cut calls: it counts them, or it has a port that is
+/// not TCP, as programs for SIP and media do. A protocol that only a later release knows counts
+/// as one for calls.
+fn may_carry_calls<'a>(
+    active: Option<&ActiveProbe>,
+    mut protocols: impl Iterator<Item = &'a str>,
+) -> bool {
+    active.is_some() || protocols.any(|protocol| protocol != Protocol::Tcp.as_str())
 }
 
 /// When an instance that stays unhealthy is restarted.

@@ -57,3 +57,15 @@ fn another_version_of_what_stays_and_a_packaged_unit_hold_no_removal_up() {
     world.desire([instance("asterisk", "2"), packaged("exporter", "one")]);
     assert!(matches!(world.decide()[&name("redis")].step, Some(Step::Remove { .. })));
 }
+
+#[test]
+fn a_removal_does_not_wait_for_what_somebody_stopped_and_is_not_created() {
+    let mut world = World::settled([instance("redis", "1"), instance("asterisk", "1")]);
+    world.desire([instance("asterisk", "1")]);
+    let now = world.now;
+    world.place("asterisk").stop_by_hand(now);
+    world.place("asterisk").containers.clear();
+    let decisions = world.decide();
+    let redis = &decisions[&name("redis")];
+    assert!(matches!(redis.step, Some(Step::Remove { .. })), "{}", redis.reason);
+}

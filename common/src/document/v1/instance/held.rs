@@ -3,7 +3,10 @@
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{ActiveProbe, Check, Instance, InstanceDocument, Probe, RestartUnhealthy, Timing};
+use super::{
+    ActiveProbe, Check, Instance, InstanceDocument, Probe, RestartUnhealthy, Timing,
+    may_carry_calls,
+};
 use crate::document::{ReadError, version_of};
 use crate::id::{ComponentName, ContainerName, ContentHash, TenantId, UnitName, Version};
 
@@ -25,7 +28,7 @@ pub struct HeldInstance {
     pub active: Option<ActiveProbe>,
     pub timing: Timing,
     pub restart_unhealthy: RestartUnhealthy,
-    /// Whether a stop may cut calls: it counts them, or it has a port that is not TCP.
+    /// Whether a stop may cut calls, as [`Instance::may_carry_calls`] says of a whole document.
     pub may_carry_calls: bool,
     text: String,
 }
@@ -101,8 +104,8 @@ impl HeldInstance {
         let fields = serde_json::from_str(text).map_err(ReadError::malformed::<Instance>)?;
         let Fields { tenant, component, unit, workload, probe, active, .. } = fields;
         let (timing, restart_unhealthy) = (fields.timing, fields.restart_unhealthy);
-        let is_tcp = |port: &HeldPort| port.protocol == "tcp";
-        let may_carry_calls = active.is_some() || !fields.ports.iter().all(is_tcp);
+        let protocols = fields.ports.iter().map(|port| port.protocol.as_str());
+        let may_carry_calls = may_carry_calls(active.as_ref(), protocols);
         // As in the whole document, blanks around it are none of its bytes.
         let text = text.trim().to_owned();
         Ok(Self {
