@@ -45,9 +45,30 @@ pub(super) async fn send_previewed(
             {
                 print_note("somebody else changed the tenant meanwhile; planning again");
             }
-            sent => return sent,
+            sent => {
+                if let Ok((_, made)) = &sent
+                    && let Some(note) = unchecked(&plan, made)
+                {
+                    print_note(&note);
+                }
+                return sent;
+            }
         }
     }
+}
+
+/// Returns a note if the change was made on another revision than it was planned on. A controller of
+/// release 0.1.0 does not check that. A lower revision is that of an earlier change with the same
+/// id, which is not made again.
+fn unchecked(plan: &ChangeReply, made: &ChangeReply) -> Option<String> {
+    (made.revision > plan.revision).then(|| {
+        format!(
+            "somebody else changed the tenant meanwhile, and this controller is too old to check that: \
+             the change is revision {} and may differ from the plan of revision {} that was looked at \
+             (see omlctl history tenant={}); upgrade the controller",
+            made.revision, plan.revision, made.tenant
+        )
+    })
 }
 
 fn is_outdated(problems: &Problems) -> bool {

@@ -87,6 +87,24 @@ fn a_tenant_that_others_change_meanwhile_is_planned_again() {
 }
 
 #[test]
+fn a_controller_that_does_not_check_the_plan_is_reported_after_the_change() {
+    let made = |revision| {
+        let world = scripted(vec![upgrade(), ChangeReply { revision, ..upgrade() }]);
+        let ran = apply(&world, &[]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        ran.stderr
+    };
+    let note = "somebody else changed the tenant meanwhile, and this controller is too old to check \
+                that: the change is revision 9 and may differ from the plan of revision 8 that was \
+                looked at (see omlctl history tenant=acme); upgrade the controller\n";
+    assert!(made(9).starts_with(note), "{}", made(9));
+    // The revision that was planned, and that of an earlier change with the same id.
+    for revision in [8, 7] {
+        assert!(!made(revision).contains("meanwhile"), "{}", made(revision));
+    }
+}
+
+#[test]
 fn a_new_tenant_is_reported() {
     let world = scripted(vec![upgrade(), ChangeReply { new_tenant: true, ..upgrade() }]);
     let ran = apply(&world, &[]);

@@ -19,6 +19,9 @@ pub(super) enum Refusal {
     Unusable,
     /// The registry's certificate is not trusted, or it does not speak TLS.
     Untrusted,
+    /// By the clock of the host, the registry's certificate is not valid yet or no longer. Either the
+    /// clock is set later, or the certificate is renewed.
+    NotValidNow,
     /// The engine finds the request itself wrong.
     BadRequest,
     /// The registry finds the request itself wrong.
@@ -34,7 +37,11 @@ impl Refusal {
         let parts = || text.lines().flat_map(|line| line.split(": ")).map(str::trim);
         let begins = |begin: &[&str]| parts().any(|part| begin.iter().any(|b| part.starts_with(b)));
         let is_missing = begins(ASKS_REGISTRY) && parts().any(|part| part == "not found");
-        let known = parts().find_map(Self::of_part).or(is_missing.then_some(Self::NotThere));
+        // It follows the word by which other faults of a certificate are known.
+        let is_untimely = parts().any(|part| part == NOT_VALID_NOW);
+        let known =
+            is_untimely.then_some(Self::NotValidNow).or_else(|| parts().find_map(Self::of_part));
+        let known = known.or(is_missing.then_some(Self::NotThere));
         // It may hold a cause that is known, such as a full disk.
         let known = known.or(begins(UNPACKS).then_some(Self::Unpacking));
         let by_status = match status {
@@ -49,7 +56,12 @@ impl Refusal {
     /// Returns true if the same request will be answered otherwise without anybody's doing.
     pub(super) fn is_transient(self) -> bool {
         match self {
-            Self::DiskFull | Self::TooMany | Self::Away | Self::Unpacking | Self::Other => true,
+            Self::DiskFull
+            | Self::TooMany
+            | Self::Away
+            | Self::NotValidNow
+            | Self::Unpacking
+            | Self::Other => true,
             Self::LoginRefused
             | Self::NotThere
             | Self::NotThereOrLoginRefused
@@ -72,6 +84,9 @@ impl Refusal {
             Self::Unpacking => "the engine of this host could not unpack it".to_owned(),
             Self::Unusable => "the engine of this host cannot use the image".to_owned(),
             Self::Untrusted => format!("the engine does not trust the registry {registry}"),
+            Self::NotValidNow => format!(
+                "the certificate of the registry {registry} is not valid by the clock of this host"
+            ),
             Self::BadRequest => "the engine refused the request".to_owned(),
             Self::Refused => format!("the registry {registry} refused the request"),
             Self::TooMany => format!("the registry {registry} asks to wait"),
@@ -141,6 +156,9 @@ const SENTENCES: &[(&str, Refusal)] = &[
     ("invalid reference format", Refusal::BadRequest),
 ];
 
+/// The error of Go's X.509 package for a certificate before or after its time.
+const NOT_VALID_NOW: &str = "certificate has expired or is not yet valid";
+
 /// Codes and errors that stand alone between two colons.
 const WORDS: &[(&str, Refusal)] = &[
     // The operating system's.
@@ -155,8 +173,6 @@ const WORDS: &[(&str, Refusal)] = &[
     // Of Go's HTTP client.
     ("EOF", Refusal::Away),
     ("TLS handshake timeout", Refusal::Away),
-    // A clock that is not set yet, or a certificate that is renewed late, gets better.
-    ("certificate has expired or is not yet valid", Refusal::Away),
     ("x509", Refusal::Untrusted),
     ("server gave HTTP response to HTTPS client", Refusal::Untrusted),
     ("no basic auth credentials", Refusal::LoginRefused),

@@ -54,7 +54,7 @@ const ANSWERS: &[(&str, Refusal)] = &[
     ),
     (
         "Get \"https://r/v2/\": tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time 1970-01-01T00:00:09Z is before 2026-01-01T00:00:00Z",
-        Refusal::Away,
+        Refusal::NotValidNow,
     ),
     ("failed to register layer: write /a: no space left on device", Refusal::DiskFull),
     ("no matching manifest for linux/amd64 in the manifest list entries", Refusal::Unusable),
