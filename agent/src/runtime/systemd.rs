@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use oml_common::decide::observed::{ActiveState, ObservedUnit};
 use oml_common::document::instance::{HeldInstance, InstanceDocument, Timing, Workload};
 use oml_common::id::{ComponentName, TenantId, UnitName};
+use oml_common::text::error::chain;
 use tokio::sync::watch;
 
 use super::{ExitReport, RuntimeError, UnitListing, UnitManager};
@@ -115,7 +116,6 @@ impl Systemd {
     ) -> Result<String, RuntimeError> {
         let (component, unit) = (&instance.component, instance.unit.as_str());
         let loaded = self.calls.load(unit).await?;
-        let file = files::look(&self.paths, instance)?;
         let is_packaged = matches!(*instance.workload, Workload::Unit(_));
         if loaded.is_masked() {
             listing.differs.push((component.clone(), format!("unit {} is masked", instance.unit)));
@@ -123,6 +123,16 @@ impl Systemd {
             listing.units.push((component.clone(), observed));
             return Ok(loaded.path);
         }
+        let what = if is_packaged { "drop-in 50-oml.conf of unit" } else { "unit" };
+        let file = match files::look(&self.paths, instance) {
+            Ok(file) => file,
+            // It concerns this component alone, so the others are listed.
+            Err(error) => {
+                let foreign = format!("{what} {unit} ({})", chain(&error));
+                listing.foreign.push((component.clone(), foreign));
+                return Ok(loaded.path);
+            }
+        };
         let path = files::path(&self.paths, instance);
         let hidden =
             !is_packaged && file == InstanceFile::Absent && loaded.is_defined_beside(&path);
@@ -131,8 +141,7 @@ impl Systemd {
             listing.differs.extend(others.map(|reported| (component.clone(), reported)));
         }
         if file == InstanceFile::Foreign || hidden {
-            let what = if is_packaged { "drop-in 50-oml.conf of unit" } else { "unit" };
-            listing.foreign.push((component.clone(), format!("{what} {}", instance.unit)));
+            listing.foreign.push((component.clone(), format!("{what} {unit}")));
             return Ok(loaded.path);
         }
         if let InstanceFile::Ours(text) = file {
@@ -241,7 +250,7 @@ impl UnitManager for Systemd {
         let unit = instance.unit.as_str();
         let _turn = self.writing.lock().await;
         let loaded = self.calls.load(unit).await?;
-        let file = files::look(&self.paths, instance)?;
+        let file = files::look(&self.paths, instance).map_err(files::unusable)?;
         let path = files::path(&self.paths, instance);
         match *instance.workload {
             Workload::Container(_)
@@ -274,7 +283,7 @@ impl UnitManager for Systemd {
 
     async fn start(&self, instance: &InstanceDocument) -> Result<(), RuntimeError> {
         let unit = instance.unit.as_str();
-        match files::look(&self.paths, instance)? {
+        match files::look(&self.paths, instance).map_err(files::unusable)? {
             InstanceFile::Ours(_) => {}
             InstanceFile::Foreign => return Err(RuntimeError::Foreign(format!("unit {unit}"))),
             InstanceFile::Absent => return Err(unwritten(unit)),

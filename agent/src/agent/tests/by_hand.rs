@@ -1,8 +1,8 @@
 //! Changes by hand on the host: each is reported, and either undone or left alone.
 
-use oml_common::document::report::Phase;
+use oml_common::document::report::{Phase, Report};
 use oml_common::id::ContentHash;
-use oml_sim::ContainerState;
+use oml_sim::{Behaviour, ContainerState};
 
 use super::bench::{Bench, name};
 use super::restarts;
@@ -173,4 +173,23 @@ async fn settings_that_were_changed_by_docker_update_are_reported_until_the_cont
     bench.upgrade("3", oml_sim::Behaviour::Good);
     bench.until_ready("3").await;
     until_nothing_is_reported(&bench).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_folder_in_the_place_of_a_unit_file_holds_up_its_own_component_alone() {
+    let mut bench = Bench::new();
+    bench.offer("1", Behaviour::Good);
+    let path = bench.host.paths.units.join(UNIT);
+    std::fs::create_dir(&path).unwrap();
+    bench.desire_with("1", "redis");
+    let is_ready = |report: &Report| {
+        report.instances.get(&name("redis")).is_some_and(|redis| redis.phase == Phase::Ready)
+    };
+    let report = bench.until_report(is_ready).await;
+    assert_eq!(report.errors, [""; 0]);
+    let blocked = bench.until(|report| report.phase == Phase::Blocked).await;
+    let expected = format!("could not read {}: Is a directory", path.display());
+    assert!(blocked.reason.contains(&expected), "{}", blocked.reason);
+    std::fs::remove_dir(&path).unwrap();
+    bench.until_ready("1").await;
 }

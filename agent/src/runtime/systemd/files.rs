@@ -40,10 +40,10 @@ pub(super) fn path(paths: &Paths, instance: &InstanceDocument) -> PathBuf {
 }
 
 /// Classifies the file at the path of an instance.
-pub(super) fn look(
-    paths: &Paths,
-    instance: &InstanceDocument,
-) -> Result<InstanceFile, RuntimeError> {
+///
+/// # Errors
+/// The path cannot be read, such as that of a folder.
+pub(super) fn look(paths: &Paths, instance: &InstanceDocument) -> Result<InstanceFile, FileError> {
     let path = path(paths, instance);
     if path.is_symlink() {
         // An alias or a mask that somebody made.
@@ -56,7 +56,7 @@ pub(super) fn look(
         Err(error) if matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::FileTooLarge) => {
             return Ok(InstanceFile::Foreign);
         }
-        Err(error) => return Err(unusable(error)),
+        Err(error) => return Err(error),
     };
     let is_ours = text::mark(&text).is_some_and(|mark| {
         mark.component == instance.component

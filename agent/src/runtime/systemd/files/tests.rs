@@ -1,7 +1,12 @@
 //! What counts as a file of ours among everybody's.
 
+use oml_common::document::Verbatim;
+use oml_common::document::instance::PackagedUnit;
+
 use super::super::text::tests::container;
 use super::*;
+use crate::fixtures::{self, ModelHost};
+use crate::runtime::UnitManager as _;
 
 fn host() -> (tempfile::TempDir, Paths) {
     let folder = tempfile::tempdir().unwrap();
@@ -63,4 +68,40 @@ fn a_component_whose_unit_was_renamed_has_two_files_and_one_is_superseded() {
     let superseded: Vec<&str> =
         files.iter().filter(|f| f.is_superseded_by(&new)).map(|f| f.unit.as_str()).collect();
     assert_eq!((files.len(), superseded), (2, vec!["asterisk.service"]));
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_concerns_its_own_component_alone() {
+    let host = ModelHost::new();
+    let (systemd, units) = (host.systemd(), &host.paths.units);
+    let workload = Workload::Unit(PackagedUnit { drop_in: String::new() });
+    let packaged = fixtures::document("kamailio", "1")
+        .edited(|packaged| packaged.workload = Verbatim::seal(workload));
+    let (own, other) = (fixtures::document("asterisk", "1"), fixtures::document("redis", "1"));
+    systemd.write(&other).await.unwrap();
+    std::fs::create_dir(units.join("asterisk.service")).unwrap();
+    std::fs::write(units.join("kamailio.service.d"), "").unwrap();
+    let listing = systemd.list(&[own.clone(), packaged.clone(), other.clone()]).await.unwrap();
+    let shown = units.display();
+    let expected = [
+        (
+            own.component.clone(),
+            format!(
+                "unit asterisk.service (could not read {shown}/asterisk.service: Is a directory \
+                 (os error 21))"
+            ),
+        ),
+        (
+            packaged.component.clone(),
+            format!(
+                "drop-in 50-oml.conf of unit kamailio.service (could not read \
+                 {shown}/kamailio.service.d/50-oml.conf: Not a directory (os error 20))"
+            ),
+        ),
+    ];
+    assert_eq!(listing.foreign, expected);
+    let found: Vec<_> = listing.units.iter().map(|(component, _)| component).collect();
+    assert_eq!(found, [&other.component]);
+    let refused = systemd.write(&own).await.unwrap_err();
+    assert!(refused.is_transient(), "{refused}");
 }
