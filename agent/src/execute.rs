@@ -110,11 +110,11 @@ impl Host {
         instance: ContainerInstance<'_>,
         progress: &watch::Sender<PullProgress>,
     ) -> Result<(), StepError> {
-        self.may_pull(0).await?;
+        let places = self.may_pull().await?;
         tokio::select! {
             biased;
             pulled = self.docker.pull(instance, progress) => pulled.map_err(StepError::Image),
-            blocked = self.until_disk_full(progress.subscribe()) => {
+            blocked = self.until_disk_full(&places, progress.subscribe()) => {
                 Err(StepError::DoesNotFit(blocked))
             }
         }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use oml_common::decide::preflight::{self, Checks, PortOwners};
@@ -37,18 +38,24 @@ pub(crate) enum Blocked {
 }
 
 impl Host {
-    /// Checks that the disks of the engine have room for `more_bytes` of an image.
-    pub(crate) async fn may_pull(&self, more_bytes: u64) -> Result<(), Blocked> {
-        for place in self.docker.storage().await? {
-            has_room(&place, self.min_free.engine_bytes.saturating_add(more_bytes))?;
-        }
-        Ok(())
+    /// Asks where the engine has its images now, and checks that there is room. Returns the folders.
+    pub(crate) async fn may_pull(&self) -> Result<Vec<PathBuf>, Blocked> {
+        let places = self.docker.storage().await?;
+        self.have_room(&places, 0)?;
+        Ok(places)
     }
 
-    /// Checks the disks while an image is pulled and unpacked, and returns when the rest does not
-    /// fit. The size of an image is known only during the pull.
+    /// Checks that these disks of the engine have room for `more_bytes` of an image.
+    fn have_room(&self, places: &[PathBuf], more_bytes: u64) -> Result<(), DiskFull> {
+        let min_bytes = self.min_free.engine_bytes.saturating_add(more_bytes);
+        places.iter().try_for_each(|place| has_room(place, min_bytes))
+    }
+
+    /// Checks these disks while an image is pulled and unpacked, and returns when the rest does
+    /// not fit. The size of an image is known only during the pull.
     pub(crate) async fn until_disk_full(
         &self,
+        places: &[PathBuf],
         mut progress: watch::Receiver<PullProgress>,
     ) -> Blocked {
         loop {
@@ -56,7 +63,7 @@ impl Host {
             let PullProgress { bytes_done, bytes_total } = *progress.borrow_and_update();
             // An image that is all here is still unpacked, which takes more room than it has bytes.
             let left_bytes = bytes_total.saturating_sub(bytes_done);
-            if let Err(Blocked::Disk(full)) = self.may_pull(left_bytes).await {
+            if let Err(full) = self.have_room(places, left_bytes) {
                 return Blocked::Disk(full.rounded());
             }
         }
@@ -72,7 +79,7 @@ impl Host {
             Checks::Nothing => Ok(()),
             Checks::Ports => self.may_listen(instance, &listing).await,
             Checks::DiskAndPorts { running } => {
-                self.may_pull(0).await?;
+                self.may_pull().await?;
                 has_room(&self.paths.state, self.min_free.state_bytes)?;
                 let before = self.docker.document(component, &running).await?;
                 let before = before.as_ref().map_or(&[][..], |before| &before.ports);

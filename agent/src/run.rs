@@ -4,7 +4,8 @@
 use std::convert::Infallible;
 use std::future::pending;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use oml_common::document::report::{Phase, Report};
@@ -25,7 +26,12 @@ use omlagent::usage::Sampler;
 use omlagent::{metrics, status};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::time::sleep;
 use tracing::{debug, info, warn};
+
+/// The time between two questions to the engine where it keeps images.
+const IMAGES_PAUSE: Duration = Duration::from_secs(600);
 
 /// Runs the agent until it is asked to shut down.
 pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
@@ -38,8 +44,8 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
         StatusFiles::watch(&paths).context("cannot watch the status files")?;
     let sign = Arc::new(sign_of_life(&paths, &env));
     let engine = Docker::new(paths.clone(), Vec::new(), None);
-    let folders = Arc::default();
-    let mut sampler = Sampler::new(Arc::clone(&folders));
+    let (folders, known_folders) = watch::channel(Vec::new());
+    let mut sampler = Sampler::new(known_folders);
     let (its_paths, logins) = (paths.clone(), logins(&settings));
     let Assembly { agent, session, reports, session_state, passes } = assemble(Parts {
         env: env.clone(),
@@ -71,7 +77,7 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
         () = agent.run() => {}
         () = session.run() => {}
         () = status::keep(paths, reports) => {}
-        never = find_images(&engine, &folders) => match never {},
+        never = follow_images(&engine, &folders) => match never {},
         never = offer_metrics(&settings, &env, source) => match never {},
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
@@ -82,14 +88,17 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Asks the engine where it keeps images, until it answers.
-async fn find_images(engine: &Docker, folders: &OnceLock<Vec<PathBuf>>) -> Infallible {
+/// Asks the engine again and again where it keeps images, because it may be restarted with its
+/// data on another disk.
+async fn follow_images(engine: &Docker, folders: &watch::Sender<Vec<PathBuf>>) -> Infallible {
     let mut pause = RetryPause::new();
     loop {
         match engine.storage().await {
             Ok(found) => {
-                folders.get_or_init(|| found);
-                return pending().await;
+                folders.send_replace(found);
+                pause.reset();
+                sleep(IMAGES_PAUSE).await;
+                continue;
             }
             Err(error) => debug!(error = chain(&error), "cannot ask where images are"),
         }

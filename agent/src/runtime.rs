@@ -184,7 +184,7 @@ pub trait ContainerEngine: Send + Sync + 'static {
         hash: &ContentHash,
     ) -> Result<Option<InstanceDocument>, RuntimeError>;
 
-    /// Returns the folders of images and containers that are on disks of this host.
+    /// Asks the engine for the folders of images and containers that are on disks of this host.
     async fn storage(&self) -> Result<Vec<PathBuf>, RuntimeError>;
 
     /// Runs a command inside the component's running container.

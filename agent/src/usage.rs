@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
 
 use nix::sys::statvfs::{Statvfs, statvfs};
 use oml_common::document::report::HostUsage;
+use tokio::sync::watch;
 use tracing::warn;
 
 /// Where an engine keeps its images, until it has said otherwise.
@@ -16,7 +16,7 @@ const USUAL_FOLDER: &str = "/var/lib/docker";
 #[derive(Debug)]
 pub struct Sampler {
     /// The folders where the engine keeps images; empty until it has said so.
-    folders: Arc<OnceLock<Vec<PathBuf>>>,
+    folders: watch::Receiver<Vec<PathBuf>>,
     before: Option<CpuTimes>,
     /// What could not be read and was logged.
     logged: BTreeSet<&'static str>,
@@ -32,7 +32,7 @@ impl Sampler {
     /// Watches the disk of the engine's images with the least free space. Until the engine has
     /// said where they are, it is that of the usual folder, if there is one.
     #[must_use]
-    pub fn new(folders: Arc<OnceLock<Vec<PathBuf>>>) -> Self {
+    pub fn new(folders: watch::Receiver<Vec<PathBuf>>) -> Self {
         Self { folders, before: None, logged: BTreeSet::new() }
     }
 
@@ -60,8 +60,8 @@ impl Sampler {
     }
 
     fn disk_use(&mut self) -> (u64, u64) {
-        let known = self.folders.get().filter(|folders| !folders.is_empty()).cloned();
-        let folders = known.unwrap_or_else(|| usual(Path::new(USUAL_FOLDER)));
+        let known = self.folders.borrow().clone();
+        let folders = if known.is_empty() { usual(Path::new(USUAL_FOLDER)) } else { known };
         let read = folders.iter().map(statvfs);
         let read: Result<Vec<Statvfs>, _> = read.collect();
         let Some(disks) = self.note("the disk of the images", read) else { return (0, 0) };
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn the_first_sample_does_not_say_that_the_processor_rests() {
-        let mut sampler = Sampler::new(Arc::default());
+        let mut sampler = Sampler::new(watch::channel(Vec::new()).1);
         assert!(sampler.sample().cpu_unknown);
         assert!(!sampler.sample().cpu_unknown);
     }
@@ -148,16 +148,18 @@ mod tests {
     }
 
     #[test]
-    fn the_disk_of_the_images_is_unknown_until_their_folder_is() {
+    fn the_disk_of_the_images_is_unknown_until_their_folder_is_and_changes_with_it() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(usual(&dir.path().join("docker")), [] as [PathBuf; 0]);
         assert_eq!(usual(dir.path()), [dir.path()]);
-        let folders = Arc::new(OnceLock::new());
-        let mut sampler = Sampler::new(Arc::clone(&folders));
+        let (sender, folders) = watch::channel(Vec::new());
+        let mut sampler = Sampler::new(folders);
         let before = sampler.disk_use();
         assert_eq!(before.1 > 0, Path::new(USUAL_FOLDER).is_dir());
-        folders.set(vec![dir.path().to_owned()]).unwrap();
+        sender.send_replace(vec![dir.path().to_owned()]);
         assert!(sampler.disk_use().1 > 0);
+        sender.send_replace(vec![dir.path().join("not-mounted")]);
+        assert_eq!(sampler.disk_use(), (0, 0));
     }
 
     #[test]

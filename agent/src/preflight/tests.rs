@@ -174,20 +174,21 @@ async fn a_full_disk_blocks_before_anything_is_made() {
 #[tokio::test(start_paused = true)]
 async fn an_image_that_turns_out_too_large_for_the_disk_is_not_pulled_to_its_end() {
     let mut bench = Bench::new();
+    let places = bench.host.may_pull().await.unwrap();
     let (pulled, progress) = watch::channel(PullProgress::default());
     {
-        let mut fits = std::pin::pin!(bench.host.until_disk_full(progress.clone()));
+        let mut fits = std::pin::pin!(bench.host.until_disk_full(&places, progress.clone()));
         pulled.send_replace(PullProgress { bytes_done: 10, bytes_total: 11 });
         let waits = tokio::time::timeout(3 * CHECK_PAUSE, &mut fits).await;
         assert!(waits.is_err(), "{waits:?}");
     }
     pulled.send_replace(PullProgress { bytes_done: 10, bytes_total: u64::MAX });
-    let blocked = bench.host.until_disk_full(progress.clone()).await;
+    let blocked = bench.host.until_disk_full(&places, progress.clone()).await;
     assert!(matches!(blocked, Blocked::Disk(DiskFull::Bytes { .. })));
     // All of it is here and is unpacked: the disk fills up all the same.
     pulled.send_replace(PullProgress { bytes_done: 10, bytes_total: 10 });
     bench.host.min_free.engine_bytes = u64::MAX;
-    let blocked = bench.host.until_disk_full(progress).await;
+    let blocked = bench.host.until_disk_full(&places, progress).await;
     assert!(matches!(blocked, Blocked::Disk(DiskFull::Bytes { .. })));
 }
 

@@ -10,7 +10,7 @@ use futures_util::{StreamExt as _, stream};
 use oml_common::document::instance::InstanceDocument;
 use oml_common::id::{ComponentName, ContentHash, TenantId};
 use oml_common::time::Timestamp;
-use tokio::sync::{OnceCell, watch};
+use tokio::sync::watch;
 
 use super::{
     ContainerCalls, ContainerEngine, ContainerInstance, ContainerListing, ExecOutput, ExitReport,
@@ -60,9 +60,6 @@ pub struct Docker {
     logins: Vec<PullLogin>,
     /// The tenant of this host, if it is known: containers of others are not ours.
     tenant: Option<TenantId>,
-    info: OnceCell<EngineInfo>,
-    /// The folders of images and containers.
-    folders: OnceCell<Vec<PathBuf>>,
     watcher: OnceLock<Watcher>,
 }
 
@@ -93,13 +90,7 @@ impl Docker {
         logins: Vec<PullLogin>,
         tenant: Option<TenantId>,
     ) -> Self {
-        let (info, folders, watcher) = Default::default();
-        Self { engine, paths, logins, tenant, info, folders, watcher }
-    }
-
-    /// What changes only with the engine's own settings.
-    async fn info(&self) -> Result<&EngineInfo, RuntimeError> {
-        self.info.get_or_try_init(|| self.engine.info()).await
+        Self { engine, paths, logins, tenant, watcher: OnceLock::new() }
     }
 
     /// Creates a container that is not started, and gives its id.
@@ -110,7 +101,7 @@ impl Docker {
     ) -> Result<String, RuntimeError> {
         let image = images::local_name(&*self.engine, instance.container()).await?;
         let image_id = self.engine.image_id(&image).await?;
-        let EngineInfo { log_driver, root, .. } = self.info().await?.clone();
+        let EngineInfo { log_driver, root, .. } = self.engine.info().await?;
         let local = create::Local { image, image_id, log_driver, root };
         let body = create::body(instance, &self.paths, local)?;
         self.engine.create(name, body).await
@@ -247,11 +238,9 @@ impl ContainerEngine for Docker {
     }
 
     async fn storage(&self) -> Result<Vec<PathBuf>, RuntimeError> {
-        let find = || async {
-            let info = self.info().await?;
-            Ok(storage::folders(info, &self.paths.containerd_config))
-        };
-        self.folders.get_or_try_init(find).await.cloned()
+        // Not kept: an engine may be restarted with its data on another disk.
+        let info = self.engine.info().await?;
+        Ok(storage::folders(&info, &self.paths.containerd_config))
     }
 
     async fn exec(
@@ -328,3 +317,6 @@ fn foreign(
     }
     foreign
 }
+
+#[cfg(test)]
+mod tests;
