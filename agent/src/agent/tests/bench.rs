@@ -176,6 +176,12 @@ impl Bench {
         self.assign(instances, OnDeadline::Wait);
     }
 
+    /// That version is desired, and the same one of another component.
+    pub(super) fn desire_with(&mut self, version: &str, other: &str) {
+        let instances = vec![instance(version), fixtures::document(other, version)];
+        self.assign(instances, OnDeadline::Wait);
+    }
+
     /// That version is desired in a unit of that name.
     pub(super) fn desire_in_unit(&mut self, version: &str, unit: &str) {
         let instance = instance(version).edited(|it| it.unit = unit.parse().unwrap());
