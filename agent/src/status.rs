@@ -61,7 +61,7 @@ pub enum StatusError {
 const SILENCE_MAX_MS: u64 = 120_000;
 
 /// Returns what is wrong with the agent itself, in lines for people: it does not run, it hangs,
-/// or the host is not enrolled. There are none if all is well.
+/// it is unknown whether it runs, or the host is not enrolled. There are none if all is well.
 ///
 /// # Errors
 /// Only root may look, or the sign of life cannot be used.
@@ -88,12 +88,20 @@ pub fn show_agent(paths: &Paths, now: Timestamp) -> Result<String, StatusError> 
             "the agent does not run; it was last active {} ago; start it with systemctl start omlagent; what follows is what it found then",
             ago(last)
         )),
-        Life::Unknown if file(paths).exists() => lines.push(
-            "whether the agent runs is not known, because its sign of life is missing; see systemctl status omlagent; what follows may be old".to_owned(),
-        ),
-        Life::Runs { .. } | Life::Unknown => {}
+        // Without a report, its absence is the error of [`show`].
+        Life::Unknown => lines.extend(written_at(paths).map(|last| format!(
+            "it is unknown whether the agent runs, because its file agent.alive is missing; check systemctl status omlagent; what follows was written {} ago",
+            ago(last)
+        ))),
+        Life::Runs { .. } => {}
     }
     Ok(lines.iter().map(|line| format!("{}\n", printable(line))).collect())
+}
+
+/// Returns when the report was written; none if there is no report.
+fn written_at(paths: &Paths) -> Option<Timestamp> {
+    let found = std::fs::metadata(file(paths)).ok()?;
+    Some(alive::timestamp(found.modified().ok()?))
 }
 
 /// Returns whether a file could not be read because only root may.

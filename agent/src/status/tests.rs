@@ -46,20 +46,24 @@ fn a_stopped_agent_is_reported_with_the_time_since_when() {
     );
 }
 
-#[test]
-fn a_report_beside_a_missing_sign_of_life_is_not_shown_as_that_of_a_running_agent() {
+#[tokio::test]
+async fn a_report_without_a_sign_of_the_agent_is_shown_with_its_age() {
     let folder = tempfile::tempdir().unwrap();
     let paths = Paths::below(folder.path());
-    let sign = alive::SignOfLife::begin(&paths, Timestamp(1)).unwrap();
-    std::fs::create_dir_all(file(&paths).parent().unwrap()).unwrap();
-    std::fs::write(file(&paths), "{}").unwrap();
-    std::fs::remove_file(paths.run.join("agent.alive")).unwrap();
-    let shown = || show_agent(&paths, Timestamp(2)).unwrap();
-    assert!(shown().contains("whether the agent runs is not known"), "{}", shown());
-    sign.beat(Timestamp(2));
-    assert!(!shown().contains("whether the agent runs"), "it gives its sign again: {}", shown());
+    let (sender, reports) = watch::channel(Arc::new(empty_report(Timestamp(60_000))));
+    let keeping = tokio::spawn(keep(paths.clone(), reports));
+    drop(sender);
+    keeping.await.unwrap();
+    let written = std::fs::File::open(file(&paths)).unwrap();
+    written.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(60)).unwrap();
+    let sign = alive::SignOfLife::begin(&paths, Timestamp(60_000)).unwrap();
+    assert!(!show_agent(&paths, Timestamp(70_000)).unwrap().contains("unknown"));
     drop(sign);
-    assert!(shown().contains("the agent does not run"), "{}", shown());
+    std::fs::remove_file(paths.run.join("agent.alive")).unwrap();
+    let shown = show_agent(&paths, Timestamp(300_000)).unwrap();
+    let expected = "it is unknown whether the agent runs, because its file agent.alive is missing; \
+                    check systemctl status omlagent; what follows was written 4m 0s ago\n";
+    assert!(shown.ends_with(expected), "{shown}");
 }
 
 #[test]

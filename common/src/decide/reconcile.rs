@@ -49,15 +49,8 @@ pub fn decide(input: Input<'_>) -> BTreeMap<ComponentName, Decision> {
     let Some(assignment) = input.assignment else { return BTreeMap::new() };
     let unseen = ObservedInstance::default();
     let desired = &assignment.content.share.instances;
-    // Revision 0 says that nothing was decided for this node yet, not that
-    // nothing should run: what an earlier controller left goes on.
-    let decided = assignment.content.revision.0 > 0;
     let share = &assignment.content.share;
-    let leftover = input.observed.instances.keys().filter(|name| decided && !share.contains(name));
-    let mut decisions: BTreeMap<ComponentName, Decision> = leftover
-        .filter(|name| is_ours(&input.observed.instances[*name]))
-        .map(|name| (name.clone(), decide_leftover(name, input)))
-        .collect();
+    let mut decisions = BTreeMap::new();
     for (name, unreadable) in &share.unreadable {
         decisions.insert(name.clone(), unreadable::decide_unreadable(name, &unreadable.why, input));
     }
@@ -75,6 +68,14 @@ pub fn decide(input: Input<'_>) -> BTreeMap<ComponentName, Decision> {
         let decision = stopped::stop_leftover(case, revive::keep_alive(case, decision));
         let decision = health::report_crash_loop_beside(case, decision);
         decisions.insert(name.clone(), decision);
+    }
+    let awaited = dependencies::unprepared_addition(input, &decisions);
+    // Revision 0 says that nothing was decided for this node yet, not that
+    // nothing should run: what an earlier controller left goes on.
+    let decided = assignment.content.revision.0 > 0;
+    let leftover = input.observed.instances.iter().filter(|_| decided);
+    for (name, seen) in leftover.filter(|(name, seen)| !share.contains(name) && is_ours(seen)) {
+        decisions.insert(name.clone(), decide_leftover(name, seen, awaited, input));
     }
     decisions
 }
@@ -98,9 +99,15 @@ fn is_ours(seen: &ObservedInstance) -> bool {
     unit_is_ours || !seen.containers.is_empty()
 }
 
-fn decide_leftover(name: &ComponentName, input: Input<'_>) -> Decision {
+/// Decides for a component that is not desired any more. It is removed only after the `awaited`
+/// one is prepared.
+fn decide_leftover(
+    name: &ComponentName,
+    seen: &ObservedInstance,
+    awaited: Option<&ComponentName>,
+    input: Input<'_>,
+) -> Decision {
     let update = input.updates.get(name).filter(|update| update.desired_hash == nothing());
-    let seen = &input.observed.instances[name];
     // A component that is no longer desired is removed by the tenant's present policy.
     let policy = input.assignment.and_then(|assignment| assignment.content.removal_policy());
     let policy = policy.as_ref();
@@ -123,8 +130,7 @@ fn decide_leftover(name: &ComponentName, input: Input<'_>) -> Decision {
         let reason = Reason::RemovalFailed { message: failure.message.clone() };
         return Decision::wait(Phase::RolledBack, reason);
     }
-    if let Some(component) = dependencies::unprepared_addition(input) {
-        let component = component.clone();
+    if let Some(component) = awaited.cloned() {
         return Decision::wait(Phase::Pending, Reason::RemovedFor { component });
     }
     match drain.decide() {

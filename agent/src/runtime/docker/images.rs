@@ -181,9 +181,14 @@ fn pull_failure(container: &Container, error: Error) -> RuntimeError {
 }
 
 /// Leaves out what is another at every try, so that the same answer has the same words: our own
-/// end of a connection, such as `10.0.0.5:43210->`, and the query of an address, which may be
-/// signed and must not be shown then.
+/// end of a connection, such as `10.0.0.5:43210->`, the time at which a certificate was checked,
+/// and the query of an address, which may be signed and must not be shown then.
 fn steady(message: &str) -> String {
+    let without_time = message.split_once("current time ").and_then(|(before, after)| {
+        let (_time, after) = after.split_once(' ')?;
+        Some(format!("{before}current time {after}"))
+    });
+    let message = without_time.as_deref().unwrap_or(message);
     let words = message.split(' ').map(|word| {
         let word = word.split_once("->").map_or(word, |(_own, other)| other);
         match word.split_once('?') {

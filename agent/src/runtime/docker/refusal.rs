@@ -19,9 +19,8 @@ pub(super) enum Refusal {
     Unusable,
     /// The registry's certificate is not trusted, or it does not speak TLS.
     Untrusted,
-    /// By the clock of the host, the registry's certificate is not valid yet or no longer. Either the
-    /// clock is set later, or the certificate is renewed.
-    NotValidNow,
+    /// The registry's certificate is not valid yet or any more, by the clock of this host.
+    OutOfDate,
     /// The engine finds the request itself wrong.
     BadRequest,
     /// The registry finds the request itself wrong.
@@ -37,10 +36,10 @@ impl Refusal {
         let parts = || text.lines().flat_map(|line| line.split(": ")).map(str::trim);
         let begins = |begin: &[&str]| parts().any(|part| begin.iter().any(|b| part.starts_with(b)));
         let is_missing = begins(ASKS_REGISTRY) && parts().any(|part| part == "not found");
-        // It follows the word by which other faults of a certificate are known.
-        let is_untimely = parts().any(|part| part == NOT_VALID_NOW);
-        let known =
-            is_untimely.then_some(Self::NotValidNow).or_else(|| parts().find_map(Self::of_part));
+        let known = parts().find_map(Self::of_part).map(|kind| match kind {
+            Self::Untrusted if begins(OUT_OF_DATE) => Self::OutOfDate,
+            kind => kind,
+        });
         let known = known.or(is_missing.then_some(Self::NotThere));
         // It may hold a cause that is known, such as a full disk.
         let known = known.or(begins(UNPACKS).then_some(Self::Unpacking));
@@ -56,12 +55,9 @@ impl Refusal {
     /// Returns true if the same request will be answered otherwise without anybody's doing.
     pub(super) fn is_transient(self) -> bool {
         match self {
-            Self::DiskFull
-            | Self::TooMany
-            | Self::Away
-            | Self::NotValidNow
-            | Self::Unpacking
-            | Self::Other => true,
+            Self::DiskFull | Self::TooMany | Self::Away | Self::Unpacking | Self::Other => true,
+            // The clock is set late after a boot, and a certificate may be renewed late.
+            Self::OutOfDate => true,
             Self::LoginRefused
             | Self::NotThere
             | Self::NotThereOrLoginRefused
@@ -84,8 +80,8 @@ impl Refusal {
             Self::Unpacking => "the engine of this host could not unpack it".to_owned(),
             Self::Unusable => "the engine of this host cannot use the image".to_owned(),
             Self::Untrusted => format!("the engine does not trust the registry {registry}"),
-            Self::NotValidNow => format!(
-                "the certificate of the registry {registry} is not valid by the clock of this host"
+            Self::OutOfDate => format!(
+                "the certificate of the registry {registry} is not valid at the time of this host"
             ),
             Self::BadRequest => "the engine refused the request".to_owned(),
             Self::Refused => format!("the registry {registry} refused the request"),
@@ -130,6 +126,9 @@ impl Refusal {
 /// found" elsewhere is about something on this host.
 const ASKS_REGISTRY: &[&str] = &["failed to resolve reference ", "failed to copy"];
 
+/// What Go's TLS says of a certificate whose time is over or has not come.
+const OUT_OF_DATE: &[&str] = &["certificate has expired or is not yet valid"];
+
 /// What the engine was doing on this host after it had pulled a layer.
 const UNPACKS: &[&str] = &[
     "failed to register layer",
@@ -155,9 +154,6 @@ const SENTENCES: &[(&str, Refusal)] = &[
     ("Client.Timeout ", Refusal::Away),
     ("invalid reference format", Refusal::BadRequest),
 ];
-
-/// The error of Go's X.509 package for a certificate before or after its time.
-const NOT_VALID_NOW: &str = "certificate has expired or is not yet valid";
 
 /// Codes and errors that stand alone between two colons.
 const WORDS: &[(&str, Refusal)] = &[

@@ -1,5 +1,7 @@
 //! Finds the components that an instance must wait for before it may start.
 
+use std::collections::BTreeMap;
+
 use crate::decide::observed::ObservedInstance;
 use crate::document::Verbatim;
 use crate::document::assignment::Desired;
@@ -8,7 +10,7 @@ use crate::document::update::Stage;
 use crate::id::ComponentName;
 use crate::time::Timestamp;
 
-use super::case::{Case, Input, is_active, works_by};
+use super::case::{Case, Decision, Input, is_active, works_by};
 use super::health::{health, health_of_held};
 
 /// Returns the first dependency that has not converged yet.
@@ -70,17 +72,20 @@ fn is_converged(
 
 /// Returns the first desired component that is new on the host and cannot start yet, because its
 /// image or its container is missing. It may be what takes the place of one that is removed, so
-/// nothing is removed before. One that needs the name of something on the host is not waited
-/// for, because that may be what is removed.
-pub(super) fn unprepared_addition(input: Input<'_>) -> Option<&ComponentName> {
+/// nothing is removed before. Two kinds are not waited for: one that needs the name of something
+/// on the host, because that may be what is removed, and one that stays down by these decisions,
+/// because somebody stopped or masked it.
+pub(super) fn unprepared_addition<'a>(
+    input: Input<'a>,
+    decisions: &BTreeMap<ComponentName, Decision>,
+) -> Option<&'a ComponentName> {
     let instances = &input.assignment?.content.share.instances;
     let unseen = ObservedInstance::default();
     let is_unprepared = |(name, desired): &(&ComponentName, &Verbatim<Desired>)| {
         let seen = input.observed.instances.get(*name).unwrap_or(&unseen);
         let is_container = desired.instance.container().is_some();
-        // What somebody stopped or masked is not created, however long a removal waits for it.
-        let comes = seen.unit.as_ref().is_none_or(|unit| !unit.stopped_by_hand && !unit.masked);
-        is_container && comes && seen.containers.is_empty() && seen.foreign.is_none()
+        let stays_down = decisions.get(*name).is_some_and(|it| it.reason.is_manual_stop());
+        is_container && seen.containers.is_empty() && seen.foreign.is_none() && !stays_down
     };
     instances.iter().find(is_unprepared).map(|(name, _)| name)
 }

@@ -147,6 +147,22 @@ fn pulled(bytes: u64) -> String {
     }
 }
 
+impl Reason {
+    /// Returns true if the instance stays down because somebody stopped or masked it on the host.
+    pub(super) fn is_manual_stop(&self) -> bool {
+        if let Self::Beside { change, .. } = self {
+            return change.is_manual_stop();
+        }
+        matches!(
+            self,
+            Self::StoppedByHand(_)
+                | Self::StoppedBeforeSoaked(_)
+                | Self::Failed { stop: Some(_), .. }
+                | Self::RolledBack { stop: Some(_), .. }
+        )
+    }
+}
+
 impl Display for Reason {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {

@@ -101,6 +101,20 @@ fn the_same_answer_has_the_same_words_at_every_try() {
     );
 }
 
+#[test]
+fn a_certificate_that_is_out_of_date_has_the_same_words_at_every_try() {
+    let shown = |time: &str| {
+        let error = format!(
+            "Get \"https://r/v2/\": x509: certificate has expired or is not yet valid: current time \
+             {time} is after 2025-06-01T00:00:00Z"
+        );
+        pull_failure(&of("r/i"), Error::DockerStreamError { error }).to_string()
+    };
+    let first = shown("2026-01-01T00:00:00Z");
+    assert_eq!(first, shown("2026-01-01T00:00:09Z"));
+    assert!(first.ends_with(": current time is after 2025-06-01T00:00:00Z"), "{first}");
+}
+
 #[tokio::test]
 async fn a_registry_that_hangs_is_given_up_and_no_engine_that_is_away() {
     let docker =

@@ -53,8 +53,20 @@ const ANSWERS: &[(&str, Refusal)] = &[
         Refusal::Untrusted,
     ),
     (
-        "Get \"https://r/v2/\": tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time 1970-01-01T00:00:09Z is before 2026-01-01T00:00:00Z",
-        Refusal::NotValidNow,
+        "Get \"https://r/v2/\": tls: failed to verify certificate: x509: certificate is valid for a, not r",
+        Refusal::Untrusted,
+    ),
+    (
+        "Get \"https://r/v2/\": tls: failed to verify certificate: x509: certificate signed by unknown authority",
+        Refusal::Untrusted,
+    ),
+    (
+        "Get \"https://r/v2/\": x509: certificate has expired or is not yet valid: current time 2026-01-01T00:00:00Z is before 2026-06-01T00:00:00Z",
+        Refusal::OutOfDate,
+    ),
+    (
+        "failed to resolve reference \"r/i\": failed to do request: Head \"https://r/v2/i\": tls: failed to verify certificate: x509: certificate has expired or is not yet valid: current time 2026-01-01T00:00:00Z is after 2025-06-01T00:00:00Z",
+        Refusal::OutOfDate,
     ),
     ("failed to register layer: write /a: no space left on device", Refusal::DiskFull),
     ("no matching manifest for linux/amd64 in the manifest list entries", Refusal::Unusable),
@@ -113,6 +125,23 @@ fn a_failure_on_this_host_is_not_the_registrys_for_any_answer_of_the_engine() {
             let kind = Refusal::of(status, text);
             assert_eq!(kind, Refusal::Unpacking, "{text}");
             assert!(kind.is_transient());
+        }
+    }
+}
+
+#[test]
+fn a_certificate_that_is_out_of_date_is_tried_again_and_an_untrusted_one_is_not() {
+    for (words, transient) in [
+        ("certificate has expired or is not yet valid: current time a is before b", true),
+        ("certificate has expired or is not yet valid: current time a is after b", true),
+        ("certificate has expired or is not yet valid", true),
+        ("certificate signed by unknown authority", false),
+        ("certificate is valid for a, not r", false),
+        ("cannot validate certificate for 10.0.0.1 because it doesn't contain any IP SANs", false),
+    ] {
+        for before in ["", "tls: failed to verify certificate: "] {
+            let text = format!("Get \"https://r/v2/\": {before}x509: {words}");
+            assert_eq!(Refusal::of(Some(500), &text).is_transient(), transient, "{text}");
         }
     }
 }

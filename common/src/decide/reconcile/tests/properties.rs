@@ -192,6 +192,27 @@ proptest! {
     }
 
     #[test]
+    fn a_removal_ends_though_what_stays_is_stopped_and_pruned_by_hand(
+        version in version(),
+        is_stopped in any::<bool>(),
+        is_pruned in any::<bool>(),
+        faults in prop::collection::vec(fault_with(Fault::StoppedByHand), 0..12),
+    ) {
+        let mut world = World::settled([instance("asterisk", "1"), instance("nginx", "1")]);
+        let now = world.now;
+        if is_stopped {
+            world.place("asterisk").stop_by_hand(now);
+        }
+        if is_pruned {
+            world.place("asterisk").prune_all();
+        }
+        world.faults = faults;
+        world.desire([instance("asterisk", version)]);
+        world.settle();
+        prop_assert!(world.place("nginx").containers.is_empty(), "{:?}", world.log);
+    }
+
+    #[test]
     fn what_bears_no_mark_is_never_touched(
         versions in prop::collection::vec(version(), 1..4),
         foreign in "unit [a-z]{1,8}\\.service",

@@ -2,6 +2,7 @@
 
 use super::world::{World, counted, instance, name, packaged};
 use super::{Phase, Step};
+use crate::decide::observed::{ActiveState, ObservedUnit};
 
 /// redis runs and is removed; kamailio is added.
 fn replacing() -> World {
@@ -58,14 +59,53 @@ fn another_version_of_what_stays_and_a_packaged_unit_hold_no_removal_up() {
     assert!(matches!(world.decide()[&name("redis")].step, Some(Step::Remove { .. })));
 }
 
-#[test]
-fn a_removal_does_not_wait_for_what_somebody_stopped_and_is_not_created() {
-    let mut world = World::settled([instance("redis", "1"), instance("asterisk", "1")]);
-    world.desire([instance("asterisk", "1")]);
+/// redis and kamailio run, and only kamailio is desired from now on. It was stopped by hand, and
+/// its container pruned.
+fn stopped_and_pruned(desired: &str) -> World {
+    let mut world = World::settled([instance("redis", "1"), instance("kamailio", "1")]);
     let now = world.now;
-    world.place("asterisk").stop_by_hand(now);
-    world.place("asterisk").containers.clear();
-    let decisions = world.decide();
-    let redis = &decisions[&name("redis")];
-    assert!(matches!(redis.step, Some(Step::Remove { .. })), "{}", redis.reason);
+    let kamailio = world.place("kamailio");
+    kamailio.stop_by_hand(now);
+    kamailio.prune_all();
+    world.desire([instance("kamailio", desired)]);
+    world
+}
+
+#[test]
+fn a_removal_does_not_wait_for_what_was_stopped_by_hand_and_pruned() {
+    let mut world = stopped_and_pruned("1");
+    assert!(matches!(world.phase("kamailio"), Phase::StoppedByHand { .. }));
+    assert!(matches!(world.decide()[&name("redis")].step, Some(Step::Remove { .. })));
+    world.settle();
+    assert!(world.place("redis").containers.is_empty());
+    assert!(!runs(&mut world, "kamailio"));
+}
+
+#[test]
+fn a_removal_waits_for_another_version_of_what_was_stopped_by_hand_and_pruned() {
+    let mut world = stopped_and_pruned("2");
+    let reason = world.decide()[&name("redis")].reason.to_string();
+    assert_eq!(reason, "is removed as soon as kamailio can start");
+    world.settle();
+    assert!(world.place("redis").containers.is_empty() && runs(&mut world, "kamailio"));
+}
+
+#[test]
+fn a_removal_does_not_wait_for_an_addition_whose_unit_is_masked() {
+    let world = replacing();
+    let mut observed = world.observe();
+    let masked = ObservedUnit {
+        hash: None,
+        stale: false,
+        active: ActiveState::Inactive,
+        masked: true,
+        stopped_by_hand: false,
+        since: world.now,
+        restarts: 0,
+        by_hand: None,
+        result: String::new(),
+    };
+    observed.instances.entry(name("kamailio")).or_default().unit = Some(masked);
+    let decisions = world.with_observed(&observed, super::decide);
+    assert!(matches!(decisions[&name("redis")].step, Some(Step::Remove { .. })));
 }
