@@ -36,9 +36,9 @@ impl Refusal {
         let parts = || text.lines().flat_map(|line| line.split(": ")).map(str::trim);
         let begins = |begin: &[&str]| parts().any(|part| begin.iter().any(|b| part.starts_with(b)));
         let is_missing = begins(ASKS_REGISTRY) && parts().any(|part| part == "not found");
-        let known = parts().find_map(Self::of_part).map(|kind| match kind {
-            Self::Untrusted if begins(OUT_OF_DATE) => Self::OutOfDate,
-            kind => kind,
+        let known = parts().find_map(Self::of_part).map(|kind| {
+            let is_out_of_date = kind == Self::Untrusted && begins(OUT_OF_DATE);
+            if is_out_of_date { Self::OutOfDate } else { kind }
         });
         let known = known.or(is_missing.then_some(Self::NotThere));
         // It may hold a cause that is known, such as a full disk.
