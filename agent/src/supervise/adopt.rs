@@ -43,7 +43,7 @@ impl Candidate for Marked {
 }
 
 /// A container that a supervisor takes for the one of its component.
-struct Held<'a> {
+struct Adoption<'a> {
     id: &'a str,
     /// It ran before.
     runs: bool,
@@ -92,7 +92,7 @@ impl Supervisor {
             (None, None) => return Err(SuperviseError::Unknown(self.component.clone())),
         };
         // Before the start, because a stop that comes now must reach this container.
-        self.hold(instance, Held { id: &id, runs, before, drift });
+        self.record_adopted(instance, Adoption { id: &id, runs, before, drift });
         if !runs {
             let started = self.client.insist(|| self.client.engine.calls().start(&id)).await;
             started.map_err(SuperviseError::Start)?;
@@ -103,9 +103,9 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Takes a container for the one of the component, and begins or continues its record.
-    fn hold(&mut self, instance: &HeldInstance, held: Held<'_>) {
-        let Held { id, runs, before, drift } = held;
+    /// Notes that this container is the one of the component, and begins or continues its record.
+    fn record_adopted(&mut self, instance: &HeldInstance, adoption: Adoption<'_>) {
+        let Adoption { id, runs, before, drift } = adoption;
         let known = before.clone().filter(|status| runs && status.container == id);
         let health = known.as_ref().map(|status| status.health);
         // One that cannot be probed would never be ready.

@@ -52,47 +52,37 @@ fn runs_and_is_held(report: &InstanceReport) -> bool {
     report.phase == Phase::Blocked && report.started_at.is_some()
 }
 
+/// Reboots the host, with or without the document on disk, and returns the report of what came up.
+async fn after_a_reboot(mut bench: Bench, lose_document: bool) -> InstanceReport {
+    let begun = bench.host.running(&name("asterisk")).unwrap().id;
+    if lose_document {
+        std::fs::remove_file(bench.host.paths.document(&name("asterisk"), Slot::Current)).unwrap();
+    }
+    bench.host.host.reboot();
+    bench.boot();
+    bench.pass_time(60).await;
+    let running = bench.host.running(&name("asterisk")).map(|container| container.id);
+    assert_eq!(running, Some(begun), "its document was lost: {lose_document}");
+    assert!(bench.unit_is(ActiveState::Active));
+    bench.start();
+    bench.until(runs_and_is_held).await
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_a_later_release_created_comes_up_after_a_reboot() {
     for lose_document in [false, true] {
-        let mut bench = Bench::of_later_release().await;
-        let begun = bench.host.running(&name("asterisk")).unwrap().id;
-        if lose_document {
-            std::fs::remove_file(bench.host.paths.document(&name("asterisk"), Slot::Current))
-                .unwrap();
-        }
-        bench.host.host.reboot();
-        bench.boot();
-        bench.pass_time(60).await;
-        let running = bench.host.running(&name("asterisk")).map(|container| container.id);
-        assert_eq!(running, Some(begun), "its document was lost: {lose_document}");
-        assert!(bench.unit_is(ActiveState::Active));
-        bench.start();
-        bench.until(runs_and_is_held).await;
+        after_a_reboot(Bench::of_later_release().await, lose_document).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_only_a_later_release_can_probe_comes_up_after_a_reboot_with_unknown_health() {
+    let later = |text: &str| text.replace("\"tcp\",\"port\":5060}", "\"ng-ping\",\"port\":5060}");
     for lose_document in [false, true] {
-        let mut bench = Bench::with_later(|text| {
-            text.replace("\"tcp\",\"port\":5060}", "\"ng-ping\",\"port\":5060}")
-        })
-        .await;
-        let begun = bench.host.running(&name("asterisk")).unwrap().id;
+        let bench = Bench::with_later(later).await;
         let path = bench.host.paths.document(&name("asterisk"), Slot::Current);
         assert!(std::fs::read_to_string(&path).unwrap().contains("ng-ping"));
-        if lose_document {
-            std::fs::remove_file(path).unwrap();
-        }
-        bench.host.host.reboot();
-        bench.boot();
-        bench.pass_time(60).await;
-        let running = bench.host.running(&name("asterisk")).map(|container| container.id);
-        assert_eq!(running, Some(begun), "its document was lost: {lose_document}");
-        assert!(bench.unit_is(ActiveState::Active));
-        bench.start();
-        let report = bench.until(runs_and_is_held).await;
+        let report = after_a_reboot(bench, lose_document).await;
         assert_eq!(report.health, Health::Unknown, "{}", report.reason);
     }
 }
