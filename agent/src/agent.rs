@@ -119,6 +119,8 @@ struct State {
     last_done: BTreeMap<ComponentName, Step>,
     /// The last good workloads, as recorded on disk.
     last_good: BTreeMap<ComponentName, ContentHash>,
+    /// The updates were compared with what the host shows since the agent started.
+    compared: bool,
     drifts: DriftLog,
     errors: BTreeMap<&'static str, String>,
     usage: HostUsage,

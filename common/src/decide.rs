@@ -11,6 +11,7 @@ pub mod drift;
 pub mod exit;
 pub mod head;
 pub mod ineffective;
+pub mod lost_update;
 pub mod mount;
 pub mod observed;
 pub mod order;

@@ -1,18 +1,38 @@
-//! Records on disk the last good version of each component, for the supervisors: such a
-//! version may take its time at a later start.
+//! Records on disk the last good version of each component. The supervisors read it, because such a
+//! version may take its time at a later start; and it shows which changes the cache has lost.
 
 use std::collections::BTreeMap;
 
+use oml_common::decide::lost_update::lost_updates;
+use oml_common::decide::observed::Observed;
 use oml_common::decide::reconcile::Decision;
 use oml_common::document::report::Phase;
 use oml_common::id::ComponentName;
 use oml_common::text::error::chain;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::Agent;
 use crate::documents;
 
 impl Agent {
+    /// Finds once, at the first look at the host, the changes that the cache has lost.
+    pub(super) fn find_lost_updates(&mut self, observed: &Observed) {
+        if self.state.compared || self.state.assignment.is_none() {
+            return;
+        }
+        self.state.compared = true;
+        let known = self.state.documents.keys().chain(observed.instances.keys());
+        let last_good = known.filter_map(|name| {
+            Some((name.clone(), documents::read_last_good(&self.host.paths, name)?))
+        });
+        let last_good = last_good.collect();
+        for (component, update) in lost_updates(self.input(observed), &last_good) {
+            warn!(%component, "the record of its change is lost; its soak begins again");
+            self.state.updates.insert(component, update);
+            self.state.unsaved = true;
+        }
+    }
+
     /// Records every version that is ready, which one in the middle of its change is not.
     pub(super) fn record_last_good(&mut self, decisions: &BTreeMap<ComponentName, Decision>) {
         for (name, _) in decisions.iter().filter(|(_, decision)| decision.phase == Phase::Ready) {

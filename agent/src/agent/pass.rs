@@ -36,6 +36,7 @@ impl Agent {
             return;
         }
         let observed = self.observe();
+        self.find_lost_updates(&observed);
         self.follow_drift(|drifts, input| drifts.look(input), &observed);
         let mut decisions = decide(self.input(&observed));
         self.take_ineffective(&mut decisions, &observed);

@@ -19,6 +19,7 @@ mod downgraded;
 mod full_disk;
 mod images;
 mod interrupted;
+mod lost_record;
 mod revived;
 mod stopped;
 mod unhealthy;

@@ -28,6 +28,7 @@ mod unreadable;
 
 use self::case::Case;
 pub use self::case::{Busy, Decision, Input};
+pub(in crate::decide) use self::case::works_by;
 use self::drain::{Drain, Drained};
 pub use self::reason::{
     Activity, CallCount, Ends, InUse, InactiveUnit, Interruption, Lack, LastEnd, ManualStop,

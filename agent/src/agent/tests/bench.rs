@@ -333,6 +333,10 @@ impl Bench {
         std::fs::create_dir_all(self.record().join("full")).unwrap();
     }
 
+    pub(super) fn remove_record(&self) {
+        std::fs::remove_file(self.record()).unwrap();
+    }
+
     pub(super) fn free_record(&self) {
         std::fs::remove_dir_all(self.record()).unwrap();
     }

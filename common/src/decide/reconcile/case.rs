@@ -213,7 +213,7 @@ impl<'a> Case<'a> {
 
 /// Returns true if the host is already set up for this workload. For a container this is the
 /// instance document, unless another container still runs; for a packaged unit, our drop-in.
-pub(super) fn works_by(
+pub(in crate::decide) fn works_by(
     seen: &ObservedInstance,
     desired_hash: &ContentHash,
     workload: &Workload,
