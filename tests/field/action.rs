@@ -60,6 +60,14 @@ const CONTAINERS: &[Action] = &[
         "docker restart",
         "[ $(docker inspect -f '{{.State.Running}}' $C) = true ] && docker restart -t 1 $C",
     ),
+    action(
+        "its process is frozen",
+        "p=$(docker inspect -f '{{.State.Pid}}' $C) && [ $p -gt 0 ] && kill -STOP $p",
+    ),
+    action(
+        "its process goes on",
+        "p=$(docker inspect -f '{{.State.Pid}}' $C) && [ $p -gt 0 ] && kill -CONT $p",
+    ),
     action("docker pause", "docker pause $C"),
     action("docker unpause", "docker unpause $C"),
     action("docker rename, to another name", "docker rename $C was-$C-$X"),
@@ -72,6 +80,8 @@ const CONTAINERS: &[Action] = &[
     action("docker update --memory", "docker update --memory 64m --memory-swap 64m $C"),
     action("docker rm -f", "docker rm -f $C"),
     action("docker rmi -f", "docker rmi -f $(docker inspect -f '{{.Image}}' $C)"),
+    with_effect("docker container prune", "docker container prune -f", Effect::RemovesStopped),
+    action("docker image prune", "docker image prune -af"),
     with_effect("docker system prune -af", "docker system prune -af", Effect::RemovesStopped),
 ];
 
@@ -111,6 +121,8 @@ const UNITS: &[Action] = &[
     action("systemctl kill -s KILL", "systemctl kill -s KILL $U"),
     action("systemctl kill -s TERM", "systemctl kill -s TERM $U"),
     action("systemctl disable", "systemctl disable $U"),
+    with_effect("systemctl disable --now", "systemctl disable --now $U", Effect::Stops),
+    with_effect("systemctl mask --runtime", "systemctl mask --runtime $U", Effect::ForgetsStop),
     action("systemctl reset-failed", "systemctl reset-failed $U"),
     with_effect(
         "the unit is masked",
@@ -146,11 +158,25 @@ const UNITS: &[Action] = &[
 
 const FILES: &[Action] = &[
     action("the instance's folder is removed", "rm -rf /var/lib/omlagent/instances/$N"),
+    action("the instance's folder is renamed", "cd /var/lib/omlagent/instances && mv $N $N-$X"),
+    action(
+        "the folder of instances is renamed",
+        "cd /var/lib/omlagent && mv instances instances-$X",
+    ),
+    action(
+        "a folder takes the place of the document",
+        "cd /var/lib/omlagent/instances/$N && rm -f current.json && mkdir current.json",
+    ),
+    action(
+        "the document cannot be read",
+        "cd /var/lib/omlagent/instances/$N && head -c 4096 /dev/urandom > current.json",
+    ),
     action("the document is cut", "echo '{' > /var/lib/omlagent/instances/$N/current.json"),
     action(
         "the document is edited",
         "sed -i 's/v1/v9/' /var/lib/omlagent/instances/$N/current.json",
     ),
+    action("the record of changes is cut", "truncate -s 20 /var/lib/omlagent/updates.json"),
     action(
         "the cached records are removed",
         "rm -f /var/lib/omlagent/assignment.json /var/lib/omlagent/updates.json",
@@ -161,6 +187,10 @@ const FILES: &[Action] = &[
         "cp /var/lib/omlagent/instances/${O#oml-}/current.json /var/lib/omlagent/instances/$N/; systemctl restart $U",
     ),
     action("the folder of status files is removed", "rm -rf /run/omlagent/status"),
+    action(
+        "the folder of status files is renamed",
+        "mv /run/omlagent/status /run/omlagent/status-$X",
+    ),
     action(
         "the disk of images is full",
         "mount -o remount,size=$(df -k --output=used /var/lib/docker | tail -1)k /var/lib/docker",

@@ -143,6 +143,9 @@ fn causes(facts: &Facts, intent: &Intent, index: ComponentIndex) -> Vec<&'static
     if container.is_some_and(|container| container.status == "paused") {
         causes.push(&["paused", "answer", "connect"]);
     }
+    if container.is_some_and(|container| container.is_frozen) {
+        causes.push(&["answer"]);
+    }
     if facts.free_kib < FULL_KIB {
         causes.push(&["free", "space", "full"]);
     }

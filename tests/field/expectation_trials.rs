@@ -21,6 +21,7 @@ fn container(name: &str, id: &str) -> Container {
         started: text("then"),
         image: text(IMAGE),
         settings: text(SETTINGS),
+        is_frozen: false,
     }
 }
 
@@ -90,6 +91,15 @@ pub(crate) fn run() -> Result<()> {
     for reason in ["", "its container is gone", "stopped on the host by hand", "not ours"] {
         refuses(&down, &intent, &reported("blocked", "unknown", reason))?;
     }
+    let mut frozen = facts.clone();
+    frozen.answers[0].clear();
+    let silent = reported("unhealthy", "unhealthy", "does not answer");
+    refuses(&frozen, &intent, &silent)?;
+    if let Some(containers) = &mut frozen.containers {
+        containers[0].is_frozen = true;
+    }
+    accepts(&frozen, &intent, &silent)?;
+    refuses(&frozen, &intent, &ready)?;
     let stopped = Intent { stops: [Stop::Yes, Stop::No], ..Intent::default() };
     accepts(&down, &stopped, &by_hand)?;
     refuses(&down, &stopped, &reported("starting", "unknown", "its unit is not running"))?;

@@ -15,6 +15,8 @@ pub(crate) struct Container {
     pub(crate) image: String,
     /// The settings that `docker update` can change.
     pub(crate) settings: String,
+    /// Whether its process was stopped by a signal.
+    pub(crate) is_frozen: bool,
 }
 
 /// A unit as systemd shows it.
@@ -42,7 +44,8 @@ pub(crate) struct Facts {
 const SCRIPT: &str = "\
 if ids=$(timeout 5 docker ps -aq --no-trunc 2>/dev/null); then
   echo engine up
-  [ -z \"$ids\" ] || docker inspect -f 'container {{.Id}} {{.Name}} {{.State.Status}} {{.State.StartedAt}} {{.Image}} {{.HostConfig.Memory}}/{{.HostConfig.RestartPolicy.Name}}' $ids
+  [ -z \"$ids\" ] || docker inspect -f 'container {{.Id}} {{.Name}} {{.State.Status}} {{.State.StartedAt}} {{.Image}} {{.HostConfig.Memory}}/{{.HostConfig.RestartPolicy.Name}} {{.State.Pid}}' $ids |
+  while read -r line; do echo \"$line $(ps -o stat= -p ${line##* })\"; done
 fi
 unit() { echo unit $1 $(systemctl show -P LoadState $1) $(systemctl show -P ActiveState $1); }
 answer() { echo answer $1 $(curl -s -m 2 http://127.0.0.1:$1/); }
@@ -62,14 +65,17 @@ pub(crate) fn observe(host: &Host) -> Result<Facts> {
     let text = host.exec(&["sh", "-c", &script])?.stdout;
     let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split(' ').collect()).collect();
     let containers = lines.iter().filter_map(|words| match words.as_slice() {
-        ["container", id, name, status, started, image, settings] => Some(Container {
-            id: (*id).to_owned(),
-            name: name.trim_start_matches('/').to_owned(),
-            status: (*status).to_owned(),
-            started: (*started).to_owned(),
-            image: (*image).to_owned(),
-            settings: (*settings).to_owned(),
-        }),
+        ["container", id, name, status, started, image, settings, _, process @ ..] => {
+            Some(Container {
+                id: (*id).to_owned(),
+                name: name.trim_start_matches('/').to_owned(),
+                status: (*status).to_owned(),
+                started: (*started).to_owned(),
+                image: (*image).to_owned(),
+                settings: (*settings).to_owned(),
+                is_frozen: process.first().is_some_and(|state| state.starts_with('T')),
+            })
+        }
         _ => None,
     });
     let unit = |name: &str| {

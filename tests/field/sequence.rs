@@ -254,9 +254,11 @@ systemctl start docker.socket docker.service omlagent
 [ -z \"$FOREIGN\" ] || docker rm -f $FOREIGN
 for c in oml-first oml-second; do
   docker unpause $c
+  p=$(docker inspect -f '{{.State.Pid}}' $c) && [ $p -gt 0 ] && kill -CONT $p
   docker update --restart=no $c
   rm -rf /etc/systemd/system/$c.service.d
   [ ! -L /etc/systemd/system/$c.service ] || rm /etc/systemd/system/$c.service
+  systemctl unmask --runtime $c
 done
 systemctl daemon-reload
 systemctl start --no-block oml-first oml-second

@@ -23,7 +23,9 @@ pub fn lost_updates(
             continue;
         };
         let seen = input.observed.instances.get(name);
-        if is_recorded || !seen.is_some_and(|seen| works_by(seen, &desired_hash, &desired.instance.workload)) {
+        if is_recorded
+            || !seen.is_some_and(|seen| works_by(seen, &desired_hash, &desired.instance.workload))
+        {
             continue;
         }
         let update = InstanceUpdate {

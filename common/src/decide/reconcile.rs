@@ -27,8 +27,8 @@ mod stopped;
 mod unreadable;
 
 use self::case::Case;
-pub use self::case::{Busy, Decision, Input};
 pub(in crate::decide) use self::case::works_by;
+pub use self::case::{Busy, Decision, Input};
 use self::drain::{Drain, Drained};
 pub use self::reason::{
     Activity, CallCount, Ends, InUse, InactiveUnit, Interruption, Lack, LastEnd, ManualStop,
