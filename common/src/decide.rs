@@ -7,6 +7,7 @@ pub mod certificates;
 pub mod change;
 pub mod crash_loop;
 pub mod diff;
+pub mod difference;
 pub mod drift;
 pub mod exit;
 pub mod head;

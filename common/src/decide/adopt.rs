@@ -1,5 +1,6 @@
 //! Chooses the container of a component that a supervisor adopts, and those that must stop.
 
+use crate::decide::exit::{ContainerExit, EndCause};
 use crate::document::status::{Drift, Health, Status};
 use crate::id::ContentHash;
 use crate::time::Timestamp;
@@ -75,7 +76,8 @@ pub fn drift_at_start(
     if is_there {
         return before.drift.clone();
     }
-    Some(Drift { at: now, found: format!("container {name} was removed") })
+    let cause = EndCause::Removed { code: None };
+    ContainerExit { container: name.to_owned(), cause }.drift(now)
 }
 
 #[cfg(test)]

@@ -7,11 +7,13 @@ use crate::document::instance::{Container, Instance, Workload};
 use crate::document::plan::Plan;
 use crate::document::revision::{Change, ChangeKind};
 use crate::document::{Share, Verbatim};
-use crate::id::{ComponentName, NodeName};
+use crate::id::{ComponentName, EnvName, NodeName};
 
 mod limits;
+mod note;
 
 pub use self::limits::strategy;
+pub use self::note::{AtDeadline, ChangeNote, StrategyChange, TimeLimit};
 
 /// Returns the changes from one plan to the next, in the order of nodes and components.
 #[must_use]
@@ -63,7 +65,7 @@ fn compare_unreadable(
         kind,
         from: version(old),
         to: version(new),
-        note: "only a newer release of the controller can read it".to_owned(),
+        note: ChangeNote::Unreadable.to_string(),
     })
 }
 
@@ -90,7 +92,7 @@ fn compare(
     };
     let is_stopped = matches!(kind, ChangeKind::Replace | ChangeKind::Remove);
     if is_stopped && old.is_some_and(|old| cuts_voice(&old.instance, new.map(|n| &*n.instance))) {
-        notes.push("not drained: calls through it are cut".to_owned());
+        notes.push(ChangeNote::CutsCalls);
     }
     Some(Change {
         node: node.clone(),
@@ -98,8 +100,14 @@ fn compare(
         kind,
         from: version_of(old),
         to: version_of(new),
-        note: notes.join(", "),
+        note: joined(&notes),
     })
+}
+
+/// Returns the notes as they are recorded.
+fn joined(notes: &[ChangeNote]) -> String {
+    let notes: Vec<String> = notes.iter().map(ToString::to_string).collect();
+    notes.join(", ")
 }
 
 /// Returns the version of an instance as text, which is empty if it has none.
@@ -115,42 +123,39 @@ fn cuts_voice(old: &Instance, new: Option<&Instance>) -> bool {
     old.may_carry_calls() && !is_counted && old.container().is_some()
 }
 
-fn notes(old: &Desired, new: &Desired) -> Vec<String> {
+fn notes(old: &Desired, new: &Desired) -> Vec<ChangeNote> {
     let mut parts = Vec::new();
     match (&*old.instance.workload, &*new.instance.workload) {
         (Workload::Container(old), Workload::Container(new)) => {
             parts.extend(container_note(old, new))
         }
         (Workload::Unit(old), Workload::Unit(new)) if old == new => {}
-        (Workload::Unit(_) | Workload::Container(_), _) => parts.push("unit settings".to_owned()),
+        (Workload::Unit(_) | Workload::Container(_), _) => parts.push(ChangeNote::UnitSettings),
     }
     if old.instance.probe != new.instance.probe || old.instance.active != new.instance.active {
-        parts.push("probes".to_owned());
+        parts.push(ChangeNote::Probes);
     }
     parts.extend(limits::limits(old, new));
     parts
 }
 
-fn container_note(old: &Container, new: &Container) -> Vec<String> {
+fn container_note(old: &Container, new: &Container) -> Vec<ChangeNote> {
     let mut parts = Vec::new();
     if old.version == new.version && old.digest != new.digest {
-        parts.push("same tag, another image".to_owned());
+        parts.push(ChangeNote::OtherImage);
     }
     let names = old.env.keys().chain(new.env.keys());
-    let mut differing: Vec<&str> =
-        names.filter(|name| old.env.get(*name) != new.env.get(*name)).map(AsRef::as_ref).collect();
-    differing.sort_unstable();
-    differing.dedup();
+    let differing = names.filter(|name| old.env.get(*name) != new.env.get(*name));
+    let differing: BTreeSet<EnvName> = differing.cloned().collect();
     if !differing.is_empty() {
-        // Only the names are shown, because a value may be private.
-        parts.push(format!("environment {}", differing.join(" ")));
+        parts.push(ChangeNote::Environment(differing));
     }
     let limits = |c: &Container| (c.memory_bytes_max, c.pids_limit, c.may_gain_privileges);
     let rest = |c: &Container| {
         (c.name.clone(), c.repository.clone(), c.secrets.clone(), c.command.clone())
     };
     if rest(old) != rest(new) || old.volumes != new.volumes || limits(old) != limits(new) {
-        parts.push("container settings".to_owned());
+        parts.push(ChangeNote::ContainerSettings);
     }
     parts
 }

@@ -4,21 +4,24 @@
 //! reported for as long as it is there.
 
 use std::collections::BTreeMap;
+use std::fmt::{self, Display, Formatter};
 
+use crate::decide::difference::{ContainerChange, Difference, UnitChange};
 use crate::decide::observed::{ObservedContainer, ObservedInstance};
 use crate::decide::ownership::is_name_of;
-use crate::decide::reconcile;
+use crate::decide::reconcile::{self, Reason};
 use crate::decide::step::Step;
 use crate::document::instance::{Container, InstanceDocument};
 use crate::document::status::Drift;
 use crate::document::update::{InstanceUpdate, Stage};
 use crate::id::{ComponentName, ContentHash};
+use crate::time::Timestamp;
 
 /// The drift of the components of a host, without what their supervisors report.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DriftLog {
     /// What is different now and stays so.
-    standing: BTreeMap<ComponentName, Drift>,
+    standing: BTreeMap<ComponentName, Found<Difference>>,
     /// What was put right last.
     repaired: BTreeMap<ComponentName, Repaired>,
     /// The documents that were seen on disk as they should be.
@@ -40,11 +43,33 @@ pub struct ContainerSettings {
     pub has_cpu_limit: bool,
 }
 
-/// A repair, which is reported until its workload is replaced by another.
+/// What was found at a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Found<T> {
+    at: Timestamp,
+    found: Vec<T>,
+}
+
+/// What was put right, which is reported until its workload is replaced by another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Repaired {
-    drift: Drift,
+    found: Found<Repair>,
     workload: ContentHash,
+}
+
+/// A change by somebody on the host that the agent puts right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Repair {
+    /// Something is brought back, for the reason of the step.
+    BroughtBack(Reason),
+    /// The container gets its own name again.
+    Renamed {
+        own: String,
+        name: String,
+    },
+    Unit(UnitChange),
+    DocumentChanged,
+    DocumentRemoved,
 }
 
 impl DriftLog {
@@ -57,10 +82,9 @@ impl DriftLog {
         };
         let before = std::mem::take(&mut self.standing);
         for (name, seen) in input.observed.instances.iter().filter(|(_, s)| !s.differs.is_empty()) {
-            let found = seen.differs.join("; ");
-            let known = before.get(name).filter(|drift| drift.found == found).cloned();
-            let drift = known.unwrap_or(Drift { at: input.now, found });
-            self.standing.insert(name.clone(), drift);
+            let known = before.get(name).filter(|known| known.found == seen.differs);
+            let at = known.map_or(input.now, |known| known.at);
+            self.standing.insert(name.clone(), Found { at, found: seen.differs.clone() });
         }
         self.repaired.retain(|name, repaired| {
             desired(name).is_some_and(|instance| instance.workload_hash() == repaired.workload)
@@ -99,7 +123,7 @@ impl DriftLog {
         &mut self,
         component: &ComponentName,
         step: &Step,
-        reason: &str,
+        reason: &Reason,
         input: reconcile::Input<'_>,
     ) {
         let desired = input.assignment.and_then(|a| a.content.share.instances.get(component));
@@ -107,14 +131,17 @@ impl DriftLog {
             return;
         };
         let found = match step {
-            _ if is_failing(input.updates.get(component)) => None,
+            _ if is_failing(input.updates.get(component)) => Vec::new(),
             Step::RewriteConfig => self.rewritten(component, seen, &desired.instance),
-            Step::Promote => self.renamed(component, seen, &desired.instance),
+            Step::Promote => self.renamed(component, seen, &desired.instance).into_iter().collect(),
             // Where nothing had to be changed, somebody took away what is brought back.
-            Step::Start | Step::Create | Step::Pull => {
-                works_by(seen, &desired.instance).then(|| reason.to_owned())
+            Step::Start | Step::Create | Step::Pull if works_by(seen, &desired.instance) => {
+                vec![Repair::BroughtBack(reason.clone())]
             }
-            Step::Remove { .. }
+            Step::Start
+            | Step::Create
+            | Step::Pull
+            | Step::Remove { .. }
             | Step::CountActive
             | Step::Switch { .. }
             | Step::Soak
@@ -123,12 +150,12 @@ impl DriftLog {
             | Step::RollBack { .. }
             | Step::Commit { .. }
             | Step::ReplaceSupervisor
-            | Step::StopContainer => None,
+            | Step::StopContainer => Vec::new(),
         };
-        if let Some(found) = found {
-            let drift = Drift { at: input.now, found };
+        if !found.is_empty() {
+            let found = Found { at: input.now, found };
             let workload = desired.instance.workload_hash();
-            self.repaired.insert(component.clone(), Repaired { drift, workload });
+            self.repaired.insert(component.clone(), Repaired { found, workload });
         }
     }
 
@@ -136,8 +163,8 @@ impl DriftLog {
     /// put right here and what its supervisor reports.
     #[must_use]
     pub fn of(&self, component: &ComponentName, reported: Option<Drift>) -> Option<Drift> {
-        let repaired = || self.repaired.get(component).map(|repaired| repaired.drift.clone());
-        let standing = self.standing.get(component).cloned();
+        let repaired = || self.repaired.get(component).map(|repaired| repaired.found.drift());
+        let standing = self.standing.get(component).map(Found::drift);
         standing.or_else(|| reported.into_iter().chain(repaired()).max_by_key(|drift| drift.at))
     }
 
@@ -148,11 +175,12 @@ impl DriftLog {
         component: &ComponentName,
         seen: &ObservedInstance,
         desired: &InstanceDocument,
-    ) -> Option<String> {
+    ) -> Option<Repair> {
         let (own, running) = (desired.container()?.name.as_str(), seen.running()?);
         let had_own = self.named.get(component) == Some(&running.id);
         let is_ours = !had_own && is_name_of(&running.name, own, &running.hash);
-        (!is_ours).then(|| format!("container {own} was renamed to {}", running.name))
+        let renamed = || Repair::Renamed { own: own.to_owned(), name: running.name.clone() };
+        (!is_ours).then(renamed)
     }
 
     /// Returns what somebody changed in the files that are written again. Files of an earlier
@@ -162,47 +190,55 @@ impl DriftLog {
         component: &ComponentName,
         seen: &ObservedInstance,
         desired: &InstanceDocument,
-    ) -> Option<String> {
-        let unit = seen.unit.as_ref().and_then(|unit| unit.by_hand.clone());
+    ) -> Vec<Repair> {
+        let unit = seen.unit.iter().flat_map(|unit| unit.by_hand.iter().cloned());
         let was_right = self.settled.get(component) == Some(desired.hash());
         let document = (was_right && !has_document(seen, desired)).then(|| {
             let is_there = seen.document.as_ref().is_some_and(|document| document.on_disk);
-            let verb = if is_there { "changed" } else { "removed" };
-            format!("its instance document was {verb}")
+            if is_there { Repair::DocumentChanged } else { Repair::DocumentRemoved }
         });
-        let found: Vec<String> = unit.into_iter().chain(document).collect();
-        (!found.is_empty()).then(|| found.join("; "))
+        unit.map(Repair::Unit).chain(document).collect()
     }
 }
 
-/// Describes the settings of a container that differ from those that it was created with.
+impl<T: Display> Found<T> {
+    /// Returns it as it is reported.
+    fn drift(&self) -> Drift {
+        let found: Vec<String> = self.found.iter().map(ToString::to_string).collect();
+        Drift { at: self.at, found: found.join("; ") }
+    }
+}
+
+impl Display for Repair {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BroughtBack(reason) => reason.fmt(f),
+            Self::Renamed { own, name } => write!(f, "container {own} was renamed to {name}"),
+            Self::Unit(change) => change.fmt(f),
+            Self::DocumentChanged => f.write_str("its instance document was changed"),
+            Self::DocumentRemoved => f.write_str("its instance document was removed"),
+        }
+    }
+}
+
+/// Returns the settings of a container that differ from those that it was created with.
 #[must_use]
-pub fn altered(name: &str, created: &Container, found: &ContainerSettings) -> Vec<String> {
-    let mut differences = Vec::new();
+pub fn altered(created: &Container, found: &ContainerSettings) -> Vec<ContainerChange> {
+    let mut changes = Vec::new();
     if found.is_paused {
-        differences.push(format!("container {name} is paused"));
+        changes.push(ContainerChange::Paused);
     }
     if !matches!(found.restart_policy.as_str(), "" | "no") {
-        let policy = &found.restart_policy;
-        differences.push(format!("container {name} has the restart policy {policy}, not no"));
+        changes.push(ContainerChange::RestartPolicy { policy: found.restart_policy.clone() });
     }
-    if found.memory_bytes_max != created.memory_bytes_max {
-        let (is, was) = (memory(found.memory_bytes_max), memory(created.memory_bytes_max));
-        differences.push(format!("container {name} has the memory limit {is}, not {was}"));
+    let (is_bytes, was_bytes) = (found.memory_bytes_max, created.memory_bytes_max);
+    if is_bytes != was_bytes {
+        changes.push(ContainerChange::MemoryLimit { is_bytes, was_bytes });
     }
     if found.has_cpu_limit {
-        differences.push(format!("container {name} has a limit of its CPU time"));
+        changes.push(ContainerChange::CpuLimit);
     }
-    differences
-}
-
-fn memory(bytes: Option<u64>) -> String {
-    match bytes {
-        None => "none".to_owned(),
-        Some(bytes) if bytes.is_multiple_of(1 << 20) => format!("{} MiB", bytes >> 20),
-        // Two limits that differ must also look different.
-        Some(bytes) => format!("{bytes} bytes"),
-    }
+    changes
 }
 
 fn has_document(seen: &ObservedInstance, desired: &InstanceDocument) -> bool {

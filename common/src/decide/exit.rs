@@ -1,5 +1,7 @@
 //! Explains how a container ended, and whether somebody on the host ended it.
 
+use std::fmt::{Display, Formatter};
+
 use crate::document::status::Drift;
 use crate::time::Timestamp;
 
@@ -18,12 +20,33 @@ pub struct ContainerEvents {
     pub out_of_memory: bool,
 }
 
-/// How a container ended, in a sentence for people.
+/// How a container ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContainerExit {
-    pub words: String,
-    /// The drift, if the container did not end by itself.
-    pub drift: Option<Drift>,
+    /// The name of the container.
+    pub container: String,
+    pub cause: EndCause,
+}
+
+/// Who or what ended a container, with its exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndCause {
+    /// Somebody removed it; the exit code is often lost with it.
+    Removed { code: Option<i64> },
+    /// The kernel killed it because memory ran out.
+    OutOfMemory { code: i64 },
+    /// Somebody stopped it, by `docker stop`.
+    Stopped { code: i64 },
+    /// Somebody killed it, by `docker kill`.
+    Killed { code: i64 },
+    /// It ended while the engine did not answer.
+    EngineAway { code: i64 },
+    /// The events of the engine cannot be read.
+    Unreported { code: i64 },
+    /// The engine answered and has no event of the end.
+    Unrecorded { code: i64 },
+    /// The program ended by itself.
+    Program { code: i64 },
 }
 
 /// The facts about the end of a container.
@@ -41,44 +64,86 @@ pub struct Evidence {
 
 /// Explains who or what ended the container, as far as the evidence shows.
 #[must_use]
-pub fn explain(name: &str, evidence: Evidence, now: Timestamp) -> ContainerExit {
-    let container_events = evidence.container_events.unwrap_or_default();
-    let code = evidence.code.map_or_else(String::new, |code| format!(" (exit code {code})"));
-    let by_hand = |what: &str| {
-        let found = format!("container {name} was {what}{code}");
-        ContainerExit { words: found.clone(), drift: Some(Drift { at: now, found }) }
+pub fn explain(name: &str, evidence: Evidence) -> ContainerExit {
+    ContainerExit { container: name.to_owned(), cause: cause(evidence) }
+}
+
+fn cause(evidence: Evidence) -> EndCause {
+    let events = evidence.container_events.unwrap_or_default();
+    let Some(code) = evidence.code.filter(|_| !events.removed) else {
+        return EndCause::Removed { code: evidence.code };
     };
-    if evidence.code.is_none() || container_events.removed {
-        return by_hand("removed");
+    if evidence.out_of_memory || events.out_of_memory {
+        return EndCause::OutOfMemory { code };
     }
-    if evidence.out_of_memory || container_events.out_of_memory {
-        return ContainerExit { words: format!("ran out of memory{code}"), drift: None };
+    if events.stopped {
+        return EndCause::Stopped { code };
     }
-    if container_events.stopped {
-        return by_hand("stopped on the host");
+    if events.killed {
+        return EndCause::Killed { code };
     }
-    if container_events.killed {
-        return by_hand("killed on the host");
+    if evidence.engine_was_away && !events.ended {
+        return EndCause::EngineAway { code };
     }
-    if evidence.engine_was_away && !container_events.ended {
-        return by_hand("ended while docker was away");
-    }
-    let code = evidence.code.unwrap_or(-1);
-    let words = format!("ended with exit code {code}");
     match evidence.container_events {
-        None => {
-            let words = format!("{words}; Docker does not report the cause");
-            ContainerExit { words, drift: None }
+        None => EndCause::Unreported { code },
+        Some(events) if !events.ended => EndCause::Unrecorded { code },
+        Some(_) => EndCause::Program { code },
+    }
+}
+
+impl ContainerExit {
+    /// Returns the drift at that time, unless the container ended by itself.
+    #[must_use]
+    pub fn drift(&self, at: Timestamp) -> Option<Drift> {
+        self.cause.is_drift().then(|| Drift { at, found: self.to_string() })
+    }
+}
+
+impl EndCause {
+    /// Returns true unless the container ended by itself.
+    #[must_use]
+    pub fn is_drift(self) -> bool {
+        match self {
+            Self::Removed { .. }
+            | Self::Stopped { .. }
+            | Self::Killed { .. }
+            | Self::EngineAway { .. }
+            // It is reported without blaming a person, because a full disk loses events too.
+            | Self::Unrecorded { .. } => true,
+            Self::OutOfMemory { .. } | Self::Unreported { .. } | Self::Program { .. } => false,
         }
-        // It is reported without blaming a person, because a full disk loses events too.
-        Some(events) if !events.ended => {
-            let found = format!(
-                "container {name} {words}; docker has no record of its end: it was restarted, or \
-                 its disk was full"
-            );
-            ContainerExit { words: found.clone(), drift: Some(Drift { at: now, found }) }
+    }
+}
+
+impl Display for ContainerExit {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        let name = &self.container;
+        match self.cause {
+            EndCause::Removed { code: None } => write!(f, "container {name} was removed"),
+            EndCause::Removed { code: Some(code) } => {
+                write!(f, "container {name} was removed (exit code {code})")
+            }
+            EndCause::OutOfMemory { code } => write!(f, "ran out of memory (exit code {code})"),
+            EndCause::Stopped { code } => {
+                write!(f, "container {name} was stopped on the host (exit code {code})")
+            }
+            EndCause::Killed { code } => {
+                write!(f, "container {name} was killed on the host (exit code {code})")
+            }
+            EndCause::EngineAway { code } => {
+                write!(f, "container {name} was ended while docker was away (exit code {code})")
+            }
+            EndCause::Unreported { code } => {
+                write!(f, "ended with exit code {code}; Docker does not report the cause")
+            }
+            EndCause::Unrecorded { code } => write!(
+                f,
+                "container {name} ended with exit code {code}; docker has no record of its end: \
+                 it was restarted, or its disk was full"
+            ),
+            EndCause::Program { code } => write!(f, "ended with exit code {code}"),
         }
-        Some(_) => ContainerExit { words, drift: None },
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::decide::reconcile::{self, Decision};
+use crate::decide::reconcile::{self, Decision, Reason};
 use crate::decide::step::Step;
-use crate::decide::update::{Outcome, desired_hash};
+use crate::decide::update::{NotDone, Outcome, desired_hash};
 use crate::document::update::InstanceUpdate;
 use crate::id::ComponentName;
 
@@ -14,7 +14,7 @@ pub struct IneffectiveStep {
     pub component: ComponentName,
     pub step: Step,
     /// The reason of both decisions.
-    pub reason: String,
+    pub reason: Reason,
     /// The update with a pause before the next try.
     pub update: InstanceUpdate,
 }
@@ -35,13 +35,13 @@ pub fn take_ineffective(
     for (component, step) in looked_at {
         let decision = decisions.get_mut(&component);
         let Some(decision) = decision.filter(|d| d.step.as_ref() == Some(&step)) else { continue };
-        let reason = decision.reason.to_string();
-        let message = format!("{reason}; the step {} was done and changed nothing", step.as_str());
+        let reason = decision.reason.clone();
+        let why = NotDone::Ineffective { step: step.clone(), reason: Box::new(reason.clone()) };
         let desired_hash = desired_hash(input.assignment, input.updates, &component);
         let update = input.updates.get(&component).cloned();
         let update = update.unwrap_or_else(|| InstanceUpdate::new(desired_hash)).after(
             &step,
-            Outcome::Retry(message),
+            Outcome::Retry(why),
             input.now,
         );
         decision.step = None;

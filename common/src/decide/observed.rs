@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::decide::difference::{Difference, UnitChange};
 use crate::document::instance::{ActiveProbe, Probe};
 use crate::document::status::{Health, Status};
 use crate::id::{ComponentName, ContentHash, Digest, Version};
@@ -35,8 +36,8 @@ pub struct ObservedInstance {
     pub systemd_is_away: bool,
     /// A unit or container of its name that does not carry our mark, as a noun phrase.
     pub foreign: Option<String>,
-    /// What else differs from what we wrote and is left as it is, each in a sentence.
-    pub differs: Vec<String>,
+    /// What else differs from what we wrote and is left as it is.
+    pub differs: Vec<Difference>,
 }
 
 /// The way in which the calls of a running instance are counted, from its document or label.
@@ -82,7 +83,7 @@ pub struct ObservedUnit {
     pub restarts: u32,
     /// What somebody changed in our file or did to the unit's links, and what is put right when
     /// the file is written again.
-    pub by_hand: Option<String>,
+    pub by_hand: Vec<UnitChange>,
     /// The unit's `Result`, such as `exit-code`, `start-limit-hit` or `timeout`.
     pub result: String,
 }

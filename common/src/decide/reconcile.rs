@@ -19,7 +19,7 @@ mod dependencies;
 mod drain;
 mod health;
 mod maintain;
-mod reason;
+pub(in crate::decide) mod reason;
 mod report;
 mod revive;
 mod rollback;
@@ -243,7 +243,7 @@ fn decide_busy(case: Case<'_>, busy: &Busy) -> Decision {
         Step::RollBack { .. } => health::report_start(case, doing(starting, Activity::RollingBack)),
         Step::Fail { why } => {
             let phase = if case.is_under_way() { Phase::Starting } else { Phase::Pending };
-            Decision::wait(phase, Reason::Failed { message: why.clone(), stop: None })
+            Decision::wait(phase, Reason::Failed { message: why.to_string(), stop: None })
         }
         Step::Soak => Decision::wait(Phase::Starting, Reason::Soak(SoakState::Begins)),
         // The version counts as committed only once the commit is recorded.

@@ -1,5 +1,6 @@
 //! The steps of a change. Each is one effect on the host.
 
+use crate::decide::reconcile::reason::Reason;
 use crate::id::ContentHash;
 
 /// One effect on the host.
@@ -30,7 +31,7 @@ pub enum Step {
     /// Begin the soak of the new version, which answers.
     Soak,
     /// Give up the new version, with its exit code and its last log lines.
-    Fail { why: String },
+    Fail { why: Box<Reason> },
     /// Restore the document of the running version. It was changed for a switch that was
     /// interrupted before the stop.
     RevertDocument {

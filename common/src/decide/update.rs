@@ -11,34 +11,17 @@ use crate::id::{ComponentName, ContentHash, Version};
 use crate::time::Timestamp;
 
 mod many;
+mod outcome;
 mod progress;
 
 pub use self::many::{align, align_unreadable, ask_again, restart_timers, retry_now, shift};
+pub use self::outcome::{Counted, NotDone, Outcome};
 pub use self::progress::{Doing, begin, finish, finish_beside};
 
 const RETRY_FIRST_MS: u64 = 1_000;
 const RETRY_LONGEST_MS: u64 = 60_000;
 /// A change fails after so many refusals, which takes at least a minute with the pauses.
 const REFUSALS_MAX: u32 = 7;
-
-/// A count of active calls, or why the number cannot be read.
-pub type Counted = Result<u64, String>;
-
-/// The outcome of a step.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    Done,
-    /// Calls were counted. For a step that stops a program this means that it was not
-    /// stopped, because calls are active or may be.
-    Counted(Counted),
-    /// It could not be done now and changed nothing.
-    Retry(String),
-    /// It was refused and changed nothing; another try will be refused too unless somebody
-    /// changes something.
-    Refused(String),
-    /// The workload itself failed.
-    Failed(Failure),
-}
 
 impl InstanceUpdate {
     /// Creates an update that has not begun.
@@ -116,12 +99,12 @@ impl InstanceUpdate {
     #[must_use]
     pub fn after(mut self, step: &Step, outcome: Outcome, now: Timestamp) -> Self {
         match outcome {
-            Outcome::Retry(message) => {
-                self.backoff = Some(Backoff::next(self.backoff.as_ref(), message, now));
+            Outcome::Retry(why) => {
+                self.backoff = Some(Backoff::next(self.backoff.as_ref(), why.to_string(), now));
                 return self;
             }
-            Outcome::Refused(message) => {
-                let next = Backoff::next(self.backoff.as_ref(), message, now);
+            Outcome::Refused(why) => {
+                let next = Backoff::next(self.backoff.as_ref(), why.to_string(), now);
                 let refusals = next.refusals.saturating_add(1);
                 let next = Backoff { refusals, ..next };
                 if matches!(step, Step::RollBack { .. })
@@ -194,7 +177,7 @@ impl InstanceUpdate {
     pub fn after_beside(mut self, outcome: Outcome, now: Timestamp) -> Self {
         let message = match outcome {
             Outcome::Done | Outcome::Counted(_) => String::new(),
-            Outcome::Retry(message) | Outcome::Refused(message) => message,
+            Outcome::Retry(why) | Outcome::Refused(why) => why.to_string(),
             Outcome::Failed(failure) => {
                 self.last_good = self.last_good.after_failed_rollback();
                 failure.message

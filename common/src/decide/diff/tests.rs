@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::document::plan::OnFailure;
 use crate::testing::{CATALOG, SPEC, plan_of, plan_with, spec_with, with_unreadable_voice};
 
 fn lines(from: Option<&str>, to: &str) -> Vec<String> {
@@ -94,10 +95,13 @@ fn every_rollout_setting_is_named_with_its_values_and_what_it_means_for_calls() 
 fn a_setting_of_the_whole_rollout_is_named_with_its_values() {
     let with = |line: &str| plan_of(&SPEC.replace("min_healthy_for: 5s", line), 1).unwrap();
     let settings = |before: &str, after: &str| strategy(Some(&with(before)), &with(after));
-    assert_eq!(settings("max_parallel: 1", "max_parallel: 4"), ["max_parallel 1 -> 4"]);
+    assert_eq!(
+        settings("max_parallel: 1", "max_parallel: 4"),
+        [StrategyChange::MaxParallel { was: 1, is: 4 }]
+    );
     assert_eq!(
         settings("on_failure: rollback", "on_failure: pause"),
-        ["on_failure rollback -> pause: a rollout whose new version fails pauses, and you decide"]
+        [StrategyChange::OnFailure { was: OnFailure::Rollback, is: OnFailure::Pause }]
     );
     assert!(settings("on_deadline: wait", "on_deadline: cut").is_empty());
     assert!(strategy(None, &with("max_parallel: 4")).is_empty());

@@ -1,6 +1,7 @@
 use super::*;
 use crate::decide::observed::{ContainerState, Observed, ObservedContainer, ObservedDocument};
-use crate::decide::update::Outcome;
+use crate::decide::reconcile::Lack;
+use crate::decide::update::{NotDone, Outcome};
 use crate::document::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
 use crate::id::{Generation, RevisionNumber};
 use crate::testing::{plan_of, spec_with};
@@ -96,7 +97,8 @@ impl DriftHost {
     }
 
     fn begin(&mut self, step: &Step) {
-        self.with_log(|log, input| log.begin(&voice(), step, "its unit is missing", input));
+        let reason = Reason::Lacks(Lack::Unit);
+        self.with_log(|log, input| log.begin(&voice(), step, &reason, input));
     }
 
     fn reported(&self) -> Option<String> {
@@ -123,7 +125,7 @@ fn what_has_to_be_brought_back_where_nothing_had_to_be_changed_has_drifted() {
 #[test]
 fn a_change_that_is_failing_is_no_drift() {
     let mut host = DriftHost::new();
-    let retry = Outcome::Retry("docker does not answer".to_owned());
+    let retry = Outcome::Retry(NotDone::HostError("docker does not answer".to_owned()));
     let update = InstanceUpdate::new(instance("1").workload_hash());
     host.updates.insert(voice(), update.after(&Step::Start, retry, Timestamp(0)));
     host.begin(&Step::Start);
@@ -198,10 +200,13 @@ fn what_was_put_right_is_reported_until_another_workload_takes_its_place() {
 fn what_differs_is_reported_as_long_as_it_is_there_since_the_time_it_was_first_seen() {
     let mut host = DriftHost::new();
     host.begin(&Step::Start);
-    host.seen().differs = vec!["container dbg is a copy".to_owned(), "it is paused".to_owned()];
+    let unit = || "voice.service".parse().unwrap();
+    let drop_in = Difference::ForeignDropIn { path: "/d/own.conf".to_owned(), unit: unit() };
+    host.seen().differs = vec![drop_in, Difference::MaskedUnit { unit: unit() }];
     host.look();
     let first = host.log.of(&voice(), None).unwrap();
-    assert_eq!(first.found, "container dbg is a copy; it is paused");
+    let expected = "/d/own.conf changes unit voice.service: not ours, left alone; unit voice.service is masked";
+    assert_eq!(first.found, expected);
     host.look();
     assert_eq!(host.log.of(&voice(), None), Some(first));
     host.seen().differs.clear();
@@ -228,26 +233,23 @@ fn settings_that_are_those_of_the_creation_are_not_reported() {
         memory_bytes_max: container.memory_bytes_max,
         ..ContainerSettings::default()
     };
-    assert_eq!(altered("voice-server", container, &created), [""; 0]);
+    assert_eq!(altered(container, &created), []);
     let silent = ContainerSettings { restart_policy: String::new(), ..created.clone() };
-    assert_eq!(altered("voice-server", container, &silent), [""; 0]);
+    assert_eq!(altered(container, &silent), []);
     let updated = ContainerSettings {
         is_paused: true,
         restart_policy: "always".to_owned(),
         memory_bytes_max: Some(64 << 20),
         has_cpu_limit: true,
     };
+    let memory = |is_bytes, was_bytes| ContainerChange::MemoryLimit { is_bytes, was_bytes };
     let expected = [
-        "container voice-server is paused",
-        "container voice-server has the restart policy always, not no",
-        "container voice-server has the memory limit 64 MiB, not none",
-        "container voice-server has a limit of its CPU time",
+        ContainerChange::Paused,
+        ContainerChange::RestartPolicy { policy: "always".to_owned() },
+        memory(Some(64 << 20), None),
+        ContainerChange::CpuLimit,
     ];
-    assert_eq!(altered("voice-server", container, &updated), expected);
+    assert_eq!(altered(container, &updated), expected);
     let limited = Container { memory_bytes_max: Some(1 << 30), ..container.clone() };
-    let freed = ["container voice-server has the memory limit none, not 1024 MiB"];
-    assert_eq!(altered("voice-server", &limited, &created), freed);
-    let nearly = ContainerSettings { memory_bytes_max: Some((1 << 30) + 4096), ..created.clone() };
-    let near = ["container voice-server has the memory limit 1073745920 bytes, not 1024 MiB"];
-    assert_eq!(altered("voice-server", &limited, &nearly), near);
+    assert_eq!(altered(&limited, &created), [memory(None, Some(1 << 30))]);
 }

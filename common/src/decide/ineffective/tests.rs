@@ -51,7 +51,8 @@ impl Host {
 fn a_step_that_changed_nothing_is_tried_again_ever_more_rarely() {
     let mut host = Host::new(Step::Start);
     let found = host.take().remove(0);
-    assert_eq!((found.step, found.reason.as_str()), (Step::Start, "its unit is not running"));
+    let reason = Reason::Unit(InactiveUnit::NotRunning);
+    assert_eq!((found.step, found.reason), (Step::Start, reason));
     let backoff = found.update.backoff.clone().unwrap();
     assert_eq!(
         backoff.message,

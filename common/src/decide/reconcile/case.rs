@@ -72,7 +72,7 @@ impl Decision {
 
     /// Fails the change for that reason.
     pub(super) fn fail(phase: Phase, reason: Reason) -> Self {
-        Self::act(phase, Step::Fail { why: reason.to_string() }, reason)
+        Self::act(phase, Step::Fail { why: Box::new(reason.clone()) }, reason)
     }
 
     pub(super) fn until(mut self, at: Timestamp) -> Self {

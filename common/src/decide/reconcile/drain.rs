@@ -96,8 +96,8 @@ impl<'a> Drain<'a> {
                 }
                 OnDeadline::Abort => {
                     let still = self.reason();
-                    let why = format!("was not begun: at the drain deadline {still}");
-                    let step = Step::Fail { why };
+                    let why = Reason::NotBegun { calls: Box::new(still.clone()) };
+                    let step = Step::Fail { why: Box::new(why) };
                     return Drained::Waits(Decision::act(Phase::Pending, step, still));
                 }
                 OnDeadline::Wait => {}

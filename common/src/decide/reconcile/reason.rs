@@ -71,6 +71,10 @@ pub enum Reason {
     CutAtDeadline {
         calls: Option<u64>,
     },
+    /// The drain deadline has passed, and the operator wants no call to be cut.
+    NotBegun {
+        calls: Box<Reason>,
+    },
     Interrupted(Interruption),
     /// The new version did not start; `result` is the term of systemd.
     DidNotStart {
@@ -192,6 +196,7 @@ impl Display for Reason {
             Self::FirstStart => f.write_str("first start"),
             Self::Changed => f.write_str("another version or configuration is desired"),
             Self::CutAtDeadline { calls } => cut_at_deadline(f, *calls),
+            Self::NotBegun { calls } => write!(f, "was not begun: at the drain deadline {calls}"),
             Self::Interrupted(interruption) => interruption.fmt(f),
             Self::DidNotStart { result } => write!(f, "did not start: {}", unit_words(result)),
             Self::LastGoodMeanwhile => f.write_str(LAST_GOOD_MEANWHILE),

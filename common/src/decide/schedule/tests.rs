@@ -71,7 +71,7 @@ fn only_steps_that_bring_something_back_go_without_a_record() {
     let previous = crate::decide::update::nothing();
     for step in [
         Step::Start,
-        Step::Fail { why: String::new() },
+        Step::Fail { why: Box::new(Reason::Changed) },
         Step::RollBack { previous: previous.clone(), runs: false },
     ] {
         assert!(!needs_record(&step), "{step:?}");

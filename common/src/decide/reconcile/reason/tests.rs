@@ -129,6 +129,10 @@ fn a_switch_reports_why_it_is_done_and_what_it_cuts() {
         ),
         (Reason::CutAtDeadline { calls: Some(1) }, "the drain deadline has passed; 1 is cut"),
         (
+            Reason::NotBegun { calls: Box::new(draining(CallCount::Up(2), false)) },
+            "was not begun: at the drain deadline 2 calls are up",
+        ),
+        (
             Reason::Interrupted(Interruption::BeforeStop),
             "the switch was interrupted before the stop",
         ),

@@ -102,7 +102,7 @@ fn a_removal_does_not_wait_for_an_addition_whose_unit_is_masked() {
         stopped_by_hand: false,
         since: world.now,
         restarts: 0,
-        by_hand: None,
+        by_hand: Vec::new(),
         result: String::new(),
     };
     observed.instances.entry(name("kamailio")).or_default().unit = Some(masked);

@@ -12,7 +12,7 @@ use crate::decide::observed::{
 };
 use crate::decide::reconcile::{Action, Decision, Input, decide, reconcile};
 use crate::decide::step::Step;
-use crate::decide::update::{self, Outcome, nothing};
+use crate::decide::update::{self, NotDone, Outcome, nothing};
 use crate::document::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
 use crate::document::instance::Workload;
 use crate::document::instance::{
@@ -248,7 +248,7 @@ impl World {
             stopped_by_hand: unit.by_hand,
             since: unit.since,
             restarts: unit.restarts,
-            by_hand: None,
+            by_hand: Vec::new(),
             result: unit.result.to_owned(),
         });
         let running = place.containers.iter().find(|c| c.is_running());
@@ -425,7 +425,7 @@ impl World {
         update::begin(&mut self.updates, doing, now);
         let effects_max = match fault {
             Fault::Backoff => {
-                let backoff = Outcome::Retry("docker does not answer".to_owned());
+                let backoff = Outcome::Retry(host_error("docker does not answer"));
                 update::finish(&mut self.updates, doing, backoff, now);
                 return;
             }
@@ -453,10 +453,10 @@ impl World {
         let mut host = Effects { place, now, left: effects_max };
         let outcome = match step {
             _ if unpulled && self.registry_refuses => {
-                Outcome::Refused("the registry does not have it".to_owned())
+                Outcome::Refused(host_error("the registry does not have it"))
             }
             _ if unpulled && self.registry_away => {
-                Outcome::Retry("the registry does not answer".to_owned())
+                Outcome::Retry(host_error("the registry does not answer"))
             }
             Step::Remove { .. } => {
                 host.effect(|place, _| place.unit = None);
@@ -464,7 +464,7 @@ impl World {
                 Outcome::Done
             }
             Step::Fail { why } => {
-                let failure = update::given_up(nothing(), None, why.clone(), now);
+                let failure = update::given_up(nothing(), None, why.to_string(), now);
                 Outcome::Failed(failure)
             }
             Step::CountActive => Outcome::Counted(Ok(host.place.calls)),
@@ -478,7 +478,7 @@ impl World {
             Step::Start => {
                 let instance = host.place.current.clone().or(desired);
                 match host.start(&instance.expect("something was written")) {
-                    Outcome::Failed(failure) => Outcome::Retry(failure.message),
+                    Outcome::Failed(failure) => Outcome::Retry(NotDone::HostError(failure.message)),
                     outcome @ (Outcome::Done
                     | Outcome::Counted(_)
                     | Outcome::Retry(_)
@@ -678,7 +678,7 @@ impl Effects<'_> {
 
     fn revert_document(&mut self, running: &ContentHash) -> Outcome {
         let Some(instance) = self.place.known(running) else {
-            return Outcome::Retry("what runs is not known any more".to_owned());
+            return Outcome::Retry(host_error("what runs is not known any more"));
         };
         self.effect(|place, _| place.current = Some(instance));
         Outcome::Done
@@ -863,4 +863,8 @@ fn promote(place: &mut Place, desired_hash: &Instance) {
             format!("{}-prev{number}", container.name)
         };
     }
+}
+
+fn host_error(words: &str) -> NotDone {
+    NotDone::HostError(words.to_owned())
 }

@@ -1,4 +1,6 @@
 use super::*;
+use crate::decide::reconcile::Reason;
+use crate::decide::update::NotDone;
 use crate::document::update::Stage;
 
 const NOW: Timestamp = Timestamp(7_000);
@@ -32,7 +34,7 @@ fn a_step_is_entered_before_it_is_done_and_only_once() {
     let mut updates = Updates::new();
     assert!(begun(&mut updates, &switch(), "2"));
     assert!(matches!(updates[&name()].stage, Stage::Switching { .. }));
-    assert!(!begun(&mut updates, &Step::Fail { why: String::new() }, "2"));
+    assert!(!begun(&mut updates, &Step::Fail { why: Box::new(Reason::Changed) }, "2"));
     // An update towards another workload says nothing of this one.
     assert!(begun(&mut updates, &Step::Pull, "3"));
     assert_eq!(updates[&name()], InstanceUpdate::new(hash("3")));
@@ -54,7 +56,12 @@ fn a_step_that_was_superseded_says_nothing_of_the_update_in_its_place() {
 fn what_says_nothing_any_more_is_forgotten() {
     let mut updates = Updates::new();
     begun(&mut updates, &Step::Pull, "2");
-    assert!(finished(&mut updates, &Step::Pull, "2", Outcome::Retry("away".to_owned())));
+    assert!(finished(
+        &mut updates,
+        &Step::Pull,
+        "2",
+        Outcome::Retry(NotDone::HostError("away".to_owned()))
+    ));
     assert_eq!(updates[&name()].backoff.as_ref().unwrap().message, "away");
     assert!(finished(&mut updates, &Step::Pull, "2", Outcome::Done));
     assert!(updates.is_empty());

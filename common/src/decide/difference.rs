@@ -1,0 +1,152 @@
+//! What differs on a host from what we wrote or created, as people read it.
+
+use std::fmt::{Display, Formatter, Result};
+
+use crate::decide::ownership::NotOurs;
+use crate::id::{TenantId, UnitName};
+
+/// A difference that is left as it is, and that is reported for as long as it is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Difference {
+    /// Somebody changed the settings of a container of ours.
+    Container { name: String, change: ContainerChange },
+    /// A container bears the labels of the component and is not ours.
+    LabelledContainer { name: String, why: NotOurs },
+    /// The unit is masked.
+    MaskedUnit { unit: UnitName },
+    /// A drop-in that is not ours changes a unit of ours.
+    ForeignDropIn { path: String, unit: UnitName },
+    /// A unit file bears the mark of the component and is not ours.
+    MarkedUnit {
+        unit: UnitName,
+        why: FileNotOurs,
+        /// Whether the unit of that file runs.
+        runs: bool,
+    },
+    /// A drop-in bears the mark of the component and is not ours.
+    MarkedDropIn { path: String, why: FileNotOurs },
+}
+
+/// A setting of a container that somebody changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ContainerChange {
+    Paused,
+    /// The engine's own restarts are on, by the engine's word for it.
+    RestartPolicy {
+        policy: String,
+    },
+    MemoryLimit {
+        is_bytes: Option<u64>,
+        was_bytes: Option<u64>,
+    },
+    CpuLimit,
+}
+
+/// The reason why a file that bears our mark is not ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileNotOurs {
+    /// It is a copy of the file of this unit.
+    CopyOf(UnitName),
+    /// It is marked for another tenant.
+    OtherTenant(TenantId),
+    /// It was copied or edited by hand.
+    Edited,
+}
+
+/// A change that somebody made to a unit of ours, and that is put right when its file is written
+/// again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UnitChange {
+    Edited {
+        unit: UnitName,
+        /// The first line that somebody added.
+        added: Option<String>,
+        /// The first line that somebody removed.
+        removed: Option<String>,
+    },
+    Disabled {
+        unit: UnitName,
+    },
+}
+
+impl Display for Difference {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::Container { name, change } => write!(f, "container {name} {change}"),
+            Self::LabelledContainer { name, why } => {
+                let why = why.as_str();
+                write!(f, "container {name} has its labels but {why}: not ours, left alone")
+            }
+            Self::MaskedUnit { unit } => write!(f, "unit {unit} is masked"),
+            Self::ForeignDropIn { path, unit } => {
+                write!(f, "{path} changes unit {unit}: not ours, left alone")
+            }
+            Self::MarkedUnit { unit, why, runs } => {
+                let runs = if *runs { ", and it runs" } else { "" };
+                write!(f, "unit {unit} {why}{runs}: not ours, left alone")
+            }
+            Self::MarkedDropIn { path, why: FileNotOurs::CopyOf(original) } => {
+                write!(f, "drop-in {path} is a copy of that of {original}: not ours, left alone")
+            }
+            Self::MarkedDropIn { path, why } => {
+                write!(f, "drop-in {path} {why}: not ours, left alone")
+            }
+        }
+    }
+}
+
+impl Display for ContainerChange {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::Paused => f.write_str("is paused"),
+            Self::RestartPolicy { policy } => {
+                write!(f, "has the restart policy {policy}, not no")
+            }
+            Self::MemoryLimit { is_bytes, was_bytes } => {
+                write!(f, "has the memory limit {}, not {}", memory(*is_bytes), memory(*was_bytes))
+            }
+            Self::CpuLimit => f.write_str("has a limit of its CPU time"),
+        }
+    }
+}
+
+fn memory(bytes: Option<u64>) -> String {
+    match bytes {
+        None => "none".to_owned(),
+        Some(bytes) if bytes.is_multiple_of(1 << 20) => format!("{} MiB", bytes >> 20),
+        // Two limits that differ must also look different.
+        Some(bytes) => format!("{bytes} bytes"),
+    }
+}
+
+impl Display for FileNotOurs {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::CopyOf(original) => write!(f, "is a copy of {original}"),
+            Self::OtherTenant(tenant) => write!(f, "is marked for tenant {tenant}"),
+            Self::Edited => f.write_str("was copied or edited by hand"),
+        }
+    }
+}
+
+impl Display for UnitChange {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::Edited { unit, added, removed } => {
+                write!(f, "unit {unit} was edited")?;
+                match (added, removed) {
+                    (Some(added), Some(removed)) => {
+                        write!(f, ": has {added:?}, lacks {removed:?}")
+                    }
+                    (Some(added), None) => write!(f, ": has {added:?}"),
+                    (None, Some(removed)) => write!(f, ": lacks {removed:?}"),
+                    (None, None) => Ok(()),
+                }
+            }
+            Self::Disabled { unit } => write!(f, "unit {unit} was disabled"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,78 @@
+//! The outcome of a step, and why one could not be done.
+
+use std::fmt::{Display, Formatter, Result};
+
+use crate::decide::reconcile::reason::Reason;
+use crate::decide::step::Step;
+use crate::document::report::Failure;
+
+/// A count of active calls, or why the number cannot be read.
+pub type Counted = std::result::Result<u64, String>;
+
+/// The outcome of a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    Done,
+    /// Calls were counted. For a step that stops a program this means that it was not
+    /// stopped, because calls are active or may be.
+    Counted(Counted),
+    /// It could not be done now and changed nothing.
+    Retry(NotDone),
+    /// It was refused and changed nothing; another try will be refused too unless somebody
+    /// changes something.
+    Refused(NotDone),
+    /// The workload itself failed.
+    Failed(Failure),
+}
+
+/// The reason why a step could not be done. The words of an error are those of the engine, of
+/// systemd or of the file system, as the agent reports them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotDone {
+    /// It met this error on the host.
+    HostError(String),
+    /// It was not begun, because its update cannot be recorded.
+    Unrecorded(String),
+    /// The agent failed while it did the step.
+    AgentFailed(String),
+    /// It was done and changed nothing, so it is decided again for this reason.
+    Ineffective { step: Step, reason: Box<Reason> },
+}
+
+impl Display for NotDone {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::HostError(error) | Self::Unrecorded(error) => f.write_str(error),
+            Self::AgentFailed(error) => write!(f, "the agent failed: {error}"),
+            Self::Ineffective { step, reason } => {
+                let step = step.as_str();
+                write!(f, "{reason}; the step {step} was done and changed nothing")
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    //! Tests of the words.
+
+    use super::*;
+    use crate::decide::reconcile::Lack;
+
+    #[test]
+    fn every_reason_has_its_words() {
+        let why = || "docker does not answer".to_owned();
+        let (step, reason) = (Step::Start, Box::new(Reason::Lacks(Lack::Unit)));
+        for (reason, words) in [
+            (NotDone::HostError(why()), "docker does not answer"),
+            (NotDone::Unrecorded(why()), "docker does not answer"),
+            (NotDone::AgentFailed(why()), "the agent failed: docker does not answer"),
+            (
+                NotDone::Ineffective { step, reason },
+                "its unit is missing; the step start was done and changed nothing",
+            ),
+        ] {
+            assert_eq!(reason.to_string(), words);
+        }
+    }
+}
