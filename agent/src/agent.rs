@@ -13,7 +13,7 @@ use std::time::Duration;
 use oml_common::decide::drift::DriftLog;
 use oml_common::decide::reconcile::Busy;
 use oml_common::decide::step::Step;
-use oml_common::decide::update::{self, Outcome};
+use oml_common::decide::update::{self, NotDone, Outcome};
 use oml_common::document::assignment::AssignmentDocument;
 use oml_common::document::instance::{HeldInstance, InstanceDocument};
 use oml_common::document::report::{HostUsage, Report};
@@ -25,7 +25,7 @@ use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, sleep_until};
 use tracing::{debug, info};
 
-use crate::cache::{Cache, Updates};
+use crate::cache::{Cache, NotOwn, Updates};
 use crate::execute::Work;
 use crate::host::Host;
 use crate::reserve;
@@ -33,12 +33,14 @@ use crate::runtime::{ContainerListing, PullProgress, UnitListing};
 use crate::statuses::Statuses;
 use oml_common::document::update::{SavedUpdates, UnreadableUpdate};
 
+mod errors;
 mod informer;
 mod last_good;
 mod pass;
 mod reporting;
 mod revive;
 
+use self::errors::AgentErrors;
 use self::informer::{Informer, ListSource, Question, Snapshot};
 pub use self::reporting::empty_report;
 
@@ -58,7 +60,7 @@ pub struct Inputs {
     /// The reason why there is no session, for the report.
     pub session_error: watch::Receiver<Option<String>>,
     /// The reason why the cached assignment is not acted on, for the report.
-    pub unused_assignment: Option<String>,
+    pub unused_assignment: Option<NotOwn>,
     /// Samples the use of the host.
     pub usage: Box<dyn FnMut() -> HostUsage + Send>,
     /// Counts the passes.
@@ -122,7 +124,7 @@ struct State {
     /// The updates were compared with what the host shows since the agent started.
     compared: bool,
     drifts: DriftLog,
-    errors: BTreeMap<&'static str, String>,
+    errors: AgentErrors,
     usage: HostUsage,
     wake_at: Option<Timestamp>,
     /// The number of the newest request to the runtimes.
@@ -153,8 +155,8 @@ impl Agent {
         }
         update::retry_now(&mut updates);
         let unsaved = !updates.is_empty();
-        let unused = inputs.unused_assignment.take().map(|why| ("assignment", why));
-        let errors = unused.into_iter().collect();
+        let assignment = inputs.unused_assignment.take();
+        let errors = AgentErrors { assignment, ..AgentErrors::default() };
         let state = State { unsaved, updates, unreadable, mark, errors, ..State::default() };
         Self { host, cache, inputs, reports, docker, systemd, steps: JoinSet::new(), state }
     }
@@ -204,7 +206,7 @@ impl Agent {
             });
             self.state.unsaved |= changed || again;
             let (generation, revision) = (assignment.generation, assignment.content.revision);
-            self.state.errors.remove("assignment");
+            self.state.errors.assignment = None;
             info!(%generation, %revision, "assignment received");
         }
         self.state.assignment = assignment;
@@ -255,7 +257,7 @@ impl Agent {
                 if let Some(step) = beside {
                     let desired = self.desired(&component);
                     let work = Work { component, desired, desired_hash, step, started_at: None };
-                    let why = format!("the agent failed: {error}");
+                    let why = NotDone::AgentFailed(error.to_string());
                     return self.finish_beside(&work, Outcome::Retry(why));
                 }
                 if error.is_cancelled() {
@@ -266,7 +268,8 @@ impl Agent {
                 let step = busy.step.clone();
                 let desired = self.desired(&component);
                 let work = Work { component, desired, desired_hash, step, started_at: None };
-                self.finish(&work, Outcome::Retry(format!("the agent failed: {error}")));
+                let why = NotDone::AgentFailed(error.to_string());
+                self.finish(&work, Outcome::Retry(why));
             }
         }
     }

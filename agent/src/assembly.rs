@@ -67,7 +67,7 @@ pub fn assemble(parts: Parts) -> Assembly {
     let identity = load_identity(&files);
     let cache = Cache::new(&paths, &facts.machine_id);
     let cached = cache.assignment(identity.as_ref().map(|own| (&own.tenant, &own.node)));
-    let unused_assignment = cached.as_ref().err().map(ToString::to_string);
+    let unused_assignment = cached.as_ref().err().cloned();
     let cached = cached.unwrap_or_default();
     // Without an identity, the host works by its cache.
     let by_cache = || cached.as_ref().map(|cached| cached.tenant.clone());

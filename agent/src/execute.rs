@@ -3,8 +3,9 @@
 //! It makes no decision and keeps no state: `reconcile` decides which step is due, and the
 //! loop records it before and after.
 
+use oml_common::decide::reconcile::Reason;
 use oml_common::decide::step::Step;
-use oml_common::decide::update::{Counted, Outcome, given_up};
+use oml_common::decide::update::{Counted, NotDone, Outcome, given_up};
 use oml_common::decide::{retention, start};
 use oml_common::document::instance::{ActiveProbe, HeldInstance, InstanceDocument};
 use oml_common::document::report::Failure;
@@ -300,10 +301,10 @@ impl Host {
         Ok(documents::remove(&self.paths, component)?)
     }
 
-    async fn fail(&self, work: &Work, why: &str) -> Outcome {
+    async fn fail(&self, work: &Work, why: &Reason) -> Outcome {
         match self.exit_report(work).await {
-            Ok(report) => Outcome::Failed(self.failure(work, why.to_owned(), report)),
-            Err(error) => Outcome::Retry(chain(&error)),
+            Ok(report) => Outcome::Failed(self.failure(work, why.to_string(), report)),
+            Err(error) => Outcome::Retry(host_error(&error)),
         }
     }
 
@@ -339,18 +340,22 @@ impl StepError {
     fn into_outcome(self) -> Outcome {
         match self {
             Self::CallsActive(counted) => Outcome::Counted(counted),
-            error @ Self::DoesNotFit(_) => Outcome::Refused(chain(&error)),
+            error @ Self::DoesNotFit(_) => Outcome::Refused(host_error(&error)),
             Self::Runtime(error @ RuntimeError::Refused { transient: false, .. })
             | Self::Image(error @ RuntimeError::Refused { transient: false, .. }) => {
-                Outcome::Refused(chain(&error))
+                Outcome::Refused(host_error(&error))
             }
             other @ (Self::Runtime(_)
             | Self::Image(_)
             | Self::Blocked(_)
             | Self::Files(_)
-            | Self::NoInstance) => Outcome::Retry(chain(&other)),
+            | Self::NoInstance) => Outcome::Retry(host_error(&other)),
         }
     }
+}
+
+fn host_error(error: &dyn std::error::Error) -> NotDone {
+    NotDone::HostError(chain(error))
 }
 
 impl Work {

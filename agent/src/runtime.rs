@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use async_trait::async_trait;
+use oml_common::decide::difference::Difference;
 use oml_common::decide::observed::{ObservedContainer, ObservedUnit};
 use oml_common::document::instance::{HeldInstance, InstanceDocument};
 use oml_common::id::{ComponentName, ContentHash, Digest};
@@ -36,9 +37,9 @@ pub struct ContainerListing {
     pub labels: BTreeMap<ComponentName, Option<HeldInstance>>,
     /// The containers that have a desired name but not our mark, as noun phrases.
     pub foreign: Vec<(ComponentName, String)>,
-    /// What differs from what we created and is left as it is, each in a sentence: containers
-    /// that only bear our labels, and settings that others changed.
-    pub differs: Vec<(ComponentName, String)>,
+    /// What differs from what we created and is left as it is: containers that only bear our
+    /// labels, and settings that others changed.
+    pub differs: Vec<(ComponentName, Difference)>,
     /// The images that are completely present.
     pub images: BTreeSet<Digest>,
 }
@@ -50,9 +51,9 @@ pub struct UnitListing {
     pub units: Vec<(ComponentName, ObservedUnit)>,
     /// The units and drop-ins that have a desired name but not our mark, as noun phrases.
     pub foreign: Vec<(ComponentName, String)>,
-    /// What differs from what we wrote and is left as it is, each in a sentence: units that are
-    /// masked, drop-ins of others, and files with the mark of another tenant.
-    pub differs: Vec<(ComponentName, String)>,
+    /// What differs from what we wrote and is left as it is: units that are masked, drop-ins of
+    /// others, and files with the mark of another tenant.
+    pub differs: Vec<(ComponentName, Difference)>,
 }
 
 /// The progress of a pull.

@@ -17,7 +17,7 @@ use oml_common::document::instance::HeldInstance;
 use oml_common::document::status::LastExit;
 use oml_common::id::{ComponentName, ContentHash, UnitName};
 use oml_common::text::error::chain;
-use oml_common::time::Timestamp;
+use oml_common::time::{Span, Timestamp};
 use tokio::time::Instant;
 
 use crate::documents::{self, DocumentError};
@@ -52,7 +52,7 @@ const STOP_MARGIN: Duration = Duration::from_secs(15);
 pub enum SuperviseError {
     /// The container ended by itself or was ended by hand.
     #[error("{0}")]
-    Ended(String),
+    Ended(ContainerExit),
     /// The program did not answer before its start time-out.
     #[error("did not answer within {budget_ms} ms of its start: {detail}")]
     NotReady {
@@ -62,8 +62,13 @@ pub enum SuperviseError {
         detail: String,
     },
     /// The program stayed unhealthy and was restarted.
-    #[error("{0}")]
-    Unhealthy(String),
+    #[error("restarted after it was unhealthy for {unhealthy_for}: {detail}")]
+    Unhealthy {
+        /// The time since its probe began to fail.
+        unhealthy_for: Span,
+        /// The result of the last probe.
+        detail: String,
+    },
     /// Neither a document nor a container says what should run.
     #[error("no instance document and no container of {0} on this host")]
     Unknown(ComponentName),
@@ -214,14 +219,14 @@ impl Supervisor {
         let watched = self.watch(instance, hangup).await?;
         let is_last_good = self.is_last_good(&workload);
         match watched {
-            Watched::Ended { exit: ContainerExit { words, drift }, code } => {
+            Watched::Ended { exit, code } => {
                 let log_tail = self.last_lines().await;
-                let counts = drift.is_none() && is_last_good;
+                let counts = !exit.cause.is_drift() && is_last_good;
                 self.write_down(|record, now| {
                     record.exited(LastExit { at: now, exit_code: code, log_tail }, counts);
-                    record.ended(words.clone(), drift, now);
+                    record.ended(exit.to_string(), exit.drift(now), now);
                 });
-                Err(SuperviseError::Ended(words))
+                Err(SuperviseError::Ended(exit))
             }
             Watched::NotReady { budget_ms, detail } => {
                 let error = SuperviseError::NotReady { budget_ms, detail };
@@ -229,11 +234,13 @@ impl Supervisor {
                 self.write_down(|record, now| record.ended(error.to_string(), None, now));
                 Err(error)
             }
-            Watched::Unhealthy { words } => {
+            Watched::Unhealthy { unhealthy_for, detail } => {
+                let error = SuperviseError::Unhealthy { unhealthy_for, detail };
+                let words = error.to_string();
                 // Recorded before the stop: one that fails is not tried again at once either.
                 self.write_down(|record, now| record.restarted(words.clone(), now));
                 self.stop_because(&words).await?;
-                Err(SuperviseError::Unhealthy(words))
+                Err(error)
             }
         }
     }

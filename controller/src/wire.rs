@@ -76,7 +76,7 @@ pub(crate) fn changed(changed: ChangeResult) -> v1::ChangeReply {
         tenant: changed.tenant.to_string(),
         text_changed: changed.text_changed,
         new_tenant: changed.new_tenant,
-        settings: changed.settings,
+        settings: changed.settings.iter().map(ToString::to_string).collect(),
     }
 }
 

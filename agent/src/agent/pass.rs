@@ -7,10 +7,10 @@ use std::sync::atomic::Ordering;
 use oml_common::decide::drift::DriftLog;
 use oml_common::decide::ineffective::take_ineffective;
 use oml_common::decide::observed::Observed;
-use oml_common::decide::reconcile::{self, Busy, Decision, decide};
+use oml_common::decide::reconcile::{self, Busy, Decision, Reason, decide};
 use oml_common::decide::schedule::{self, DaemonsAway};
 use oml_common::decide::step::Step;
-use oml_common::decide::update::{self, Doing, Outcome};
+use oml_common::decide::update::{self, Doing, NotDone, Outcome};
 use oml_common::document::update::SavedUpdates;
 use oml_common::id::{ComponentName, ContentHash};
 #[cfg(feature = "planted-bugs")]
@@ -45,13 +45,13 @@ impl Agent {
         schedule::withhold(&mut decisions, |name| self.state.reviving.contains_key(name));
         let is_begun = |name: &ComponentName| self.state.reviving.contains_key(name);
         for (name, step) in schedule::due_beside(&decisions, self.running_steps(), is_begun) {
-            self.begin_beside(&name, step, &decisions[&name].reason.to_string());
+            self.begin_beside(&name, step, &decisions[&name].reason);
         }
         let begin = schedule::due(&decisions, self.running_steps());
         for (name, step) in &begin {
-            let reason = decisions[name].reason.to_string();
-            self.follow_drift(|drifts, input| drifts.begin(name, step, &reason, input), &observed);
-            self.begin(name, step.clone(), &reason);
+            let reason = &decisions[name].reason;
+            self.follow_drift(|drifts, input| drifts.begin(name, step, reason, input), &observed);
+            self.begin(name, step.clone(), reason);
         }
         let wakes = decisions.values().filter_map(|decision| decision.wake_at);
         self.state.wake_at = wakes.min();
@@ -122,11 +122,11 @@ impl Agent {
             Ok(names) => names,
             // If the folder cannot be listed, keep the last known documents.
             Err(error) => {
-                self.state.errors.insert("documents", chain(&error));
+                self.state.errors.documents = Some(error);
                 return;
             }
         };
-        self.state.errors.remove("documents");
+        self.state.errors.documents = None;
         let read = |name: ComponentName| match documents::read_held(&self.host.paths, &name) {
             Ok(document) => document.map(|document| (name, document)),
             Err(error) => {
@@ -148,11 +148,12 @@ impl Agent {
         running.values().filter_map(move |it| it.beside.as_ref().or_else(|| step(it)))
     }
 
-    fn begin(&mut self, component: &ComponentName, step: Step, reason: &str) {
+    fn begin(&mut self, component: &ComponentName, step: Step, reason: &Reason) {
         // Calls are counted again and again during a drain, so a count is not worth a log line.
         // Neither is another try of a step that could not be done.
         let is_retry = self.state.updates.get(component).is_some_and(|it| it.backoff.is_some());
         if step != Step::CountActive && !is_retry {
+            let reason = reason.to_string();
             info!(%component, step = step.as_str(), reason, "step started");
         }
         failpoint::about(component.as_str());
@@ -174,9 +175,10 @@ impl Agent {
         let busy = Busy { step: work.step.clone(), bytes: (0, 0) };
         self.state.busy.insert(component.clone(), busy);
         let needs_record = schedule::needs_record(&work.step);
-        let unrecorded = self.state.errors.get("cache").filter(|_| needs_record);
-        if let Some(error) = unrecorded.cloned() {
-            self.finish(&work, Outcome::Retry(error));
+        let unrecorded = self.state.errors.cache.as_ref().filter(|_| needs_record);
+        if let Some(error) = unrecorded {
+            let why = NotDone::Unrecorded(chain(error));
+            self.finish(&work, Outcome::Retry(why));
             return;
         }
         failpoint::reach("A0");
@@ -251,11 +253,9 @@ impl Agent {
         match self.cache.save_updates(&kept) {
             Ok(()) => {
                 self.state.unsaved = false;
-                self.state.errors.remove("cache");
+                self.state.errors.cache = None;
             }
-            Err(error) => {
-                self.state.errors.insert("cache", chain(&error));
-            }
+            Err(error) => self.state.errors.cache = Some(error),
         }
     }
 }
@@ -293,11 +293,13 @@ pub(super) fn log_outcome(
     match outcome {
         Outcome::Done => info!(%component, step, "step done"),
         Outcome::Counted(active) => debug!(%component, step, ?active, "calls counted"),
-        Outcome::Retry(why) | Outcome::Refused(why) if last_error == Some(why) => {
-            debug!(%component, step, error = why, "step could not be done again; retrying");
-        }
         Outcome::Retry(why) | Outcome::Refused(why) => {
-            warn!(%component, step, error = why, "step could not be done; retrying");
+            let error = why.to_string();
+            if last_error == Some(&error) {
+                debug!(%component, step, error, "step could not be done again; retrying");
+            } else {
+                warn!(%component, step, error, "step could not be done; retrying");
+            }
         }
         Outcome::Failed(failure) if last_error == Some(&failure.message) => {
             debug!(%component, step, reason = failure.message, "step failed again");

@@ -60,7 +60,7 @@ impl Agent {
         let State { errors, .. } = &self.state;
         let session = self.inputs.session_error.borrow().clone();
         let outages = engine.into_iter().chain(systemd);
-        outages.chain(errors.values().cloned()).chain(session).collect()
+        outages.chain(errors.sentences()).chain(session).collect()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Starts the version in use beside a change that cannot go on.
 
+use oml_common::decide::reconcile::Reason;
 use oml_common::decide::step::Step;
 use oml_common::decide::update::{self, Doing, Outcome};
 use oml_common::id::ComponentName;
@@ -13,10 +14,11 @@ use crate::execute::Work;
 use crate::runtime::PullProgress;
 
 impl Agent {
-    pub(super) fn begin_beside(&mut self, component: &ComponentName, step: Step, reason: &str) {
+    pub(super) fn begin_beside(&mut self, component: &ComponentName, step: Step, reason: &Reason) {
         // Another try of a start that could not be done is not worth a log line.
         let is_retry = self.state.updates.get(component).is_some_and(|it| it.revival.is_some());
         if !is_retry {
+            let reason = reason.to_string();
             info!(%component, step = step.as_str(), reason, "starting the version in use");
         }
         let (desired, desired_hash) = (self.desired(component), self.desired_hash(component));

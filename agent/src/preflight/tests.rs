@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use oml_common::decide::step::Step;
-use oml_common::decide::update::Outcome;
+use oml_common::decide::update::{NotDone, Outcome};
 use oml_common::document::Verbatim;
 use oml_common::document::instance::{Check, Container, Instance, Protocol, Workload};
 use oml_common::id::Digest;
@@ -97,7 +97,10 @@ async fn a_port_of_another_program_blocks_before_anything_is_made() {
     bench.install(&instance("v1", &["8083/tcp"])).await;
     bench.listen("tcp", TCP);
     let outcome = bench.perform(&instance("v2", &["8081/tcp"]), Step::Create).await;
-    assert_eq!(outcome, Outcome::Retry("port 8081/tcp is taken by another program".to_owned()));
+    assert_eq!(
+        outcome,
+        Outcome::Retry(NotDone::HostError("port 8081/tcp is taken by another program".to_owned()))
+    );
     assert_eq!(bench.model.host.containers().len(), 1);
     bench.listen("tcp", "");
     assert_eq!(bench.perform(&instance("v2", &["8081/tcp"]), Step::Create).await, Outcome::Done);
@@ -118,7 +121,7 @@ async fn a_port_is_taken_by_a_program_at_any_address_that_others_reach() {
         bench.listen("tcp", &format!("sl\n 0: {local}:1F91 00000000:0000 0A 0 0 0 0 0 1\n"));
         let outcome = bench.perform(&instance("v2", &["8081/tcp"]), Step::Create).await;
         let why = format!("port 8081/tcp is taken by another program{shown}");
-        assert_eq!(outcome, Outcome::Retry(why), "{local}");
+        assert_eq!(outcome, Outcome::Retry(NotDone::HostError(why)), "{local}");
     }
     // The name server for the host itself, and a group.
     for (local, version) in [("3500007F", "v2"), ("FB0000E0", "v3")] {
@@ -165,7 +168,9 @@ async fn a_full_disk_blocks_before_anything_is_made() {
     let mut bench = Bench::new();
     bench.install(&instance("v1", &[])).await;
     bench.host.min_free.state_bytes = u64::MAX;
-    let Outcome::Retry(why) = bench.perform(&instance("v2", &[]), Step::Create).await else {
+    let Outcome::Retry(NotDone::HostError(why)) =
+        bench.perform(&instance("v2", &[]), Step::Create).await
+    else {
         panic!("it was made");
     };
     assert!(why.contains("MiB are free at ") && why.contains("/var/lib/omlagent"), "{why}");
@@ -212,7 +217,8 @@ async fn every_step_that_pulls_looks_for_room_first() {
     bench.host.min_free.engine_bytes = u64::MAX;
     let switch = Step::Switch { previous: None, calls_cut: Some(0), recount: false };
     for step in [switch, Step::Start, Step::RollBack { previous, runs: false }, Step::Pull] {
-        let Outcome::Retry(why) = bench.perform(&old, step.clone()).await else {
+        let Outcome::Retry(NotDone::HostError(why)) = bench.perform(&old, step.clone()).await
+        else {
             panic!("{} pulled it", step.as_str());
         };
         assert!(why.contains("MiB are free at "), "{why}");

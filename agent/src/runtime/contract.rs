@@ -14,6 +14,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use oml_common::decide::difference::Difference;
 use oml_common::decide::observed::{ContainerState, ObservedContainer, ObservedUnit};
 use oml_common::document::Verbatim;
 use oml_common::document::instance::{
@@ -276,8 +277,8 @@ impl ContractHost {
         units.find(|(name, _)| name == &instance.component).map(|(_, unit)| unit)
     }
 
-    /// What differs on the host from what was installed, in the words that are reported.
-    async fn differs(&self, instance: &InstanceDocument) -> Vec<String> {
+    /// What differs on the host from what was installed.
+    async fn differs(&self, instance: &InstanceDocument) -> Vec<Difference> {
         let (engine, systemd) = self.listing(instance).await;
         engine.differs.into_iter().chain(systemd.differs).map(|(_, differs)| differs).collect()
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use oml_common::decide::difference::Difference;
 use oml_common::decide::observed::{ActiveState, ObservedUnit};
 use oml_common::document::instance::{HeldInstance, InstanceDocument, Timing, Workload};
 use oml_common::id::{ComponentName, TenantId, UnitName};
@@ -118,7 +119,8 @@ impl Systemd {
         let loaded = self.calls.load(unit).await?;
         let is_packaged = matches!(*instance.workload, Workload::Unit(_));
         if loaded.is_masked() {
-            listing.differs.push((component.clone(), format!("unit {} is masked", instance.unit)));
+            let masked = Difference::MaskedUnit { unit: instance.unit.clone() };
+            listing.differs.push((component.clone(), masked));
             let observed = self.add_stop(unit, &loaded, loaded.observe(None, false));
             listing.units.push((component.clone(), observed));
             return Ok(loaded.path);
@@ -152,7 +154,7 @@ impl Systemd {
             let stale = text != wanted || loaded.needs_reload() || has_rival || is_disabled;
             let edited = by_hand::edited(instance, &text, &wanted);
             let disabled = is_disabled.then(|| by_hand::disabled(instance));
-            let by_hand = by_hand::joined(edited.into_iter().chain(disabled));
+            let by_hand = edited.into_iter().chain(disabled).collect();
             let observed = loaded.observe(hash, stale);
             let observed = ObservedUnit { by_hand, ..observed };
             listing.units.push((component.clone(), self.add_stop(unit, &loaded, observed)));
@@ -193,7 +195,7 @@ impl Systemd {
 
     /// Describes a file that bears our mark and is not ours. That its unit cannot be read, as that of
     /// a template, concerns nothing of ours.
-    async fn describe_foreign(&self, file: OurFile) -> (ComponentName, String) {
+    async fn describe_foreign(&self, file: OurFile) -> (ComponentName, Difference) {
         // A drop-in changes a unit of somebody, which may well run.
         let runs = !file.is_drop_in
             && self.calls.load(file.unit.as_str()).await.is_ok_and(|loaded| loaded.is_up());

@@ -51,7 +51,7 @@ pub(super) enum Watched {
         code: Option<i64>,
     },
     /// The program stayed unhealthy for too long.
-    Unhealthy { words: String },
+    Unhealthy { unhealthy_for: Span, detail: String },
     /// The program did not answer within its start time-out.
     NotReady { budget_ms: u64, detail: String },
 }
@@ -110,8 +110,8 @@ impl Supervisor {
                     self.reread(&mut instance, &mut state);
                     self.probe(&instance, &id, &mut state).await;
                     self.extend_start(&instance, &mut state).await;
-                    if let Some(words) = self.remedy(&instance, &id).await {
-                        return Ok(Watched::Unhealthy { words });
+                    if let Some(unhealthy) = self.remedy(&instance, &id).await {
+                        return Ok(unhealthy);
                     }
                 }
             }
@@ -219,9 +219,9 @@ impl Supervisor {
         }
     }
 
-    /// Returns why the program is restarted now, if it stayed unhealthy for too long. Its calls
+    /// Returns the end of the watch if the program stayed unhealthy for too long. Its calls
     /// are counted once more before, because the last count may be older than a call.
-    async fn remedy(&mut self, instance: &HeldInstance, id: &str) -> Option<String> {
+    async fn remedy(&mut self, instance: &HeldInstance, id: &str) -> Option<Watched> {
         if self.decide_remedy(instance) != Remedy::Restart {
             return None;
         }
@@ -239,8 +239,7 @@ impl Supervisor {
         }
         let status = self.record.as_ref()?.status();
         let unhealthy_for = Span(self.client.env.now().since_ms(status.since));
-        let detail = &status.detail;
-        Some(format!("restarted after it was unhealthy for {unhealthy_for}: {detail}"))
+        Some(Watched::Unhealthy { unhealthy_for, detail: status.detail.clone() })
     }
 
     /// Returns true unless it is certain that a stop of the program cuts no call, or the catalog
@@ -338,6 +337,6 @@ impl Supervisor {
             container_events: container_events.ok(),
         };
         let name = instance.workload.name.as_ref().map(ToString::to_string);
-        explain(&name.unwrap_or_default(), evidence, self.client.env.now())
+        explain(&name.unwrap_or_default(), evidence)
     }
 }

@@ -17,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{interval, sleep, timeout};
 
 use crate::agent::{Agent, Inputs, empty_report};
-use crate::cache::Cache;
+use crate::cache::{Cache, NotOwn};
 use crate::documents;
 use crate::fixtures::{self, ModelHost, digest};
 use crate::host::Host;
@@ -84,12 +84,12 @@ impl Bench {
     }
 
     /// The same, where the cached assignment is not acted on for that reason.
-    pub(super) fn start_without_assignment(&mut self, why: &str) {
+    pub(super) fn start_without_assignment(&mut self, why: NotOwn) {
         self.assignments.send_replace(None);
-        self.start_with(Some(why.to_owned()));
+        self.start_with(Some(why));
     }
 
-    fn start_with(&mut self, unused_assignment: Option<String>) {
+    fn start_with(&mut self, unused_assignment: Option<NotOwn>) {
         let (_, session_error) = watch::channel(None);
         let inputs = Inputs {
             assignment: self.assignments.subscribe(),

@@ -5,6 +5,7 @@ use oml_common::document::report::{Phase, Report};
 use oml_sim::{Behaviour, Container, Daemon, Verb};
 
 use super::bench::{Bench, name};
+use crate::cache::NotOwn;
 
 const OWN: &str = "oml-asterisk";
 
@@ -224,7 +225,8 @@ async fn an_assignment_that_is_not_acted_on_is_reported_until_another_one_arrive
     let mut bench = Bench::settled().await;
     let before = bench.host.host.containers().len();
     bench.stop();
-    bench.start_without_assignment("the cached assignment is for acme/other");
+    let [found, own] = ["acme/other", "acme/n1"].map(str::to_owned);
+    bench.start_without_assignment(NotOwn::Node { found, own });
     bench.until_report(|report| report.errors.len() == 1 && report.applied.is_none()).await;
     bench.pass_time(600).await;
     assert_eq!(bench.host.host.containers().len(), before);

@@ -3,7 +3,9 @@
 
 use std::num::NonZeroU32;
 
+use oml_common::decide::difference::{ContainerChange, Difference};
 use oml_common::decide::observed::ActiveState;
+use oml_common::decide::ownership::NotOurs;
 use oml_common::document::Verbatim;
 use oml_common::document::instance::{Container, Instance, PidsLimit, Workload};
 use oml_common::id::Digest;
@@ -179,10 +181,10 @@ async fn a_copy_of_a_container_is_reported_and_left_alone(host: &ContractHost) {
     let component = &instance.component;
     host.install(&instance).await;
     let original = host.container(&instance).await.unwrap();
-    assert_eq!(host.differs(&instance).await, [""; 0], "an installed one differs in nothing");
+    assert_eq!(host.differs(&instance).await, [], "an installed one differs in nothing");
     host.manual.copy_container(&original.name, "contract-dbg");
-    let expected =
-        "container contract-dbg has its labels but runs another image: not ours, left alone";
+    let (name, why) = ("contract-dbg".to_owned(), NotOurs::OtherImage);
+    let expected = Difference::LabelledContainer { name, why };
     assert_eq!(host.differs(&instance).await, [expected]);
     assert_eq!(host.containers(component).await.len(), 1);
     host.docker.promote(in_container(&instance)).await.unwrap();
@@ -259,14 +261,15 @@ async fn a_paused_or_updated_container_is_reported(host: &ContractHost) {
     host.install(&instance).await;
     let name = host.container(&instance).await.unwrap().name;
     host.manual.pause_container(&name, true);
-    assert_eq!(host.differs(&instance).await, [format!("container {name} is paused")]);
+    let changed = |change| Difference::Container { name: name.clone(), change };
+    assert_eq!(host.differs(&instance).await, [changed(ContainerChange::Paused)]);
     assert!(host.runs(&instance).await);
     host.manual.pause_container(&name, false);
-    assert_eq!(host.differs(&instance).await, [""; 0]);
+    assert_eq!(host.differs(&instance).await, []);
     host.manual.update_container(&name);
     let expected = [
-        format!("container {name} has the restart policy always, not no"),
-        format!("container {name} has the memory limit 64 MiB, not none"),
+        changed(ContainerChange::RestartPolicy { policy: "always".to_owned() }),
+        changed(ContainerChange::MemoryLimit { is_bytes: Some(64 << 20), was_bytes: None }),
     ];
     assert_eq!(host.differs(&instance).await, expected);
     host.clear(&instance).await;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use oml_common::decide::difference::{Difference, FileNotOurs, UnitChange};
 use oml_common::decide::observed::ActiveState;
 
 use super::ContractHost;
@@ -102,21 +103,24 @@ async fn a_stop_during_the_start_leaves_nothing_running(host: &ContractHost) {
 async fn an_edited_or_disabled_unit_is_reported_and_put_right(host: &ContractHost) {
     let instance = host.instance("contract-edit", "v1", &host.images.first, 8324);
     host.install(&instance).await;
-    assert_eq!(host.unit(&instance).await.unwrap().by_hand, None);
+    assert_eq!(host.unit(&instance).await.unwrap().by_hand, []);
     host.manual.edit_unit(&instance, "RestartSec=1s", "RestartSec=9s").await;
     let unit = host.unit(&instance).await.unwrap();
-    let expected =
-        "unit contract-edit.service was edited: has \"RestartSec=9s\", lacks \"RestartSec=1s\"";
-    assert_eq!(unit.by_hand.as_deref(), Some(expected));
+    let expected = UnitChange::Edited {
+        unit: instance.unit.clone(),
+        added: Some("RestartSec=9s".to_owned()),
+        removed: Some("RestartSec=1s".to_owned()),
+    };
+    assert_eq!(unit.by_hand, [expected]);
     assert!(unit.stale);
     host.systemd.write(&instance).await.unwrap();
     host.manual.disable_unit(&instance).await;
     let unit = host.unit(&instance).await.unwrap();
-    assert_eq!(unit.by_hand.as_deref(), Some("unit contract-edit.service was disabled"));
+    assert_eq!(unit.by_hand, [UnitChange::Disabled { unit: instance.unit.clone() }]);
     assert!(unit.stale);
     host.systemd.write(&instance).await.unwrap();
     let unit = host.unit(&instance).await.unwrap();
-    assert_eq!((unit.by_hand, unit.stale), (None, false));
+    assert_eq!((unit.by_hand, unit.stale), (Vec::new(), false));
     assert!(host.runs(&instance).await);
     host.clear(&instance).await;
 }
@@ -125,10 +129,10 @@ async fn a_drop_in_of_somebody_else_is_reported(host: &ContractHost) {
     let instance = host.instance("contract-override", "v1", &host.images.first, 8325);
     host.install(&instance).await;
     let path = host.manual.add_drop_in(&instance).await;
-    let expected = format!("{path} changes unit contract-override.service: not ours, left alone");
+    let expected = Difference::ForeignDropIn { path, unit: instance.unit.clone() };
     assert_eq!(host.differs(&instance).await, [expected]);
     host.manual.remove_drop_in(&instance).await;
-    assert_eq!(host.differs(&instance).await, [""; 0]);
+    assert_eq!(host.differs(&instance).await, []);
     host.clear(&instance).await;
 }
 
@@ -136,8 +140,11 @@ async fn a_copy_of_a_unit_file_is_reported_and_left_alone(host: &ContractHost) {
     let instance = host.instance("contract-file", "v1", &host.images.first, 8326);
     host.install(&instance).await;
     let copy = host.manual.copy_unit(&instance, "contract-dbg.service").await;
-    let expected =
-        "unit contract-dbg.service is a copy of contract-file.service: not ours, left alone";
+    let expected = Difference::MarkedUnit {
+        unit: "contract-dbg.service".parse().unwrap(),
+        why: FileNotOurs::CopyOf(instance.unit.clone()),
+        runs: false,
+    };
     assert_eq!(host.differs(&instance).await, [expected]);
     host.systemd.write(&instance).await.unwrap();
     host.systemd.start(&instance).await.unwrap();

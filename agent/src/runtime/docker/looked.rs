@@ -1,5 +1,6 @@
 //! A container of ours as a look at it shows it.
 
+use oml_common::decide::difference::Difference;
 use oml_common::decide::drift::{ContainerSettings, altered};
 use oml_common::decide::observed::{ContainerState, ObservedContainer};
 use oml_common::id::ComponentName;
@@ -24,13 +25,13 @@ impl Looked {
     }
 
     /// Returns what somebody changed about it since it was started first.
-    pub(super) fn altered(&self) -> Vec<(ComponentName, String)> {
+    pub(super) fn altered(&self) -> Vec<(ComponentName, Difference)> {
         let Self { marked, settings, .. } = self;
         let instance = marked.instance().filter(|_| !marked.is_new);
         let created = instance.as_ref().and_then(|instance| instance.container());
-        let reported = created.map(|created| altered(&marked.name, created, settings));
-        let reported = reported.unwrap_or_default().into_iter();
-        reported.map(|reported| (marked.component.clone(), reported)).collect()
+        let changes = created.map(|created| altered(created, settings)).unwrap_or_default();
+        let difference = |change| Difference::Container { name: marked.name.clone(), change };
+        changes.into_iter().map(|it| (marked.component.clone(), difference(it))).collect()
     }
 
     pub(super) fn into_observed(self) -> (ComponentName, ObservedContainer) {

@@ -1,6 +1,7 @@
 //! Distinguishes our containers from those that only bear our labels. Every list of ours comes from here.
 
 use bollard::models::ContainerSummary;
+use oml_common::decide::difference::Difference;
 use oml_common::decide::ownership::{LabelledContainer, NotOurs, not_ours};
 use oml_common::id::ComponentName;
 use oml_common::text::error::chain;
@@ -15,8 +16,8 @@ use crate::runtime::Marked;
 #[derive(Debug, Default)]
 pub(super) struct Sorted {
     pub(super) ours: Vec<Marked>,
-    /// The others, each with the component of its labels, in sentences.
-    pub(super) foreign: Vec<(ComponentName, String)>,
+    /// The others, each with the component of its labels.
+    pub(super) foreign: Vec<(ComponentName, Difference)>,
 }
 
 impl Docker {
@@ -28,11 +29,7 @@ impl Docker {
                 None => sorted.ours.push(labelled.marked),
                 Some(why) => {
                     let Marked { name, component, .. } = labelled.marked;
-                    let shown = {
-                        let why = why.as_str();
-                        format!("container {name} has its labels but {why}: not ours, left alone")
-                    };
-                    sorted.foreign.push((component, shown));
+                    sorted.foreign.push((component, Difference::LabelledContainer { name, why }));
                 }
             }
         }

@@ -118,7 +118,7 @@ impl Loaded {
             stopped_by_hand: self.was_stopped_by_hand(),
             since: self.since(),
             restarts: self.service.restarts.unwrap_or(0),
-            by_hand: None,
+            by_hand: Vec::new(),
             result: self.service.result.clone().unwrap_or_default(),
         }
     }

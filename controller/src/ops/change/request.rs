@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use oml_common::decide::diff::StrategyChange;
 use oml_common::document::revision::Change;
 use oml_common::document::spec::TenantSpec;
 use oml_common::id::{ComponentName, ContentHash, RevisionNumber, TenantId, Version};
@@ -92,8 +93,8 @@ pub struct ChangeResult {
     pub new_tenant: bool,
     /// The differences on the nodes; empty if only the text of the specification differs.
     pub changes: Vec<Change>,
-    /// A line for every setting that changes how the rollout goes through the nodes.
-    pub settings: Vec<String>,
+    /// The settings that change how the rollout goes through the nodes.
+    pub settings: Vec<StrategyChange>,
 }
 
 impl ChangeResult {

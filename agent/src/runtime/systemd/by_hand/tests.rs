@@ -7,67 +7,73 @@ fn written() -> String {
     text::render(&container(), &[], &Paths::system())
 }
 
-fn reported(found: &str) -> Option<String> {
+fn found_edited(found: &str) -> Option<UnitChange> {
     edited(&container(), found, &written())
+}
+
+fn was_edited(added: Option<&str>, removed: Option<&str>) -> UnitChange {
+    let [added, removed] = [added, removed].map(|line| line.map(str::to_owned));
+    UnitChange::Edited { unit: container().unit.clone(), added, removed }
 }
 
 #[test]
 fn what_an_agent_wrote_was_edited_by_nobody() {
-    assert_eq!(reported(&written()), None);
+    assert_eq!(found_edited(&written()), None);
     // One of an earlier release, or for an earlier assignment.
     let other = container().edited(|other| other.timing.stop_grace_ms += 1);
-    assert_eq!(reported(&text::render(&other, &[], &Paths::system())), None);
+    assert_eq!(found_edited(&text::render(&other, &[], &Paths::system())), None);
 }
 
 #[test]
 fn the_first_line_that_was_added_and_the_first_that_was_removed_are_reported() {
     let text = written();
     let edited = text.replace("Restart=always", "Restart=no").replace("WatchdogSec=60s\n", "");
-    let words = "unit asterisk.service was edited: has \"Restart=no\", lacks \"Restart=always\"";
-    assert_eq!(reported(&edited).as_deref(), Some(words));
+    let expected = was_edited(Some("Restart=no"), Some("Restart=always"));
+    assert_eq!(found_edited(&edited), Some(expected));
     let blank = format!("{text}\n\n");
-    assert_eq!(reported(&blank).as_deref(), Some("unit asterisk.service was edited"));
+    assert_eq!(found_edited(&blank), Some(was_edited(None, None)));
 }
 
 #[test]
 fn a_line_is_reported_short_and_without_control_characters() {
     let long = format!("{}Environment=A=\u{1b}[2J{}\n", written(), "a".repeat(500));
-    let words = reported(&long).unwrap();
+    let words = found_edited(&long).unwrap().to_string();
     assert!(words.chars().count() < 150 && !words.contains('\u{1b}'), "{words}");
 }
 
-/// What is reported about a file with the mark of asterisk at that path, on a host of that tenant.
-fn described_foreign(path: &str, is_drop_in: bool, text: &str, tenant: &str, runs: bool) -> String {
+/// What is found of a file with the mark of asterisk at that path, on a host of that tenant.
+fn found_foreign(path: &str, is_drop_in: bool, text: &str, tenant: &str) -> Difference {
     let name = path.trim_end_matches(".d/50-oml.conf").rsplit('/').next().unwrap();
     let (unit, path) = (name.parse().unwrap(), path.into());
     let file = OurFile { unit, path, mark: text::mark(text).unwrap(), is_drop_in };
-    foreign_file(file, Some(&tenant.parse().unwrap()), runs).1
+    foreign_file(file, Some(&tenant.parse().unwrap()), true).1
 }
 
 #[test]
 fn a_file_that_is_not_ours_is_reported_with_the_reason_and_whether_its_unit_runs() {
-    let reported = |text: &str, tenant: &str, runs| {
-        described_foreign("/etc/systemd/system/dbg.service", false, text, tenant, runs)
+    let found = |text: &str, tenant: &str| {
+        found_foreign("/etc/systemd/system/dbg.service", false, text, tenant)
+    };
+    let marked = |why| {
+        let unit = "dbg.service".parse().unwrap();
+        Difference::MarkedUnit { unit, why, runs: true }
     };
     let text = written();
-    let copy = "unit dbg.service is a copy of asterisk.service: not ours, left alone";
-    assert_eq!(reported(&text, "acme", false), copy);
-    let runs = "unit dbg.service is a copy of asterisk.service, and it runs: not ours, left alone";
-    assert_eq!(reported(&text, "acme", true), runs);
+    let copy = || FileNotOurs::CopyOf("asterisk.service".parse().unwrap());
+    assert_eq!(found(&text, "acme"), marked(copy()));
+    assert_eq!(found(&text, "other"), marked(copy()));
     let edited = text.replace("asterisk.service", "dbg.service");
-    let words = "unit dbg.service was copied or edited by hand: not ours, left alone";
-    assert_eq!(reported(&edited, "acme", false), words);
-    let words = "unit dbg.service is marked for tenant acme: not ours, left alone";
-    assert_eq!(reported(&edited, "other", false), words);
+    assert_eq!(found(&edited, "acme"), marked(FileNotOurs::Edited));
+    let other = FileNotOurs::OtherTenant("acme".parse().unwrap());
+    assert_eq!(found(&edited, "other"), marked(other));
 }
 
 #[test]
 fn a_drop_in_that_is_not_ours_is_reported_by_its_path() {
     let path = "/etc/systemd/system/postgresql.service.d/50-oml.conf";
-    let reported = described_foreign(path, true, &written(), "acme", false);
-    let words =
-        format!("drop-in {path} is a copy of that of asterisk.service: not ours, left alone");
-    assert_eq!(reported, words);
+    let why = FileNotOurs::CopyOf("asterisk.service".parse().unwrap());
+    let expected = Difference::MarkedDropIn { path: path.to_owned(), why };
+    assert_eq!(found_foreign(path, true, &written(), "acme"), expected);
 }
 
 #[test]
@@ -82,7 +88,10 @@ fn drop_ins_of_the_unit_and_of_units_of_like_names_are_reported_but_not_those_of
     let unit = UnitProperties { drop_in_paths, ..UnitProperties::default() };
     let loaded = Loaded { unit, ..Loaded::default() };
     let instance = container();
-    let reported: Vec<String> = drop_ins(&instance, &loaded).collect();
-    let words = |path| format!("{path} changes unit asterisk.service: not ours, left alone");
-    assert_eq!(reported, [words(paths[0]), words(paths[2]), words(paths[3])]);
+    let found: Vec<Difference> = drop_ins(&instance, &loaded).collect();
+    let drop_in = |path: &str| {
+        let unit = instance.unit.clone();
+        Difference::ForeignDropIn { path: path.to_owned(), unit }
+    };
+    assert_eq!(found, [drop_in(paths[0]), drop_in(paths[2]), drop_in(paths[3])]);
 }
