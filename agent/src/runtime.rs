@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use async_trait::async_trait;
-use oml_common::decide::difference::Difference;
+use oml_common::decide::difference::{Difference, ForeignObject};
 use oml_common::decide::observed::{ObservedContainer, ObservedUnit};
 use oml_common::document::instance::{HeldInstance, InstanceDocument};
 use oml_common::id::{ComponentName, ContentHash, Digest};
@@ -35,8 +35,8 @@ pub struct ContainerListing {
     /// The instance that each component's running container was created from; none if its
     /// label cannot be read.
     pub labels: BTreeMap<ComponentName, Option<HeldInstance>>,
-    /// The containers that have a desired name but not our mark, as noun phrases.
-    pub foreign: Vec<(ComponentName, String)>,
+    /// The containers that have a desired name but not our mark.
+    pub foreign: Vec<(ComponentName, ForeignObject)>,
     /// What differs from what we created and is left as it is: containers that only bear our
     /// labels, and settings that others changed.
     pub differs: Vec<(ComponentName, Difference)>,
@@ -49,8 +49,8 @@ pub struct ContainerListing {
 pub struct UnitListing {
     /// The units with our mark, and the packaged units that are desired.
     pub units: Vec<(ComponentName, ObservedUnit)>,
-    /// The units and drop-ins that have a desired name but not our mark, as noun phrases.
-    pub foreign: Vec<(ComponentName, String)>,
+    /// The units and drop-ins that have a desired name but not our mark.
+    pub foreign: Vec<(ComponentName, ForeignObject)>,
     /// What differs from what we wrote and is left as it is: units that are masked, drop-ins of
     /// others, and files with the mark of another tenant.
     pub differs: Vec<(ComponentName, Difference)>,
@@ -94,8 +94,8 @@ pub enum RuntimeError {
         detail: String,
     },
     /// An object of that name exists and is not ours.
-    #[error("{} exists on the host and is not ours", printable_lines(.0))]
-    Foreign(String),
+    #[error("{} exists on the host and is not ours", printable_lines(&.0.to_string()))]
+    Foreign(ForeignObject),
     /// The daemon refused the call.
     #[error("could not {verb} {object}: {}", printable_lines(detail))]
     Refused {

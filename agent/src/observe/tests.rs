@@ -1,5 +1,6 @@
 //! How the parts of an observation join.
 
+use oml_common::decide::difference::ForeignObject;
 use oml_common::decide::observed::{ContainerState, ObservedContainer};
 use oml_common::id::{ContentHash, Digest};
 use oml_common::time::Timestamp;
@@ -41,7 +42,8 @@ fn a_lost_document_is_known_from_the_container_that_runs() {
 #[test]
 fn what_one_runtime_finds_foreign_is_foreign() {
     let name: ComponentName = "asterisk".parse().unwrap();
-    let foreign = "unit asterisk.service".to_owned();
+    let unit = "asterisk.service".parse().unwrap();
+    let foreign = ForeignObject::Unit { unit, unreadable: None };
     let systemd =
         UnitListing { foreign: vec![(name.clone(), foreign.clone())], ..UnitListing::default() };
     let observed = join(Sources {

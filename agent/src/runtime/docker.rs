@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bollard::models::ContainerSummary;
 use futures_util::{StreamExt as _, stream};
+use oml_common::decide::difference::ForeignObject;
 use oml_common::document::instance::InstanceDocument;
 use oml_common::id::{ComponentName, ContentHash, TenantId};
 use oml_common::time::Timestamp;
@@ -177,8 +178,8 @@ impl ContainerEngine for Docker {
         let document = instance.document();
         let all = self.engine.containers().await?;
         let ours = self.ours(&all);
-        if let Some((_, name)) = foreign(&all, &ours, std::slice::from_ref(document)).pop() {
-            return Err(RuntimeError::Foreign(name));
+        if let Some((_, object)) = foreign(&all, &ours, std::slice::from_ref(document)).pop() {
+            return Err(RuntimeError::Foreign(object));
         }
         let hash = document.workload_hash();
         if ours.iter().any(|c| c.component == document.component && c.hash == hash) {
@@ -302,7 +303,7 @@ fn foreign(
     all: &[ContainerSummary],
     ours: &[Marked],
     desired: &[InstanceDocument],
-) -> Vec<(ComponentName, String)> {
+) -> Vec<(ComponentName, ForeignObject)> {
     let mut foreign = Vec::new();
     for instance in desired {
         let Some(container) = instance.container() else { continue };
@@ -312,7 +313,8 @@ fn foreign(
         let holds_name =
             |found: &&ContainerSummary| label::name_of(found) == container.name.as_str();
         if all.iter().find(holds_name).is_some_and(|found| !is_ours(found)) {
-            foreign.push((instance.component.clone(), format!("container {}", container.name)));
+            let name = container.name.to_string();
+            foreign.push((instance.component.clone(), ForeignObject::Container { name }));
         }
     }
     foreign

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use oml_common::decide::difference::Difference;
+use oml_common::decide::difference::{Difference, ForeignObject};
 use oml_common::decide::observed::{ActiveState, ObservedUnit};
 use oml_common::document::instance::{HeldInstance, InstanceDocument, Timing, Workload};
 use oml_common::id::{ComponentName, TenantId, UnitName};
@@ -36,6 +36,12 @@ use files::{InstanceFile, OurFile};
 use signals::Signals;
 
 pub use jobs::start_agent;
+/// The error for a unit of that name which is not ours.
+fn foreign_unit(instance: &InstanceDocument) -> RuntimeError {
+    let unit = instance.unit.clone();
+    RuntimeError::Foreign(ForeignObject::Unit { unit, unreadable: None })
+}
+
 #[cfg(test)]
 pub(crate) use origin::unit_text;
 pub use origin::{FileOrigin, origin_of};
@@ -125,13 +131,19 @@ impl Systemd {
             listing.units.push((component.clone(), observed));
             return Ok(loaded.path);
         }
-        let what = if is_packaged { "drop-in 50-oml.conf of unit" } else { "unit" };
+        let foreign = |unreadable| {
+            let unit = instance.unit.clone();
+            let object = match is_packaged {
+                true => ForeignObject::DropIn { unit, unreadable },
+                false => ForeignObject::Unit { unit, unreadable },
+            };
+            (component.clone(), object)
+        };
         let file = match files::look(&self.paths, instance) {
             Ok(file) => file,
             // It concerns this component alone, so the others are listed.
             Err(error) => {
-                let foreign = format!("{what} {unit} ({})", chain(&error));
-                listing.foreign.push((component.clone(), foreign));
+                listing.foreign.push(foreign(Some(chain(&error))));
                 return Ok(loaded.path);
             }
         };
@@ -143,7 +155,7 @@ impl Systemd {
             listing.differs.extend(others.map(|reported| (component.clone(), reported)));
         }
         if file == InstanceFile::Foreign || hidden {
-            listing.foreign.push((component.clone(), format!("{what} {unit}")));
+            listing.foreign.push(foreign(None));
             return Ok(loaded.path);
         }
         if let InstanceFile::Ours(text) = file {
@@ -258,7 +270,7 @@ impl UnitManager for Systemd {
             Workload::Container(_)
                 if file == InstanceFile::Absent && loaded.is_defined_beside(&path) =>
             {
-                return Err(RuntimeError::Foreign(format!("unit {unit}")));
+                return Err(foreign_unit(instance));
             }
             Workload::Unit(_) if !loaded.has_file() => return Err(missing(unit)),
             Workload::Container(_) | Workload::Unit(_) => {}
@@ -266,7 +278,7 @@ impl UnitManager for Systemd {
         let wanted = self.render(instance);
         text::check(&wanted, unit)?;
         let is_written = match file {
-            InstanceFile::Foreign => return Err(RuntimeError::Foreign(format!("unit {unit}"))),
+            InstanceFile::Foreign => return Err(foreign_unit(instance)),
             InstanceFile::Ours(text) => text == wanted,
             InstanceFile::Absent => false,
         };
@@ -287,7 +299,7 @@ impl UnitManager for Systemd {
         let unit = instance.unit.as_str();
         match files::look(&self.paths, instance).map_err(files::unusable)? {
             InstanceFile::Ours(_) => {}
-            InstanceFile::Foreign => return Err(RuntimeError::Foreign(format!("unit {unit}"))),
+            InstanceFile::Foreign => return Err(foreign_unit(instance)),
             InstanceFile::Absent => return Err(unwritten(unit)),
         }
         // Calls were counted a moment ago: only where there is something to do it waits for others.

@@ -1,4 +1,4 @@
-//! What differs on a host from what we wrote or created, as people read it.
+//! What differs on a host from what we wrote or created, and what is in the way, as people read it.
 
 use std::fmt::{Display, Formatter, Result};
 
@@ -25,6 +25,25 @@ pub enum Difference {
     },
     /// A drop-in bears the mark of the component and is not ours.
     MarkedDropIn { path: String, why: FileNotOurs },
+}
+
+/// An object that has a name of ours and not our mark.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ForeignObject {
+    Container {
+        name: String,
+    },
+    Unit {
+        unit: UnitName,
+        /// The error of reading its file.
+        unreadable: Option<String>,
+    },
+    /// The drop-in of a packaged unit.
+    DropIn {
+        unit: UnitName,
+        /// The error of reading it.
+        unreadable: Option<String>,
+    },
 }
 
 /// A setting of a container that somebody changed.
@@ -92,6 +111,23 @@ impl Display for Difference {
                 write!(f, "drop-in {path} {why}: not ours, left alone")
             }
         }
+    }
+}
+
+impl Display for ForeignObject {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let unreadable = match self {
+            Self::Container { name } => return write!(f, "container {name}"),
+            Self::Unit { unit, unreadable } => {
+                write!(f, "unit {unit}")?;
+                unreadable
+            }
+            Self::DropIn { unit, unreadable } => {
+                write!(f, "drop-in 50-oml.conf of unit {unit}")?;
+                unreadable
+            }
+        };
+        unreadable.as_ref().map_or(Ok(()), |error| write!(f, " ({error})"))
     }
 }
 

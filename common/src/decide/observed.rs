@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::decide::difference::{Difference, UnitChange};
+use crate::decide::difference::{Difference, ForeignObject, UnitChange};
 use crate::document::instance::{ActiveProbe, Probe};
 use crate::document::status::{Health, Status};
 use crate::id::{ComponentName, ContentHash, Digest, Version};
@@ -34,8 +34,8 @@ pub struct ObservedInstance {
     pub units_at: Option<Timestamp>,
     /// Whether systemd does not answer, so that the state of the unit is old.
     pub systemd_is_away: bool,
-    /// A unit or container of its name that does not carry our mark, as a noun phrase.
-    pub foreign: Option<String>,
+    /// A unit or container of its name that does not carry our mark.
+    pub foreign: Option<ForeignObject>,
     /// What else differs from what we wrote and is left as it is.
     pub differs: Vec<Difference>,
 }

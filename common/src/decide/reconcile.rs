@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::decide::difference::ForeignObject;
 use crate::decide::observed::ObservedInstance;
 use crate::decide::step::Step;
 use crate::decide::update::nothing;
@@ -145,8 +146,8 @@ fn decide_leftover(
 /// Decides for an instance whose name something holds that is not ours. No change is made, but what
 /// works by the desired workload is kept running, and a stop by hand is the reason why it does not
 /// run.
-fn decide_beside_foreign(case: Case<'_>, foreign: &str) -> Decision {
-    let blocked = Decision::wait(Phase::Blocked, Reason::Foreign { object: foreign.to_owned() });
+fn decide_beside_foreign(case: Case<'_>, foreign: &ForeignObject) -> Decision {
+    let blocked = Decision::wait(Phase::Blocked, Reason::Foreign { object: foreign.clone() });
     let backoff = case.update.and_then(|update| update.backoff.as_ref());
     let waits = backoff.is_some_and(|backoff| backoff.retry_at > case.input.now);
     let Some(unit) = case.seen.unit.as_ref().filter(|unit| unit.hash.is_some()) else {

@@ -3,7 +3,7 @@
 
 use std::num::NonZeroU32;
 
-use oml_common::decide::difference::{ContainerChange, Difference};
+use oml_common::decide::difference::{ContainerChange, Difference, ForeignObject};
 use oml_common::decide::observed::ActiveState;
 use oml_common::decide::ownership::NotOurs;
 use oml_common::document::Verbatim;
@@ -118,7 +118,7 @@ async fn a_container_of_somebody_else_is_named_and_left_alone(host: &ContractHos
     host.pull(&instance).await.unwrap();
     host.manual.take_name(&instance, "oml-contract-name-server");
     let (docker, _) = host.listing(&instance).await;
-    let foreign = "container oml-contract-name-server".to_owned();
+    let foreign = ForeignObject::Container { name: "oml-contract-name-server".to_owned() };
     assert_eq!(docker.foreign, [(instance.component.clone(), foreign.clone())]);
     assert!(host.containers(&instance.component).await.is_empty());
     let error = host.docker.create(in_container(&instance)).await.unwrap_err();

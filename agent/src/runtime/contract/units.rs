@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use oml_common::decide::difference::{Difference, FileNotOurs, UnitChange};
+use oml_common::decide::difference::{Difference, FileNotOurs, ForeignObject, UnitChange};
 use oml_common::decide::observed::ActiveState;
 
 use super::ContractHost;
@@ -55,7 +55,7 @@ async fn a_unit_of_somebody_else_is_named_and_left_alone(host: &ContractHost) {
     let instance = host.instance("contract-unit", "v1", &host.images.first, 8308);
     host.manual.bring_foreign_unit(&instance).await;
     let (_, systemd) = host.listing(&instance).await;
-    let foreign = "unit contract-unit.service".to_owned();
+    let foreign = ForeignObject::Unit { unit: instance.unit.clone(), unreadable: None };
     assert_eq!(systemd.foreign, [(instance.component.clone(), foreign.clone())]);
     assert!(systemd.units.iter().all(|(name, _)| name != &instance.component));
     let error = host.systemd.write(&instance).await.unwrap_err();

@@ -2,6 +2,7 @@
 //! one before it has `…-prev`, and all others have `…-next-HASH`.
 
 use bollard::models::ContainerSummary;
+use oml_common::decide::difference::ForeignObject;
 use oml_common::decide::ownership::{previous_name, spare_names};
 use oml_common::document::instance::Container;
 use oml_common::id::ContentHash;
@@ -109,7 +110,10 @@ async fn move_aside(
         (Some(holder), Some(container)) => {
             engine.rename(&holder.id, &spare(all, container, &holder.hash)).await
         }
-        _ => Err(RuntimeError::Foreign(format!("container {name}"))),
+        _ => {
+            let name = name.to_owned();
+            Err(RuntimeError::Foreign(ForeignObject::Container { name }))
+        }
     }
 }
 

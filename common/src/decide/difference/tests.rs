@@ -108,3 +108,25 @@ fn a_changed_unit_is_named_with_what_was_done_to_it() {
         (&UnitChange::Disabled { unit: x() }, "unit x.service was disabled"),
     ]);
 }
+
+#[test]
+fn what_is_in_the_way_is_a_noun_phrase() {
+    let x = || unit("x.service");
+    let unreadable = || Some("is a directory".to_owned());
+    texts(&[
+        (&ForeignObject::Container { name: "x-server".to_owned() }, "container x-server"),
+        (&ForeignObject::Unit { unit: x(), unreadable: None }, "unit x.service"),
+        (
+            &ForeignObject::Unit { unit: x(), unreadable: unreadable() },
+            "unit x.service (is a directory)",
+        ),
+        (
+            &ForeignObject::DropIn { unit: x(), unreadable: None },
+            "drop-in 50-oml.conf of unit x.service",
+        ),
+        (
+            &ForeignObject::DropIn { unit: x(), unreadable: unreadable() },
+            "drop-in 50-oml.conf of unit x.service (is a directory)",
+        ),
+    ]);
+}

@@ -2,6 +2,7 @@
 
 use std::fmt::{Display, Formatter, Result};
 
+use crate::decide::difference::ForeignObject;
 use crate::id::{ComponentName, Version};
 use crate::text::plural::{counted, is_or_are};
 
@@ -27,7 +28,7 @@ pub enum Reason {
     },
     /// A unit or container of its name on the host does not carry our mark.
     Foreign {
-        object: String,
+        object: ForeignObject,
     },
     /// The engine or systemd does not answer.
     DaemonAway {

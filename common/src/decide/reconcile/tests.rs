@@ -1,5 +1,6 @@
 //! What is decided for a host, case by case.
 
+use crate::decide::difference::ForeignObject;
 use crate::decide::observed::{ActiveState, ContainerState, ObservedContainer};
 use crate::decide::update::{Outcome, ask_again, given_up, nothing, restart_timers};
 use crate::document::assignment::OnDeadline;
@@ -11,7 +12,7 @@ use crate::time::Timestamp;
 
 use super::{Busy, Input, Reason, Step, decide, report};
 
-use self::world::{Fault, World, counted, instance, name, packaged};
+use self::world::{Fault, World, counted, foreign_unit, instance, name, packaged};
 
 mod properties;
 mod refused;
@@ -284,19 +285,24 @@ fn a_clock_set_back_does_not_keep_a_unit_that_gave_up_from_its_start() {
 #[test]
 fn what_is_not_ours_is_named_and_left_alone() {
     let mut world = World::new();
-    world.place("asterisk").foreign = Some("unit asterisk.service".to_owned());
+    world.place("asterisk").foreign = Some(foreign_unit("asterisk.service"));
     world.desire([instance("asterisk", "1")]);
     world.settle();
     assert_eq!(world.log, Vec::<String>::new());
     let decision = &world.decide()[&name("asterisk")];
     assert_eq!(decision.phase, Phase::Blocked);
-    assert!(decision.reason.to_string().contains("unit asterisk.service"), "{}", decision.reason);
+    let object = foreign_unit("asterisk.service");
+    assert_eq!(decision.reason, Reason::Foreign { object });
+}
+
+fn foreign_container() -> ForeignObject {
+    ForeignObject::Container { name: "oml-asterisk".to_owned() }
 }
 
 #[test]
 fn what_has_a_foreign_name_beside_it_is_started_again_and_stays_stopped_by_hand() {
     let mut world = settled("1");
-    world.place("asterisk").foreign = Some("container oml-asterisk".to_owned());
+    world.place("asterisk").foreign = Some(foreign_container());
     world.settle();
     assert_eq!(world.phase("asterisk"), Phase::Blocked);
     let now = world.now;
@@ -304,7 +310,7 @@ fn what_has_a_foreign_name_beside_it_is_started_again_and_stays_stopped_by_hand(
     world.settle();
     assert!(matches!(world.phase("asterisk"), Phase::StoppedByHand { .. }));
     let mut world = given_up_by_systemd();
-    world.place("asterisk").foreign = Some("container oml-asterisk".to_owned());
+    world.place("asterisk").foreign = Some(foreign_container());
     world.settle();
     assert_eq!(world.log, ["asterisk start"]);
     assert_eq!(world.phase("asterisk"), Phase::Blocked);

@@ -11,6 +11,11 @@ fn newer_agent(meanwhile: Option<Meanwhile>) -> Reason {
     Reason::NeedsNewerAgent { why: "x".to_owned(), meanwhile }
 }
 
+fn foreign(unit: &str) -> Reason {
+    let object = ForeignObject::Unit { unit: unit.parse().unwrap(), unreadable: None };
+    Reason::Foreign { object }
+}
+
 fn failed(stop: Option<ManualStop>) -> Reason {
     Reason::Failed { message: "did not answer".to_owned(), stop }
 }
@@ -46,7 +51,7 @@ fn what_is_in_the_way_is_named() {
             "needs a newer agent: x; docker does not answer",
         ),
         (
-            Reason::Foreign { object: "unit a.service".to_owned() },
+            foreign("a.service"),
             "unit a.service exists on the host and is not ours; it was not touched",
         ),
         (Reason::DaemonAway { message: message() }, "docker does not answer"),

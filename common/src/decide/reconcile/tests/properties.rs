@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::world::{Fault, World, instance, is_bad, name, packaged};
+use super::world::{Fault, World, foreign_unit, instance, is_bad, name, packaged};
 use crate::decide::observed::ContainerState;
 use crate::document::report::Phase;
 use crate::document::update::Stage;
@@ -215,10 +215,10 @@ proptest! {
     #[test]
     fn what_bears_no_mark_is_never_touched(
         versions in prop::collection::vec(version(), 1..4),
-        foreign in "unit [a-z]{1,8}\\.service",
+        foreign in "[a-z]{1,8}\\.service",
     ) {
         let mut world = World::new();
-        world.place("asterisk").foreign = Some(foreign.clone());
+        world.place("asterisk").foreign = Some(foreign_unit(&foreign));
         for version in versions {
             world.desire([instance("asterisk", version)]);
             world.settle();
@@ -226,6 +226,6 @@ proptest! {
         world.desire([]);
         world.settle();
         prop_assert!(world.log.is_empty(), "{:?}", world.log);
-        prop_assert_eq!(world.places[&name("asterisk")].foreign.as_ref(), Some(&foreign));
+        prop_assert_eq!(world.places[&name("asterisk")].foreign.as_ref(), Some(&foreign_unit(&foreign)));
     }
 }

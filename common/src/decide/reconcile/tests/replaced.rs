@@ -1,6 +1,6 @@
 //! One change removes a component of a host and adds another.
 
-use super::world::{World, counted, instance, name, packaged};
+use super::world::{World, counted, foreign_unit, instance, name, packaged};
 use super::{Phase, Step};
 use crate::decide::observed::{ActiveState, ObservedUnit};
 
@@ -48,7 +48,7 @@ fn a_removal_waits_as_long_as_what_is_added_cannot_be_prepared() {
     let step = |component: &str| decisions[&name(component)].step.clone();
     assert_eq!((step("redis"), step("kamailio")), (None, Some(Step::Pull)));
     // It needs a name that what is removed may have.
-    world.place("kamailio").foreign = Some("unit kamailio.service".to_owned());
+    world.place("kamailio").foreign = Some(foreign_unit("kamailio.service"));
     assert!(matches!(world.decide()[&name("redis")].step, Some(Step::Remove { .. })));
 }
 

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::decide::difference::ForeignObject;
 use crate::decide::observed::{
     ActiveState, ContainerState, Counting, Observed, ObservedContainer, ObservedDocument,
     ObservedInstance, ObservedUnit,
@@ -69,7 +70,7 @@ pub(super) struct Place {
     pub(super) unit: Option<Unit>,
     pub(super) current: Option<Instance>,
     pub(super) previous: Option<Instance>,
-    pub(super) foreign: Option<String>,
+    pub(super) foreign: Option<ForeignObject>,
     pub(super) calls: u64,
     /// What each container was made from, as its label says.
     pub(super) labels: BTreeMap<ContentHash, Instance>,
@@ -863,6 +864,11 @@ fn promote(place: &mut Place, desired_hash: &Instance) {
             format!("{}-prev{number}", container.name)
         };
     }
+}
+
+/// A unit of that name without our mark.
+pub(super) fn foreign_unit(name: &str) -> ForeignObject {
+    ForeignObject::Unit { unit: name.parse().unwrap(), unreadable: None }
 }
 
 fn host_error(words: &str) -> NotDone {
