@@ -36,6 +36,19 @@ use files::{InstanceFile, OurFile};
 use signals::Signals;
 
 pub use jobs::start_agent;
+/// Returns what is at the path of the file of an instance and not ours.
+fn foreign(
+    instance: &InstanceDocument,
+    unreadable: Option<String>,
+) -> (ComponentName, ForeignObject) {
+    let unit = instance.unit.clone();
+    let object = match *instance.workload {
+        Workload::Unit(_) => ForeignObject::DropIn { unit, unreadable },
+        Workload::Container(_) => ForeignObject::Unit { unit, unreadable },
+    };
+    (instance.component.clone(), object)
+}
+
 /// The error for a unit of that name which is not ours.
 fn foreign_unit(instance: &InstanceDocument) -> RuntimeError {
     let unit = instance.unit.clone();
@@ -131,19 +144,11 @@ impl Systemd {
             listing.units.push((component.clone(), observed));
             return Ok(loaded.path);
         }
-        let foreign = |unreadable| {
-            let unit = instance.unit.clone();
-            let object = match is_packaged {
-                true => ForeignObject::DropIn { unit, unreadable },
-                false => ForeignObject::Unit { unit, unreadable },
-            };
-            (component.clone(), object)
-        };
         let file = match files::look(&self.paths, instance) {
             Ok(file) => file,
             // It concerns this component alone, so the others are listed.
             Err(error) => {
-                listing.foreign.push(foreign(Some(chain(&error))));
+                listing.foreign.push(foreign(instance, Some(chain(&error))));
                 return Ok(loaded.path);
             }
         };
@@ -155,7 +160,7 @@ impl Systemd {
             listing.differs.extend(others.map(|reported| (component.clone(), reported)));
         }
         if file == InstanceFile::Foreign || hidden {
-            listing.foreign.push(foreign(None));
+            listing.foreign.push(foreign(instance, None));
             return Ok(loaded.path);
         }
         if let InstanceFile::Ours(text) = file {
