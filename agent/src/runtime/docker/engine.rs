@@ -141,7 +141,8 @@ impl EngineCalls for Engine {
         let options = CreateContainerOptionsBuilder::new().name(name).build();
         let client = self.client(CALL_LIMIT)?;
         let call = client.create_container(Some(options), body);
-        failure::within(CALL_LIMIT, "create", name, call).await.map(|created| created.id)
+        let created = failure::within_sorted(CALL_LIMIT, call, |e| failure::of_create(name, e));
+        created.await.map(|created| created.id)
     }
 
     async fn rename(&self, id: &str, name: &str) -> Result<(), RuntimeError> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bollard::errors::Error;
 
+use super::refusal::Refusal;
 use crate::runtime::RuntimeError;
 
 /// Turns an error of the client library into ours.
@@ -40,6 +41,23 @@ pub(super) fn of(verb: &'static str, object: &str, error: Error) -> RuntimeError
     RuntimeError::Unavailable { daemon: "docker", detail }
 }
 
+/// Turns an error of creating a container into ours. The engine answers 500 also where it will
+/// answer so again, as for a log driver that it does not have; a full disk may have room again.
+pub(super) fn of_create(object: &str, error: Error) -> RuntimeError {
+    let is_lasting = match &error {
+        Error::DockerResponseServerError { status_code: 500, message } => {
+            Refusal::of(None, message) != Refusal::DiskFull
+        }
+        _ => false,
+    };
+    match of("create", object, error) {
+        RuntimeError::Refused { verb, object, detail, transient } => {
+            RuntimeError::Refused { verb, object, detail, transient: transient && !is_lasting }
+        }
+        other @ (RuntimeError::Unavailable { .. } | RuntimeError::Foreign(_)) => other,
+    }
+}
+
 /// Runs a call for at most `limit`.
 pub(super) async fn within<T>(
     limit: Duration,
@@ -47,10 +65,17 @@ pub(super) async fn within<T>(
     object: &str,
     call: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, RuntimeError> {
-    match tokio::time::timeout(limit, call).await {
-        Ok(answer) => answer.map_err(|error| of(verb, object, error)),
-        Err(_) => Err(of(verb, object, Error::RequestTimeoutError)),
-    }
+    within_sorted(limit, call, |error| of(verb, object, error)).await
+}
+
+/// The same, where `sort` turns an error of the client library into ours.
+pub(super) async fn within_sorted<T>(
+    limit: Duration,
+    call: impl Future<Output = Result<T, Error>>,
+    sort: impl FnOnce(Error) -> RuntimeError,
+) -> Result<T, RuntimeError> {
+    let answer = tokio::time::timeout(limit, call).await;
+    answer.unwrap_or(Err(Error::RequestTimeoutError)).map_err(sort)
 }
 
 /// Like [`within`]; none when the engine says that there is no such object.
