@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use oml_common::decide::observed::{Counting, Observed, ObservedDocument, ObservedInstance};
 use oml_common::document::assignment::Assignment;
 use oml_common::document::instance::HeldInstance;
+use oml_common::document::status::Status;
 use oml_common::id::ComponentName;
 use oml_common::time::Timestamp;
 
@@ -55,6 +56,15 @@ pub(crate) fn join(sources: Sources<'_>) -> Observed {
         seen.units_at = sources.units_at;
         seen.systemd_is_away = sources.systemd_is_away;
         seen.status = sources.statuses.get(name).cloned();
+    }
+    for (name, ends) in &sources.systemd.ends {
+        let seen = instances.entry(name.clone()).or_default();
+        let assigned = || Some(sources.assignment?.content.share.instances.get(name)?);
+        let hash = match &seen.document {
+            Some(document) => Some(document.workload.clone()),
+            None => assigned().map(|desired| desired.instance.workload_hash()),
+        };
+        seen.status = hash.map(|hash| Status { hash, ..ends.clone() });
     }
     Observed { instances }
 }

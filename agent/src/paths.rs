@@ -117,6 +117,12 @@ impl Paths {
         self.run.join("stopped").join(unit)
     }
 
+    /// The note of the recent ends of a packaged unit.
+    #[must_use]
+    pub fn ends_note(&self, unit: &str) -> PathBuf {
+        self.run.join("ends").join(unit)
+    }
+
     /// A secret's file.
     #[must_use]
     pub fn secret(&self, name: &SecretName) -> PathBuf {

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use oml_common::decide::difference::{Difference, ForeignObject};
 use oml_common::decide::observed::{ObservedContainer, ObservedUnit};
 use oml_common::document::instance::{HeldInstance, InstanceDocument};
+use oml_common::document::status::Status;
 use oml_common::id::{ComponentName, ContentHash, Digest};
 use oml_common::text::printable::printable_lines;
 use oml_common::time::Timestamp;
@@ -54,6 +55,8 @@ pub struct UnitListing {
     /// What differs from what we wrote and is left as it is: units that are masked, drop-ins of
     /// others, and files with the mark of another tenant.
     pub differs: Vec<(ComponentName, Difference)>,
+    /// The recent ends of packaged units, as a supervisor would note them.
+    pub ends: Vec<(ComponentName, Status)>,
 }
 
 /// The progress of a pull.

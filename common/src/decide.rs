@@ -28,5 +28,6 @@ pub mod start;
 pub mod status;
 pub mod step;
 pub mod unhealthy;
+pub mod unit_end;
 pub mod update;
 pub mod verdict;

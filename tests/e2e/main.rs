@@ -19,6 +19,7 @@ mod images;
 mod kept_alive;
 mod mistakes;
 mod omlctl;
+mod packaged;
 mod pool;
 mod preflight;
 mod prometheus;
@@ -80,6 +81,7 @@ fn cases() -> Vec<Case> {
     cases.extend(kept_alive::CASES);
     cases.extend(bad_versions::CASES);
     cases.extend(by_hand::CASES);
+    cases.extend(packaged::CASES);
     cases.extend(preflight::CASES);
     cases.extend(prometheus::CASES);
     cases.extend(registry::CASES);

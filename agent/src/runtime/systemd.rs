@@ -20,8 +20,10 @@ use crate::paths::Paths;
 mod bus;
 mod by_hand;
 mod calls;
+mod ends;
 mod files;
 mod jobs;
+mod journal;
 #[cfg(any(test, feature = "sim"))]
 mod model;
 mod origin;
@@ -78,6 +80,8 @@ pub struct Systemd {
     writing: tokio::sync::Mutex<()>,
     /// The units that did not run at the last listing.
     resting: Mutex<BTreeMap<String, stops::RestingUnit>>,
+    /// The recent ends of packaged units.
+    ends: Mutex<BTreeMap<String, ends::RecentEnds>>,
     /// The units of the desired components at the last listing. `After=` lines name units.
     units: Mutex<BTreeMap<ComponentName, UnitName>>,
     /// The units in which components were seen, also under an earlier name.
@@ -109,6 +113,7 @@ impl Systemd {
             listener,
             writing: tokio::sync::Mutex::default(),
             resting: Mutex::default(),
+            ends: Mutex::default(),
             units: Mutex::default(),
             known: Mutex::default(),
         }
@@ -140,7 +145,8 @@ impl Systemd {
         if loaded.is_masked() {
             let masked = Difference::MaskedUnit { unit: instance.unit.clone() };
             listing.differs.push((component.clone(), masked));
-            let observed = self.add_stop(unit, &loaded, loaded.observe(None, false));
+            let observed = loaded.observe_as(is_packaged, None, false);
+            let observed = self.add_stop(unit, &loaded, observed);
             listing.units.push((component.clone(), observed));
             return Ok(loaded.path);
         }
@@ -172,11 +178,16 @@ impl Systemd {
             let edited = by_hand::edited(instance, &text, &wanted);
             let disabled = is_disabled.then(|| by_hand::disabled(instance));
             let by_hand = edited.into_iter().chain(disabled).collect();
-            let observed = loaded.observe(hash, stale);
+            if let Some(hash) = hash.as_ref().filter(|_| is_packaged) {
+                let ends = self.note_ends(unit, hash, &loaded).await;
+                listing.ends.push((component.clone(), ends));
+            }
+            let observed = loaded.observe_as(is_packaged, hash, stale);
             let observed = ObservedUnit { by_hand, ..observed };
             listing.units.push((component.clone(), self.add_stop(unit, &loaded, observed)));
         } else if loaded.has_file() {
-            let observed = self.add_stop(unit, &loaded, loaded.observe(None, true));
+            let observed = loaded.observe_as(is_packaged, None, true);
+            let observed = self.add_stop(unit, &loaded, observed);
             listing.units.push((component.clone(), observed));
         }
         Ok(loaded.path)
@@ -225,7 +236,7 @@ impl Systemd {
     ) -> Result<(String, ObservedUnit), RuntimeError> {
         let loaded = self.calls.load(file.unit.as_str()).await?;
         let stale = !file.mark.is_whole || loaded.needs_reload();
-        let unit = loaded.observe(Some(file.mark.hash.clone()), stale);
+        let unit = loaded.observe_as(file.is_drop_in, Some(file.mark.hash.clone()), stale);
         Ok((loaded.path, unit))
     }
 }
@@ -366,7 +377,12 @@ impl UnitManager for Systemd {
             return Ok(ExitReport::default());
         };
         let loaded = self.calls.load(file.unit.as_str()).await?;
-        Ok(ExitReport { exit_code: loaded.exit_code(), log_tail: Vec::new() })
+        let ended = loaded.service.main_exit.filter(|_| file.is_drop_in);
+        let log_tail = match ended.filter(|ended| *ended > 0) {
+            Some(ended) => self.calls.log_tail(file.unit.as_str(), &loaded.log_life(ended)).await,
+            None => Vec::new(),
+        };
+        Ok(ExitReport { exit_code: loaded.exit_code(), log_tail })
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

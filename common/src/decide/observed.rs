@@ -78,6 +78,8 @@ pub struct ObservedUnit {
     /// Whether somebody other than the agent stopped the unit: it ran and is inactive by a stop,
     /// or it had failed and was stopped after that.
     pub stopped_by_hand: bool,
+    /// Whether nothing tells if the unit was stopped or ended by itself. It counts as stopped then.
+    pub is_end_unknown: bool,
     pub since: Timestamp,
     /// The automatic restarts since the last start by hand (`NRestarts`).
     pub restarts: u32,

@@ -281,6 +281,15 @@ impl ManualActions {
         }
     }
 
+    /// Kills the program of a packaged unit.
+    pub(super) fn kill_packaged_program(&self, instance: &InstanceDocument) {
+        let unit = instance.unit.as_str();
+        match self {
+            ManualActions::Model(model) => model.host.kill_packaged(unit),
+            ManualActions::Real => run("systemctl", &["kill", "--signal=KILL", unit]),
+        }
+    }
+
     /// Writes a unit file that is not ours.
     pub(super) async fn bring_foreign_unit(&self, instance: &InstanceDocument) {
         match self {

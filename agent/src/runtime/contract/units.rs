@@ -14,6 +14,7 @@ pub(super) async fn all(host: &ContractHost) {
     in_order!(
         host,
         a_packaged_unit_gets_a_drop_in_and_nothing_else,
+        a_packaged_unit_that_was_stopped_is_distinguished_from_one_that_ended,
         a_unit_of_somebody_else_is_named_and_left_alone,
         a_unit_stopped_by_hand_is_distinguished_from_one_that_failed,
         a_stop_during_the_start_leaves_nothing_running,
@@ -60,6 +61,33 @@ async fn a_unit_of_somebody_else_is_named_and_left_alone(host: &ContractHost) {
     assert!(systemd.units.iter().all(|(name, _)| name != &instance.component));
     let error = host.systemd.write(&instance).await.unwrap_err();
     assert!(matches!(&error, RuntimeError::Foreign(what) if *what == foreign), "{error}");
+    host.manual.take_unit_away(&instance).await;
+}
+
+async fn a_packaged_unit_that_was_stopped_is_distinguished_from_one_that_ended(
+    host: &ContractHost,
+) {
+    let instance = host.packaged("contract-ends", "contract-ends.service");
+    host.manual.bring_packaged_unit(&instance);
+    host.systemd.write(&instance).await.unwrap();
+    host.systemd.start(&instance).await.unwrap();
+    host.manual.systemctl("stop", &instance).await;
+    let unit = host.unit(&instance).await.unwrap();
+    assert!(unit.stopped_by_hand && !unit.is_end_unknown, "{unit:?}");
+    host.manual.systemctl("start", &instance).await;
+    assert!(!host.unit(&instance).await.unwrap().stopped_by_hand);
+    host.manual.kill_packaged_program(&instance);
+    host.until("it has ended", async || {
+        host.unit(&instance).await.unwrap().active == ActiveState::Failed
+    })
+    .await;
+    let listing = host.systemd.list(std::slice::from_ref(&instance)).await.unwrap();
+    assert!(listing.units.iter().all(|(_, unit)| !unit.stopped_by_hand), "{listing:?}");
+    let (_, noted) = listing.ends.first().expect("its end is noted");
+    let code = noted.last_exit.as_ref().and_then(|exit| exit.exit_code);
+    assert_eq!((noted.ends.len(), code), (1, Some(137)), "{noted:?}");
+    host.systemd.stop(&instance.component).await.unwrap();
+    host.systemd.remove(&instance.component).await.unwrap();
     host.manual.take_unit_away(&instance).await;
 }
 

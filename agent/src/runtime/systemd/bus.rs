@@ -7,6 +7,7 @@ use tokio::sync::Mutex;
 use zbus::{Connection, OwnedObjectPath, connection, proxy};
 
 use super::calls::{Loaded, ServiceProperties, UnitCalls, UnitProperties};
+use super::journal::{self, Life};
 use crate::runtime::RuntimeError;
 
 /// The mode in which a new job replaces a queued one of the unit, as with `systemctl`.
@@ -15,8 +16,8 @@ const SIGKILL: i32 = nix::libc::SIGKILL;
 
 /// The longest time for a call. systemd answers in milliseconds, or something is wrong.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
-const UNIT: &str = "org.freedesktop.systemd1.Unit";
-const SERVICE: &str = "org.freedesktop.systemd1.Service";
+pub(super) const UNIT: &str = "org.freedesktop.systemd1.Unit";
+pub(super) const SERVICE: &str = "org.freedesktop.systemd1.Service";
 
 /// A change that enabling or disabling made, as its kind, the link and the link's target.
 type Change = (String, String, String);
@@ -155,6 +156,10 @@ impl UnitCalls for Bus {
             unit: properties.unit(UNIT).await.map_err(failed)?,
             service: properties.service(SERVICE).await.map_err(failed)?,
         })
+    }
+
+    async fn log_tail(&self, unit: &str, life: &Life) -> Vec<String> {
+        journal::log_tail(unit, life).await
     }
 }
 

@@ -4,6 +4,7 @@
 use async_trait::async_trait;
 use zbus::{DeserializeDict, OwnedObjectPath, Type};
 
+use super::journal::Life;
 use crate::runtime::RuntimeError;
 
 /// The properties of every unit.
@@ -12,6 +13,10 @@ use crate::runtime::RuntimeError;
 pub(super) struct UnitProperties {
     pub(super) load_state: Option<String>,
     pub(super) active_state: Option<String>,
+    pub(super) sub_state: Option<String>,
+    /// Names the life of the unit, and the lines that it wrote to the journal.
+    #[zbus(rename = "InvocationID")]
+    pub(super) invocation_id: Option<Vec<u8>>,
     pub(super) fragment_path: Option<String>,
     pub(super) drop_in_paths: Option<Vec<String>>,
     /// "enabled", "disabled" …
@@ -21,6 +26,15 @@ pub(super) struct UnitProperties {
     pub(super) active_exit_timestamp: Option<u64>,
     pub(super) inactive_enter_timestamp: Option<u64>,
     pub(super) inactive_exit_timestamp: Option<u64>,
+    /// The same four times since boot, which no setting of the clock moves.
+    #[zbus(rename = "ActiveEnterTimestampMonotonic")]
+    pub(super) active_enter_monotonic: Option<u64>,
+    #[zbus(rename = "ActiveExitTimestampMonotonic")]
+    pub(super) active_exit_monotonic: Option<u64>,
+    #[zbus(rename = "InactiveEnterTimestampMonotonic")]
+    pub(super) inactive_enter_monotonic: Option<u64>,
+    #[zbus(rename = "InactiveExitTimestampMonotonic")]
+    pub(super) inactive_exit_monotonic: Option<u64>,
     /// The conditions of the unit held when it was started last.
     pub(super) condition_result: Option<bool>,
     /// The unit's job, by number and object; the number is 0 if there is none.
@@ -39,6 +53,13 @@ pub(super) struct ServiceProperties {
     pub(super) main_code: Option<i32>,
     #[zbus(rename = "ExecMainStatus")]
     pub(super) main_status: Option<i32>,
+    #[zbus(rename = "ExecMainStartTimestamp")]
+    pub(super) main_start: Option<u64>,
+    /// When the main process ended; 0 while it runs, or if systemd knows none.
+    #[zbus(rename = "ExecMainExitTimestamp")]
+    pub(super) main_exit: Option<u64>,
+    #[zbus(rename = "ExecMainExitTimestampMonotonic")]
+    pub(super) main_exit_monotonic: Option<u64>,
     /// The last line that the program sent to systemd.
     #[zbus(rename = "StatusText")]
     pub(super) status_text: Option<String>,
@@ -78,4 +99,7 @@ pub(super) trait UnitCalls: std::fmt::Debug + Send + Sync + 'static {
 
     /// Returns the state of a unit, which systemd loads for it if necessary.
     async fn load(&self, name: &str) -> Result<Loaded, RuntimeError>;
+
+    /// Returns the last lines that a unit's program wrote in that life; none if they cannot be read.
+    async fn log_tail(&self, unit: &str, life: &Life) -> Vec<String>;
 }

@@ -11,6 +11,7 @@ use zbus::OwnedObjectPath;
 
 use super::Systemd;
 use super::calls::{Loaded, ServiceProperties, UnitCalls, UnitProperties};
+use super::journal::Life;
 use super::signals::Signals;
 use crate::paths::Paths;
 use crate::runtime::RuntimeError;
@@ -100,6 +101,10 @@ impl UnitCalls for Model {
         let state = self.0.load_unit(name).await.map_err(failure("read", name))?;
         Ok(loaded(name, state))
     }
+
+    async fn log_tail(&self, _unit: &str, _life: &Life) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 fn loaded(name: &str, state: UnitState) -> Loaded {
@@ -121,6 +126,8 @@ fn loaded(name: &str, state: UnitState) -> Loaded {
         unit: UnitProperties {
             load_state: Some(state.load_state),
             active_state: Some(active.to_owned()),
+            sub_state: None,
+            invocation_id: None,
             fragment_path: Some(state.fragment_path),
             drop_in_paths: Some(state.drop_in_paths),
             unit_file_state: Some(state.file_state),
@@ -129,6 +136,10 @@ fn loaded(name: &str, state: UnitState) -> Loaded {
             active_exit_timestamp: microseconds(state.active_exit_ms),
             inactive_enter_timestamp: microseconds(state.inactive_enter_ms),
             inactive_exit_timestamp: microseconds(state.inactive_exit_ms),
+            active_enter_monotonic: microseconds(state.active_enter_ms),
+            active_exit_monotonic: microseconds(state.active_exit_ms),
+            inactive_enter_monotonic: microseconds(state.inactive_enter_ms),
+            inactive_exit_monotonic: microseconds(state.inactive_exit_ms),
             job: state.job.map(|number| (number, job_path(number))),
             condition_result: Some(true),
         },
@@ -137,6 +148,9 @@ fn loaded(name: &str, state: UnitState) -> Loaded {
             restarts: Some(state.restarts),
             main_code: Some(main_code),
             main_status: Some(main_status),
+            main_start: None,
+            main_exit: Some(state.main_exit_us),
+            main_exit_monotonic: Some(state.main_exit_us),
             status_text: Some(state.status_text),
         },
     }

@@ -11,7 +11,8 @@ use zbus::message::Type;
 use zbus::{MatchRule, Message, MessageStream, OwnedObjectPath};
 
 use super::bus::{self, ManagerProxy};
-use super::calls::UnitProperties;
+use super::calls::{Loaded, ServiceProperties, UnitProperties};
+use super::ends::OwnEnd;
 use crate::pause::RetryPause;
 
 /// The number of job ends that are kept for a slow reader.
@@ -38,7 +39,16 @@ struct OurUnit {
     shown: Option<(u32, u64)>,
     /// Its last job that was done.
     done: Option<u32>,
+    /// The time since which it did not run, and whether it showed a job when it came to rest.
+    rest: Option<(u64, bool)>,
+    /// What the last signal said of its service. That of the unit follows it.
+    service: ServiceProperties,
+    /// Its ends by itself that were not taken yet.
+    ends: Vec<OwnEnd>,
 }
+
+/// The ends that are kept of a unit.
+const ENDS_MAX: usize = 60;
 
 impl Signals {
     pub(super) fn new() -> Self {
@@ -63,7 +73,7 @@ impl Signals {
         let mut before = std::mem::take(&mut *ours);
         let keep = |(path, name): (String, String)| {
             let known = before.remove(&path).filter(|unit| unit.name == name);
-            (path, known.unwrap_or(OurUnit { name, shown: None, done: None }))
+            (path, known.unwrap_or(OurUnit { name, ..OurUnit::default() }))
         };
         *ours = units.into_iter().map(keep).collect();
     }
@@ -114,10 +124,21 @@ impl Signals {
 
     fn change(&self, path: &str, message: &Message) {
         let body = message.body();
-        // Those of the service alone have none of these properties.
-        let parsed: zbus::Result<(&str, UnitProperties, Vec<&str>)> = body.deserialize();
-        let job = parsed.ok().and_then(|(_, unit, _)| job_at_rest(&unit));
-        self.change_ours(|our_path, _| our_path == path, |unit| unit.shown = job.or(unit.shown));
+        self.change_ours(
+            |our_path, _| our_path == path,
+            |unit| {
+                let of_service: zbus::Result<(&str, ServiceProperties, Vec<&str>)> =
+                    body.deserialize();
+                if let Ok((bus::SERVICE, service, _)) = of_service {
+                    unit.service = service;
+                    return;
+                }
+                let of_unit: zbus::Result<(&str, UnitProperties, Vec<&str>)> = body.deserialize();
+                if let Ok((bus::UNIT, shown, _)) = of_unit {
+                    unit.follow(shown);
+                }
+            },
+        );
     }
 
     fn end_of_job(&self, message: &Message) {
@@ -171,6 +192,19 @@ impl Signals {
         (unit.done == Some(shown)).then_some(since)
     }
 
+    /// Returns true if a unit was seen to come to rest at that time, without a job.
+    pub(super) fn ended_without_job(&self, unit: &str, at: u64) -> bool {
+        let ours = self.ours.lock().unwrap_or_else(PoisonError::into_inner);
+        ours.values().any(|ours| ours.name == unit && ours.rest == Some((at, false)))
+    }
+
+    /// Returns the ends of a unit by itself that were seen since the last call.
+    pub(super) fn take_ends(&self, unit: &str) -> Vec<OwnEnd> {
+        let mut ours = self.ours.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = ours.values_mut().find(|ours| ours.name == unit);
+        found.map(|ours| std::mem::take(&mut ours.ends)).unwrap_or_default()
+    }
+
     /// Forgets the jobs of a unit.
     pub(super) fn forget_jobs(&self, unit: &str) {
         let mut ours = self.ours.lock().unwrap_or_else(PoisonError::into_inner);
@@ -184,12 +218,36 @@ impl Signals {
     }
 }
 
+impl OurUnit {
+    /// Notes what a signal about the unit says.
+    fn follow(&mut self, unit: UnitProperties) {
+        self.shown = job_at_rest(&unit).or(self.shown);
+        if let Some(at) = rests_since(&unit)
+            && self.rest.is_none_or(|(before, _)| before != at)
+        {
+            self.rest = Some((at, unit.job.as_ref().is_some_and(|(job, _)| *job != 0)));
+        }
+        let loaded = Loaded { path: String::new(), unit, service: self.service.clone() };
+        if let Some(end) = loaded.own_end().filter(|end| self.ends.last() != Some(end)) {
+            self.ends.push(end);
+            let surplus = self.ends.len().saturating_sub(ENDS_MAX);
+            self.ends.drain(..surplus);
+        }
+    }
+}
+
+/// Returns since when a unit does not run.
+fn rests_since(unit: &UnitProperties) -> Option<u64> {
+    let rests = matches!(unit.active_state.as_deref(), Some("inactive" | "failed"));
+    unit.inactive_enter_timestamp.filter(|_| rests)
+}
+
 /// Returns the number of the unit's job, if the unit does not run, and since when it does not. A
 /// job that does nothing, as that of `systemctl try-restart` then, is never shown by the unit.
 fn job_at_rest(unit: &UnitProperties) -> Option<(u32, u64)> {
-    let rests = matches!(unit.active_state.as_deref(), Some("inactive" | "failed"));
-    let (job, _) = unit.job.as_ref().filter(|(job, _)| rests && *job != 0)?;
-    Some((*job, unit.inactive_enter_timestamp?))
+    let since = rests_since(unit)?;
+    let (job, _) = unit.job.as_ref().filter(|(job, _)| *job != 0)?;
+    Some((*job, since))
 }
 
 /// Waits until the job has ended, or was missed, or `look` is due.

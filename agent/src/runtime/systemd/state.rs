@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use oml_common::decide::observed::{ActiveState, ObservedUnit};
+use oml_common::decide::unit_end::UnitEnd;
 use oml_common::id::ContentHash;
 use oml_common::time::Timestamp;
 use zbus::OwnedObjectPath;
@@ -10,8 +11,8 @@ use zbus::OwnedObjectPath;
 use super::calls::Loaded;
 
 /// The ways in which a process ends, as waitid(2) numbers them.
-const EXITED: i32 = 1;
-const KILLED: i32 = 2;
+pub(super) const EXITED: i32 = 1;
+pub(super) const KILLED: i32 = 2;
 /// The folder of the drop-ins of every service, which distributions fill too.
 const OF_ALL_SERVICES: &str = "service.d";
 /// The signals that systemd takes for a clean end (SIGHUP, SIGINT, SIGPIPE and SIGTERM), and
@@ -116,6 +117,7 @@ impl Loaded {
             active: self.active(),
             masked: self.is_masked(),
             stopped_by_hand: self.was_stopped_by_hand(),
+            is_end_unknown: false,
             since: self.since(),
             restarts: self.service.restarts.unwrap_or(0),
             by_hand: Vec::new(),
@@ -154,12 +156,16 @@ impl Loaded {
     /// activating without a failure is about to stop. One that systemd starts again after a
     /// failure is activating too, but has restarted.
     pub(super) fn was_interrupted(&self, is_supervised: bool) -> bool {
+        let was_stopped = || match is_supervised {
+            true => self.was_stopped_by_hand(),
+            false => self.packaged_end() == Some(UnitEnd::Stopped),
+        };
         let failed = !matches!(self.service.result.as_deref(), None | Some("" | "success"));
         match self.active() {
             ActiveState::Deactivating => true,
             ActiveState::Activating => !failed && self.service.restarts.unwrap_or(0) == 0,
-            ActiveState::Inactive => (is_supervised || failed) && self.was_stopped_by_hand(),
-            ActiveState::Active | ActiveState::Reloading | ActiveState::Failed => false,
+            ActiveState::Inactive | ActiveState::Failed => was_stopped(),
+            ActiveState::Active | ActiveState::Reloading => false,
         }
     }
 

@@ -41,14 +41,17 @@ impl Systemd {
         let before = all.get(unit).filter(|before| before.at == at);
         let was_stopped =
             before.map_or_else(|| self.noted_stop(unit) == Some(at), |before| before.is_stopped);
-        let is_stopped =
-            was_stopped || observed.stopped_by_hand || self.was_stopped_at_rest(unit, loaded, at);
+        let is_known_stop = observed.stopped_by_hand && !observed.is_end_unknown;
+        let is_stopped = was_stopped || is_known_stop || self.was_stopped_at_rest(unit, loaded, at);
         if is_stopped && !was_stopped {
             self.note_stop(unit, at);
         }
         all.insert(unit.to_owned(), RestingUnit { at, is_stopped });
+        // Nobody has to be respected where the end of the unit was seen, and no job.
+        let may_be_stopped = observed.is_end_unknown && !self.signals.ended_without_job(unit, at);
+        observed.is_end_unknown = may_be_stopped && !is_stopped;
         // A job of the unit, such as a start, cancels the stop.
-        observed.stopped_by_hand = is_stopped && !loaded.has_any_job();
+        observed.stopped_by_hand = (is_stopped || may_be_stopped) && !loaded.has_any_job();
         observed
     }
 

@@ -138,8 +138,8 @@ pub(super) fn resume_switch(case: Case<'_>, since: Timestamp, calls_cut: Option<
     let Some(unit) = case.seen.unit.as_ref().filter(|_| case.works_by_desired()) else {
         return again(Interruption::BeforeStop);
     };
-    if case.is_container() && unit.stopped_by_hand && unit.since >= since {
-        return stopped(case, unit, ManualStop::Stopped);
+    if unit.stopped_by_hand && !unit.is_end_unknown && unit.since >= since {
+        return stopped(case, unit, ManualStop::of(unit));
     }
     if !was_started(case, unit, since) {
         return again(Interruption::BeforeStart);
@@ -160,8 +160,10 @@ pub(super) fn resume_switch(case: Case<'_>, since: Timestamp, calls_cut: Option<
             let starts = Decision::wait(Phase::Starting, Reason::Doing(Activity::Starting));
             report_start(case, starts.until(end))
         }
-        // The host was shut down in between.
-        ActiveState::Inactive if unit.result == "success" && !unit.stopped_by_hand => {
+        // The host was shut down in between. A packaged program may end well by itself.
+        ActiveState::Inactive
+            if unit.result == "success" && !unit.stopped_by_hand && case.is_container() =>
+        {
             again(Interruption::BeforeAnswer)
         }
         ActiveState::Active
@@ -206,7 +208,7 @@ pub(super) fn soak(case: Case<'_>, since: Timestamp) -> Decision {
         return fail(SoakState::UnitLost);
     };
     if unit.stopped_by_hand {
-        return stopped(case, unit, ManualStop::Stopped);
+        return stopped(case, unit, ManualStop::of(unit));
     }
     match continuity(case, unit, since) {
         Continuity::RanOn => {}
@@ -270,7 +272,9 @@ fn continuity(case: Case<'_>, unit: &ObservedUnit, since: Timestamp) -> Continui
     if !ended && started.is_some_and(began_before) {
         return Continuity::RanOn;
     }
-    if unit.restarts > 0 || !matches!(unit.result.as_str(), "" | "success") {
+    // The program of a package may end well. After a reboot its unit has not run yet.
+    let ended_well = !case.is_container() && ended && unit.since > since;
+    if unit.restarts > 0 || ended_well || !matches!(unit.result.as_str(), "" | "success") {
         return Continuity::Broken;
     }
     let answers = matches!(unit.active, ActiveState::Active | ActiveState::Reloading);

@@ -30,10 +30,15 @@ pub(super) fn health_of_held(seen: &ObservedInstance, now: Timestamp) -> Health 
     let asks = seen.document.as_ref().and_then(|document| document.probe.as_ref());
     match asked.or(asks) {
         // A packaged unit has no container and no supervisor.
-        _ if seen.containers.is_empty() && seen.status.is_none() => of_unit(seen),
+        _ if seen.containers.is_empty() && !is_supervised(seen) => of_unit(seen),
         Some(probe) => of_container(probe, seen, now),
         None => Health::Unknown,
     }
+}
+
+/// Returns true if a supervisor wrote the status. That of a packaged unit holds its ends only.
+fn is_supervised(seen: &ObservedInstance) -> bool {
+    seen.status.as_ref().is_some_and(|status| !status.container.is_empty())
 }
 
 fn of_unit(seen: &ObservedInstance) -> Health {
@@ -154,9 +159,11 @@ pub(super) fn report_crash_loop_beside(case: Case<'_>, decision: Decision) -> De
 }
 
 /// Returns the crash loop of the version by which the host works.
-fn crash_loop(case: Case<'_>) -> Option<CrashLoop<'_>> {
-    let document = case.seen.document.as_ref()?;
-    let status = case.seen.status.as_ref().filter(|status| status.hash == document.workload)?;
+pub(super) fn crash_loop(case: Case<'_>) -> Option<CrashLoop<'_>> {
+    let document = case.seen.document.as_ref().map(|document| &document.workload);
+    // A packaged unit works by its drop-in, also where the document is lost.
+    let workload = document.or((!case.is_container()).then_some(case.desired_hash))?;
+    let status = case.seen.status.as_ref().filter(|status| &status.hash == workload)?;
     crash_loop::find(status, case.input.now)
 }
 
@@ -206,9 +213,11 @@ pub(super) fn last_end(seen: &ObservedInstance) -> LastEnd {
         ContainerState::Exited { code, at, out_of_memory } => Some((at, code, out_of_memory)),
         ContainerState::Created | ContainerState::Running { .. } => None,
     });
+    let of_packaged = seen.status.as_ref().filter(|_| !is_supervised(seen));
+    let code = of_packaged.and_then(|status| status.last_exit.as_ref()?.exit_code);
     match ended.max().filter(|_| seen.running().is_none()) {
         Some((_, _, true)) => LastEnd::OutOfMemory,
         Some((_, code, false)) => LastEnd::Status(code),
-        None => LastEnd::Unknown,
+        None => code.map_or(LastEnd::Unknown, LastEnd::Status),
     }
 }

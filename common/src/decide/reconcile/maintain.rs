@@ -9,7 +9,9 @@ use crate::time::Timestamp;
 
 use super::case::{Case, Decision};
 use super::dependencies::absent_dependency;
-use super::health::{decide_health, last_end, needs_other_supervisor, not_started, report_start};
+use super::health::{
+    crash_loop, decide_health, last_end, needs_other_supervisor, not_started, report_start,
+};
 use super::reason::{InactiveUnit, Lack, ManualStop, Reason};
 use super::stopped::stopped;
 
@@ -25,7 +27,7 @@ pub(super) fn maintain(case: Case<'_>) -> Decision {
         return Decision::act(Phase::Preparing, Step::Create, Reason::Lacks(Lack::Unit));
     };
     if unit.stopped_by_hand {
-        return stopped(case, unit, ManualStop::Stopped);
+        return stopped(case, unit, ManualStop::of(unit));
     }
     let document_is_current = seen
         .document
@@ -78,7 +80,9 @@ pub(super) fn inactive_unit(case: Case<'_>, unit: &ObservedUnit) -> InactiveUnit
         }
         ActiveState::Activating => InactiveUnit::Starting,
         ActiveState::Deactivating => InactiveUnit::Stopping,
-        ActiveState::Inactive | ActiveState::Failed if pause(case, unit).is_some() => {
+        ActiveState::Inactive | ActiveState::Failed
+            if unit.restarts > 0 && pause(case, unit).is_some() =>
+        {
             let times = unit.restarts.saturating_add(1);
             match case.seen.running() {
                 Some(_) => InactiveUnit::SupervisorKeepsEnding { times },
@@ -98,15 +102,22 @@ pub(super) fn pause(case: Case<'_>, unit: &ObservedUnit) -> Option<Timestamp> {
     let document = case.seen.document.as_ref();
     let container = document.and_then(|document| case.seen.container(&document.workload));
     let is_new = container.is_some_and(|found| found.state == ContainerState::Created);
-    paused_until(unit, case.input.now).filter(|_| !is_new)
+    // systemd counts no restarts of a packaged unit that it never restarts by itself.
+    let is_looping = !case.is_container() && crash_loop(case).is_some();
+    let paused = if is_looping { rested_until(unit, case.input.now) } else { None };
+    paused_until(unit, case.input.now).or(paused).filter(|_| !is_new)
 }
 
 /// Returns when a unit may be started again that systemd has given up on.
 pub(super) fn paused_until(unit: &ObservedUnit, now: Timestamp) -> Option<Timestamp> {
+    rested_until(unit, now).filter(|_| unit.restarts > 0)
+}
+
+/// Returns when a unit has rested for the length of a pause, if it has not yet.
+fn rested_until(unit: &ObservedUnit, now: Timestamp) -> Option<Timestamp> {
     let again_at = unit.since.plus_ms(GAVE_UP_PAUSE_MS);
     // A clock that was set back must not make the pause longer.
-    let is_recent = unit.since <= now && now < again_at;
-    (unit.restarts > 0 && is_recent).then_some(again_at)
+    (unit.since <= now && now < again_at).then_some(again_at)
 }
 
 fn tidy(case: Case<'_>) -> Decision {

@@ -237,6 +237,10 @@ fn before_soaked(f: &mut Formatter<'_>, stop: ManualStop) -> Result {
             "stopped on the host by hand before its soak finished; start it there or apply \
              another change"
         }
+        ManualStop::Perhaps => {
+            "not running before its soak finished; it is not known whether it was stopped on the \
+             host by hand or ended by itself; start it there or apply another change"
+        }
         ManualStop::Masked => {
             "its unit is masked on the host and its soak has not finished; unmask it there or \
              apply another change"

@@ -29,10 +29,10 @@ pub(super) fn fallen_back(case: Case<'_>) -> Option<&ContentHash> {
 
 /// Decides for a new version that failed. It is rolled back to the previous one, if there is one.
 pub(super) fn failed(case: Case<'_>, failure: &Failure) -> Decision {
-    let unit = case.seen.unit.as_ref();
-    if unit.is_some_and(|unit| case.is_container() && unit.stopped_by_hand) {
+    let stopped = case.seen.unit.as_ref().filter(|unit| unit.stopped_by_hand);
+    if let Some(unit) = stopped.filter(|unit| !unit.is_end_unknown) {
         // The version is known to have failed, so the rollout need not wait for the operator who stopped it.
-        return Decision::wait(Phase::Failed, failed_reason(failure, Some(ManualStop::Stopped)));
+        return Decision::wait(Phase::Failed, failed_reason(failure, Some(ManualStop::of(unit))));
     }
     match (case.returns_to(), case.update.map(|update| &update.last_good)) {
         (Some(previous), Some(LastGood::Previous(_))) => roll_back(case, previous, failure),
@@ -131,7 +131,7 @@ pub(super) fn returned(case: Case<'_>, failure: &Failure) -> Decision {
     };
     let Some(unit) = &case.seen.unit else { return Decision::wait(Phase::Failed, reason(None)) };
     if unit.stopped_by_hand {
-        return Decision::wait(Phase::RolledBack, reason(Some(ManualStop::Stopped)));
+        return Decision::wait(Phase::RolledBack, reason(Some(ManualStop::of(unit))));
     }
     // A version that the superseded change left running never passed its soak either.
     if let Some(last_good) = fallen_back(case).filter(|last_good| !case.works_by(last_good)) {

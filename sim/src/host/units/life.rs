@@ -29,6 +29,7 @@ impl HostModel {
         }
         unit.starts.push(Instant::now());
         (unit.stops, unit.verdict) = (false, None);
+        unit.state.main_exit_us = 0;
         let command = unit.definition.command();
         let Some(command) = command.filter(|_| unit.definition.is_notify()) else {
             // A packaged unit, whose program the model runs itself.
@@ -116,6 +117,8 @@ impl HostModel {
             let is_packaged = unit.definition.command().is_none();
             if is_packaged && unit.state.active == ActiveState::Active {
                 unit.state.exit = Some(ExitCause::Exited(0));
+                // The program ends after the unit has stopped being active.
+                unit.state.main_exit_us = now_ms.saturating_mul(1_000) + 1;
             }
             unit.enter(ActiveState::Inactive, now_ms);
         }
@@ -178,6 +181,7 @@ impl HostModel {
         });
         result.clone_into(&mut unit.state.result);
         let was_asked = std::mem::take(&mut unit.stops);
+        unit.state.main_exit_us = now_ms.saturating_mul(1_000) + u64::from(was_asked);
         let restarts_by_job = unit.job.as_ref().is_some_and(|job| job.kind == Kind::Restart);
         let epoch_after = match (was_asked, result) {
             (true, _) if restarts_by_job => {

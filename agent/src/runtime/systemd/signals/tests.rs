@@ -124,3 +124,56 @@ fn what_was_seen_of_our_units_outlives_a_listing() {
     signals.set_ours(BTreeMap::from([(PATH.to_owned(), NAME.to_owned())]));
     assert_eq!(signals.done_at_rest_since(NAME), Some(5_000_000));
 }
+
+/// Announces the state of the unit and of its service after its program ended or was ended.
+fn notify_end(signals: &Signals, main_exit_us: u64, sub_state: &str, job: u32) {
+    let none: Vec<&str> = Vec::new();
+    let service = BTreeMap::from([
+        ("ExecMainCode", Variant::from(1_i32)),
+        ("ExecMainExitTimestamp", Variant::from(main_exit_us)),
+        ("ExecMainExitTimestampMonotonic", Variant::from(main_exit_us)),
+        ("ExecMainStatus", Variant::from(3_i32)),
+        ("Result", Variant::from("exit-code")),
+    ]);
+    let unit = BTreeMap::from([
+        ("ActiveEnterTimestampMonotonic", Variant::from(1_000_000_u64)),
+        ("ActiveExitTimestampMonotonic", Variant::from(4_000_000_u64)),
+        ("ActiveState", Variant::from("failed")),
+        ("InactiveEnterTimestamp", Variant::from(5_000_000_u64)),
+        ("InactiveEnterTimestampMonotonic", Variant::from(5_000_000_u64)),
+        ("InactiveExitTimestampMonotonic", Variant::from(900_000_u64)),
+        ("Job", Variant::from((job, ObjectPath::try_from("/").unwrap()))),
+        ("SubState", Variant::from(sub_state)),
+    ]);
+    for (interface, properties) in [(bus::SERVICE, service), (bus::UNIT, unit)] {
+        let message = Message::signal(PATH, "org.freedesktop.DBus.Properties", "PropertiesChanged")
+            .build(&(interface, properties, &none))
+            .unwrap();
+        signals.take(&message);
+    }
+}
+
+#[test]
+fn an_end_that_the_next_start_hides_is_taken_from_the_signals_once() {
+    let signals = listening();
+    notify_end(&signals, 4_000_000, "failed", 0);
+    notify_end(&signals, 4_000_000, "failed", 0);
+    notify_state(&signals, "active", 0);
+    assert_eq!(signals.take_ends(NAME).len(), 1);
+    assert_eq!(signals.take_ends(NAME).len(), 0);
+    notify_end(&signals, 4_500_000, "failed", 0);
+    assert_eq!(signals.take_ends(NAME).len(), 0, "it was stopped");
+}
+
+#[test]
+fn a_unit_that_came_to_rest_without_a_job_ended_by_itself() {
+    let signals = listening();
+    assert!(!signals.ended_without_job(NAME, 5_000_000), "nothing was seen");
+    notify_end(&signals, 0, "dead", 0);
+    notify_end(&signals, 0, "dead", 7);
+    assert!(signals.ended_without_job(NAME, 5_000_000));
+    let signals = listening();
+    notify_end(&signals, 0, "dead", 7);
+    notify_end(&signals, 0, "dead", 0);
+    assert!(!signals.ended_without_job(NAME, 5_000_000), "a job brought it to rest");
+}

@@ -80,8 +80,12 @@ fn a_start_that_somebody_stopped_is_not_held_against_what_was_started() {
     assert!(clean.was_interrupted(true));
     assert!(!clean.was_interrupted(false), "a packaged program may end well by itself");
     for mut failed in [stopped("exit-code", EXITED, 1), stopped("timeout", KILLED, 9)] {
-        for is_supervised in [true, false] {
-            assert!(failed.was_interrupted(is_supervised), "it was stopped before the next try");
+        let mut packaged = failed.clone();
+        packaged.service.main_exit_monotonic = Some(3_000_000);
+        packaged.unit.inactive_exit_monotonic = Some(3_000_100);
+        packaged.unit.inactive_enter_monotonic = Some(5_000_000);
+        for (unit, is_supervised) in [(&failed, true), (&packaged, false)] {
+            assert!(unit.was_interrupted(is_supervised), "it was stopped before the next try");
         }
         for state in ["failed", "activating"] {
             failed.unit.active_state = Some(state.to_owned());
@@ -101,4 +105,30 @@ fn why_a_unit_does_not_run_is_said_in_words() {
     assert_eq!(stopped("timeout", KILLED, 9).why(true), "it did not become ready in time");
     assert_eq!(stopped("core-dump", KILLED, 6).why(true), "systemd says core-dump");
     assert_eq!(stopped("success", EXITED, 0).why(true), "it is inactive");
+}
+
+/// A packaged unit that was active from second 1 on and rests since second 5, whose program ended
+/// then.
+fn packaged(code: i32, status: i32, main_exit_us: u64) -> Loaded {
+    let mut unit = stopped("success", code, status);
+    unit.unit.active_enter_monotonic = Some(1_000_000);
+    unit.unit.active_exit_monotonic = Some(4_000_000);
+    unit.unit.inactive_enter_monotonic = Some(5_000_000);
+    unit.unit.inactive_exit_monotonic = Some(900_000);
+    unit.service.main_exit = Some(main_exit_us);
+    unit.service.main_exit_monotonic = Some(main_exit_us);
+    unit
+}
+
+#[test]
+fn a_packaged_program_that_ended_well_by_itself_was_not_stopped_by_hand() {
+    let ended = packaged(EXITED, 0, 4_000_000);
+    assert!(!ended.observe_as(true, None, false).stopped_by_hand);
+    assert!(ended.own_end().is_some());
+    let stopped = packaged(KILLED, 15, 4_500_000);
+    let unit = stopped.observe_as(true, None, false);
+    assert!(unit.stopped_by_hand && !unit.is_end_unknown && stopped.own_end().is_none());
+    let without = packaged(0, 0, 0);
+    let unit = without.observe_as(true, None, false);
+    assert!(unit.stopped_by_hand && unit.is_end_unknown && without.own_end().is_none());
 }

@@ -3,6 +3,7 @@
 use std::fmt::{Display, Formatter, Result};
 
 use super::Reason;
+use crate::decide::observed::ObservedUnit;
 use crate::text::plural::counted;
 use crate::time::Span;
 
@@ -116,6 +117,8 @@ pub enum SoakState {
 pub enum ManualStop {
     /// The unit was stopped.
     Stopped,
+    /// The unit was stopped, or it ended by itself; systemd does not tell.
+    Perhaps,
     /// The unit was masked.
     Masked,
 }
@@ -129,6 +132,13 @@ pub enum RestartOfUnhealthy {
     NeverAnswered,
     /// It would be restarted, and calls are up or cannot be counted.
     CallsUp,
+}
+
+impl ManualStop {
+    /// Returns how a unit was stopped that counts as stopped by hand.
+    pub(in crate::decide::reconcile) fn of(unit: &ObservedUnit) -> Self {
+        if unit.is_end_unknown { Self::Perhaps } else { Self::Stopped }
+    }
 }
 
 impl Display for RestartOfUnhealthy {
@@ -283,6 +293,10 @@ impl Display for ManualStop {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         f.write_str(match self {
             Self::Stopped => "stopped on the host by hand",
+            Self::Perhaps => {
+                "not running; it is not known whether it was stopped on the host by hand or ended \
+                 by itself, so it is not started; start it there or apply another change"
+            }
             Self::Masked => "its unit is masked on the host",
         })
     }

@@ -100,6 +100,7 @@ fn a_removal_does_not_wait_for_an_addition_whose_unit_is_masked() {
         active: ActiveState::Inactive,
         masked: true,
         stopped_by_hand: false,
+        is_end_unknown: false,
         since: world.now,
         restarts: 0,
         by_hand: Vec::new(),

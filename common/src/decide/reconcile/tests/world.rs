@@ -247,6 +247,7 @@ impl World {
             active: unit.active,
             masked: false,
             stopped_by_hand: unit.by_hand,
+            is_end_unknown: false,
             since: unit.since,
             restarts: unit.restarts,
             by_hand: Vec::new(),

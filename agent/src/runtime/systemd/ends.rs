@@ -1,0 +1,206 @@
+//! Notes how packaged units end. systemd forgets the end of a main process with the next start, so
+//! what its signals say is kept, in the run folder also for the next agent.
+
+use std::sync::PoisonError;
+
+use oml_common::decide::crash_loop::note_end;
+use oml_common::decide::observed::ObservedUnit;
+use oml_common::decide::unit_end::{UnitEnd, UnitLife, how_it_ended};
+use oml_common::document;
+use oml_common::document::status::{Health, LastExit, Status};
+use oml_common::id::ContentHash;
+use oml_common::text::error::chain;
+use oml_common::time::Timestamp;
+use tracing::{debug, warn};
+
+use super::Systemd;
+use super::calls::Loaded;
+use super::journal::Life;
+use super::state::{EXITED, KILLED};
+use crate::files;
+
+/// What shells and Docker add to the number of the signal that ended a program.
+const SIGNAL_BASE: i64 = 128;
+
+/// The recent ends of a packaged unit.
+#[derive(Debug, Clone)]
+pub(super) struct RecentEnds {
+    /// The hash of the drop-in with which it ran.
+    hash: ContentHash,
+    status: Status,
+    /// The automatic restarts at the last look; none before the first one of this agent.
+    restarts: Option<u32>,
+}
+
+/// The end of a packaged unit by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OwnEnd {
+    at: Timestamp,
+    exit_code: Option<i64>,
+    life: Life,
+}
+
+impl Loaded {
+    fn life(&self) -> UnitLife<'_> {
+        let (unit, service) = (&self.unit, &self.service);
+        UnitLife {
+            state: self.active(),
+            waits_for_restart: unit.sub_state.as_deref() == Some("auto-restart"),
+            result: service.result.as_deref().unwrap_or_default(),
+            was_killed: service.main_code == Some(KILLED),
+            main_exit: service.main_exit_monotonic.unwrap_or(0),
+            active_enter: unit.active_enter_monotonic.unwrap_or(0),
+            active_exit: unit.active_exit_monotonic.unwrap_or(0),
+            inactive_enter: unit.inactive_enter_monotonic.unwrap_or(0),
+            inactive_exit: unit.inactive_exit_monotonic.unwrap_or(0),
+        }
+    }
+
+    /// Returns how a packaged unit ended last; none while it runs or has a job.
+    pub(super) fn packaged_end(&self) -> Option<UnitEnd> {
+        how_it_ended(self.life()).filter(|_| !self.has_any_job())
+    }
+
+    /// Returns the state of the unit. Of a packaged one nobody knows more than systemd.
+    pub(super) fn observe_as(
+        &self,
+        is_packaged: bool,
+        hash: Option<ContentHash>,
+        stale: bool,
+    ) -> ObservedUnit {
+        let observed = self.observe(hash, stale);
+        if !is_packaged {
+            return observed;
+        }
+        let end = self.packaged_end();
+        ObservedUnit {
+            stopped_by_hand: matches!(end, Some(UnitEnd::Stopped | UnitEnd::Unknown)),
+            is_end_unknown: end == Some(UnitEnd::Unknown),
+            ..observed
+        }
+    }
+
+    /// Returns the last end of the unit, if it was by itself.
+    pub(super) fn own_end(&self) -> Option<OwnEnd> {
+        if how_it_ended(self.life()) != Some(UnitEnd::ByItself) {
+            return None;
+        }
+        let service = &self.service;
+        let exit = service.main_exit.filter(|exit| *exit > 0);
+        let at = exit.or(self.unit.inactive_enter_timestamp)?;
+        let status = service.main_status.map(i64::from);
+        let exit_code = match service.main_code {
+            Some(EXITED) => status,
+            Some(_) => status.map(|signal| signal.saturating_add(SIGNAL_BASE)),
+            None => None,
+        };
+        let exit_code = exit_code.filter(|_| exit.is_some());
+        Some(OwnEnd { at: Timestamp(at / 1000), exit_code, life: self.log_life(at) })
+    }
+
+    /// Returns the part of the log that belongs to the life that ended then.
+    pub(super) fn log_life(&self, until: u64) -> Life {
+        let since = self.service.main_start.filter(|start| *start > 0);
+        let since = since.or(self.unit.inactive_exit_timestamp).unwrap_or(0);
+        Life { invocation: self.unit.invocation_id.clone().unwrap_or_default(), since, until }
+    }
+}
+
+impl Systemd {
+    /// Notes the ends of a packaged unit since the last look, and returns all that are recent.
+    pub(super) async fn note_ends(
+        &self,
+        unit: &str,
+        hash: &ContentHash,
+        loaded: &Loaded,
+    ) -> Status {
+        let (mut recent, is_known) = self.recent_ends(unit, hash);
+        let before = recent.status.clone();
+        let mut ends = self.signals.take_ends(unit);
+        // They are of an earlier drop-in.
+        ends.retain(|_| is_known);
+        ends.extend(loaded.own_end());
+        ends.retain(|end| !before.ends.contains(&end.at));
+        ends.dedup_by_key(|end| end.at);
+        // A restart of which no signal came follows an end too, whose time is not known well.
+        let restarts = loaded.service.restarts.unwrap_or(0);
+        let restarted = recent.restarts.map_or(0, |before| restarts.saturating_sub(before));
+        let known = u32::try_from(ends.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let restarted_at = Timestamp(loaded.unit.inactive_exit_timestamp.unwrap_or(0) / 1000);
+        for _missed in 0..restarted.saturating_sub(known).min(MISSED_MAX) {
+            note_end(&mut recent.status.ends, restarted_at);
+        }
+        for end in &ends {
+            note_end(&mut recent.status.ends, end.at);
+        }
+        if let Some(OwnEnd { at, exit_code, life }) = ends.pop() {
+            let log_tail = self.calls.log_tail(unit, &life).await;
+            recent.status.last_exit = Some(LastExit { at, exit_code, log_tail });
+        }
+        recent.restarts = Some(restarts);
+        let status = recent.status.clone();
+        if status != before {
+            self.write_ends(unit, &status);
+        }
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner).insert(unit.to_owned(), recent);
+        status
+    }
+
+    /// Returns what is known of the ends with this drop-in, and whether there was no other one
+    /// before, whose ends say nothing of it.
+    fn recent_ends(&self, unit: &str, hash: &ContentHash) -> (RecentEnds, bool) {
+        let known = self.ends.lock().unwrap_or_else(PoisonError::into_inner).get(unit).cloned();
+        let is_known = known.as_ref().is_none_or(|known| &known.hash == hash);
+        if let Some(known) = known.filter(|_| is_known) {
+            return (known, true);
+        }
+        let written = self.read_ends(unit).filter(|status| &status.hash == hash);
+        let status = written.unwrap_or_else(|| nothing_ended(hash));
+        (RecentEnds { hash: hash.clone(), status, restarts: None }, is_known)
+    }
+
+    fn read_ends(&self, unit: &str) -> Option<Status> {
+        let text = files::read_if_there(&self.paths.ends_note(unit)).ok().flatten()?;
+        let read = document::read(&text);
+        if let Err(error) = &read {
+            debug!(unit, error = chain(error), "cannot read the earlier ends of a unit");
+        }
+        read.ok()
+    }
+
+    fn write_ends(&self, unit: &str, status: &Status) {
+        let text = document::write(status);
+        // This agent knows of the ends all the same.
+        if let Err(error) =
+            files::write_volatile(&self.paths.ends_note(unit), text.as_bytes(), 0o600)
+        {
+            warn!(unit, error = chain(&error), "cannot note the ends of a unit");
+        }
+    }
+}
+
+/// The missed ends that are counted between two looks.
+const MISSED_MAX: u32 = 60;
+
+/// Returns the status of a unit that has not ended lately.
+fn nothing_ended(hash: &ContentHash) -> Status {
+    Status {
+        hash: hash.clone(),
+        container: String::new(),
+        health: Health::Unknown,
+        probe: None,
+        checked_at: Timestamp(0),
+        since: Timestamp(0),
+        detail: String::new(),
+        failures: 0,
+        active: None,
+        drift: None,
+        supervisor: None,
+        printed: Vec::new(),
+        ends: Vec::new(),
+        last_exit: None,
+        has_answered: false,
+        unhealthy_restarts: None,
+        not_started: None,
+    }
+}

@@ -1,0 +1,139 @@
+//! Tests of units that packages bring, whose programs no supervisor watches: how they ended is known
+//! from what systemd says.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use oml_lab::until;
+use oml_tests::Fleet;
+use oml_tests::observe::{
+    InstanceWait, SOON, instance, now_ms, sh, wait_instance, wait_ready, wait_ready_after,
+};
+use oml_tests::trial::check;
+use serde_json::Value;
+
+use crate::Case;
+use crate::pool::Kind;
+
+pub(crate) const CASES: &[Case] = &[
+    (Kind::Acme, "a_packaged_unit_that_dies_again_and_again_is_crash_looping", crash_loop),
+    (Kind::Acme, "a_packaged_unit_that_ends_well_by_itself_is_started_again", ends_well),
+    (Kind::Acme, "a_stop_of_a_packaged_unit_is_respected_while_the_agent_is_away", unseen_stop),
+];
+
+const NODE: &str = "acme-data";
+const COMPONENT: &str = "node-exporter";
+const UNIT: &str = "prometheus-node-exporter";
+/// The time limit for several ends.
+const ENDS_LIMIT: Duration = Duration::from_secs(150);
+
+/// Runs another program in the packaged unit for as long as `trial` takes.
+fn with_program(fleet: &Fleet, lines: &str, trial: impl FnOnce() -> Result<()>) -> Result<()> {
+    let folder = format!("/run/systemd/system/{UNIT}.service.d");
+    let text = format!("[Service]\nExecStart=\n{lines}\n");
+    let put = format!("mkdir -p {folder} && cat > {folder}/trial.conf && systemctl daemon-reload");
+    fleet.host(NODE)?.exec_with_input(text.as_bytes(), &["sh", "-c", &put])?;
+    let outcome = trial();
+    let start = format!("systemctl reset-failed {UNIT} || true; systemctl restart {UNIT}");
+    sh(fleet, NODE, &format!("rm {folder}/trial.conf; systemctl daemon-reload; {start}"))?;
+    outcome
+}
+
+fn is_in(phase: &'static str, words: &'static [&'static str]) -> impl Fn(&Value) -> bool {
+    move |seen| {
+        let reason = seen["reason"].as_str().unwrap_or_default();
+        seen["phase"]["name"] == phase && words.iter().all(|word| reason.contains(word))
+    }
+}
+
+/// Checks that the unit is not started against the stop, also by another agent.
+fn stays_stopped(fleet: &Fleet) -> Result<()> {
+    let stopped = is_in("stopped-by-hand", &[]);
+    wait_instance(fleet, NODE, COMPONENT, "the stop is noticed", stopped)?;
+    sh(fleet, NODE, "systemctl restart omlagent; sleep 45")?;
+    sh(fleet, NODE, "sleep 30")?;
+    let state = sh(fleet, NODE, &format!("systemctl is-active {UNIT} || true"))?;
+    check(state.trim() != "active", state)?;
+    let wait = InstanceWait::new(fleet, NODE, COMPONENT).reported_after(now_ms()?);
+    wait.until("it is still stopped", is_in("stopped-by-hand", &[])).map(drop)
+}
+
+fn crash_loop(fleet: &Fleet) -> Result<()> {
+    wait_ready(fleet, NODE, COMPONENT)?;
+    let program = "ExecStart=/bin/sh -c 'echo cannot open its spool; sleep 8; exit 3'\n\
+                   Restart=always\nRestartSec=1s";
+    with_program(fleet, program, || {
+        sh(fleet, NODE, &format!("systemctl restart {UNIT}"))?;
+        let long = InstanceWait::new(fleet, NODE, COMPONENT).within(ENDS_LIMIT);
+        let words = &["ends again and again", "exit code 3", "cannot open its spool"];
+        long.until("the crash loop is reported", is_in("crash-looping", words))?;
+        // It runs most of the time, which does not make it healthy.
+        for _second in 0..15 {
+            let seen = instance(fleet, NODE, COMPONENT)?;
+            check(seen["phase"]["name"] == "crash-looping", format!("{seen}"))?;
+            sh(fleet, NODE, "sleep 1")?;
+        }
+        let shown = fleet.ctl(&["status", "--exit-code"])?;
+        check(shown.code == 6 && shown.stdout.contains("crash looping"), format!("{shown:?}"))?;
+        let explained = fleet.ctl_ok(&["explain", "tenant=acme"])?;
+        for word in ["crash looping", "exit code 3", "    | cannot open its spool", "restarts"] {
+            check(explained.contains(word), format!("{word} is not in {explained}"))?;
+        }
+        // What was noted before is known to the next agent.
+        sh(fleet, NODE, "systemctl restart omlagent")?;
+        let wait = InstanceWait::new(fleet, NODE, COMPONENT).reported_after(now_ms()?);
+        wait.until("the next agent knows of it", is_in("crash-looping", words))?;
+        sh(fleet, NODE, &format!("systemctl stop {UNIT}"))?;
+        stays_stopped(fleet)
+    })?;
+    let restarted_ms = now_ms()?;
+    sh(fleet, NODE, "rm -rf /run/omlagent/ends; systemctl restart omlagent")?;
+    wait_ready_after(fleet, restarted_ms, NODE, COMPONENT).map(drop)
+}
+
+/// It ends with status 0 and is not restarted by systemd.
+fn ends_well(fleet: &Fleet) -> Result<()> {
+    wait_ready(fleet, NODE, COMPONENT)?;
+    with_program(fleet, "ExecStart=/bin/sleep 20\nRestart=no", || {
+        sh(fleet, NODE, &format!("systemctl restart {UNIT}"))?;
+        let started = || sh(fleet, NODE, &format!("systemctl show -P MainPID {UNIT}"));
+        let first = started()?;
+        until("it is started again", SOON, || {
+            let seen = instance(fleet, NODE, COMPONENT).map_err(|error| format!("{error:#}"))?;
+            let now = started().map_err(|error| format!("{error:#}"))?;
+            if seen["phase"]["name"] == "stopped-by-hand" {
+                return Err(format!("shown as stopped by hand: {seen}"));
+            }
+            if now != first && now.trim() != "0" { Ok(()) } else { Err(format!("{seen}")) }
+        })
+        .map_err(Into::into)
+    })?;
+    wait_ready(fleet, NODE, COMPONENT).map(drop)
+}
+
+/// systemd knows no main process of it, so what it says of its end does not tell a stop from an end.
+fn unseen_stop(fleet: &Fleet) -> Result<()> {
+    wait_ready(fleet, NODE, COMPONENT)?;
+    let program = "ExecStart=/bin/sh -c 'sleep 1d & sleep 1d & exit 0'\nType=forking\n\
+                   GuessMainPID=no\nRestart=no";
+    with_program(fleet, program, || {
+        sh(fleet, NODE, &format!("systemctl restart {UNIT}"))?;
+        wait_ready_after(fleet, now_ms()?, NODE, COMPONENT)?;
+        let away = "systemctl stop omlagent";
+        sh(fleet, NODE, &format!("{away}; systemctl stop {UNIT}; systemctl start omlagent"))?;
+        let words = &["not known"];
+        let stopped = is_in("stopped-by-hand", words);
+        wait_instance(fleet, NODE, COMPONENT, "it is said that it is not known", stopped)?;
+        stays_stopped(fleet)?;
+        // An end that the agent sees is no stop.
+        sh(fleet, NODE, &format!("systemctl start {UNIT}"))?;
+        wait_ready_after(fleet, now_ms()?, NODE, COMPONENT)?;
+        sh(fleet, NODE, &format!("systemctl kill --signal=TERM {UNIT}; sleep 3"))?;
+        wait_ready_after(fleet, now_ms()?, NODE, COMPONENT)?;
+        // A stop that it sees is one.
+        sh(fleet, NODE, &format!("systemctl stop {UNIT}"))?;
+        let stopped = is_in("stopped-by-hand", &["stopped on the host by hand"]);
+        wait_instance(fleet, NODE, COMPONENT, "the stop is noticed", stopped).map(drop)
+    })?;
+    wait_ready(fleet, NODE, COMPONENT).map(drop)
+}
