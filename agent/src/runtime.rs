@@ -41,6 +41,8 @@ pub struct ContainerListing {
     /// What differs from what we created and is left as it is: containers that only bear our
     /// labels, and settings that others changed.
     pub differs: Vec<(ComponentName, Difference)>,
+    /// The components of containers at which the engine could not look, and why, in sentences.
+    pub unseen: Vec<(ComponentName, String)>,
     /// The images that are completely present.
     pub images: BTreeSet<Digest>,
 }

@@ -10,6 +10,7 @@ use futures_util::{StreamExt as _, stream};
 use oml_common::decide::difference::ForeignObject;
 use oml_common::document::instance::InstanceDocument;
 use oml_common::id::{ComponentName, ContentHash, TenantId};
+use oml_common::text::error::chain;
 use oml_common::time::Timestamp;
 use tokio::sync::watch;
 
@@ -52,6 +53,9 @@ use socket::Engine;
 
 /// Containers are inspected this many at a time.
 const INSPECTIONS: usize = 8;
+/// The time limit for a look at one container when all are listed. An engine answers in
+/// milliseconds, except about a container on which it hangs itself.
+const LOOK_LIMIT: Duration = Duration::from_secs(5);
 
 /// The Docker Engine of a host.
 #[derive(Debug)]
@@ -61,6 +65,7 @@ pub struct Docker {
     logins: Vec<PullLogin>,
     /// The tenant of this host, if it is known: containers of others are not ours.
     tenant: Option<TenantId>,
+    look_limit: Duration,
     watcher: OnceLock<Watcher>,
 }
 
@@ -91,7 +96,8 @@ impl Docker {
         logins: Vec<PullLogin>,
         tenant: Option<TenantId>,
     ) -> Self {
-        Self { engine, paths, logins, tenant, watcher: OnceLock::new() }
+        let look_limit = LOOK_LIMIT;
+        Self { engine, paths, logins, tenant, look_limit, watcher: OnceLock::new() }
     }
 
     /// Creates a container that is not started, and gives its id.
@@ -127,6 +133,29 @@ impl Docker {
         Ok(looked.into_iter().map(|looked| looked.marked).collect())
     }
 
+    /// Looks at every one of these containers, and returns the error of each at which it cannot
+    /// look. Such a one stays in the state that the engine lists, and delays no other.
+    async fn look_at_each(
+        &self,
+        marked: Vec<Marked>,
+    ) -> (Vec<Looked>, Vec<(ComponentName, String)>) {
+        let looks = stream::iter(marked).map(|marked| async {
+            let look = self.engine.inspect(&marked.id);
+            let found = tokio::time::timeout(self.look_limit, look).await;
+            let why = match found {
+                Ok(Ok(found)) => return (found.map(|found| Looked::new(marked, found)), None),
+                Ok(Err(error)) => chain(&error).replace(&marked.id, &marked.name),
+                Err(_) => format!("docker gives no answer about it within {:?}", self.look_limit),
+            };
+            let why = format!("the state of container {} is not known: {why}", marked.name);
+            let unseen = Some((marked.component.clone(), why));
+            (Some(Looked::unseen(marked)), unseen)
+        });
+        let each: Vec<_> = looks.buffered(INSPECTIONS).collect().await;
+        let (looked, unseen): (Vec<_>, Vec<_>) = each.into_iter().unzip();
+        (looked.into_iter().flatten().collect(), unseen.into_iter().flatten().collect())
+    }
+
     /// Looks at every one of these containers. The list of an engine may show a state that is
     /// long past, such as after its disk was full; only a look at the container is true. One
     /// that vanished since it was listed is left out.
@@ -147,7 +176,7 @@ impl ContainerEngine for Docker {
         let all = self.engine.containers().await?;
         let Sorted { ours, foreign: mut differs } = self.sort(&all);
         let foreign = foreign(&all, &ours, desired);
-        let looked = self.look_at(ours).await?;
+        let (looked, unseen) = self.look_at_each(ours).await;
         let running = looked.iter().map(|looked| &looked.marked).filter(|c| c.is_running);
         let labels = running.map(|c| (c.component.clone(), c.held().ok())).collect();
         differs.extend(looked.iter().flat_map(Looked::altered));
@@ -156,6 +185,7 @@ impl ContainerEngine for Docker {
             labels,
             foreign,
             differs,
+            unseen,
             images: images::present(&*self.engine).await?,
         })
     }

@@ -36,6 +36,8 @@ pub struct ObservedInstance {
     pub systemd_is_away: bool,
     /// A unit or container of its name that does not carry our mark.
     pub foreign: Option<ForeignObject>,
+    /// Why the engine does not tell the state of one of its containers, in a sentence.
+    pub unseen: Option<String>,
     /// What else differs from what we wrote and is left as it is.
     pub differs: Vec<Difference>,
 }

@@ -54,11 +54,15 @@ pub fn decide(input: Input<'_>) -> BTreeMap<ComponentName, Decision> {
     let share = &assignment.content.share;
     let mut decisions = BTreeMap::new();
     for (name, unreadable) in &share.unreadable {
-        decisions.insert(name.clone(), unreadable::decide_unreadable(name, &unreadable.why, input));
+        let decision = unreadable::decide_unreadable(name, &unreadable.why, input);
+        let seen = input.observed.instances.get(name).unwrap_or(&unseen);
+        decisions.insert(name.clone(), hold_unseen(name, seen, input, decision));
     }
     for (name, desired) in desired {
         if let Some(unreadable) = input.unreadable.get(name) {
             let decision = unreadable::decide_unreadable(name, &unreadable.why, input);
+            let seen = input.observed.instances.get(name).unwrap_or(&unseen);
+            let decision = hold_unseen(name, seen, input, decision);
             decisions.insert(name.clone(), decision);
             continue;
         }
@@ -69,6 +73,7 @@ pub fn decide(input: Input<'_>) -> BTreeMap<ComponentName, Decision> {
         let decision = decide_desired(name, case);
         let decision = stopped::stop_leftover(case, revive::keep_alive(case, decision));
         let decision = health::report_crash_loop_beside(case, decision);
+        let decision = hold_unseen(name, seen, input, decision);
         decisions.insert(name.clone(), decision);
     }
     let awaited = dependencies::unprepared_addition(input, &decisions);
@@ -77,7 +82,8 @@ pub fn decide(input: Input<'_>) -> BTreeMap<ComponentName, Decision> {
     let decided = assignment.content.revision.0 > 0;
     let leftover = input.observed.instances.iter().filter(|_| decided);
     for (name, seen) in leftover.filter(|(name, seen)| !share.contains(name) && is_ours(seen)) {
-        decisions.insert(name.clone(), decide_leftover(name, seen, awaited, input));
+        let decision = decide_leftover(name, seen, awaited, input);
+        decisions.insert(name.clone(), hold_unseen(name, seen, input, decision));
     }
     decisions
 }
@@ -94,6 +100,21 @@ pub fn reconcile(input: Input<'_>) -> Vec<Action> {
         .collect();
     actions.sort_by_key(|action| !matches!(action.step, Step::Remove { .. }));
     actions
+}
+
+/// Does nothing about a component while the engine does not tell the state of one of its
+/// containers, and says so. A step that was begun goes on.
+fn hold_unseen(
+    name: &ComponentName,
+    seen: &ObservedInstance,
+    input: Input<'_>,
+    decision: Decision,
+) -> Decision {
+    let Some(why) = seen.unseen.as_ref().filter(|_| !input.busy.contains_key(name)) else {
+        return decision;
+    };
+    let phase = if decision.acts() { Phase::Blocked } else { decision.phase };
+    Decision::wait(phase, Reason::DaemonAway { message: why.clone() })
 }
 
 fn is_ours(seen: &ObservedInstance) -> bool {

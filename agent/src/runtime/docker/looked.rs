@@ -4,6 +4,7 @@ use oml_common::decide::difference::Difference;
 use oml_common::decide::drift::{ContainerSettings, altered};
 use oml_common::decide::observed::{ContainerState, ObservedContainer};
 use oml_common::id::ComponentName;
+use oml_common::time::Timestamp;
 
 use crate::runtime::{Inspected, Marked};
 
@@ -12,7 +13,8 @@ use crate::runtime::{Inspected, Marked};
 pub(super) struct Looked {
     pub(super) marked: Marked,
     state: ContainerState,
-    settings: ContainerSettings,
+    /// None if nobody could look at it.
+    settings: Option<ContainerSettings>,
 }
 
 impl Looked {
@@ -21,12 +23,25 @@ impl Looked {
         let Inspected { state, settings, .. } = found;
         let is_running = matches!(state, ContainerState::Running { .. });
         let is_new = matches!(state, ContainerState::Created);
-        Self { marked: Marked { is_running, is_new, ..marked }, state, settings }
+        Self { marked: Marked { is_running, is_new, ..marked }, state, settings: Some(settings) }
+    }
+
+    /// Believes what the list of the engine says. When it was started or how it ended is not known.
+    pub(super) fn unseen(marked: Marked) -> Self {
+        let state = match (marked.is_running, marked.is_new) {
+            (true, _) => ContainerState::Running { since: Timestamp(0) },
+            (false, true) => ContainerState::Created,
+            (false, false) => {
+                ContainerState::Exited { code: 0, at: Timestamp(0), out_of_memory: false }
+            }
+        };
+        Self { marked, state, settings: None }
     }
 
     /// Returns what somebody changed about it since it was started first.
     pub(super) fn altered(&self) -> Vec<(ComponentName, Difference)> {
         let Self { marked, settings, .. } = self;
+        let Some(settings) = settings else { return Vec::new() };
         let instance = marked.instance().filter(|_| !marked.is_new);
         let created = instance.as_ref().and_then(|instance| instance.container());
         let changes = created.map(|created| altered(created, settings)).unwrap_or_default();

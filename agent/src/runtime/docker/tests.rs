@@ -6,6 +6,47 @@ use std::sync::Mutex;
 use super::stub::Stub;
 use super::*;
 
+/// The engine lists two containers as running, and never answers about the first one.
+#[tokio::test]
+async fn a_container_about_which_the_engine_hangs_keeps_no_other_from_being_listed() {
+    let summary = |component: &str| {
+        let instance = crate::fixtures::document(component, "1");
+        let labels = label::labels(ContainerInstance::of(&instance).unwrap(), Some("sha256:1"));
+        ContainerSummary {
+            id: Some(format!("id-of-{component}")),
+            names: Some(vec![format!("/oml-{component}")]),
+            state: Some(bollard::models::ContainerSummaryStateEnum::RUNNING),
+            image_id: Some("sha256:1".to_owned()),
+            labels: Some(labels),
+            ..ContainerSummary::default()
+        }
+    };
+    let listed = serde_json::to_string(&[summary("redis"), summary("asterisk")]).unwrap();
+    let stub = Stub::new(move |asked| match asked {
+        asked if asked.contains("id-of-redis") => None,
+        asked if asked.contains("id-of-asterisk") => {
+            let state = r#"{"Running":true,"StartedAt":"2026-01-01T00:00:00Z"}"#;
+            Some((200, format!(r#"{{"State":{state}}}"#)))
+        }
+        asked if asked.contains("/containers/json") => Some((200, listed.clone())),
+        _ => Some((200, "[]".to_owned())),
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let engine = Arc::new(stub.engine.clone());
+    let mut docker = Docker::over(engine, Paths::below(folder.path()), Vec::new(), None);
+    docker.look_limit = Duration::from_millis(200);
+    let listing = docker.list(&[]).await.unwrap();
+    let found: Vec<_> =
+        listing.containers.iter().map(|(name, c)| (name.as_str(), c.is_running())).collect();
+    assert_eq!(found, [("redis", true), ("asterisk", true)]);
+    let [(component, why)] = listing.unseen.as_slice() else { panic!("{:?}", listing.unseen) };
+    assert_eq!(component.as_str(), "redis");
+    assert_eq!(
+        why,
+        "the state of container oml-redis is not known: docker gives no answer about it within 200ms"
+    );
+}
+
 #[tokio::test]
 async fn an_engine_that_was_restarted_with_another_data_folder_is_asked_for_it_again() {
     let root = Arc::new(Mutex::new("/first"));

@@ -20,6 +20,7 @@ mod refused;
 mod replaced;
 mod revived;
 mod unreadable;
+mod unseen;
 mod world;
 
 /// A host on which version `old` of asterisk runs and was kept.

@@ -278,6 +278,7 @@ impl World {
             units_at: Some(self.now),
             systemd_is_away: false,
             foreign: place.foreign.clone(),
+            unseen: None,
             differs: Vec::new(),
         }
     }
