@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -26,6 +26,7 @@ mod sip;
 mod tls;
 
 pub use active::count;
+use address::OwnSockets;
 #[cfg(any(test, feature = "sim"))]
 pub use model::ModelProber;
 
@@ -57,13 +58,17 @@ pub struct ProbeTarget<'a> {
 pub trait Prober: Send + Sync {
     /// Runs the probe once with a time limit.
     async fn ask(&self, probe: &Probe, target: ProbeTarget<'_>) -> Answer;
+
+    /// Notes that the program is about to be started, so that what listens already is of others.
+    async fn note_start(&self, _probe: &Probe) {}
 }
 
 /// The prober of a host. It uses the network of the host, and runs commands inside containers.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct LocalProber {
     /// The folder of the kernel's tables, `/proc`.
-    pub proc: PathBuf,
+    proc: PathBuf,
+    sockets: Mutex<OwnSockets>,
 }
 
 #[async_trait]
@@ -76,9 +81,25 @@ impl Prober for LocalProber {
             Answer::Unknown(text) => Answer::Unknown(printable(&text)),
         }
     }
+
+    async fn note_start(&self, probe: &Probe) {
+        if let (Some(port), None) = (probe.check.port(), &probe.address) {
+            *self.sockets() = OwnSockets::before_start(port, &self.proc).await;
+        }
+    }
 }
 
 impl LocalProber {
+    /// Returns a prober that reads the kernel's tables in `proc`.
+    #[must_use]
+    pub fn new(proc: PathBuf) -> Self {
+        Self { proc, sockets: Mutex::default() }
+    }
+
+    fn sockets(&self) -> MutexGuard<'_, OwnSockets> {
+        self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn ask_once(&self, probe: &Probe, target: ProbeTarget<'_>) -> Answer {
         let limit = Duration::from_millis(probe.timeout_ms);
         let last_address = LastAddress::default();
@@ -116,7 +137,8 @@ impl LocalProber {
         })
     }
 
-    /// Asks at 127.0.0.1, or where a program is bound that cannot be reached there.
+    /// Asks where the program itself is bound. This is looked up once after its start, and again
+    /// when nothing listens there any more.
     async fn ask_where_bound(
         &self,
         check: &Check,
@@ -124,17 +146,21 @@ impl LocalProber {
         target: ProbeTarget<'_>,
         last_address: &LastAddress,
     ) -> Result<String, Silence> {
-        let first = [SocketAddr::from((address::LOCALHOST, port.number))];
-        match ask_in_turn(check, &first, target, last_address).await {
-            Err(silence) if silence.is_elsewhere => {
-                let others = address::bound(port, &self.proc).await;
-                if others.is_empty() {
-                    return Err(silence);
-                }
-                ask_in_turn(check, &others, target, last_address).await
+        let known = self.sockets().asked();
+        if let Some(known) = known {
+            match ask_in_turn(check, &known, target, last_address).await {
+                Err(silence) if silence.is_elsewhere => self.sockets().note(Vec::new()),
+                answered => return answered,
             }
-            answered => answered,
         }
+        let waiting = address::waiting(port, &self.proc).await;
+        let addresses = self.sockets().addresses(waiting, port)?;
+        let answered = ask_in_turn(check, &addresses, target, last_address).await;
+        let is_elsewhere = answered.as_ref().is_err_and(|silence| silence.is_elsewhere);
+        // The address that answered goes first from here on, and no other is asked.
+        let asked = last_address.get().filter(|_| !is_elsewhere);
+        self.sockets().note(asked.into_iter().collect());
+        answered
     }
 }
 

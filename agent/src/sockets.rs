@@ -1,6 +1,6 @@
 //! The sockets of the host that wait for peers, from the kernel's tables (proc_net_tcp(5)).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -8,7 +8,7 @@ use std::path::Path;
 
 use oml_common::document::instance::{Port, Protocol};
 use oml_common::text::error::chain;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::files::FileError;
 
@@ -37,6 +37,8 @@ const TABLES: [Table; 4] = [
 struct Socket {
     local: Listener,
     waits: bool,
+    /// The number by which the kernel knows it, and which no later one gets soon.
+    inode: u64,
 }
 
 /// A port on which some program waits for peers, with the address that it is bound to.
@@ -61,15 +63,34 @@ pub(crate) fn listeners_of(proc: &Path, protocol: Protocol) -> BTreeSet<Listener
     let mut found = BTreeSet::new();
     for table in TABLES.iter().filter(|table| table.protocol == protocol) {
         let path = proc.join("net").join(table.name);
-        if let Err(error) = table.read(&path, &mut found).map_err(FileError::of("read", &path)) {
+        let read = table.read(&path, |socket| _ = found.insert(socket.local));
+        if let Err(error) = read.map_err(FileError::of("read", &path)) {
             warn!(error = chain(&error), "cannot read which ports are in use");
         }
     }
     found
 }
 
+/// Reads the sockets that wait for peers at a port: the number of each and its address. A table
+/// that cannot be read is left out.
+pub(crate) fn waiting_at(proc: &Path, port: Port) -> BTreeMap<u64, IpAddr> {
+    let mut found = BTreeMap::new();
+    for table in TABLES.iter().filter(|table| table.protocol == port.protocol) {
+        let path = proc.join("net").join(table.name);
+        let read = table.read(&path, |socket| {
+            if socket.local.port == port {
+                found.insert(socket.inode, socket.local.address);
+            }
+        });
+        if let Err(error) = read.map_err(FileError::of("read", &path)) {
+            debug!(error = chain(&error), "cannot read who listens at a port");
+        }
+    }
+    found
+}
+
 impl Table {
-    fn read(&self, path: &Path, found: &mut BTreeSet<Listener>) -> io::Result<()> {
+    fn read(&self, path: &Path, mut take: impl FnMut(Socket)) -> io::Result<()> {
         let file = match File::open(path) {
             Ok(file) => file,
             // Without IPv6 there is no such table.
@@ -80,7 +101,7 @@ impl Table {
         let mut line = String::new();
         while table.read_line(&mut line)? > 0 {
             match self.socket(&line) {
-                Some(Socket { waits: true, local }) => _ = found.insert(local),
+                Some(socket @ Socket { waits: true, .. }) => take(socket),
                 Some(Socket { waits: false, .. }) if self.protocol == Protocol::Tcp => break,
                 Some(Socket { .. }) | None => {}
             }
@@ -98,7 +119,10 @@ impl Table {
         let waits = words.nth(1)? == self.waiting;
         let number = u16::from_str_radix(port, 16).ok()?;
         let port = Port { number, protocol: self.protocol };
-        Some(Socket { local: Listener { port, address: parse_address(address)? }, waits })
+        let local = Listener { port, address: parse_address(address)? };
+        // A table without numbers, as in a test, has no owners either.
+        let inode = words.nth(5).and_then(|number| number.parse().ok()).unwrap_or(0);
+        Some(Socket { local, waits, inode })
     }
 }
 

@@ -1,5 +1,6 @@
 //! The addresses of this host at which a program is asked, and from which.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
@@ -9,7 +10,7 @@ use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::task::spawn_blocking;
 
 use super::Silence;
-use crate::sockets::listeners_of;
+use crate::sockets::waiting_at;
 
 /// Where a program is asked first: almost every one accepts it there.
 pub(super) const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -22,21 +23,68 @@ pub(super) async fn of_host(host: &str, port: Port) -> Result<Vec<SocketAddr>, S
     if found.is_empty() { Err(unknown("it has no address".to_owned())) } else { Ok(found) }
 }
 
-/// Returns the addresses of this host to which programs are bound at the port, in the order in
-/// which they are asked. Whose they are is not known: while the component was created, no other
-/// program had its port. Left out are [`LOCALHOST`], further loopback addresses, where programs of
-/// the host itself have ports of the same number, and link-local ones, which say nothing without
-/// the interface.
-pub(super) async fn bound(port: Port, proc: &Path) -> Vec<SocketAddr> {
-    let proc = proc.to_owned();
-    let read = spawn_blocking(move || listeners_of(&proc, port.protocol)).await;
-    // Only a runtime that shuts down ends a read, and then nobody waits for an answer.
-    let listeners = read.unwrap_or_default();
-    let of_port = listeners.into_iter().filter(|listener| listener.port == port);
-    let addresses = of_port.map(|listener| listener.address);
-    by_preference(addresses).into_iter().map(|address| (address, port.number).into()).collect()
+/// The sockets at the port of a program, as far as they tell which are its own.
+#[derive(Debug, Default)]
+pub(super) struct OwnSockets {
+    /// Those that waited for peers before it was started, so that they are of others.
+    others: BTreeSet<u64>,
+    /// Where it was asked last and something listened; empty if this is not known.
+    asked: Vec<SocketAddr>,
 }
 
+impl OwnSockets {
+    /// Returns the sockets of others, right before the program is started.
+    pub(super) async fn before_start(port: Port, proc: &Path) -> Self {
+        let others = waiting(port, proc).await.into_keys().collect();
+        Self { others, asked: Vec::new() }
+    }
+
+    /// Notes where the program was asked, so that the tables need not be read at every probe.
+    pub(super) fn note(&mut self, asked: Vec<SocketAddr>) {
+        self.asked = asked;
+    }
+
+    /// Returns where the program was asked last.
+    pub(super) fn asked(&self) -> Option<Vec<SocketAddr>> {
+        Some(self.asked.clone()).filter(|asked| !asked.is_empty())
+    }
+
+    /// Returns the addresses at which the program may be asked, in this order. At [`LOCALHOST`] it
+    /// is asked first, unless it is not bound there, where another one may be.
+    pub(super) fn addresses(
+        &self,
+        waiting: BTreeMap<u64, IpAddr>,
+        port: Port,
+    ) -> Result<Vec<SocketAddr>, Silence> {
+        let (others, own): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|(inode, _)| self.others.contains(inode));
+        let reach =
+            |(_, address): &(u64, IpAddr)| *address == LOCALHOST || address.is_unspecified();
+        let own_addresses = by_preference(own.iter().map(|(_, address)| *address));
+        let first = match (own.iter().any(reach), others.iter().any(reach)) {
+            (false, true) if own_addresses.is_empty() => {
+                let why = format!("only another program listens at port {port}");
+                return Err(Silence { why, is_elsewhere: true });
+            }
+            (false, _) if !own_addresses.is_empty() => None,
+            (true | false, _) => Some(LOCALHOST),
+        };
+        let all = first.into_iter().chain(own_addresses);
+        Ok(all.map(|address| (address, port.number).into()).collect())
+    }
+}
+
+/// Reads the sockets of this host that wait for peers at the port.
+pub(super) async fn waiting(port: Port, proc: &Path) -> BTreeMap<u64, IpAddr> {
+    let proc = proc.to_owned();
+    // Only a runtime that shuts down ends a read, and then nobody waits for an answer.
+    spawn_blocking(move || waiting_at(&proc, port)).await.unwrap_or_default()
+}
+
+/// Returns the addresses of this host among those to which a program is bound, in the order in
+/// which it is asked. Left out are [`LOCALHOST`], further loopback addresses, where programs of
+/// the host itself have ports of the same number, and link-local ones, which say nothing without
+/// the interface.
 fn by_preference(bound: impl Iterator<Item = IpAddr>) -> Vec<IpAddr> {
     const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
     // A program at every address that refused 127.0.0.1 takes IPv6 only.

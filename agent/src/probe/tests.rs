@@ -47,7 +47,7 @@ async fn ask_at_address(check: Check, address: Option<&str>) -> Answer {
     let (interval_ms, timeout_ms, failures_max) = (1_000, 1_000, 3);
     let address = address.map(str::to_owned);
     let probe = Probe { check, address, interval_ms, timeout_ms, failures_max };
-    LocalProber { proc: "/proc".into() }.ask(&probe, target).await
+    LocalProber::new("/proc".into()).ask(&probe, target).await
 }
 
 fn http(port: u16) -> Check {
@@ -244,5 +244,38 @@ async fn another_host_does_not_answer_for_the_program_whose_address_moved_there(
         let answer = ask_at_address(check.clone(), Some("192.0.2.1")).await;
         let Answer::Bad(why) = answer else { panic!("{answer:?}") };
         assert!(why.starts_with("192.0.2.1 is not an address of this host (asked "), "{why}");
+    }
+}
+
+/// Answers every connection.
+async fn serve_always(listener: TcpListener, answer: &'static [u8]) {
+    while let Ok((mut stream, _)) = listener.accept().await {
+        let mut question = [0; 1024];
+        let _read = stream.read(&mut question).await;
+        let _gone = stream.write_all(answer).await;
+    }
+}
+
+#[tokio::test]
+async fn a_stranger_at_localhost_does_not_answer_for_a_program_at_another_address() {
+    let engine = Docker::new(Paths::below(Path::new("/nonexistent")), Vec::new(), None);
+    let random = Random::system();
+    let target = ProbeTarget { calls: engine.calls(), container: "none", random: &random };
+    let stranger = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = stranger.local_addr().unwrap().port();
+    tokio::spawn(serve_always(stranger, b"HTTP/1.1 200 OK\r\n\r\n"));
+    let (interval_ms, timeout_ms, failures_max) = (1_000, 1_000, 3);
+    let probe = Probe { check: http(port), address: None, interval_ms, timeout_ms, failures_max };
+    let prober = LocalProber::new("/proc".into());
+    prober.note_start(&probe).await;
+    let nobody = prober.ask(&probe, target).await;
+    assert_eq!(nobody, bad(&format!("only another program listens at port {port}/tcp")));
+    let own = TcpListener::bind((std::net::Ipv6Addr::LOCALHOST, port)).await.unwrap();
+    tokio::spawn(serve_always(own, b"HTTP/1.1 500 Oh\r\n\r\n"));
+    for _probe in 0..2 {
+        let Answer::Bad(text) = prober.ask(&probe, target).await else {
+            panic!("the stranger answered")
+        };
+        assert!(text.contains("500") && text.contains("[::1]"), "{text}");
     }
 }

@@ -94,6 +94,9 @@ impl Supervisor {
         // Before the start, because a stop that comes now must reach this container.
         self.record_adopted(instance, Adoption { id: &id, runs, before, drift });
         if !runs {
+            if let Some(probe) = &instance.probe {
+                self.client.prober.note_start(probe).await;
+            }
             let started = self.client.insist(|| self.client.engine.calls().start(&id)).await;
             started.map_err(SuperviseError::Start)?;
         }

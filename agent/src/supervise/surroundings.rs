@@ -156,7 +156,7 @@ impl Surroundings {
         Ok(Self {
             unit: unit_of_process(&paths.proc),
             engine: Arc::new(Docker::new(paths.clone(), Vec::new(), tenant)),
-            prober: Arc::new(LocalProber { proc: paths.proc.clone() }),
+            prober: Arc::new(LocalProber::new(paths.proc.clone())),
             notify: Box::new(SystemdSocket),
             signals: ProcessSignals::of_process()?,
             env,
