@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use oml_common::time::Timestamp;
+use oml_daemon::regular_file;
 
 use crate::paths::Paths;
 
@@ -58,6 +59,8 @@ fn locked(path: &Path) -> io::Result<File> {
         fs::create_dir_all(folder)?;
     }
     let mut options = OpenOptions::new();
+    // A pipe in its place has no reader, and is refused then.
+    options.custom_flags(nix::libc::O_NONBLOCK);
     let file = options.write(true).create(true).truncate(false).mode(0o644).open(path)?;
     file.try_lock().map_err(io::Error::from)?;
     Ok(file)
@@ -93,7 +96,7 @@ pub enum Life {
 /// # Errors
 /// The file is there and cannot be used.
 pub fn look(paths: &Paths) -> io::Result<Life> {
-    let opened = match File::open(file(paths)) {
+    let opened = match regular_file::open(&file(paths)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Life::Unknown),
         opened => opened?,
     };

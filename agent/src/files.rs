@@ -5,6 +5,8 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use oml_daemon::regular_file;
+
 /// A file or folder that could not be used.
 #[derive(Debug, thiserror::Error)]
 #[error("could not {verb} {}", path.display())]
@@ -99,7 +101,7 @@ pub fn read_if_there(path: &Path) -> Result<Option<String>, FileError> {
     let read = || -> io::Result<String> {
         let mut bytes = Vec::new();
         // A file of procfs or sysfs has no length, and others may grow while they are read.
-        let length = File::open(path)?.take(BYTES_MAX + 1).read_to_end(&mut bytes)?;
+        let length = regular_file::open(path)?.take(BYTES_MAX + 1).read_to_end(&mut bytes)?;
         if length as u64 > BYTES_MAX {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, "longer than 1 MiB"));
         }

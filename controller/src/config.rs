@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use oml_common::id::registry_key;
 use oml_common::text::secret::secret;
 use oml_common::time::parse_duration_ms;
+use oml_daemon::regular_file;
 use oml_daemon::settings::{SettingsError, Sources};
 use serde::Deserialize;
 
@@ -154,7 +155,7 @@ fn registry(address: &str, fragment: RegistryFragment) -> Result<RegistryAccess,
     let login = match (fragment.username, fragment.password_file) {
         (None, None) => None,
         (Some(user), Some(path)) => {
-            let password = std::fs::read_to_string(&path)
+            let password = regular_file::read_to_string(&path)
                 .map_err(|source| SettingsError::Read { path: path.clone(), source })?;
             let password = secret(&password)
                 .map_err(|source| SettingsError::Password { path, source })?

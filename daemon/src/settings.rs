@@ -12,6 +12,8 @@ use config::{Config, ConfigBuilder, Environment, File};
 use oml_common::text::secret::InvalidSecret;
 use serde::de::DeserializeOwned;
 
+use crate::regular_file;
+
 /// The sources of a daemon's settings.
 #[derive(Debug, Clone, Copy)]
 pub struct Sources {
@@ -83,6 +85,9 @@ impl Sources {
     ) -> Result<T, SettingsError> {
         let mut builder = Config::builder();
         for path in self.files(folder)? {
+            // The loader would wait for the writer of a pipe.
+            regular_file::open(&path)
+                .map_err(|source| SettingsError::Read { path: path.clone(), source })?;
             let place = path.display().to_string();
             let _valid: T = check(&place, Config::builder().add_source(File::from(path.clone())))?;
             builder = builder.add_source(File::from(path));

@@ -2,7 +2,6 @@
 //! cannot be used stops neither the controller nor the tenants of the other catalogs.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
@@ -12,6 +11,7 @@ use oml_common::id::{CatalogName, RoleName};
 use oml_common::text::plural::counted;
 use oml_common::text::problem::{Problem, Problems};
 use oml_common::text::yaml::DOCUMENT_BYTES_MAX;
+use oml_daemon::regular_file;
 
 /// All catalogs, by name.
 #[derive(Debug, Default)]
@@ -255,7 +255,7 @@ fn read_text(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     // One byte too many is refused by the reader of documents.
     let limit = u64::try_from(DOCUMENT_BYTES_MAX).unwrap_or(u64::MAX).saturating_add(1);
-    File::open(path)?.take(limit).read_to_string(&mut text)?;
+    regular_file::open(path)?.take(limit).read_to_string(&mut text)?;
     Ok(text)
 }
 

@@ -1,6 +1,6 @@
 //! The authority's key and certificate, and the certificates it issues.
 
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use oml_common::document::node::CertificateRecord;
 use oml_common::time::Timestamp;
 use oml_daemon::env::{Random, RandomError};
+use oml_daemon::regular_file;
 use oml_daemon::tls::{BACKDATED_MS, Fingerprint, Identity, Peer, Serial, certificate};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -333,7 +334,8 @@ fn calendar(time: Timestamp) -> Result<OffsetDateTime, PkiError> {
 }
 
 fn read(file: &Path) -> Result<String, PkiError> {
-    fs::read_to_string(file).map_err(|source| PkiError::File { file: file.to_owned(), source })
+    regular_file::read_to_string(file)
+        .map_err(|source| PkiError::File { file: file.to_owned(), source })
 }
 
 fn write_new(file: &Path, text: &str, mode: u32) -> Result<(), PkiError> {
