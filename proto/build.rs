@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use prost::Message as _;
 
 /// The fields with an enum and the type of the enum. They are serialized as names.
-const ENUM_FIELDS: [(&str, &str); 8] = [
+const ENUM_FIELDS: [(&str, &str); 9] = [
     ("Phase.name", "PhaseName"),
     ("InstanceReport.health", "Health"),
     ("Rollout.state", "RolloutState"),
@@ -14,6 +14,7 @@ const ENUM_FIELDS: [(&str, &str); 8] = [
     ("Revision.outcome", "RolloutState"),
     ("NodeStatus.state", "NodeState"),
     ("Verdict.outcome", "ChangeOutcome"),
+    ("StatusReply.health", "OverallHealth"),
 ];
 
 #[expect(clippy::disallowed_methods, reason = "cargo names the folder in a variable")]
@@ -29,6 +30,8 @@ fn main() -> anyhow::Result<()> {
             format!("#[serde(serialize_with = \"crate::enums::serialize::<{kind}, _>\")]");
         builder = builder.field_attribute(format!(".oml.v1.{field}"), attribute);
     }
+    // An opaque text, by which omlctl knows that a reason changed.
+    builder = builder.field_attribute(".oml.v1.InstanceReport.reason_key", "#[serde(skip)]");
     let description = PathBuf::from(std::env::var("OUT_DIR")?).join("oml.bin");
     std::fs::write(description, files.encode_to_vec())?;
     builder.compile_fds(files)?;

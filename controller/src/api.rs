@@ -175,7 +175,7 @@ impl Fleet for FleetApi {
         let tenant: Option<TenantId> = optional("tenant", &request.get_ref().tenant)?;
         let status = self.status.read(tenant.as_ref()).await;
         let status = status.map_err(|error| wire::status_of(&error))?;
-        Ok(Response::new(wire::status(status, self.status.broken_catalogs(), self.status.now())))
+        Ok(Response::new(wire::status(status, self.status.now())))
     }
 
     type WatchStatusStream = Replies<v1::StatusReply>;
@@ -191,8 +191,7 @@ impl Fleet for FleetApi {
             let (status, tenant) = (status.clone(), tenant.clone());
             async move {
                 let read = status.read(tenant.as_ref()).await?;
-                let broken_catalogs = status.broken_catalogs();
-                Ok(Message::Continue(wire::status(read, broken_catalogs, status.now())))
+                Ok(Message::Continue(wire::status(read, status.now())))
             }
         };
         Ok(Response::new(self.watch(expires, changes, read)))

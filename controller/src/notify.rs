@@ -56,7 +56,7 @@ pub async fn keep_notified(status: StatusReader) {
 /// # Errors
 /// Returns an error if the store cannot be read.
 pub async fn status_line(status: &StatusReader) -> crate::ops::Result<String> {
-    let status = status.read(None).await?;
+    let status = status.read(None).await?.tenants;
     let nodes = || status.iter().flat_map(|tenant| tenant.nodes.values());
     let connected = nodes().filter(|node| node.snapshot.presence.connected).count();
     let (tenants, nodes) = (status.len(), nodes().count());

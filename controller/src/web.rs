@@ -67,7 +67,7 @@ async fn metrics_page(State(pages): State<Pages>, headers: HeaderMap) -> Respons
     let format = Format::accepted(accept.iter().map(HeaderValue::as_bytes));
     match pages.status.read(None).await {
         Ok(status) => {
-            let page = metrics::page(&status, &pages, format);
+            let page = metrics::page(&status.tenants, &pages, format);
             let headers = [(header::CONTENT_TYPE, format.content_type()), (header::VARY, "accept")];
             (headers, page).into_response()
         }
@@ -77,7 +77,7 @@ async fn metrics_page(State(pages): State<Pages>, headers: HeaderMap) -> Respons
 
 async fn discovery_page(State(pages): State<Pages>) -> Response {
     match pages.status.read(None).await {
-        Ok(status) => axum::Json(discovery::targets(&status)).into_response(),
+        Ok(status) => axum::Json(discovery::targets(&status.tenants)).into_response(),
         Err(error) => unavailable(&error),
     }
 }

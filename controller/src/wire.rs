@@ -17,7 +17,7 @@ use crate::ops::change::ChangeResult;
 use crate::ops::history::{HistoryEntry, PastOutcome};
 use crate::ops::nodes::IssuedCertificate;
 use crate::ops::presence::NodePresence;
-use crate::ops::status::{NodeStatus, RolloutStatus, TenantStatus};
+use crate::ops::status::{FleetStatus, NodeStatus, RolloutStatus, TenantStatus};
 use crate::ops::verdict::ChangeProgress;
 use crate::ops::{OpsError, UnreadablePlan};
 use crate::records::values::RevisionKind;
@@ -31,6 +31,9 @@ const DUPLICATE_SHOWN_MS: u64 = 15 * 60_000;
 pub(crate) fn status_of(error: &OpsError) -> Status {
     let code = match error {
         OpsError::Problems(problems) => return problem::to_status(problems),
+        OpsError::ChangedMeanwhile(outdated) => {
+            return problem::to_refusal(outdated, v1::Refusal::ChangedMeanwhile);
+        }
         // The specification that the operator wrote is too large for the store.
         OpsError::Store(StoreError::Refused(reason)) => {
             let problem = Problem::new("", format!("this is too large to be kept: {reason}"));
@@ -151,11 +154,9 @@ pub(crate) fn certificate(certified: IssuedCertificate) -> v1::Certificate {
 
 /// Converts the status of tenants. The log lines of failures are only included for a
 /// single tenant, because those of all tenants together have no bound.
-pub(crate) fn status(
-    tenants: Vec<TenantStatus>,
-    broken_catalogs: Vec<String>,
-    now: Timestamp,
-) -> v1::StatusReply {
+pub(crate) fn status(status: FleetStatus, now: Timestamp) -> v1::StatusReply {
+    let health = v1::OverallHealth::from(status.health()).into();
+    let FleetStatus { tenants, broken_catalogs, .. } = status;
     let with_logs = tenants.len() == 1;
     let tenants = tenants.into_iter().map(|tenant| {
         let mut status = tenant_status(tenant, now);
@@ -164,7 +165,7 @@ pub(crate) fn status(
         }
         status
     });
-    v1::StatusReply { now_ms: now.0, tenants: tenants.collect(), broken_catalogs }
+    v1::StatusReply { now_ms: now.0, tenants: tenants.collect(), broken_catalogs, health }
 }
 
 /// Converts the progress of a change and the verdict on it.

@@ -9,9 +9,9 @@ use std::time::Duration;
 use oml_common::text::problem::Problem;
 use oml_daemon::env::Env;
 use oml_daemon::tls::{Peer, certificate, client_config};
-use oml_proto::problem::from_status;
+use oml_proto::problem::{from_status, refusal};
 use oml_proto::v1::fleet_client::FleetClient;
-use oml_proto::v1::{ChangeProgress, StatusReply, StatusRequest, WatchChangeRequest};
+use oml_proto::v1::{ChangeProgress, Refusal, StatusReply, StatusRequest, WatchChangeRequest};
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use tonic::transport::Channel;
@@ -250,7 +250,10 @@ fn answered(address: &str, status: &Status) -> Failed {
     let said = if said.is_empty() { status.code().to_string() } else { said };
     let error = match status.code() {
         Code::InvalidArgument => match from_status(status) {
-            Some(problems) => CommandError::Problems(problems),
+            Some(problems) => match refusal(status) {
+                Refusal::ChangedMeanwhile => CommandError::ChangedMeanwhile(problems),
+                Refusal::Unspecified => CommandError::Problems(problems),
+            },
             None => CommandError::Usage(said),
         },
         Code::NotFound | Code::OutOfRange => CommandError::Usage(said),

@@ -19,6 +19,9 @@ pub(crate) enum CommandError {
     /// All problems of a specification or a request.
     #[error("{}", summary(.0))]
     Problems(Problems),
+    /// Others changed the tenant since the change was planned. Nothing was changed.
+    #[error("{}", summary(.0))]
+    ChangedMeanwhile(Problems),
     /// There is no usable context.
     #[error("{0}")]
     Context(String),
@@ -83,6 +86,7 @@ impl CommandError {
             | CommandError::Start(_) => 1,
             CommandError::Usage(_)
             | CommandError::Problems(_)
+            | CommandError::ChangedMeanwhile(_)
             | CommandError::Context(_)
             | CommandError::Credentials { .. }
             | CommandError::File { .. } => 2,

@@ -4,7 +4,7 @@ use oml_common::text::plural::counted;
 use oml_proto::enums::name_of;
 use oml_proto::v1::{
     Change, ChangeKind, Health, InstanceReport, NodeState, NodeStatus, Revision, RevisionKind,
-    StatusReply, TenantStatus,
+    TenantStatus,
 };
 use serde::Serialize;
 
@@ -79,17 +79,6 @@ fn instances_of<'a>(tenant: &'a str, node: &'a NodeStatus) -> Vec<InstanceRow<'a
     let missing = node.expected.iter().filter(|(component, _)| !is_reported(component));
     rows.extend(missing.map(|(component, version)| row(component, Some(version), None)));
     rows
-}
-
-/// Returns true if every catalog can be used, every node is connected, and everything on it is
-/// ready and healthy.
-pub(crate) fn is_well(reply: &StatusReply) -> bool {
-    let mut nodes = reply.tenants.iter().flat_map(|tenant| &tenant.nodes);
-    let is_well = nodes.all(|node| {
-        let is_well = |row: &InstanceRow<'_>| row.state.is_some_and(describe::is_ready_and_healthy);
-        describe::is_connected(node) && instances_of("", node).iter().all(is_well)
-    });
-    is_well && reply.broken_catalogs.is_empty()
 }
 
 /// Formats a line for every tenant.

@@ -24,7 +24,8 @@ pub(crate) enum ExitOutcome {
     Waiting,
     /// Something is not ready and healthy, which the command was asked about.
     NotHealthy,
-    /// The change ended in a way that only a later release of this program knows.
+    /// The result is one that this program cannot read, or that an earlier controller does not
+    /// decide.
     Unknown,
 }
 

@@ -1,6 +1,7 @@
 //! Converts the enums of the core to those of the protocol, and those to words. Operators
 //! read the words in tables, JSON and YAML; no program makes decisions by them.
 
+use oml_common::decide::status::OverallHealth;
 use oml_common::decide::verdict::{ChangeOutcome, Holds};
 use oml_common::document::report::Phase;
 use oml_common::document::revision;
@@ -102,6 +103,10 @@ names! {
         Unreachable: "unreachable",
         NeverSeen: "never-seen",
     }
+    OverallHealth {
+        Healthy: "healthy",
+        NotHealthy: "not-healthy",
+    }
 }
 
 impl From<Phase> for v1::PhaseName {
@@ -157,6 +162,15 @@ impl From<ChangeOutcome> for v1::ChangeOutcome {
             ChangeOutcome::Done => Self::Done,
             ChangeOutcome::Failed => Self::Failed,
             ChangeOutcome::RolledBack => Self::RolledBack,
+        }
+    }
+}
+
+impl From<OverallHealth> for v1::OverallHealth {
+    fn from(health: OverallHealth) -> Self {
+        match health {
+            OverallHealth::Healthy => Self::Healthy,
+            OverallHealth::NotHealthy => Self::NotHealthy,
         }
     }
 }

@@ -14,6 +14,16 @@ const TEXT_BYTES_MAX: usize = 1 << 10;
 /// Makes a status with the problems that fit, and the number of those that do not.
 #[must_use]
 pub fn to_status(problems: &Problems) -> tonic::Status {
+    with_refusal(problems, v1::Refusal::Unspecified)
+}
+
+/// Makes a status with a problem and with the refusal that programs act on.
+#[must_use]
+pub fn to_refusal(problem: &Problem, refusal: v1::Refusal) -> tonic::Status {
+    with_refusal(&Problems::from(problem.clone()), refusal)
+}
+
+fn with_refusal(problems: &Problems, refusal: v1::Refusal) -> tonic::Status {
     let mut size_bytes = 0;
     let fits = problems.0.iter().map(to_wire).take_while(|problem| {
         // Four bytes are for the key and the length of the field.
@@ -26,7 +36,7 @@ pub fn to_status(problems: &Problems) -> tonic::Status {
         let more = Problem::new("", format!("{hidden} more problems are not shown"));
         problems_sent.push(to_wire(&more));
     }
-    let details = v1::Problems { problems: problems_sent }.encode_to_vec();
+    let details = v1::Problems { problems: problems_sent, refusal: refusal.into() }.encode_to_vec();
     // The text is for clients that cannot read the details.
     let text = problems.0.first().map(ToString::to_string).unwrap_or_default();
     tonic::Status::with_details(tonic::Code::InvalidArgument, text_that_fits(&text), details.into())
@@ -50,6 +60,16 @@ pub fn from_status(status: &tonic::Status) -> Option<Problems> {
     let message = v1::Problems::decode(status.details()).ok()?;
     let problems: Problems = message.problems.into_iter().map(from_wire).collect();
     (!problems.0.is_empty()).then_some(problems)
+}
+
+/// Returns the refusal that a status has; unspecified if it has none, or one that only a later
+/// release knows.
+#[must_use]
+pub fn refusal(status: &tonic::Status) -> v1::Refusal {
+    if status.code() != tonic::Code::InvalidArgument {
+        return v1::Refusal::Unspecified;
+    }
+    v1::Problems::decode(status.details()).unwrap_or_default().refusal()
 }
 
 fn to_wire(problem: &Problem) -> v1::Problem {
@@ -86,6 +106,16 @@ mod tests {
         .collect();
         assert_eq!(from_status(&to_status(&sent)), Some(sent));
     }
+
+    #[test]
+    fn a_refusal_is_read_beside_its_problem() {
+        let problem = Problem::new("", "acme was changed meanwhile");
+        let status = to_refusal(&problem, v1::Refusal::ChangedMeanwhile);
+        assert_eq!(refusal(&status), v1::Refusal::ChangedMeanwhile);
+        assert_eq!(refusal(&to_status(&Problems::from(problem.clone()))), v1::Refusal::Unspecified);
+        assert_eq!(from_status(&status), Some(Problems::from(problem)));
+    }
+
     #[test]
     fn problems_that_do_not_fit_into_a_header_are_counted() {
         let hint = "known: ä".repeat(40);

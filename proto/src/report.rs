@@ -20,6 +20,8 @@ pub const INSTANCES_MAX: usize = 2 * COMPONENTS_MAX;
 /// The steps by which a report that is too long is cut: the lines that remain of every log,
 /// and the characters that remain of every text.
 const CUTS: [(usize, usize); 4] = [(5, 400), (0, 400), (0, 60), (0, 0)];
+/// The length of the longest key of a reason.
+const KEY_BYTES_MAX: usize = 64;
 const LOG_LINES_MAX: usize = 20;
 const ERRORS_MAX: usize = 20;
 
@@ -150,6 +152,7 @@ fn instance_to_wire(instance: &InstanceReport) -> v1::InstanceReport {
     v1::InstanceReport {
         phase: Some(phase_to_wire(instance.phase)),
         reason: instance.reason.clone(),
+        reason_key: instance.reason_key.clone(),
         version: text(instance.version.as_ref().map(AsRef::as_ref)),
         digest: text(instance.digest.as_ref().map(AsRef::as_ref)),
         hash: text(instance.hash.as_ref().map(AsRef::as_ref)),
@@ -191,6 +194,7 @@ fn readable(wire: v1::InstanceReport, note: &mut impl FnMut(Unreadable)) -> Inst
     InstanceReport {
         phase: phase_from_wire(wire.phase.unwrap_or_default(), note),
         reason: printable(&wire.reason),
+        reason_key: Some(wire.reason_key).filter(|key| is_key(key)).unwrap_or_default(),
         version: optional("version", &wire.version, note),
         digest: optional("digest", &wire.digest, note),
         hash: optional("hash", &wire.hash, note),
@@ -210,6 +214,11 @@ fn readable(wire: v1::InstanceReport, note: &mut impl FnMut(Unreadable)) -> Inst
             log_tail: exit.log_tail.iter().take(LOG_LINES_MAX).map(|l| printable(l)).collect(),
         }),
     }
+}
+
+/// Whether a text has the form of a reason's key.
+fn is_key(text: &str) -> bool {
+    text.len() <= KEY_BYTES_MAX && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
 /// Converts a failure to the protocol.

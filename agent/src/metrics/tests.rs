@@ -17,6 +17,7 @@ fn source() -> Source {
     let instance = InstanceReport {
         phase: Phase::Ready,
         reason: String::new(),
+        reason_key: String::new(),
         version: Some("230204.01".parse().unwrap()),
         digest: None,
         hash: None,

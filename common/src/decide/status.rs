@@ -1,5 +1,5 @@
 //! What is shown of a tenant: the revision that each node runs, the components that it
-//! has not reported yet, and its rollout in short.
+//! has not reported yet, its rollout in short, and whether all is well.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,9 @@ use crate::decide::rollout::WaitsFor;
 use crate::document::Share;
 use crate::document::assignment::Assignment;
 use crate::document::plan::Plan;
-use crate::document::report::Report;
+use crate::document::report::{InstanceReport, Phase, Report};
 use crate::document::rollout::{Rollout, State};
+use crate::document::status::Health;
 use crate::id::{ComponentName, NodeName, RevisionNumber, Version};
 
 /// Everything that is shown of a node follows from this.
@@ -33,6 +34,44 @@ pub struct RolloutSummary {
     /// Why it was paused or rolled back, and what it waits for; empty if there is nothing
     /// to say.
     pub reason: String,
+}
+
+/// Whether all is well, of one tenant or of all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OverallHealth {
+    /// Everything is readable, every node is connected, and everything that should run on
+    /// it was reported as ready and healthy.
+    Healthy,
+    NotHealthy,
+}
+
+/// What the overall health depends on at one node.
+#[derive(Debug, Clone, Copy)]
+pub struct NodeCondition<'a> {
+    pub is_connected: bool,
+    /// Whether everything that should run on the node was reported.
+    pub is_complete: bool,
+    /// Its last report.
+    pub report: Option<&'a Report>,
+}
+
+/// Decides whether all is well. `unreadable` counts the catalogs and tenants that cannot be
+/// read: what is not known is not healthy.
+#[must_use]
+pub fn overall_health<'a>(
+    unreadable: usize,
+    nodes: impl IntoIterator<Item = NodeCondition<'a>>,
+) -> OverallHealth {
+    let is_well = unreadable == 0 && nodes.into_iter().all(is_node_well);
+    if is_well { OverallHealth::Healthy } else { OverallHealth::NotHealthy }
+}
+
+fn is_node_well(node: NodeCondition<'_>) -> bool {
+    let is_well = |instance: &InstanceReport| {
+        instance.phase == Phase::Ready && instance.health == Health::Healthy
+    };
+    let mut instances = node.report.into_iter().flat_map(|report| report.instances.values());
+    node.is_connected && node.is_complete && instances.all(is_well)
 }
 
 impl NodeProgress<'_> {

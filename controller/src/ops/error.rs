@@ -2,7 +2,7 @@
 
 use oml_common::decide::verdict::InstancePlace;
 use oml_common::id::{NodeName, RevisionNumber, TenantId};
-use oml_common::text::problem::Problems;
+use oml_common::text::problem::{Problem, Problems};
 use oml_daemon::tls::TlsError;
 
 use crate::pki::{InvalidRequest, PkiError, RecoveryRefused, StaleCertificate, TokenRefused};
@@ -34,6 +34,9 @@ pub enum OpsError {
     /// The request contains mistakes; all of them are listed.
     #[error(transparent)]
     Problems(Problems),
+    /// The tenant was changed since the operator looked at the plan. Nothing was changed.
+    #[error("{0}")]
+    ChangedMeanwhile(Problem),
     /// An image could not be looked up in its registry. Nothing was changed.
     #[error("cannot look up an image; nothing was changed")]
     Registry(#[source] RegistryError),

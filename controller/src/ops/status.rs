@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use oml_common::decide::head::base;
 use oml_common::decide::rollout::WaitsFor;
-use oml_common::decide::status::NodeProgress;
+use oml_common::decide::status::{NodeCondition, NodeProgress, OverallHealth, overall_health};
 use oml_common::document::plan::Plan;
 use oml_common::document::rollout::Rollout;
 use oml_common::id::{ComponentName, NodeName, RevisionNumber, TenantId, Version};
@@ -16,6 +16,16 @@ use super::snapshot::NodeSnapshot;
 use super::{OpsError, Result, UnreadablePlan};
 use crate::records::keys;
 use crate::store::{ChangeSignal, StoreError};
+
+/// The status of one tenant, or of all of them.
+#[derive(Debug)]
+pub struct FleetStatus {
+    pub tenants: Vec<TenantStatus>,
+    /// A line for every catalog that cannot be used.
+    pub broken_catalogs: Vec<String>,
+    /// The number of tenants that are left out because they cannot be read.
+    left_out: usize,
+}
 
 /// The status of one tenant.
 #[derive(Debug)]
@@ -47,7 +57,27 @@ pub struct NodeStatus {
     pub plan: Option<Arc<Plan>>,
 }
 
+impl FleetStatus {
+    /// Returns whether all is well.
+    #[must_use]
+    pub fn health(&self) -> OverallHealth {
+        let without_plan = self.tenants.iter().filter(|tenant| tenant.unreadable_plan.is_some());
+        let unreadable = self.broken_catalogs.len() + self.left_out + without_plan.count();
+        let nodes = self.tenants.iter().flat_map(|tenant| &tenant.nodes);
+        overall_health(unreadable, nodes.map(|(name, node)| node.condition(name)))
+    }
+}
+
 impl NodeStatus {
+    fn condition(&self, name: &NodeName) -> NodeCondition<'_> {
+        let presence = &self.snapshot.presence;
+        NodeCondition {
+            is_connected: presence.connected,
+            is_complete: self.unreported(name).is_empty(),
+            report: presence.report.as_deref(),
+        }
+    }
+
     /// Returns the newest revision whose share the node has applied.
     #[must_use]
     pub fn applied_revision(&self, name: &NodeName) -> RevisionNumber {
@@ -96,14 +126,14 @@ impl StatusChanges {
 
 impl StatusReader {
     /// Reads the status of one tenant, or of all of them.
-    pub async fn read(&self, tenant: Option<&TenantId>) -> Result<Vec<TenantStatus>> {
+    pub async fn read(&self, tenant: Option<&TenantId>) -> Result<FleetStatus> {
         let tenants = self.tenants.all().await?;
         let wanted: Vec<&TenantId> = match tenant {
             None => tenants.iter().collect(),
             Some(tenant) if tenants.contains(tenant) => vec![tenant],
             Some(tenant) => return Err(self.tenants.unknown_tenant(tenant).await),
         };
-        let mut statuses = Vec::with_capacity(wanted.len());
+        let (mut statuses, mut left_out) = (Vec::with_capacity(wanted.len()), 0);
         for name in wanted {
             match self.tenant_status(name).await {
                 Ok(status) => statuses.push(status),
@@ -112,11 +142,13 @@ impl StatusReader {
                     error @ (StoreError::Damaged { .. } | StoreError::NeedsNewer { .. }),
                 )) if tenant.is_none() => {
                     tracing::error!(tenant = %name, %error, "the status of a tenant cannot be read");
+                    left_out += 1;
                 }
                 Err(error) => return Err(error),
             }
         }
-        Ok(statuses)
+        let broken_catalogs = self.broken_catalogs();
+        Ok(FleetStatus { tenants: statuses, broken_catalogs, left_out })
     }
 
     /// Returns a signal that wakes when the status of a tenant, or of any tenant, may

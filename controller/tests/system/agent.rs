@@ -243,6 +243,7 @@ pub(crate) fn report(
         let instance = InstanceReport {
             phase,
             reason: "as the script says".into(),
+            reason_key: String::new(),
             version: container.map(|container| container.version.clone()),
             digest: container.map(|container| container.digest.clone()),
             hash: running.map(|desired| desired.instance.workload_hash()),

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use oml_common::text::plural::counted;
-use oml_common::text::problem::Problems;
 use oml_proto::v1::{Change, ChangeKind, ChangeOptions, ChangeReply};
 
 use super::{ChangeRequest, Lost, send};
@@ -14,8 +13,6 @@ use crate::output::print_note;
 
 /// How often a change is looked at again because others changed the tenant meanwhile.
 const PREVIEWS_MAX: usize = 5;
-/// The path of the problem that the controller returns then.
-const CHANGED_MEANWHILE: &str = "if_revision";
 /// The number of removed instances that are listed.
 const LINES_MAX: usize = 20;
 
@@ -40,9 +37,7 @@ pub(super) async fn send_previewed(
         let options = ChangeOptions { if_revision: plan.revision, ..options.clone() };
         previews += 1;
         match send(target, request, &options, limit, Lost::Retry).await {
-            Err(CommandError::Problems(problems))
-                if is_outdated(&problems) && previews < PREVIEWS_MAX =>
-            {
+            Err(CommandError::ChangedMeanwhile(_)) if previews < PREVIEWS_MAX => {
                 print_note("somebody else changed the tenant meanwhile; planning again");
             }
             sent => {
@@ -69,10 +64,6 @@ fn unchecked(plan: &ChangeReply, made: &ChangeReply) -> Option<String> {
             made.revision, plan.revision, made.tenant
         )
     })
-}
-
-fn is_outdated(problems: &Problems) -> bool {
-    problems.0.iter().any(|problem| problem.path == CHANGED_MEANWHILE)
 }
 
 /// Returns what a change removes, in lines.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use oml_common::text::printable::printable;
-use oml_proto::v1::{InstanceReport, NodeState, NodeStatus, RolloutState, TenantStatus};
+use oml_proto::v1::{InstanceReport, NodeState, NodeStatus, Phase, RolloutState, TenantStatus};
 
 use super::Labels;
 use crate::describe;
@@ -14,8 +14,34 @@ pub(crate) struct Transitions {
     labels: Labels,
     rollout: Option<String>,
     connections: BTreeMap<String, NodeState>,
-    instances: BTreeMap<(String, String), String>,
+    instances: BTreeMap<(String, String), Shown>,
     is_first: bool,
+}
+
+/// The state of an instance in the last status.
+#[derive(Debug)]
+struct Shown {
+    state: State,
+    /// Its description.
+    phase: String,
+}
+
+/// What makes two states of an instance different; counts and times in its reason do not. The
+/// key of a reason is empty if the agent or the controller is of release 0.1.0. Only its phases
+/// are shown then.
+#[derive(Debug, PartialEq, Eq)]
+struct State {
+    phase: i32,
+    version: String,
+    reason_key: String,
+}
+
+impl State {
+    fn of(instance: &InstanceReport) -> Self {
+        let Phase { name: phase, .. } = instance.phase.unwrap_or_default();
+        let (version, reason_key) = (instance.version.clone(), instance.reason_key.clone());
+        Self { phase, version, reason_key }
+    }
 }
 
 impl Transitions {
@@ -78,25 +104,18 @@ impl Transitions {
     ) -> Option<String> {
         let phase = self.labels.phase(node, instance);
         let key = (node.node.clone(), component.to_owned());
-        let mark = without_number(&phase);
-        let before = self.instances.insert(key, mark.clone());
+        let shown = Shown { state: State::of(instance), phase: phase.clone() };
+        let before = self.instances.insert(key, shown);
         let is_changed = self.labels.change(&node.node, component).is_some();
         let is_well = describe::is_ready_and_healthy(instance);
         let is_news = match before {
-            Some(before) => before != mark,
+            Some(before) => before.state != State::of(instance) && before.phase != phase,
             // The first status is printed only for instances that this change concerns.
             None => !is_well && (is_changed || !self.is_first),
         };
         let label = self.labels.instance(tenant, node, component);
         is_news.then(|| format!("{} {label}: {phase}", node.node))
     }
-}
-
-/// Removes the numbers from a text. They differ in every report, and a report in which only
-/// numbers differ is not a transition.
-fn without_number(text: &str) -> String {
-    let text = text.replace(" is up", "s are up");
-    text.chars().filter(|c| !c.is_ascii_digit()).collect()
 }
 
 #[cfg(test)]

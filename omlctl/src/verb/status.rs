@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 
 use clap::ValueHint;
 use oml_common::id::TenantId;
-use oml_proto::v1::{StatusReply, StatusRequest};
+use oml_proto::v1::{OverallHealth, StatusReply, StatusRequest};
 use tokio::time::sleep;
 
 use super::Session;
@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
     /// Keep running and show every change, until interrupted with Ctrl-C
     #[arg(short, long)]
     watch: bool,
-    /// Exit with 6 unless every catalog can be used, every host is connected, and everything on it is ready and healthy
+    /// Exit with 6 unless everything can be read, every host is connected, and everything on it is ready and healthy
     #[arg(long, conflicts_with = "watch")]
     exit_code: bool,
 }
@@ -67,8 +67,28 @@ pub(super) async fn run(
     let reply = fetch(&mut controller, request.tenant).await?;
     note_if_empty(&reply);
     session.output.data(&reply, || view::status(&session.output, &reply))?;
-    let is_well = !request.exit_code || view::is_well(&reply);
-    Ok(if is_well { ExitOutcome::Done } else { ExitOutcome::NotHealthy })
+    Ok(if request.exit_code { health(&reply) } else { ExitOutcome::Done })
+}
+
+/// Returns the result for what the controller decided. What this program cannot read is no
+/// success.
+fn health(reply: &StatusReply) -> ExitOutcome {
+    match OverallHealth::try_from(reply.health) {
+        Ok(OverallHealth::Healthy) => ExitOutcome::Done,
+        Ok(OverallHealth::NotHealthy) => ExitOutcome::NotHealthy,
+        Ok(OverallHealth::Unspecified) => {
+            print_note(
+                "unknown: this controller is too old to decide whether all is healthy; upgrade the controller",
+            );
+            ExitOutcome::Unknown
+        }
+        Err(_later) => {
+            print_note(
+                "unknown: this omlctl does not know the health that the controller decided; upgrade omlctl",
+            );
+            ExitOutcome::Unknown
+        }
+    }
 }
 
 /// Prints how to begin if there are no tenants.

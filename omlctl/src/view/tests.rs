@@ -267,23 +267,6 @@ fn a_program_that_ends_again_and_again_is_explained_with_its_exit_code_and_last_
 }
 
 #[test]
-fn all_is_well_only_if_catalogs_can_be_used_hosts_are_connected_and_all_is_ready_and_healthy() {
-    assert!(super::is_well(&demo()));
-    assert!(!super::is_well(&with_errors()));
-    for phase in [PhaseName::CrashLooping, PhaseName::Unhealthy, PhaseName::Unspecified] {
-        let mut reply = demo();
-        let report = reply.tenants[0].nodes[0].report.as_mut().unwrap();
-        report.instances.insert("redis".into(), instance(phase, ""));
-        assert!(!super::is_well(&reply), "{phase:?}");
-    }
-    let mut reply = demo();
-    reply.tenants[0].nodes[0].state = NodeState::Unreachable.into();
-    assert!(!super::is_well(&reply));
-    let broken_catalogs = vec!["catalog voice cannot be used".to_owned()];
-    assert!(!super::is_well(&StatusReply { broken_catalogs, ..demo() }));
-}
-
-#[test]
 fn catalogs_that_cannot_be_used_come_first_in_status_and_explain() {
     let broken = "catalog voice cannot be used: /c/voice.yaml is not a catalog: it is empty";
     let reply = StatusReply { broken_catalogs: vec![broken.to_owned()], ..demo() };

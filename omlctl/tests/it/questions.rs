@@ -1,8 +1,8 @@
 //! What is asked before something is removed or made that may be a mistake.
 
-use oml_common::text::problem::{Problem, Problems};
-use oml_proto::problem::to_status;
-use oml_proto::v1::{Change, ChangeKind, ChangeReply, NewTenant};
+use oml_common::text::problem::Problem;
+use oml_proto::problem::to_refusal;
+use oml_proto::v1::{Change, ChangeKind, ChangeReply, NewTenant, Refusal};
 
 use crate::fake::{Answer, Script};
 use crate::world::{World, upgrade};
@@ -69,7 +69,7 @@ fn a_change_that_removes_nothing_is_made_as_it_was_planned() {
 #[test]
 fn a_tenant_that_others_change_meanwhile_is_planned_again() {
     let outdated =
-        to_status(&Problems::from(Problem::new("if_revision", "acme was changed meanwhile")));
+        to_refusal(&Problem::new("", "acme was changed meanwhile"), Refusal::ChangedMeanwhile);
     let later = ChangeReply { revision: 9, ..upgrade() };
     let changes = [
         Answer::Reply(upgrade()),

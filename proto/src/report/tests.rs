@@ -8,6 +8,7 @@ fn failed(text: &str) -> InstanceReport {
     InstanceReport {
         phase: Phase::Failed,
         reason: text.to_owned(),
+        reason_key: "0123456789ab".to_owned(),
         version: Some("230215.01".parse().unwrap()),
         digest: Some(hash.parse().unwrap()),
         hash: Some("b".repeat(64).parse().unwrap()),
@@ -74,6 +75,16 @@ fn an_instance_that_cannot_be_read_is_unknown_and_does_not_affect_the_others() {
         let lead = format!("the agent's report cannot be read: {why}");
         assert!(instance.reason.starts_with(&lead), "{}", instance.reason);
         assert_eq!(instance.restarts, 3, "the other fields are kept");
+    }
+}
+
+#[test]
+fn a_key_that_has_not_the_form_of_one_is_left_out() {
+    for key in ["a b", "\u{1b}[2J", &"a".repeat(65)] {
+        let mut wire = to_wire(&of(1, "exited with 7"));
+        wire.instances.get_mut("c0").unwrap().reason_key = key.to_owned();
+        let read = from_wire(wire).unwrap();
+        assert_eq!(read.instances[&"c0".parse().unwrap()].reason_key, "", "{key:?}");
     }
 }
 

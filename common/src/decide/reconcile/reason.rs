@@ -6,6 +6,7 @@ use crate::decide::difference::ForeignObject;
 use crate::id::{ComponentName, Version};
 use crate::text::plural::{counted, is_or_are};
 
+mod key;
 mod parts;
 
 pub use self::parts::{

@@ -50,6 +50,7 @@ fn report_seen(seen: &ObservedInstance, decision: &Decision) -> InstanceReport {
     InstanceReport {
         phase: decision.phase,
         reason: decision.reason.to_string(),
+        reason_key: decision.reason.key(),
         version: container.map(|c| c.version.clone()),
         digest: container.map(|c| c.digest.clone()),
         hash: container.map(|c| c.hash.clone()),

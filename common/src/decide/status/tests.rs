@@ -134,3 +134,31 @@ fn a_rollout_that_is_rolled_back_shows_why_and_what_it_waits_for() {
     let both = summary(&rollout, &waits_for);
     assert_eq!((both.wave, both.reason), (0, format!("{why}; waits for {waits_for}")));
 }
+
+#[test]
+fn all_is_well_only_if_everything_is_known_connected_ready_and_healthy() {
+    let plan = plan_of(SPEC, 7).unwrap();
+    let healthy = InstanceReport { health: Health::Healthy, ..InstanceReport::new(Phase::Ready) };
+    let with = |instance: InstanceReport| {
+        let instances = [("voice".parse().unwrap(), instance)].into();
+        Report { instances, ..report(&assigned(&plan, 1)) }
+    };
+    let well = with(healthy.clone());
+    let node = NodeCondition { is_connected: true, is_complete: true, report: Some(&well) };
+    assert_eq!(overall_health(0, []), OverallHealth::Healthy);
+    assert_eq!(overall_health(0, [node, node]), OverallHealth::Healthy);
+    assert_eq!(overall_health(1, [node]), OverallHealth::NotHealthy);
+    for phase in [Phase::CrashLooping, Phase::Unhealthy, Phase::Unknown] {
+        let report = with(InstanceReport { phase, ..healthy.clone() });
+        let other = NodeCondition { report: Some(&report), ..node };
+        assert_eq!(overall_health(0, [node, other]), OverallHealth::NotHealthy, "{phase:?}");
+    }
+    let unobserved = with(InstanceReport { health: Health::Unknown, ..healthy.clone() });
+    for other in [
+        NodeCondition { report: Some(&unobserved), ..node },
+        NodeCondition { is_connected: false, ..node },
+        NodeCondition { is_complete: false, report: None, ..node },
+    ] {
+        assert_eq!(overall_health(0, [node, other]), OverallHealth::NotHealthy, "{other:?}");
+    }
+}

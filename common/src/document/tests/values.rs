@@ -142,6 +142,7 @@ fn failure_minimal() -> Failure {
 pub(super) fn report() -> Report {
     let asterisk = InstanceReport {
         reason: "waits for calls to end".to_owned(),
+        reason_key: "0123456789ab".to_owned(),
         version: Some("230204.01".parse().unwrap()),
         digest: Some(format!("sha256:{}", hash("image")).parse().unwrap()),
         hash: Some(hash("workload")),

@@ -40,6 +40,10 @@ pub struct InstanceReport {
     pub phase: Phase,
     #[serde(default, skip_serializing_if = "is_default")]
     pub reason: String,
+    /// A key that stays the same while only counts and times in the reason change. An agent of
+    /// release 0.1.0 reports none.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub reason_key: String,
     /// The version that runs or ran last.
     #[serde(default, skip_serializing_if = "is_default")]
     pub version: Option<Version>,
@@ -169,6 +173,7 @@ impl InstanceReport {
         Self {
             phase,
             reason: String::new(),
+            reason_key: String::new(),
             version: None,
             digest: None,
             hash: None,

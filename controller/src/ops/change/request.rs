@@ -50,7 +50,8 @@ impl RequestContext {
                 let message = format!(
                     "{tenant} was changed meanwhile: this would be revision {now}, and you have seen revision {seen}"
                 );
-                Err(Problem::new("if_revision", message).hint("look at the plan again").into())
+                let problem = Problem::new("if_revision", message).hint("look at the plan again");
+                Err(OpsError::ChangedMeanwhile(problem))
             }
             Some(_) | None => Ok(()),
         }

@@ -25,6 +25,7 @@ fn instance(phase: PhaseName, reason: &str) -> InstanceReport {
     InstanceReport {
         phase: Some(Phase { name: phase.into(), ..Phase::default() }),
         reason: reason.into(),
+        reason_key: reason.replace(|c: char| c.is_ascii_digit(), ""),
         health: Health::Healthy.into(),
         ..InstanceReport::default()
     }
@@ -135,12 +136,28 @@ fn a_node_that_disconnects_and_reconnects_is_shown() {
 }
 
 #[test]
-fn a_singular_is_not_a_transition() {
+fn the_key_decides_and_not_the_text() {
     let mut shown = transitions();
-    let mut see = |reason: &str| {
-        shown.update(0, &tenant(&[("asterisk", instance(PhaseName::Draining, reason))])).len()
+    let mut see = |reason: &str, key: &str| {
+        let reason_key = key.to_owned();
+        let draining = InstanceReport { reason_key, ..instance(PhaseName::Draining, reason) };
+        shown.update(0, &tenant(&[("asterisk", draining)])).len()
     };
-    let counts = ["12 calls are up", "2 calls are up", "1 call is up", "2 calls are up"];
-    assert_eq!(counts.map(&mut see), [2, 0, 0, 0]);
-    assert_eq!(see("the number of calls cannot be read, so calls count as up"), 1);
+    assert_eq!(see("2 calls are up", "calls-up"), 2);
+    assert_eq!(see("1 call is up", "calls-up"), 0);
+    assert_eq!(see("the number of calls cannot be read", "unreadable"), 1);
+    assert_eq!(see("the number of calls cannot be read", "other"), 0, "the line would be the same");
+}
+
+#[test]
+fn without_a_key_only_phases_are_transitions() {
+    let mut shown = transitions();
+    let mut see = |phase: PhaseName, reason: &str| {
+        let reason_key = String::new();
+        let report = InstanceReport { reason_key, ..instance(phase, reason) };
+        shown.update(0, &tenant(&[("asterisk", report)])).len()
+    };
+    assert_eq!(see(PhaseName::Draining, "2 calls are up"), 2);
+    assert_eq!(see(PhaseName::Draining, "1 call is up"), 0);
+    assert_eq!(see(PhaseName::Blocked, "port 80 is taken"), 1);
 }

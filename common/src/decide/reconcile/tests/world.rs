@@ -64,7 +64,7 @@ const RESTARTS_MAX: u32 = 5;
 
 /// One instance's share of the host.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Place {
+pub(super) struct HostInstance {
     pub(super) images: BTreeSet<ContentHash>,
     pub(super) containers: Vec<ObservedContainer>,
     pub(super) unit: Option<Unit>,
@@ -92,7 +92,7 @@ pub(super) struct Unit {
 #[derive(Debug, Clone)]
 pub(super) struct World {
     pub(super) now: Timestamp,
-    pub(super) places: BTreeMap<ComponentName, Place>,
+    pub(super) places: BTreeMap<ComponentName, HostInstance>,
     pub(super) updates: BTreeMap<ComponentName, InstanceUpdate>,
     pub(super) unreadable: BTreeMap<ComponentName, UnreadableUpdate>,
     /// The release of the supervisors that run.
@@ -229,7 +229,7 @@ impl World {
         self.assignment = Some(assignment);
     }
 
-    pub(super) fn place(&mut self, component: &str) -> &mut Place {
+    pub(super) fn place(&mut self, component: &str) -> &mut HostInstance {
         self.places.entry(name(component)).or_default()
     }
 
@@ -239,7 +239,7 @@ impl World {
         Observed { instances }
     }
 
-    fn observe_one(&self, component: &ComponentName, place: &Place) -> ObservedInstance {
+    fn observe_one(&self, component: &ComponentName, place: &HostInstance) -> ObservedInstance {
         let desired = self.desired(component);
         let unit = place.unit.as_ref().map(|unit| ObservedUnit {
             hash: Some(Verbatim::seal(unit.text.clone()).hash().clone()),
@@ -283,7 +283,7 @@ impl World {
         }
     }
 
-    fn counting(&self, place: &Place) -> Counting {
+    fn counting(&self, place: &HostInstance) -> Counting {
         let of_label = || place.labels.get(&place.running()?.hash);
         let document = place.current.as_ref().or_else(of_label);
         match document {
@@ -463,7 +463,7 @@ impl World {
             }
             Step::Remove { .. } => {
                 host.effect(|place, _| place.unit = None);
-                host.effect(|place, _| *place = Place::default());
+                host.effect(|place, _| *place = HostInstance::default());
                 Outcome::Done
             }
             Step::Fail { why } => {
@@ -526,7 +526,7 @@ impl World {
             | Step::StopContainer
             | Step::Promote => None,
         };
-        let has = |place: &Place, hash: &ContentHash| {
+        let has = |place: &HostInstance, hash: &ContentHash| {
             place.images.contains(hash) || place.containers.iter().any(|c| &c.hash == hash)
         };
         wanted.is_some_and(|hash| !place.is_some_and(|place| has(place, &hash)))
@@ -542,7 +542,7 @@ enum Happening {
     Restarts,
 }
 
-impl Place {
+impl HostInstance {
     fn running(&self) -> Option<&ObservedContainer> {
         self.containers.iter().find(|c| c.is_running())
     }
@@ -613,13 +613,13 @@ impl Place {
 
 /// The effects of one step, of which only some may come to pass.
 struct Effects<'a> {
-    place: &'a mut Place,
+    place: &'a mut HostInstance,
     now: Timestamp,
     left: usize,
 }
 
 impl Effects<'_> {
-    fn effect(&mut self, change: impl FnOnce(&mut Place, Timestamp)) {
+    fn effect(&mut self, change: impl FnOnce(&mut HostInstance, Timestamp)) {
         if self.left > 0 {
             self.left -= 1;
             change(self.place, self.now);
@@ -726,7 +726,7 @@ impl Effects<'_> {
 }
 
 /// A start of the unit, by whomever.
-fn run(place: &mut Place, desired_hash: &Instance, now: Timestamp) {
+fn run(place: &mut HostInstance, desired_hash: &Instance, now: Timestamp) {
     if desired_hash.container().is_some() {
         create(place, desired_hash, now);
     }
@@ -751,7 +751,7 @@ fn run(place: &mut Place, desired_hash: &Instance, now: Timestamp) {
 }
 
 /// The program ended by itself; systemd will start it once more.
-fn fail(place: &mut Place, result: &'static str, now: Timestamp) {
+fn fail(place: &mut HostInstance, result: &'static str, now: Timestamp) {
     for container in place.containers.iter_mut().filter(|c| c.is_running()) {
         container.state = ContainerState::Exited { code: 1, at: now, out_of_memory: false };
     }
@@ -788,7 +788,7 @@ fn is_bad_at_start(desired_hash: &Instance) -> bool {
     word.starts_with("exits") || word.starts_with("hangs")
 }
 
-fn create(place: &mut Place, desired_hash: &Instance, now: Timestamp) {
+fn create(place: &mut HostInstance, desired_hash: &Instance, now: Timestamp) {
     let Some(container) = desired_hash.container() else { return };
     let hash = desired_hash.workload_hash();
     if place.containers.iter().any(|c| c.hash == hash) {
@@ -808,7 +808,7 @@ fn create(place: &mut Place, desired_hash: &Instance, now: Timestamp) {
     });
 }
 
-fn write_unit(place: &mut Place, desired_hash: &Instance, now: Timestamp) {
+fn write_unit(place: &mut HostInstance, desired_hash: &Instance, now: Timestamp) {
     let text = desired_hash.clone();
     match &mut place.unit {
         Some(unit) => unit.text = text,
@@ -821,32 +821,32 @@ fn write_unit(place: &mut Place, desired_hash: &Instance, now: Timestamp) {
     }
 }
 
-fn set_unit(place: &mut Place, active: ActiveState, now: Timestamp) {
+fn set_unit(place: &mut HostInstance, active: ActiveState, now: Timestamp) {
     if let Some(unit) = &mut place.unit {
         (unit.active, unit.since, unit.by_hand) = (active, now, false);
         (unit.restarts, unit.result, unit.due) = (0, "success", None);
     }
 }
 
-fn stop(place: &mut Place, now: Timestamp) {
+fn stop(place: &mut HostInstance, now: Timestamp) {
     for container in place.containers.iter_mut().filter(|c| c.is_running()) {
         container.state = ContainerState::Exited { code: 0, at: now, out_of_memory: false };
     }
     set_unit(place, ActiveState::Inactive, now);
 }
 
-fn begin(place: &mut Place, hash: &ContentHash, now: Timestamp) {
+fn begin(place: &mut HostInstance, hash: &ContentHash, now: Timestamp) {
     if let Some(container) = place.containers.iter_mut().find(|c| &c.hash == hash) {
         container.state = ContainerState::Running { since: now };
     }
 }
 
-fn before(place: &Place) -> Option<ContentHash> {
+fn before(place: &HostInstance) -> Option<ContentHash> {
     place.previous.as_ref().map(Instance::workload_hash)
 }
 
 /// The container that ended last, but for the desired workload's.
-fn last_ended(place: &Place, desired_hash: &ContentHash) -> Option<ContentHash> {
+fn last_ended(place: &HostInstance, desired_hash: &ContentHash) -> Option<ContentHash> {
     let ended =
         place.containers.iter().filter(|c| &c.hash != desired_hash).filter_map(|c| match c.state {
             ContainerState::Exited { at, .. } => Some((at, c.hash.clone())),
@@ -855,7 +855,7 @@ fn last_ended(place: &Place, desired_hash: &ContentHash) -> Option<ContentHash> 
     ended.max().map(|(_, hash)| hash)
 }
 
-fn promote(place: &mut Place, desired_hash: &Instance) {
+fn promote(place: &mut HostInstance, desired_hash: &Instance) {
     let (Some(container), hash) = (desired_hash.container(), desired_hash.workload_hash()) else {
         return;
     };

@@ -34,6 +34,8 @@ fn of_instance(before: &InstanceReport, after: &InstanceReport) -> Significance 
     let InstanceReport {
         phase,
         reason,
+        // It follows from the reason.
+        reason_key: _,
         version,
         digest,
         hash,

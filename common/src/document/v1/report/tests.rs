@@ -65,6 +65,7 @@ fn instance() -> impl Strategy<Value = InstanceReport> {
         InstanceReport {
             phase,
             reason,
+            reason_key: String::new(),
             version,
             digest: hash.as_ref().map(|hash| format!("sha256:{hash}").parse().unwrap()),
             hash,

@@ -1,0 +1,126 @@
+//! What a reason is about, without what only counts along in it.
+
+use super::{CallCount, Ends, InUse, InactiveUnit, Reason, RestartOfUnhealthy, SoakState};
+use crate::id::ContentHash;
+use crate::time::Span;
+
+impl Reason {
+    /// Returns a key that stays the same while only counts and times of the reason change. People
+    /// who follow a change are shown a line for every key, not for every call that ends.
+    #[must_use]
+    pub fn key(&self) -> String {
+        ContentHash::of(self.steady().to_string().as_bytes()).short().to_owned()
+    }
+
+    /// Returns the reason with every count and time that changes by itself at zero, and without
+    /// what the program printed.
+    fn steady(&self) -> Self {
+        match self {
+            Self::Retrying { message, pulled_bytes: _ } => {
+                Self::Retrying { message: message.clone(), pulled_bytes: 0 }
+            }
+            Self::Draining { noun, count, is_overdue } => Self::Draining {
+                noun: noun.clone(),
+                count: match count {
+                    CallCount::Up(_) => CallCount::Up(0),
+                    other @ (CallCount::Asked | CallCount::Unreadable(_)) => other.clone(),
+                },
+                is_overdue: *is_overdue,
+            },
+            Self::CutAtDeadline { calls } => Self::CutAtDeadline { calls: calls.map(|_| 0) },
+            Self::Soak(SoakState::GoesOn { left: _ }) => {
+                Self::Soak(SoakState::GoesOn { left: Span(0) })
+            }
+            Self::Unit(inactive) => Self::Unit(inactive.steady()),
+            Self::Beside { change, version, state } => Self::Beside {
+                change: Box::new(change.steady()),
+                version: version.clone(),
+                state: state.steady(),
+            },
+            Self::Starting { activity, detail, printed: _ } => Self::Starting {
+                activity: Box::new(activity.steady()),
+                detail: detail.clone(),
+                printed: Vec::new(),
+            },
+            Self::Unhealthy { probe, remedy } => {
+                Self::Unhealthy { probe: Box::new(probe.steady()), remedy: remedy.steady() }
+            }
+            Self::CrashLoop { ends, now } => {
+                Self::CrashLoop { ends: Box::new(ends.steady()), now: Box::new(now.steady()) }
+            }
+            other @ (Self::NeedsNewerAgent { .. }
+            | Self::Foreign { .. }
+            | Self::DaemonAway { .. }
+            | Self::Refused { .. }
+            | Self::NotDesired
+            | Self::RemovedFor { .. }
+            | Self::RemovalFailed { .. }
+            | Self::Doing(_)
+            | Self::Lacks(_)
+            | Self::WaitsFor { .. }
+            | Self::FirstStart
+            | Self::Changed
+            | Self::Interrupted(_)
+            | Self::DidNotStart { .. }
+            | Self::LastGoodMeanwhile
+            | Self::Soak(_)
+            | Self::Failed { .. }
+            | Self::RolledBack { .. }
+            | Self::HealthyAfterAll
+            | Self::StoppedByHand(_)
+            | Self::StoppedBeforeSoaked(_)
+            | Self::StopsLeftover
+            | Self::Probe { .. }
+            | Self::ProbeChanged
+            | Self::OldSupervisor
+            | Self::Unobserved(_)) => other.clone(),
+        }
+    }
+}
+
+impl InactiveUnit {
+    fn steady(&self) -> Self {
+        match self {
+            Self::Restarting { times: _, not_started } => {
+                Self::Restarting { times: 0, not_started: not_started.clone() }
+            }
+            Self::SupervisorKeepsEnding { times: _ } => Self::SupervisorKeepsEnding { times: 0 },
+            Self::KeepsEnding { times: _, last } => {
+                Self::KeepsEnding { times: 0, last: last.clone() }
+            }
+            other @ (Self::NotRunning | Self::Starting | Self::Stopping | Self::Failed { .. }) => {
+                other.clone()
+            }
+        }
+    }
+}
+
+impl InUse {
+    fn steady(&self) -> Self {
+        match self {
+            Self::DoesNotRun(inactive) => Self::DoesNotRun(inactive.steady()),
+            Self::Starts(start) => Self::Starts(Box::new(start.steady())),
+            Self::RunsAlone(inactive) => Self::RunsAlone(Box::new(inactive.steady())),
+            Self::EndsAgain(ends) => Self::EndsAgain(Box::new(ends.steady())),
+        }
+    }
+}
+
+impl RestartOfUnhealthy {
+    fn steady(self) -> Self {
+        match self {
+            Self::After { pause: _, times: _ } => Self::After { pause: Span(0), times: 0 },
+            other @ (Self::NeverAnswered | Self::CallsUp) => other,
+        }
+    }
+}
+
+impl Ends {
+    fn steady(&self) -> Self {
+        let (not_started, exit_code) = (self.not_started.clone(), self.exit_code);
+        Self { times: 0, within: Span(0), not_started, exit_code, printed: Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests;
