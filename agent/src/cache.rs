@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use oml_common::document::assignment::AssignmentDocument;
+use oml_common::document::host_notes::{MachineNote, Note as _};
 use oml_common::document::update::{InstanceUpdate, SavedUpdates};
 use oml_common::document::{self, ReadError};
 use oml_common::id::{ComponentName, NodeName, TenantId};
@@ -79,13 +80,13 @@ impl Cache {
             set_aside(&self.assignment, &not_own.to_string());
             return Err(not_own);
         }
-        match files::read_if_there(&self.machine_file) {
-            Ok(Some(found)) if !self.machine.is_empty() && found != self.machine => {
+        match self.noted_machine() {
+            Some(found) if !self.machine.is_empty() && found != self.machine => {
                 Err(NotOwn::Machine { found, own: self.machine.clone() })
             }
-            Ok(Some(_)) => Ok(Some(assignment)),
+            Some(_) => Ok(Some(assignment)),
             // An earlier release did not write it, or it cannot be read.
-            Ok(None) | Err(_) => {
+            None => {
                 if let Err(error) = self.save_machine() {
                     warn!(error = chain(&error), "cannot record the machine's id");
                 }
@@ -103,13 +104,19 @@ impl Cache {
         self.save_machine()
     }
 
+    /// Returns the machine that the assignment was sent to, if that can be read.
+    fn noted_machine(&self) -> Option<String> {
+        let text = files::read_if_there(&self.machine_file).ok().flatten()?;
+        MachineNote::read(&text).ok().map(|note| note.machine)
+    }
+
     /// Records that the assignment was sent to this machine.
     fn save_machine(&self) -> Result<(), FileError> {
-        let known = files::read_if_there(&self.machine_file).ok().flatten();
-        if self.machine.is_empty() || known.as_ref() == Some(&self.machine) {
+        if self.machine.is_empty() || self.noted_machine().as_ref() == Some(&self.machine) {
             return Ok(());
         }
-        self.keep(&self.machine_file, self.machine.as_bytes())
+        let note = document::write(&MachineNote { machine: self.machine.clone() });
+        self.keep(&self.machine_file, note.as_bytes())
     }
 
     /// Loads the updates that had not finished.

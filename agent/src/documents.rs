@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use oml_common::document::host_notes::{LastGoodNote, Note as _};
 use oml_common::document::instance::{HeldInstance, InstanceDocument};
 use oml_common::document::status::Status;
 use oml_common::document::{self, ReadError};
@@ -219,7 +220,7 @@ pub fn remove(paths: &Paths, component: &ComponentName) -> Result<(), FileError>
 #[must_use]
 pub fn read_last_good(paths: &Paths, component: &ComponentName) -> Option<ContentHash> {
     let text = files::read_if_there(&paths.last_good(component)).ok().flatten()?;
-    text.trim().parse().ok()
+    LastGoodNote::read(&text).ok().map(|note| note.workload)
 }
 
 /// Writes the last good workload of a component.
@@ -231,7 +232,8 @@ pub fn write_last_good(
     component: &ComponentName,
     hash: &ContentHash,
 ) -> Result<(), FileError> {
-    files::write_durably(&paths.last_good(component), hash.to_string().as_bytes(), 0o600)
+    let note = document::write(&LastGoodNote { workload: hash.clone() });
+    files::write_durably(&paths.last_good(component), note.as_bytes(), 0o600)
 }
 
 /// Reads what the component's supervisor last reported, if it did since the boot.

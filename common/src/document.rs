@@ -24,8 +24,8 @@ mod verbatim;
 pub use self::v1::feature::{Feature, UnknownFeature};
 pub use self::v1::share::{Share, Unreadable};
 pub use self::v1::{
-    assignment, backup, cluster, instance, node, plan, report, revision, rollout, status, token,
-    update,
+    assignment, backup, cluster, container_labels, host_notes, instance, node, plan, report,
+    revision, rollout, status, token, unit_mark, update,
 };
 pub use self::verbatim::Verbatim;
 
@@ -167,10 +167,20 @@ pub fn read<T: Document>(text: &str) -> Result<T, ReadError> {
 fn version_of<T: Document>(text: &str) -> Result<Option<u32>, ReadError> {
     let Some(known) = T::VERSION else { return Ok(None) };
     let Versioned { version } = serde_json::from_str(text).map_err(ReadError::malformed::<T>)?;
+    check_version::<T>(version, known).map(Some)
+}
+
+/// Reads a document whose version stands elsewhere in its text; 0 if it has none.
+fn read_version<T: Document>(version: u32, text: &str) -> Result<T, ReadError> {
+    let version = check_version::<T>(version, T::VERSION.unwrap_or_default())?;
+    T::from_version(version, text).map_err(ReadError::malformed::<T>)
+}
+
+fn check_version<T: Document>(version: u32, known: u32) -> Result<u32, ReadError> {
     match version {
         0 => Err(ReadError::Foreign { kind: T::KIND }),
         found if found > known => Err(ReadError::Newer { kind: T::KIND, found, known }),
-        found => Ok(Some(found)),
+        found => Ok(found),
     }
 }
 

@@ -7,7 +7,7 @@ use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use oml_common::document::backup::{BackupBegin, BackupLine, BackupLineError, FORMAT};
+use oml_common::document::backup::{BackupBegin, BackupLine, BackupLineError};
 use oml_daemon::env::{Env, RandomError};
 
 use crate::config::Settings;
@@ -79,15 +79,14 @@ pub async fn backup(
     let archive = exported?;
     let epoch = archive.get(&keys::epoch())?.map_or(0, |record| record.epoch);
     let mut file = BufWriter::new(file);
-    let mut write = |line: &BackupLine| file.write_all(line.write().as_bytes());
+    let mut write = |line: String| file.write_all(line.as_bytes());
     let release = env!("CARGO_PKG_VERSION").to_owned();
-    let begin = BackupBegin { format: FORMAT, release, at: env.now(), ca_pem, ca_key };
-    write(&BackupLine::Begin(begin)).map_err(unusable)?;
+    write(BackupBegin::new(release, env.now(), ca_pem, ca_key).write()).map_err(unusable)?;
     for (key, value) in archive.iter() {
         let (key, value) = (key.to_owned(), value.to_owned());
-        write(&BackupLine::Record { key, value }).map_err(unusable)?;
+        write(BackupLine::Record { key, value }.write()).map_err(unusable)?;
     }
-    write(&BackupLine::End { records: archive.len() }).map_err(unusable)?;
+    write(BackupLine::End { records: archive.len() }.write()).map_err(unusable)?;
     file.flush().map_err(unusable)?;
     drop(file);
     Ok(BackupSummary { records: archive.len(), epoch })
@@ -162,17 +161,18 @@ pub fn read_backup(path: &Path) -> Result<Backup, BackupError> {
     let mut next = || lines.next().transpose().map_err(unusable);
     let unreadable = |source| BackupError::Unreadable { path: path.to_owned(), source };
     let first = next()?.unwrap_or_default();
-    let BackupBegin { ca_pem, ca_key, .. } = BackupBegin::read(&first).map_err(unreadable)?;
+    let (begin, version) = BackupBegin::read(&first).map_err(unreadable)?;
+    let BackupBegin { ca_pem, ca_key, .. } = begin;
     let (mut archive, mut count) = (Archive::default(), 0);
     loop {
-        let line = next()?.map(|line| BackupLine::read(&line)).transpose().map_err(unreadable)?;
-        match line {
+        let line = next()?.map(|line| BackupLine::read(version, &line)).transpose();
+        match line.map_err(unreadable)? {
             Some(BackupLine::Record { key, value }) => {
                 count += 1;
                 archive.insert(key, value);
             }
             Some(BackupLine::End { records }) if records == count => break,
-            Some(BackupLine::End { .. } | BackupLine::Begin(_)) | None => {
+            Some(BackupLine::End { .. }) | None => {
                 return Err(damaged("lines at its end or in its middle are missing"));
             }
         }

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use bollard::models::ContainerSummary;
 use futures_util::{StreamExt as _, stream};
 use oml_common::decide::difference::ForeignObject;
+use oml_common::document::container_labels::ContainerLabels;
 use oml_common::document::instance::InstanceDocument;
 use oml_common::id::{ComponentName, ContentHash, TenantId};
 use oml_common::text::error::chain;
@@ -116,7 +117,7 @@ impl Docker {
 
     /// Lists the containers of a component, newest first, in the states that the engine lists.
     async fn listed(&self, component: &ComponentName) -> Result<Vec<Marked>, RuntimeError> {
-        let found = self.engine.labelled(label::COMPONENT, component.as_str()).await?;
+        let found = self.engine.labelled(ContainerLabels::COMPONENT, component.as_str()).await?;
         let mut marked = self.ours(&found);
         marked.sort_by_key(|container| std::cmp::Reverse(container.created));
         Ok(marked)

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use oml_common::decide::difference::{Difference, ForeignObject};
 use oml_common::decide::observed::{ActiveState, ObservedUnit};
 use oml_common::document::instance::{HeldInstance, InstanceDocument, Timing, Workload};
+use oml_common::document::unit_mark::UnitMark;
 use oml_common::id::{ComponentName, TenantId, UnitName};
 use oml_common::text::error::chain;
 use tokio::sync::watch;
@@ -170,7 +171,7 @@ impl Systemd {
             return Ok(loaded.path);
         }
         if let InstanceFile::Ours(text) = file {
-            let hash = text::mark(&text).map(|mark| mark.hash);
+            let hash = UnitMark::read(&text).map(|mark| mark.hash);
             // One that waits for its own first start holds nothing yet.
             let has_rival = loaded.is_up() && files.iter().any(|f| f.is_superseded_by(instance));
             let (wanted, is_disabled) = (self.render(instance), loaded.is_disabled());

@@ -5,8 +5,10 @@
 pub mod assignment;
 pub mod backup;
 pub mod cluster;
+pub mod container_labels;
 mod desired;
 pub(super) mod feature;
+pub mod host_notes;
 pub mod instance;
 pub mod node;
 pub mod plan;
@@ -16,4 +18,5 @@ pub mod rollout;
 pub(super) mod share;
 pub mod status;
 pub mod token;
+pub mod unit_mark;
 pub mod update;

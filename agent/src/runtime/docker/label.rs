@@ -3,18 +3,10 @@
 use std::collections::HashMap;
 
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum};
+use oml_common::document::container_labels::ContainerLabels;
 use oml_common::time::Timestamp;
 
 use crate::runtime::{ContainerInstance, Marked};
-
-const TENANT: &str = "io.oml.tenant";
-pub(super) const COMPONENT: &str = "io.oml.component";
-const HASH: &str = "io.oml.hash";
-const VERSION: &str = "io.oml.version";
-const DIGEST: &str = "io.oml.digest";
-const INSTANCE: &str = "io.oml.instance";
-/// The image that the container is created from: a copy runs another one.
-const IMAGE: &str = "io.oml.image";
 
 /// A container that bears our labels; it may be a copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,16 +27,16 @@ pub(super) fn labels(
     image: Option<&str>,
 ) -> HashMap<String, String> {
     let (instance, container) = (instance.document(), instance.container());
-    let image = image.map(|image| (IMAGE.to_owned(), image.to_owned()));
-    let labels = [
-        (TENANT.to_owned(), instance.tenant.to_string()),
-        (COMPONENT.to_owned(), instance.component.to_string()),
-        (HASH.to_owned(), instance.workload_hash().to_string()),
-        (VERSION.to_owned(), container.version.to_string()),
-        (DIGEST.to_owned(), container.digest.to_string()),
-        (INSTANCE.to_owned(), instance.text().to_owned()),
-    ];
-    labels.into_iter().chain(image).collect()
+    let labels = ContainerLabels {
+        tenant: instance.tenant.clone(),
+        component: instance.component.clone(),
+        hash: instance.workload_hash(),
+        version: container.version.clone(),
+        digest: container.digest.clone(),
+        instance: instance.text().to_owned(),
+        image: image.map(str::to_owned),
+    };
+    labels.write().into_iter().collect()
 }
 
 /// Returns the container's name without the slash that the engine puts before it.
@@ -57,18 +49,18 @@ pub(super) fn name_of(container: &ContainerSummary) -> &str {
 
 /// Reads the labels of a listed container; none if ours are missing or incomplete.
 pub(super) fn read(container: &ContainerSummary) -> Option<Labelled> {
-    let labels = container.labels.as_ref()?;
-    let text = |key: &str| labels.get(key).map(String::as_str);
+    let ContainerLabels { tenant, component, hash, version, digest, instance, image } =
+        ContainerLabels::read(container.labels.as_ref()?)?;
     let created_s = u64::try_from(container.created.unwrap_or(0)).unwrap_or(0);
     let state = container.state;
     let marked = Marked {
         id: container.id.clone()?,
         name: name_of(container).to_owned(),
-        tenant: text(TENANT)?.parse().ok()?,
-        component: text(COMPONENT)?.parse().ok()?,
-        hash: text(HASH)?.parse().ok()?,
-        version: text(VERSION)?.parse().ok()?,
-        digest: text(DIGEST)?.parse().ok()?,
+        tenant,
+        component,
+        hash,
+        version,
+        digest,
         created: Timestamp(created_s.saturating_mul(1000)),
         is_running: matches!(
             state,
@@ -79,9 +71,9 @@ pub(super) fn read(container: &ContainerSummary) -> Option<Labelled> {
             )
         ),
         is_new: state == Some(ContainerSummaryStateEnum::CREATED),
-        document: text(INSTANCE)?.to_owned(),
+        document: instance,
     };
-    let labelled_image = text(IMAGE).map(str::to_owned);
+    let labelled_image = image;
     let (image, image_name) = (container.image_id.clone(), container.image.clone());
     Some(Labelled { marked, labelled_image, image, image_name })
 }

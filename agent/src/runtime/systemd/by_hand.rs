@@ -2,11 +2,11 @@
 
 use oml_common::decide::difference::{Difference, FileNotOurs, UnitChange};
 use oml_common::document::instance::InstanceDocument;
+use oml_common::document::unit_mark::UnitMark;
 use oml_common::id::{ComponentName, TenantId};
 
 use super::calls::Loaded;
 use super::files::OurFile;
-use super::text;
 
 /// The longest line of a unit file that is shown, in characters.
 const LINE_CHARS_MAX: usize = 80;
@@ -14,7 +14,7 @@ const LINE_CHARS_MAX: usize = 80;
 /// Returns how a file of ours was edited; none if its text is what an agent wrote. `found` is
 /// compared with what would be written now.
 pub(super) fn edited(instance: &InstanceDocument, found: &str, wanted: &str) -> Option<UnitChange> {
-    text::mark(found).filter(|mark| !mark.is_whole)?;
+    UnitMark::read(found).filter(|mark| !mark.is_whole)?;
     let (added, removed) = (extra(found, wanted), extra(wanted, found));
     Some(UnitChange::Edited { unit: instance.unit.clone(), added, removed })
 }
@@ -23,7 +23,7 @@ pub(super) fn edited(instance: &InstanceDocument, found: &str, wanted: &str) -> 
 fn extra(text: &str, other: &str) -> Option<String> {
     let is_extra = |line: &&str| !line.trim().is_empty() && !other.lines().any(|it| it == *line);
     // The hash of a text differs with every change.
-    let mut lines = text.lines().filter(|line| !text::is_hash(line));
+    let mut lines = text.lines().filter(|line| !UnitMark::is_hash_line(line));
     lines.find(is_extra).map(|line| line.chars().take(LINE_CHARS_MAX).collect())
 }
 

@@ -4,11 +4,11 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use oml_common::document::instance::{InstanceDocument, Workload};
+use oml_common::document::unit_mark::UnitMark;
 use oml_common::id::UnitName;
 use oml_common::text::error::chain;
 use tracing::debug;
 
-use super::text::{self, Mark};
 use crate::files::{self, FileError};
 use crate::paths::Paths;
 use crate::runtime::RuntimeError;
@@ -18,7 +18,7 @@ use crate::runtime::RuntimeError;
 pub(super) struct OurFile {
     pub(super) unit: UnitName,
     pub(super) path: PathBuf,
-    pub(super) mark: Mark,
+    pub(super) mark: UnitMark,
     pub(super) is_drop_in: bool,
 }
 
@@ -58,7 +58,7 @@ pub(super) fn look(paths: &Paths, instance: &InstanceDocument) -> Result<Instanc
         }
         Err(error) => return Err(error),
     };
-    let is_ours = text::mark(&text).is_some_and(|mark| {
+    let is_ours = UnitMark::read(&text).is_some_and(|mark| {
         mark.component == instance.component
             && mark.tenant == instance.tenant
             && mark.unit.is_none_or(|unit| unit == instance.unit)
@@ -87,7 +87,7 @@ pub(super) fn all(paths: &Paths) -> Result<Vec<OurFile>, RuntimeError> {
         }
         match files::read_if_there(&path) {
             Ok(text) => {
-                let mark = text.and_then(|text| text::mark(&text));
+                let mark = text.and_then(|text| UnitMark::read(&text));
                 found.extend(mark.map(|mark| OurFile { unit, path, mark, is_drop_in }));
             }
             Err(error) => debug!(error = chain(&error), "unit file ignored: unreadable"),

@@ -2,10 +2,12 @@
 
 use std::sync::PoisonError;
 
+use oml_common::document::unit_mark::UnitMark;
 use oml_common::id::{ComponentName, UnitName};
 
 use super::Systemd;
 use super::files::{self, OurFile};
+#[cfg(test)]
 use super::text;
 use crate::documents;
 use crate::files as disk;
@@ -28,7 +30,9 @@ pub enum FileOrigin {
 #[must_use]
 pub fn origin_of(paths: &Paths, component: &ComponentName, unit: &str) -> FileOrigin {
     let text = disk::read_if_there(&paths.units.join(unit)).ok().flatten();
-    let Some(mark) = text.and_then(|text| text::mark(&text)) else { return FileOrigin::Unknown };
+    let Some(mark) = text.and_then(|text| UnitMark::read(&text)) else {
+        return FileOrigin::Unknown;
+    };
     match mark.unit {
         Some(written_for) if written_for.as_str() != unit => FileOrigin::CopyOf(written_for),
         Some(_) if mark.is_whole && &mark.component == component => FileOrigin::Agent,

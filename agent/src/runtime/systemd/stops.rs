@@ -5,6 +5,8 @@
 use std::sync::PoisonError;
 
 use oml_common::decide::observed::{ActiveState, ObservedUnit};
+use oml_common::document;
+use oml_common::document::host_notes::{Note as _, StopNote};
 use oml_common::text::error::chain;
 use tracing::debug;
 
@@ -64,12 +66,13 @@ impl Systemd {
 
     fn noted_stop(&self, unit: &str) -> Option<u64> {
         let text = files::read_if_there(&self.paths.stop_note(unit)).ok().flatten()?;
-        text.trim().parse().ok()
+        StopNote::read(&text).ok().map(|note| note.at)
     }
 
     fn note_stop(&self, unit: &str, at: u64) {
         let path = self.paths.stop_note(unit);
-        if let Err(error) = files::write_volatile(&path, at.to_string().as_bytes(), 0o600) {
+        let note = document::write(&StopNote { at });
+        if let Err(error) = files::write_volatile(&path, note.as_bytes(), 0o600) {
             // This agent knows of the stop all the same.
             debug!(unit, error = chain(&error), "cannot note that the unit was stopped");
         }

@@ -1,16 +1,13 @@
-//! Renders our unit files and drop-ins, and recognises them by their mark.
+//! Renders our unit files and drop-ins.
 
 use oml_common::document::instance::{Instance, InstanceDocument, PackagedUnit, Workload};
-use oml_common::id::{ComponentName, ContentHash, TenantId, UnitName};
+use oml_common::document::unit_mark::UnitMark;
+use oml_common::id::UnitName;
 use oml_common::text::printable::{is_hidden, name_of};
 
 use crate::paths::Paths;
 use crate::runtime::RuntimeError;
 
-const INSTANCE_KEY: &str = "X-Oml-Instance=";
-const HASH_KEY: &str = "X-Oml-Hash=";
-/// The unit that the file is for: a copy of the file is for another one.
-const UNIT_KEY: &str = "X-Oml-Unit=";
 /// A unit's programs may end this often before systemd gives up; the agent
 /// starts it again later, with longer and longer pauses.
 const STARTS: &str = "StartLimitIntervalSec=300\nStartLimitBurst=30\n";
@@ -48,20 +45,6 @@ SystemCallErrorNumber=EPERM
 UMask=0077
 ";
 
-/// Our mark in a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Mark {
-    pub(super) tenant: TenantId,
-    pub(super) component: ComponentName,
-    /// The unit that it was written for; none if an earlier release wrote it, or if somebody
-    /// changed it to what is no unit's name.
-    pub(super) unit: Option<UnitName>,
-    /// The hash that the file states.
-    pub(super) hash: ContentHash,
-    /// The text matches the hash, so nobody changed it.
-    pub(super) is_whole: bool,
-}
-
 /// Renders the unit file or drop-in of the instance. The text names no version, so it
 /// changes only when the unit does.
 pub(super) fn render(instance: &InstanceDocument, after: &[UnitName], paths: &Paths) -> String {
@@ -69,9 +52,7 @@ pub(super) fn render(instance: &InstanceDocument, after: &[UnitName], paths: &Pa
         Workload::Container(_) => unit(instance, after, paths),
         Workload::Unit(packaged) => drop_in(instance, after, packaged),
     };
-    let hash = ContentHash::of(text.as_bytes());
-    let (before, rest) = text.split_once(INSTANCE_KEY).unwrap_or((&text, ""));
-    format!("{before}{HASH_KEY}{hash}\n{INSTANCE_KEY}{rest}")
+    UnitMark::seal(&text)
 }
 
 /// Refuses a text with characters that systemd, or the terminal of `systemctl cat`, would read
@@ -85,33 +66,9 @@ pub(super) fn check(text: &str, unit: &str) -> Result<(), RuntimeError> {
     })
 }
 
-/// Reads the mark of a file; none if it has no mark. The first line is not part of the mark,
-/// so files of earlier releases are recognised.
-pub(super) fn mark(text: &str) -> Option<Mark> {
-    let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key));
-    let (tenant, component) = value(INSTANCE_KEY)?.split_once('/')?;
-    let hash: ContentHash = value(HASH_KEY)?.parse().ok()?;
-    let written = text.replacen(&format!("{HASH_KEY}{hash}\n"), "", 1);
-    Some(Mark {
-        tenant: tenant.parse().ok()?,
-        component: component.parse().ok()?,
-        unit: value(UNIT_KEY).and_then(|unit| unit.parse().ok()),
-        is_whole: ContentHash::of(written.as_bytes()) == hash,
-        hash,
-    })
-}
-
-/// Returns true for the line that holds the hash.
-pub(super) fn is_hash(line: &str) -> bool {
-    line.starts_with(HASH_KEY)
-}
-
 fn header(instance: &InstanceDocument) -> String {
-    format!(
-        "# Managed by omlagent. Manual changes are overwritten.\n[Unit]\n\
-         {INSTANCE_KEY}{}/{}\n{UNIT_KEY}{}\n",
-        instance.tenant, instance.component, instance.unit
-    )
+    let mark = UnitMark::lines(&instance.tenant, &instance.component, &instance.unit);
+    format!("# Managed by omlagent. Manual changes are overwritten.\n[Unit]\n{mark}")
 }
 
 fn order(after: &[UnitName]) -> String {

@@ -1,34 +1,23 @@
 //! Backups of a controller: one JSON value per line, so that a backup of any size can be
-//! written and read line by line. The first line has the format of the whole file.
+//! written and read line by line. The first line has the version of the whole file.
 
+use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::document::is_default;
+use crate::document::{self, Document, ReadError, is_default};
 use crate::text::printable::{printable, shortened};
 use crate::time::Timestamp;
 
-/// The format of backups that this release writes.
-pub const FORMAT: u32 = 1;
-
-/// One line of a backup.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum BackupLine {
-    /// The first line.
-    Begin(BackupBegin),
-    /// A record of the store. The value has the same bytes as in the store, because
-    /// hashes depend on them.
-    Record { key: String, value: Box<RawValue> },
-    /// The last line, without which the backup is not complete.
-    End { records: usize },
-}
+/// The version of backups by the name that release 0.1.0 gave it.
+const FORMAT: u32 = 1;
 
 /// What the first line of a backup holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupBegin {
-    /// The format of the file.
-    pub format: u32,
+    /// The version once more, by which release 0.1.0 knows whether it can read the file.
+    #[serde(rename = "format")]
+    format: u32,
     /// The release that wrote the file; empty if it did not say so.
     #[serde(default, skip_serializing_if = "is_default")]
     pub release: String,
@@ -39,21 +28,39 @@ pub struct BackupBegin {
     pub ca_key: String,
 }
 
+/// A line of a backup after the first, in the form of this release.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BackupLine {
+    /// A record of the store. The value has the same bytes as in the store, because
+    /// hashes depend on them, and a version of its own.
+    Record { key: String, value: Box<RawValue> },
+    /// The last line, without which the backup is not complete.
+    End { records: usize },
+}
+
+/// The version of a backup that is being read: all its lines have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BackupVersion(u32);
+
 /// The error of reading a line of a backup.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupLineError {
-    /// A release with another format wrote the file.
+    /// A later release wrote the file.
     #[error(
-        "it has format {format}, and this release reads format {FORMAT}; restore it with {}",
+        "it has version {found}, and this release reads versions up to {known}; restore it with {}",
         needed(release)
     )]
-    OtherFormat { format: u32, release: String },
+    Newer { found: u32, known: u32, release: String },
     /// The first line is not that of a backup.
     #[error("its first line is not that of a backup")]
     NoBackup,
     /// A line is not one of a backup.
     #[error("a line cannot be read")]
     Malformed(#[from] serde_json::Error),
+    /// The first line is not one of its version.
+    #[error(transparent)]
+    Begin(ReadError),
 }
 
 fn needed(release: &str) -> String {
@@ -64,34 +71,57 @@ fn needed(release: &str) -> String {
     format!("release {} of the controller, which wrote it, or with a newer one", printable(&short))
 }
 
-/// The fields that the first line has in every format.
+/// The first line of every version.
 #[derive(Deserialize)]
-struct AnyBegin {
-    begin: AnyBeginFields,
+struct FirstLine {
+    begin: Box<RawValue>,
 }
 
+/// The fields by which the version is known.
 #[derive(Deserialize)]
-struct AnyBeginFields {
-    format: u32,
+struct AnyBegin {
+    /// Release 0.1.0 wrote only `format`.
+    version: Option<u32>,
+    format: Option<u32>,
     #[serde(default)]
     release: String,
 }
 
+impl Document for BackupBegin {
+    const KIND: &'static str = "a backup";
+    const VERSION: Option<u32> = Some(1);
+}
+
 impl BackupBegin {
-    /// Reads the first line of a backup.
+    /// Makes the first line of a backup.
+    #[must_use]
+    pub fn new(release: String, at: Timestamp, ca_pem: String, ca_key: String) -> Self {
+        Self { format: FORMAT, release, at, ca_pem, ca_key }
+    }
+
+    /// Writes the first line, with its line break.
+    #[must_use]
+    pub fn write(&self) -> String {
+        format!("{{\"begin\":{}}}\n", document::write(self))
+    }
+
+    /// Reads the first line of a backup of any version up to the one of this release, and
+    /// converts it. The version is needed for the lines that follow.
     ///
     /// # Errors
-    /// Returns [`BackupLineError`] for another format and for what is no backup.
-    pub fn read(line: &str) -> Result<Self, BackupLineError> {
-        let AnyBegin { begin } =
+    /// Returns [`BackupLineError`] for a later version and for what is no backup.
+    pub fn read(line: &str) -> Result<(Self, BackupVersion), BackupLineError> {
+        let FirstLine { begin } =
             serde_json::from_str(line).map_err(|_other| BackupLineError::NoBackup)?;
-        let AnyBeginFields { format, release } = begin;
-        if format != FORMAT {
-            return Err(BackupLineError::OtherFormat { format, release });
-        }
-        match BackupLine::read(line)? {
-            BackupLine::Begin(begin) => Ok(begin),
-            BackupLine::Record { .. } | BackupLine::End { .. } => Err(BackupLineError::NoBackup),
+        let AnyBegin { version, format, release } =
+            serde_json::from_str(begin.get()).map_err(|_other| BackupLineError::NoBackup)?;
+        let version = version.or(format).ok_or(BackupLineError::NoBackup)?;
+        match document::read_version(version, begin.get()) {
+            Ok(begin) => Ok((begin, BackupVersion(version))),
+            Err(ReadError::Newer { found, known, .. }) => {
+                Err(BackupLineError::Newer { found, known, release })
+            }
+            Err(error) => Err(BackupLineError::Begin(error)),
         }
     }
 }
@@ -104,11 +134,17 @@ impl BackupLine {
         text + "\n"
     }
 
-    /// Reads a line of a backup whose first line was read by [`BackupBegin::read`].
+    /// Reads a line of a backup of that version. A version whose lines have another form is
+    /// read in that form and converted here.
     ///
     /// # Errors
     /// Returns [`BackupLineError::Malformed`] for what is no line of a backup.
-    pub fn read(line: &str) -> Result<Self, BackupLineError> {
+    pub fn read(version: BackupVersion, line: &str) -> Result<Self, BackupLineError> {
+        let BackupVersion(version) = version;
+        if version != FORMAT {
+            let what = format!("this release does not convert version {version}");
+            return Err(serde_json::Error::custom(what).into());
+        }
         Ok(serde_json::from_str(line)?)
     }
 }

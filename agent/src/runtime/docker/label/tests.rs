@@ -38,24 +38,8 @@ fn what_was_labelled_is_known_again() {
 }
 
 #[test]
-fn a_container_of_an_earlier_release_has_no_label_of_its_image() {
-    let mut earlier = listed();
-    earlier.labels.as_mut().unwrap().remove(IMAGE);
-    assert_eq!(read(&earlier).unwrap().labelled_image, None);
-    let instance = instance();
-    let labels = labels(ContainerInstance::of(&instance).unwrap(), None);
-    assert!(!labels.contains_key(IMAGE));
-}
-
-#[test]
-fn an_incomplete_or_damaged_mark_is_none() {
+fn a_container_without_an_id_or_without_labels_is_not_read() {
     assert_eq!(read(&ContainerSummary::default()), None);
-    for key in [TENANT, COMPONENT, HASH, VERSION, DIGEST, INSTANCE] {
-        let mut without = listed();
-        without.labels.as_mut().unwrap().remove(key);
-        assert_eq!(read(&without), None, "{key}");
-    }
-    let mut wrong = listed();
-    wrong.labels.as_mut().unwrap().insert(HASH.to_owned(), "short".to_owned());
-    assert_eq!(read(&wrong), None);
+    assert_eq!(read(&ContainerSummary { id: None, ..listed() }), None);
+    assert_eq!(read(&ContainerSummary { labels: None, ..listed() }), None);
 }

@@ -1,4 +1,4 @@
-use super::super::text::tests::container;
+use super::super::text::{self, tests::container};
 use super::*;
 use crate::paths::Paths;
 use crate::runtime::systemd::calls::UnitProperties;
@@ -45,7 +45,7 @@ fn a_line_is_reported_short_and_without_control_characters() {
 fn found_foreign(path: &str, is_drop_in: bool, text: &str, tenant: &str) -> Difference {
     let name = path.trim_end_matches(".d/50-oml.conf").rsplit('/').next().unwrap();
     let (unit, path) = (name.parse().unwrap(), path.into());
-    let file = OurFile { unit, path, mark: text::mark(text).unwrap(), is_drop_in };
+    let file = OurFile { unit, path, mark: UnitMark::read(text).unwrap(), is_drop_in };
     foreign_file(file, Some(&tenant.parse().unwrap()), true).1
 }
 

@@ -3,7 +3,7 @@
 use oml_common::document::Verbatim;
 use oml_common::document::instance::PackagedUnit;
 
-use super::super::text::tests::container;
+use super::super::text::{self, tests::container};
 use super::*;
 use crate::fixtures::{self, ModelHost};
 use crate::runtime::UnitManager as _;

@@ -52,15 +52,26 @@ fn another_version_of_the_same_component_has_the_same_unit() {
     assert_eq!(render_it(&container()), render_it(&other));
 }
 
+/// The whole files as they are pinned. Another text means that every host writes its units again
+/// when the agent is upgraded, which restarts nothing.
+#[test]
+fn the_files_are_written_in_the_bytes_that_are_pinned() {
+    let unit = include_str!("../../../../../common/src/document/v1/fixtures/unit_mark.service");
+    let drop_in =
+        include_str!("../../../../../common/src/document/v1/fixtures/unit_mark_drop_in.conf");
+    assert_eq!(render_it(&container()), unit);
+    assert_eq!(render_it(&packaged()), drop_in);
+}
+
 #[test]
 fn the_mark_is_read_back_and_detects_a_changed_text() {
     for instance in [container(), packaged()] {
         let text = render_it(&instance);
-        let mark = mark(&text).unwrap();
+        let mark = UnitMark::read(&text).unwrap();
         assert_eq!((&mark.tenant, &mark.component), (&instance.tenant, &instance.component));
         assert_eq!(mark.unit, Some(instance.unit.clone()));
         assert!(mark.is_whole);
-        let edited = super::mark(&format!("{text}# by hand\n")).unwrap();
+        let edited = UnitMark::read(&format!("{text}# by hand\n")).unwrap();
         assert!(!edited.is_whole);
         assert_eq!(edited.hash, mark.hash);
     }
@@ -69,19 +80,8 @@ fn the_mark_is_read_back_and_detects_a_changed_text() {
 #[test]
 fn a_unit_that_is_no_units_name_is_read_as_none_and_the_text_is_not_whole() {
     let text = render_it(&container()).replace("X-Oml-Unit=asterisk.service", "X-Oml-Unit=a/b");
-    let mark = mark(&text).unwrap();
+    let mark = UnitMark::read(&text).unwrap();
     assert_eq!((mark.unit, mark.is_whole), (None, false));
-}
-
-#[test]
-fn a_text_without_our_whole_mark_is_not_ours() {
-    let text = render_it(&container());
-    let without_hash: String =
-        text.lines().filter(|line| !line.starts_with(HASH_KEY)).map(|l| format!("{l}\n")).collect();
-    for other in ["", "[Service]\nExecStart=/bin/true\n", &without_hash] {
-        assert_eq!(mark(other), None);
-    }
-    assert_eq!(mark(&text.replace("acme/asterisk", "Acme!/asterisk")), None);
 }
 
 #[test]

@@ -5,7 +5,7 @@ pub(super) const HASHES: &[(&str, &str)] = &[
     ("instance_minimal.json", "e1ffa6c40b48c9d03637ebb8dea47fbbb6cc6f0a300bb7f5e4c9941cdbf364bf"),
     ("assignment.json", "bd3873dad312f7df57dc68c21de6b22c59d1a18ca0c24ecec8dc5bf0c2fc05e4"),
     ("assignment_minimal.json", "f7480028e4bc7d9458a8304a2bf038c6e75ed47b0fd9f0e18f170755081106ef"),
-    ("report.json", "1c7b2cfc19eba401bd2540c53b7f7a1b2cdeb4cc73d4388738769304e70cb883"),
+    ("report.json", "fe349efec4c6a3658a81320bb4a7a05e6c0f82b470940df04a4c67b51d5972e2"),
     ("report_minimal.json", "6100846ffa555d9f1b76cfab39c1bf84124a8e0ee04e68e1549f42266783430b"),
     ("saved_updates.json", "4365aca196ecf21837012956c38bcfcf90284d67c345baf783aef3a91d18ed4e"),
     (
@@ -39,7 +39,7 @@ pub(super) const HASHES: &[(&str, &str)] = &[
         "node_record_minimal.json",
         "126a255a4970f84ee8ec6986d73d846f6ba356a75961caacb348e29e74e7c648",
     ),
-    ("last_report.json", "9810989fa65249cb87c6e0d531fd1869ef20284f601eef48e087f2cd2888fdef"),
+    ("last_report.json", "3ab25ea76d84e08f369c4ef5e15941091572aa06dfbb9dfc1d3d92124fcb083b"),
     (
         "last_report_minimal.json",
         "119517ab4d3f1f48d3eb3de24d0879165eba6c75cb732347a0a20384e7569176",
@@ -66,4 +66,21 @@ pub(super) const HASHES: &[(&str, &str)] = &[
         "audit_record_minimal.json",
         "9ee55a6249049e600297fcf98cf4fca87d3cea3c92386bfac530bec72e32c889",
     ),
+    ("backup_begin.json", "393d72c9752a054d477647c115996cd05fc6f9d1631bdb3064baf75407c44d22"),
+    (
+        "backup_begin_minimal.json",
+        "f073f0a8f0caea1e26c6606abc8eac4216e3fb2c8481434e133cedbad4e2d1e8",
+    ),
+    ("last_good_note.json", "d552b69eacf03a1ed586dbbba4c750bbc0c6de50f78363e244bb59a2bfdbdd12"),
+    (
+        "last_good_note_minimal.json",
+        "d552b69eacf03a1ed586dbbba4c750bbc0c6de50f78363e244bb59a2bfdbdd12",
+    ),
+    ("machine_note.json", "3c99d09934a30f9b596b8649763c2a25cecb6fa466d9187b9e7902d877a7637f"),
+    (
+        "machine_note_minimal.json",
+        "3c99d09934a30f9b596b8649763c2a25cecb6fa466d9187b9e7902d877a7637f",
+    ),
+    ("stop_note.json", "6c13d44f8433c374dce22a7f969c5bc0b6ecbecefb425f0862cc1f3868593a03"),
+    ("stop_note_minimal.json", "6c13d44f8433c374dce22a7f969c5bc0b6ecbecefb425f0862cc1f3868593a03"),
 ];

@@ -1,0 +1,76 @@
+//! The notes of an agent on its host that hold a single value.
+
+use serde::{Deserialize, Serialize};
+
+use crate::document::{Document, ReadError, read};
+use crate::id::ContentHash;
+
+/// The last good workload of a component: `instances/NAME/proved` below the state folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastGoodNote {
+    pub workload: ContentHash,
+}
+
+/// The machine that the cached assignment was sent to: `machine` below the state folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MachineNote {
+    pub machine: String,
+}
+
+/// The stop of a unit by hand: `stopped/UNIT` below the run folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StopNote {
+    /// The time at which the unit ended, as systemd says it, in microseconds.
+    pub at: u64,
+}
+
+impl Document for LastGoodNote {
+    const KIND: &'static str = "a note of the last good version";
+    const VERSION: Option<u32> = Some(1);
+}
+
+impl Document for MachineNote {
+    const KIND: &'static str = "a note of the machine";
+    const VERSION: Option<u32> = Some(1);
+}
+
+impl Document for StopNote {
+    const KIND: &'static str = "a note of a stop";
+    const VERSION: Option<u32> = Some(1);
+}
+
+/// A note that was a value alone before it had a version.
+pub trait Note: Document {
+    /// Reads the value alone.
+    fn from_bare(text: &str) -> Option<Self>;
+
+    /// Reads a note, also one that is the value alone.
+    ///
+    /// # Errors
+    /// Returns [`ReadError`] for a later version and for what is neither.
+    fn read(text: &str) -> Result<Self, ReadError> {
+        let bare = (!text.starts_with('{')).then(|| Self::from_bare(text.trim())).flatten();
+        bare.map_or_else(|| read(text), Ok)
+    }
+}
+
+impl Note for LastGoodNote {
+    fn from_bare(text: &str) -> Option<Self> {
+        Some(Self { workload: text.parse().ok()? })
+    }
+}
+
+impl Note for MachineNote {
+    fn from_bare(text: &str) -> Option<Self> {
+        (!text.is_empty()).then(|| Self { machine: text.to_owned() })
+    }
+}
+
+impl Note for StopNote {
+    fn from_bare(text: &str) -> Option<Self> {
+        Some(Self { at: text.parse().ok()? })
+    }
+}
+
+#[cfg(test)]
+mod tests;
