@@ -24,8 +24,8 @@ mod verbatim;
 pub use self::v1::feature::{Feature, UnknownFeature};
 pub use self::v1::share::{Share, Unreadable};
 pub use self::v1::{
-    assignment, backup, cluster, container_labels, host_notes, instance, node, plan, report,
-    revision, rollout, status, token, unit_mark, update,
+    assignment, backup, bundle, cluster, container_labels, host_notes, instance, node, plan,
+    report, revision, rollout, status, token, unit_mark, update,
 };
 pub use self::verbatim::Verbatim;
 

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, getgroups, setegid, seteuid, setgroups};
+use oml_common::document::bundle::Bundle;
 use oml_daemon::env::Env;
 use oml_daemon::tls::OperatorName;
 
 use crate::backup::{self, BackupError, BackupSummary};
 use crate::config::Settings;
-use crate::init::{self, Bundle, InitError};
+use crate::init::{self, InitError};
 use crate::ops::operators::Unrecorded;
 use crate::records::values::PublicEndpoint;
 use crate::whole_file::WholeFile;
@@ -113,7 +114,7 @@ fn unwritable(out: &Path) -> impl Fn(io::Error) -> AdminError {
 }
 
 fn write(mut file: WholeFile, bundle: &Bundle, out: &Path) -> Result<()> {
-    let written = file.file().write_all(bundle.to_text().as_bytes());
+    let written = file.file().write_all(init::text_of(bundle).as_bytes());
     written.and_then(|()| file.publish()).map_err(unwritable(out))
 }
 

@@ -4,11 +4,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use oml_common::document::bundle::{Bundle, BundleVersion};
 use oml_common::text::printable::printable;
 use oml_common::text::problem::Problem;
 use oml_daemon::env::Env;
 use oml_daemon::tls::OperatorName;
-use serde::Serialize;
 
 use crate::config::Settings;
 use crate::offline::{self, OfflineError};
@@ -42,27 +42,10 @@ pub enum InitError {
     Mistake(Problem),
 }
 
-/// An operator's bundle: everything that `omlctl` needs to connect to the controller.
-#[derive(Debug, Serialize)]
-pub struct Bundle {
-    /// The controller's name.
-    pub name: String,
-    /// The address of the controller for operators, as `host:port`.
-    pub endpoint: String,
-    /// The authority's certificate as PEM.
-    pub ca_pem: String,
-    /// The operator's certificate as PEM.
-    pub certificate_pem: String,
-    /// The operator's private key as PEM.
-    pub key_pem: String,
-}
-
-impl Bundle {
-    /// Returns the bundle as the text of its file.
-    #[must_use]
-    pub fn to_text(&self) -> String {
-        toml::to_string(self).expect("a bundle is a flat table of strings")
-    }
+/// Returns a bundle as the text of its file.
+#[must_use]
+pub fn text_of(bundle: &Bundle) -> String {
+    toml::to_string(bundle).expect("a bundle is a flat table of a number and strings")
 }
 
 /// Makes a controller: its authority, its store and its first operator.
@@ -188,6 +171,7 @@ fn bundle(
         false => endpoint.host.clone(),
     };
     Bundle {
+        version: BundleVersion::default(),
         name: endpoint.name.clone(),
         endpoint: format!("{host}:{}", settings.listen.port()),
         ca_pem: authority.pem().to_owned(),

@@ -7,6 +7,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
+use oml_common::document::bundle::Bundle;
 use oml_common::text::printable::printable;
 use oml_common::text::problem::Problem;
 use oml_daemon::tls::{Credentials, Identity, Peer, certificate, uri};
@@ -47,16 +48,6 @@ pub(crate) struct Context {
     /// The file that holds the endpoints.
     pub(crate) listed_in: PathBuf,
     pub(crate) credentials: Credentials,
-}
-
-/// The file that `omlcontroller init` writes for an operator.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Bundle {
-    name: String,
-    endpoint: String,
-    ca_pem: String,
-    certificate_pem: String,
-    key_pem: String,
 }
 
 /// The name of a context, which is also the name of its folder.
@@ -274,40 +265,39 @@ fn usual() -> Result<PathBuf, CommandError> {
     })
 }
 
-impl Bundle {
-    /// Reads a bundle from a file and refuses one that cannot be used.
-    pub(crate) fn read(path: &Path) -> Result<Self, CommandError> {
-        let text = read_limited(path)?;
-        let refused = |why: &dyn fmt::Display| {
-            let path = path.display();
-            CommandError::Context(format!("{path} is not an operator's bundle: {why}"))
-        };
-        // The message names the field; the text itself holds a key and is not shown.
-        let bundle: Self = toml::from_str(&text).map_err(|error| refused(&error.message()))?;
-        match bundle.problem() {
-            Some(problem) => Err(refused(&problem)),
-            None => Ok(bundle),
-        }
+/// Reads the file that `omlcontroller init` writes for an operator, and refuses one that cannot
+/// be used.
+pub(crate) fn read_bundle(path: &Path) -> Result<Bundle, CommandError> {
+    let text = read_limited(path)?;
+    let refused = |why: &dyn fmt::Display| {
+        let path = path.display();
+        CommandError::Context(format!("{path} is not an operator's bundle: {why}"))
+    };
+    // The message names the field; the text itself holds a key and is not shown.
+    let bundle: Bundle = toml::from_str(&text).map_err(|error| refused(&error.message()))?;
+    match problem_of(&bundle) {
+        Some(problem) => Err(refused(&problem)),
+        None => Ok(bundle),
     }
+}
 
-    /// Returns the problem of a bundle whose endpoint is not valid or whose certificate is
-    /// not that of an operator.
-    fn problem(&self) -> Option<Problem> {
-        let endpoint = address(&self.endpoint);
-        if uri(endpoint).is_none() {
-            let problem = Problem::new("endpoint", format!("{endpoint:?} is not an address"));
-            return Some(problem.hint(ADDRESS_HINT));
-        }
-        // A certificate that cannot be parsed is reported when the credentials are tried.
-        let own = certificate(&self.certificate_pem, "certificate").ok()?;
-        let wrong = match Peer::from_certificate(&own).map(|peer| peer.identity) {
-            Ok(Identity::Operator(_)) => return None,
-            Ok(other) => format!("it belongs to {other}"),
-            Err(error) => error.to_string(),
-        };
-        let hint = "use the file that the command init or operator add of the controller wrote";
-        Some(Problem::new("certificate_pem", wrong).hint(hint))
+/// Returns the problem of a bundle whose endpoint is not valid or whose certificate is
+/// not that of an operator.
+fn problem_of(bundle: &Bundle) -> Option<Problem> {
+    let endpoint = address(&bundle.endpoint);
+    if uri(endpoint).is_none() {
+        let problem = Problem::new("endpoint", format!("{endpoint:?} is not an address"));
+        return Some(problem.hint(ADDRESS_HINT));
     }
+    // A certificate that cannot be parsed is reported when the credentials are tried.
+    let own = certificate(&bundle.certificate_pem, "certificate").ok()?;
+    let wrong = match Peer::from_certificate(&own).map(|peer| peer.identity) {
+        Ok(Identity::Operator(_)) => return None,
+        Ok(other) => format!("it belongs to {other}"),
+        Err(error) => error.to_string(),
+    };
+    let hint = "use the file that the command init or operator add of the controller wrote";
+    Some(Problem::new("certificate_pem", wrong).hint(hint))
 }
 
 /// Returns an endpoint as `host:port`, even if it was written as a URL.

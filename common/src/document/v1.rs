@@ -4,6 +4,7 @@
 
 pub mod assignment;
 pub mod backup;
+pub mod bundle;
 pub mod cluster;
 pub mod container_labels;
 mod desired;

@@ -52,7 +52,24 @@ async fn the_first_operators_bundle_is_enough_to_connect() {
     let text = toml::to_string(&bundle).unwrap();
     let read: toml::Table = text.parse().unwrap();
     let keys: Vec<&String> = read.keys().collect();
-    assert_eq!(keys, ["ca_pem", "certificate_pem", "endpoint", "key_pem", "name"]);
+    assert_eq!(keys, ["ca_pem", "certificate_pem", "endpoint", "key_pem", "name", "version"]);
+}
+
+#[test]
+fn a_bundle_is_written_in_the_bytes_that_are_pinned_and_read_with_and_without_a_version() {
+    let pinned = include_str!("../../../common/src/document/v1/fixtures/bundle.toml");
+    let hash = oml_common::id::ContentHash::of(pinned.as_bytes());
+    assert_eq!(hash.as_str(), "c9fb15a7492583797be51cc7d56667ce78d5bdcc169e9a3920c4be3709462726");
+    let earlier = include_str!("../../../common/src/document/v1/fixtures/0.1.0/bundle.toml");
+    for text in [pinned, earlier] {
+        let bundle: Bundle = toml::from_str(text).unwrap();
+        assert_eq!(text_of(&bundle), pinned);
+    }
+    let later = toml::from_str::<Bundle>("version = 2\nsealed = true\n").unwrap_err();
+    assert_eq!(
+        later.message(),
+        "it has version 2, and this release reads version 1; install a newer omlctl"
+    );
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::clock;
 use crate::common::Common;
-use crate::config::{Bundle, Config, ContextName};
+use crate::config::{self, Config, ContextName};
 use crate::error::CommandError;
 use crate::output::{Output, print_note};
 use crate::table::{Column, plain};
@@ -111,7 +111,7 @@ pub(super) fn run(
     let output = Output::new(common.output);
     match arguments.action {
         Action::Import { file, name, replace } => {
-            let (name, endpoint) = config.import(Bundle::read(&file)?, name, replace)?;
+            let (name, endpoint) = config.import(config::read_bundle(&file)?, name, replace)?;
             print_note(&format!("imported context {name} for the controller at {endpoint}"));
             if config.current() != Some(&name) {
                 print_note(&format!("select it with omlctl context use {name}"));
