@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::sources::{Source, all, root};
 
-const FIXTURES: &str = "common/src/document/v1/fixtures";
+pub(crate) const FIXTURES: &str = "common/src/document/v1/fixtures";
 
 /// The files that may write or read JSON by themselves, and why. Everybody else uses
 /// `document::write` and `document::read`, which know versions.
@@ -74,7 +74,7 @@ fn a_type_name_becomes_the_name_of_its_fixture() {
 
 /// Returns the types that implement `Document`, and whether each has a version. The text is
 /// searched, so that an implementation inside a macro is found too.
-fn kinds(source: &Source) -> Vec<(String, bool)> {
+pub(crate) fn kinds(source: &Source) -> Vec<(String, bool)> {
     let text = source.production();
     let parts = text.split("Document for ").skip(1);
     let kinds = parts.filter_map(|part| {

@@ -15,6 +15,7 @@ mod policy;
 mod sizes;
 mod sleeps;
 mod sources;
+mod texts;
 mod transitions;
 mod twice;
 mod units;

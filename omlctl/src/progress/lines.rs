@@ -22,7 +22,6 @@ pub(crate) struct Transitions {
 #[derive(Debug)]
 struct Shown {
     state: State,
-    /// Its description.
     phase: String,
 }
 

@@ -41,9 +41,10 @@ fn a_change_is_shown_line_by_line_until_it_is_done() {
         }),
         ..instance("230204.01", PhaseName::Pulling)
     };
-    let draining = |reason: &str| InstanceReport {
+    let draining = |reason: &str, key: &str| InstanceReport {
         phase: Some(phase(PhaseName::Draining, 1800)),
         reason: reason.into(),
+        reason_key: key.into(),
         ..instance("230204.01", PhaseName::Draining)
     };
     let unreadable = "the number of calls cannot be read, so calls count as up";
@@ -57,9 +58,9 @@ fn a_change_is_shown_line_by_line_until_it_is_done() {
         status(1, waits("voice-1: asterisk is pulling"), pulling(0)),
         status(2, waits("voice-1: asterisk is pulling"), pulling(12)),
         status(3, waits("voice-1: asterisk is pulling"), pulling(39)),
-        status(4, waits("voice-1: asterisk is draining"), draining("12 calls are up")),
-        status(5, waits("voice-1: asterisk is draining"), draining("3 calls are up")),
-        status(5, waits("voice-1: asterisk is draining"), draining(unreadable)),
+        status(4, waits("voice-1: asterisk is draining"), draining("12 calls are up", "up")),
+        status(5, waits("voice-1: asterisk is draining"), draining("3 calls are up", "up")),
+        status(5, waits("voice-1: asterisk is draining"), draining(unreadable, "unreadable")),
         status(
             6,
             waits("voice-1: asterisk is starting"),

@@ -120,6 +120,25 @@ fn a_tenant_where_a_component_is_expected_is_recognised() {
 }
 
 #[test]
+fn the_exit_code_of_a_status_is_what_the_controller_decided() {
+    let run = |health: i32| {
+        let mut script = script();
+        script.status.health = health;
+        World::new(script).run(&["status", "--exit-code"])
+    };
+    assert_eq!(run(OverallHealth::Healthy.into()).code, 0);
+    assert_eq!(run(OverallHealth::NotHealthy.into()).code, 6);
+    let earlier = run(0);
+    assert_eq!(earlier.code, 1);
+    assert!(earlier.stderr.contains("this controller is too old"), "{}", earlier.stderr);
+    let later = run(4711);
+    assert_eq!(later.code, 1);
+    assert!(later.stderr.contains("upgrade omlctl"), "{}", later.stderr);
+    // Without the option, nothing is asked of it.
+    assert_eq!(World::new(script()).run(&["status"]).code, 0);
+}
+
+#[test]
 fn a_token_is_printed_alone_and_its_use_to_standard_error() {
     let world = World::new(script());
     let ran = world.run(&["node", "token", "tenant=acme", "role=voice,app", "--valid", "1h"]);

@@ -21,10 +21,7 @@ impl Reason {
             }
             Self::Draining { noun, count, is_overdue } => Self::Draining {
                 noun: noun.clone(),
-                count: match count {
-                    CallCount::Up(_) => CallCount::Up(0),
-                    other @ (CallCount::Asked | CallCount::Unreadable(_)) => other.clone(),
-                },
+                count: count.steady(),
                 is_overdue: *is_overdue,
             },
             Self::CutAtDeadline { calls } => Self::CutAtDeadline { calls: calls.map(|_| 0) },
@@ -74,6 +71,15 @@ impl Reason {
             | Self::ProbeChanged
             | Self::OldSupervisor
             | Self::Unobserved(_)) => other.clone(),
+        }
+    }
+}
+
+impl CallCount {
+    fn steady(&self) -> Self {
+        match self {
+            Self::Up(_) => Self::Up(0),
+            other @ (Self::Asked | Self::Unreadable(_)) => other.clone(),
         }
     }
 }
