@@ -190,6 +190,7 @@ async fn what_is_made_is_what_the_operator_has_seen() {
     let other = SPEC.replace("web: \"1\"", "web: \"2\"");
     let outdated = apply(&other, 1).await.unwrap_err();
     assert_eq!(problems(&outdated)[0].path, "if_revision");
+    assert_eq!(oml_proto::problem::refusal(&outdated), v1::Refusal::ChangedMeanwhile);
     assert_eq!(apply(&other, 2).await.unwrap().revision, 2);
     // The dry run saw that nothing would change, and then somebody changed it back.
     assert_eq!(apply(SPEC, 3).await.unwrap().revision, 3);
@@ -398,6 +399,9 @@ fn problems(status: &tonic::Status) -> Vec<Problem> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn damaged_records_of_one_tenant_affect_no_other_tenant_and_remove_nothing() {
     let mut fleet = Fleet::installed(StoreKind::InMemory).await;
+    let all = v1::StatusRequest::default();
+    let status = fleet.operator.get_status(all).await.unwrap().into_inner();
+    assert_eq!(status.health(), v1::OverallHealth::Healthy);
     let poison = |key: &str| Write::put(key, Expect::Any, &b"{\"poison\":1}"[..]);
     let keys = [
         "heads/poison",
@@ -407,6 +411,10 @@ async fn damaged_records_of_one_tenant_affect_no_other_tenant_and_remove_nothing
         "targets/acme/acme-data",
     ];
     fleet.world.store.commit(keys.map(poison).to_vec()).await.unwrap();
+    // A tenant that is left out is not well, though all that is shown is.
+    let all = v1::StatusRequest::default();
+    let status = fleet.operator.get_status(all).await.unwrap().into_inner();
+    assert_eq!(status.health(), v1::OverallHealth::NotHealthy);
     fleet.restart().await;
     let all = v1::StatusRequest::default();
     let status = fleet.operator.get_status(all).await.unwrap().into_inner();
