@@ -41,7 +41,7 @@ const WRITERS: [(&str, &str); 16] = [
 
 /// The rows of the table: the text, the type and the goldens.
 fn rows() -> Vec<(String, String, String)> {
-    let page = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let page = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("the page is there");
     let (_, after) = page.split_once(HEADING).expect("the page has the table");
     let lines = after.lines().skip_while(|line| !line.starts_with('|'));
     let rows = lines.take_while(|line| line.starts_with('|')).skip(2);
