@@ -62,7 +62,7 @@ pub(crate) fn join(sources: Sources<'_>) -> Observed {
     }
     for (name, ends) in &sources.systemd.ends {
         let seen = instances.entry(name.clone()).or_default();
-        let assigned = || Some(sources.assignment?.content.share.instances.get(name)?);
+        let assigned = || sources.assignment?.content.share.instances.get(name);
         let hash = match &seen.document {
             Some(document) => Some(document.workload.clone()),
             None => assigned().map(|desired| desired.instance.workload_hash()),

@@ -52,7 +52,6 @@ pub struct UnitState {
     pub active: ActiveState,
     /// The path of the unit file; empty if there is none.
     pub fragment_path: String,
-    /// The paths of its drop-ins.
     pub drop_in_paths: Vec<String>,
     /// "enabled" or "disabled".
     pub file_state: String,
@@ -73,8 +72,7 @@ pub struct UnitState {
     pub restarts: u32,
     /// The end of its main process.
     pub exit: Option<ExitCause>,
-    /// The time of that end in microseconds since the epoch, so that it is known whether the unit
-    /// stopped being active before it; 0 while the process runs.
+    /// The time of that end in microseconds since the epoch; 0 while the process runs.
     pub main_exit_us: u64,
     /// The status text that its main process sent.
     pub status_text: String,
@@ -298,21 +296,6 @@ impl HostModel {
             drop(state);
             self.start_now(name);
         }
-    }
-
-    /// Kills the program of a package's unit (SIGKILL). systemd does not start it again.
-    pub fn kill_packaged(&self, name: &str) {
-        const SIGKILL: i32 = 9;
-        let now_ms = self.now_ms();
-        if let Some(unit) = self.state().units.units.get_mut(name)
-            && unit.state.active == ActiveState::Active
-        {
-            unit.state.exit = Some(ExitCause::Killed(SIGKILL));
-            unit.state.main_exit_us = now_ms.saturating_mul(1_000);
-            "signal".clone_into(&mut unit.state.result);
-            unit.enter(ActiveState::Failed, now_ms);
-        }
-        self.notify(Daemon::Systemd);
     }
 
     /// Removes a package and its unit.

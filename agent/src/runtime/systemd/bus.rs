@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 use zbus::{Connection, OwnedObjectPath, connection, proxy};
 
 use super::calls::{Loaded, ServiceProperties, UnitCalls, UnitProperties};
-use super::journal::{self, Life};
+use super::journal::{self, LogSpan};
 use crate::runtime::RuntimeError;
 
 /// The mode in which a new job replaces a queued one of the unit, as with `systemctl`.
@@ -158,7 +158,7 @@ impl UnitCalls for Bus {
         })
     }
 
-    async fn log_tail(&self, unit: &str, life: &Life) -> Vec<String> {
+    async fn log_tail(&self, unit: &str, life: &LogSpan) -> Vec<String> {
         journal::log_tail(unit, life).await
     }
 }

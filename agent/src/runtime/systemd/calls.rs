@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use zbus::{DeserializeDict, OwnedObjectPath, Type};
 
-use super::journal::Life;
+use super::journal::LogSpan;
 use crate::runtime::RuntimeError;
 
 /// The properties of every unit.
@@ -101,5 +101,5 @@ pub(super) trait UnitCalls: std::fmt::Debug + Send + Sync + 'static {
     async fn load(&self, name: &str) -> Result<Loaded, RuntimeError>;
 
     /// Returns the last lines that a unit's program wrote in that life; none if they cannot be read.
-    async fn log_tail(&self, unit: &str, life: &Life) -> Vec<String>;
+    async fn log_tail(&self, unit: &str, life: &LogSpan) -> Vec<String>;
 }

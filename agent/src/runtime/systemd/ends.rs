@@ -15,7 +15,7 @@ use tracing::{debug, warn};
 
 use super::Systemd;
 use super::calls::Loaded;
-use super::journal::Life;
+use super::journal::LogSpan;
 use super::state::{EXITED, KILLED};
 use crate::files;
 
@@ -37,7 +37,7 @@ pub(super) struct RecentEnds {
 pub(super) struct OwnEnd {
     at: Timestamp,
     exit_code: Option<i64>,
-    life: Life,
+    life: LogSpan,
 }
 
 impl Loaded {
@@ -99,10 +99,10 @@ impl Loaded {
     }
 
     /// Returns the part of the log that belongs to the life that ended then.
-    pub(super) fn log_life(&self, until: u64) -> Life {
+    pub(super) fn log_life(&self, until: u64) -> LogSpan {
         let since = self.service.main_start.filter(|start| *start > 0);
         let since = since.or(self.unit.inactive_exit_timestamp).unwrap_or(0);
-        Life { invocation: self.unit.invocation_id.clone().unwrap_or_default(), since, until }
+        LogSpan { invocation: self.unit.invocation_id.clone().unwrap_or_default(), since, until }
     }
 }
 

@@ -17,18 +17,18 @@ const LATE_US: u64 = 100_000;
 
 /// A life of a unit, as far as its log is found by it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Life {
+pub(super) struct LogSpan {
     /// The unit's `InvocationID`; empty if systemd gave none.
     pub(super) invocation: Vec<u8>,
     /// When it began, in microseconds since 1970.
     pub(super) since: u64,
-    /// When it ended.
+    /// When it ended, by the same clock.
     pub(super) until: u64,
 }
 
 /// Returns the last lines that a program wrote in that life of its unit, oldest first; none if they
 /// cannot be read.
-pub(super) async fn log_tail(unit: &str, life: &Life) -> Vec<String> {
+pub(super) async fn log_tail(unit: &str, life: &LogSpan) -> Vec<String> {
     let reading = Command::new("journalctl")
         .args(arguments(unit, life))
         .stdin(Stdio::null())
@@ -45,7 +45,7 @@ pub(super) async fn log_tail(unit: &str, life: &Life) -> Vec<String> {
     }
 }
 
-fn arguments(unit: &str, life: &Life) -> Vec<String> {
+fn arguments(unit: &str, life: &LogSpan) -> Vec<String> {
     let mut arguments: Vec<String> =
         ["--quiet", "--no-pager", "--output=cat"].map(str::to_owned).into();
     arguments.push(format!("--lines={LINES_MAX}"));
@@ -76,12 +76,12 @@ mod tests {
 
     #[test]
     fn the_lines_of_one_life_are_asked_for() {
-        let life = Life { invocation: vec![0x0a, 0xff], since: 5_000_001, until: 7_000_000 };
+        let life = LogSpan { invocation: vec![0x0a, 0xff], since: 5_000_001, until: 7_000_000 };
         let arguments = arguments("nginx.service", &life);
         assert!(arguments.contains(&"--since=@5.000001".to_owned()), "{arguments:?}");
         assert!(arguments.contains(&"--until=@7.100000".to_owned()), "{arguments:?}");
         assert!(arguments.contains(&"_SYSTEMD_INVOCATION_ID=0aff".to_owned()), "{arguments:?}");
-        let unknown = super::arguments("nginx.service", &Life::default());
+        let unknown = super::arguments("nginx.service", &LogSpan::default());
         assert!(!unknown.iter().any(|it| it.starts_with("_SYSTEMD_INVOCATION")), "{unknown:?}");
     }
 

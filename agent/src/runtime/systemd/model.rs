@@ -11,7 +11,7 @@ use zbus::OwnedObjectPath;
 
 use super::Systemd;
 use super::calls::{Loaded, ServiceProperties, UnitCalls, UnitProperties};
-use super::journal::Life;
+use super::journal::LogSpan;
 use super::signals::Signals;
 use crate::paths::Paths;
 use crate::runtime::RuntimeError;
@@ -102,7 +102,7 @@ impl UnitCalls for Model {
         Ok(loaded(name, state))
     }
 
-    async fn log_tail(&self, _unit: &str, _life: &Life) -> Vec<String> {
+    async fn log_tail(&self, _unit: &str, _life: &LogSpan) -> Vec<String> {
         Vec::new()
     }
 }

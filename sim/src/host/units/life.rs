@@ -217,6 +217,21 @@ impl HostModel {
         self.finish_job(name);
     }
 
+    /// Kills the program of a package's unit (SIGKILL). systemd does not start it again.
+    pub fn kill_packaged(&self, name: &str) {
+        const SIGKILL: i32 = 9;
+        let now_ms = self.now_ms();
+        if let Some(unit) = self.state().units.units.get_mut(name)
+            && unit.state.active == ActiveState::Active
+        {
+            unit.state.exit = Some(ExitCause::Killed(SIGKILL));
+            unit.state.main_exit_us = now_ms.saturating_mul(1_000);
+            "signal".clone_into(&mut unit.state.result);
+            unit.enter(ActiveState::Failed, now_ms);
+        }
+        self.notify(Daemon::Systemd);
+    }
+
     fn restart_later(&self, name: &str, epoch: u64, pause: Duration) {
         let name = name.to_owned();
         self.later(pause, move |host| {
