@@ -25,7 +25,12 @@ pub(crate) fn phase(clock: &Clock, host: &NodeStatus, instance: &InstanceReport)
         PhaseName::Draining => because(&format!("draining until {}", clock.time(phase.at_ms))),
         PhaseName::Soaking => format!("soaking until {}", clock.time(phase.at_ms)),
         PhaseName::StoppedByHand => {
-            format!("stopped by hand since {}", clock.date_time(phase.at_ms))
+            let since = format!("stopped by hand since {}", clock.date_time(phase.at_ms));
+            // Only what the word does not say already.
+            match instance.reason.as_str() {
+                "stopped on the host by hand" => since,
+                _ => because(&since),
+            }
         }
         PhaseName::RolledBack if !instance.version.is_empty() => {
             because(&format!("rolled back to {}", instance.version))

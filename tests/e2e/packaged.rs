@@ -132,7 +132,7 @@ fn unseen_stop(fleet: &Fleet) -> Result<()> {
         wait_ready_after(fleet, now_ms()?, NODE, COMPONENT)?;
         // A stop that it sees is one.
         sh(fleet, NODE, &format!("systemctl stop {UNIT}"))?;
-        let stopped = is_in("stopped-by-hand", &["stopped on the host by hand"]);
+        let stopped = |seen: &Value| seen["reason"] == "stopped on the host by hand";
         wait_instance(fleet, NODE, COMPONENT, "the stop is noticed", stopped).map(drop)
     })?;
     wait_ready(fleet, NODE, COMPONENT).map(drop)

@@ -294,8 +294,8 @@ impl Display for ManualStop {
         f.write_str(match self {
             Self::Stopped => "stopped on the host by hand",
             Self::Perhaps => {
-                "not running; it is not known whether it was stopped on the host by hand or ended \
-                 by itself, so it is not started; start it there or apply another change"
+                "stopped on the host by hand, or it ended by itself; which of both is not known, so \
+                 it is not started; start it there or apply another change"
             }
             Self::Masked => "its unit is masked on the host",
         })

@@ -95,8 +95,8 @@ fn a_packaged_unit_that_may_have_been_stopped_is_not_started_and_this_is_said() 
     assert!(matches!(decision.phase, Phase::StoppedByHand { .. }));
     assert_eq!(
         decision.reason.to_string(),
-        "not running; it is not known whether it was stopped on the host by hand or ended by \
-         itself, so it is not started; start it there or apply another change"
+        "stopped on the host by hand, or it ended by itself; which of both is not known, so it is \
+         not started; start it there or apply another change"
     );
 }
 
