@@ -25,6 +25,7 @@ impl Reason {
                 is_overdue: *is_overdue,
             },
             Self::CutAtDeadline { calls } => Self::CutAtDeadline { calls: calls.map(|_| 0) },
+            Self::NotBegun { calls } => Self::NotBegun { calls: Box::new(calls.steady()) },
             Self::Soak(SoakState::GoesOn { left: _ }) => {
                 Self::Soak(SoakState::GoesOn { left: Span(0) })
             }
