@@ -69,11 +69,13 @@ impl FleetApi {
         request: &ChangeRequest,
         options: Option<v1::ChangeOptions>,
     ) -> Reply<v1::ChangeReply> {
-        let v1::ChangeOptions { op_id, dry_run, why, if_revision } = options.unwrap_or_default();
+        let v1::ChangeOptions { op_id, dry_run, why, if_revision, no_removals } =
+            options.unwrap_or_default();
         let op_id = (!op_id.is_empty()).then(|| op_id.parse()).transpose();
         let op_id = op_id.map_err(|problem: Problem| refusal(problem))?;
         let if_revision = (if_revision > 0).then_some(RevisionNumber(if_revision));
-        let context = RequestContext { who: who.name, op_id, dry_run, why, if_revision };
+        let context =
+            RequestContext { who: who.name, op_id, dry_run, why, if_revision, no_removals };
         let changed = self.changes.make(request, &context).await;
         let changed = changed.map_err(|error| wire::status_of(&error))?;
         failpoint::reach("C5");

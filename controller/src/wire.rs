@@ -34,6 +34,9 @@ pub(crate) fn status_of(error: &OpsError) -> Status {
         OpsError::ChangedMeanwhile(outdated) => {
             return problem::to_refusal(outdated, v1::Refusal::ChangedMeanwhile);
         }
+        OpsError::Removes(removal) => {
+            return problem::to_refusal(removal, v1::Refusal::Removes);
+        }
         // The specification that the operator wrote is too large for the store.
         OpsError::Store(StoreError::Refused(reason)) => {
             let problem = Problem::new("", format!("this is too large to be kept: {reason}"));

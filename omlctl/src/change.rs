@@ -112,13 +112,9 @@ pub(crate) async fn make(
         op_id: args.op_id.clone().map_or_else(|| target.new_op_id(), Ok)?,
         dry_run: args.dry_run,
         why: args.why.clone(),
-        if_revision: 0,
+        ..ChangeOptions::default()
     };
-    let (controller, reply) = if request.may_remove() && args.asks() {
-        preview::send_previewed(target, &request, &options, args.timeout).await?
-    } else {
-        send(target, &request, &options, args.timeout, Lost::of(args)).await?
-    };
+    let (controller, reply) = send_asking(target, &request, &options, args).await?;
     if reply.new_tenant {
         print_note(&format!("{} is a new tenant", reply.tenant));
     }
@@ -141,6 +137,26 @@ pub(crate) async fn make(
         output.data(&Answer { op_id, dry_run, reply: &reply, outcome }, String::new)?;
     }
     Ok(ended?.map_or(ExitOutcome::Done, |ended| ended.outcome))
+}
+
+/// Sends a change, after a question if it removes something and the options do not say otherwise.
+async fn send_asking(
+    target: &Target,
+    request: &ChangeRequest,
+    options: &ChangeOptions,
+    args: &ChangeArgs,
+) -> Result<(Controller, ChangeReply), CommandError> {
+    if !args.asks() {
+        return send(target, request, options, args.timeout, Lost::of(args)).await;
+    }
+    if !request.is_meant_to_remove() {
+        let options = ChangeOptions { no_removals: true, ..options.clone() };
+        match send(target, request, &options, args.timeout, Lost::of(args)).await {
+            Err(CommandError::Removes(_)) => {}
+            sent => return sent,
+        }
+    }
+    preview::send_previewed(target, request, options, args.timeout).await
 }
 
 /// Waits for the end of the rollout, unless the options say otherwise. Returns `None` if
@@ -223,8 +239,9 @@ impl Lost {
 }
 
 impl ChangeRequest {
-    /// Whether the change can remove components. Another version removes none.
-    fn may_remove(&self) -> bool {
+    /// Whether the request itself can name fewer components. Another version removes only what the
+    /// catalog or the roles of a node have removed since the last change.
+    fn is_meant_to_remove(&self) -> bool {
         match self {
             ChangeRequest::Apply { .. } | ChangeRequest::Rollback { .. } => true,
             ChangeRequest::SetVersion { .. } => false,

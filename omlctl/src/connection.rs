@@ -252,6 +252,7 @@ fn answered(address: &str, status: &Status) -> Failed {
         Code::InvalidArgument => match from_status(status) {
             Some(problems) => match refusal(status) {
                 Refusal::ChangedMeanwhile => CommandError::ChangedMeanwhile(problems),
+                Refusal::Removes => CommandError::Removes(problems),
                 Refusal::Unspecified => CommandError::Problems(problems),
             },
             None => CommandError::Usage(said),

@@ -22,6 +22,9 @@ pub(crate) enum CommandError {
     /// Others changed the tenant since the change was planned. Nothing was changed.
     #[error("{}", summary(.0))]
     ChangedMeanwhile(Problems),
+    /// The change would remove an instance, which nobody has seen yet. Nothing was changed.
+    #[error("{}", summary(.0))]
+    Removes(Problems),
     /// There is no usable context.
     #[error("{0}")]
     Context(String),
@@ -87,6 +90,7 @@ impl CommandError {
             CommandError::Usage(_)
             | CommandError::Problems(_)
             | CommandError::ChangedMeanwhile(_)
+            | CommandError::Removes(_)
             | CommandError::Context(_)
             | CommandError::Credentials { .. }
             | CommandError::File { .. } => 2,

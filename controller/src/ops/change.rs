@@ -95,6 +95,7 @@ impl Changes {
             return Ok(ChangeResult { text_changed, ..nothing });
         }
         context.check_revision(&planned.draft.tenant, planned.plan.revision)?;
+        context.check_removals(&planned.draft.tenant, &planned.changes)?;
         failpoint::reach("C2");
         if !context.dry_run {
             self.commit_change(&planned, request, context).await?;

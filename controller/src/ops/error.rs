@@ -37,6 +37,9 @@ pub enum OpsError {
     /// The tenant was changed since the operator looked at the plan. Nothing was changed.
     #[error("{0}")]
     ChangedMeanwhile(Problem),
+    /// The change would remove an instance, which the operator has not seen. Nothing was changed.
+    #[error("{0}")]
+    Removes(Problem),
     /// An image could not be looked up in its registry. Nothing was changed.
     #[error("cannot look up an image; nothing was changed")]
     Registry(#[source] RegistryError),

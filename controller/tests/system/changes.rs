@@ -476,3 +476,20 @@ async fn a_long_list_of_problems_reaches_the_operator() {
     assert!(problems[0].path.contains("nobody-ever-heard-of"), "{problems:?}");
     assert!(problems.last().unwrap().message.contains("more problems are not shown"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_that_removes_what_its_operator_has_not_seen_is_refused() {
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
+    let line = SPEC.lines().find(|line| line.trim_start().starts_with("web:")).unwrap();
+    let without_web = SPEC.replace(&format!("{line}\n"), "");
+    let mut apply = async |dry_run: bool, no_removals: bool| {
+        let options = Some(v1::ChangeOptions { dry_run, no_removals, ..Default::default() });
+        let request = v1::ApplyRequest { spec_yaml: without_web.clone(), options };
+        fleet.operator.apply(request).await.map(tonic::Response::into_inner)
+    };
+    let refused = apply(false, true).await.unwrap_err();
+    assert_eq!(oml_proto::problem::refusal(&refused), v1::Refusal::Removes);
+    assert!(problems(&refused)[0].message.starts_with("this would remove web of "), "{refused:?}");
+    assert_eq!(apply(true, true).await.unwrap().revision, 2);
+    assert_eq!(apply(false, false).await.unwrap().revision, 2);
+}

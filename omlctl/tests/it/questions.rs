@@ -67,6 +67,23 @@ fn a_change_that_removes_nothing_is_made_as_it_was_planned() {
 }
 
 #[test]
+fn another_version_is_planned_and_asked_for_only_if_it_would_remove_something() {
+    let set_version = ["set-version", "tenant=acme", "asterisk=230215.01", "--no-wait"];
+    let world = scripted(vec![upgrade()]);
+    assert_eq!(world.run(&set_version).code, 0);
+    let asked = world.script.lock().unwrap().asked.clone();
+    assert_eq!((asked.len(), asked[0].dry_run, asked[0].no_removals), (1, false, true));
+    let removes = to_refusal(&Problem::new("", "this would remove kamailio"), Refusal::Removes);
+    let changes = [Answer::Refusal(removes), Answer::Reply(shortened())];
+    let world = World::new(Script { changes: changes.into(), ..Script::default() });
+    let ran = world.run(&set_version);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.starts_with("this removes 1 instance from acme:"), "{}", ran.stderr);
+    let asked = world.script.lock().unwrap().asked.clone();
+    assert_eq!(asked.iter().map(|options| options.dry_run).collect::<Vec<_>>(), [false, true]);
+}
+
+#[test]
 fn a_tenant_that_others_change_meanwhile_is_planned_again() {
     let outdated =
         to_refusal(&Problem::new("", "acme was changed meanwhile"), Refusal::ChangedMeanwhile);

@@ -170,6 +170,7 @@ impl Controller {
             dry_run: false,
             why: String::new(),
             if_revision: None,
+            no_removals: false,
         };
         self.ops.changes.make(request, &context).await
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use oml_common::decide::diff::StrategyChange;
-use oml_common::document::revision::Change;
+use oml_common::document::revision::{Change, ChangeKind};
 use oml_common::document::spec::TenantSpec;
 use oml_common::id::{ComponentName, ContentHash, RevisionNumber, TenantId, Version};
 use oml_common::text::problem::Problem;
@@ -40,6 +40,8 @@ pub struct RequestContext {
     /// The revision of the dry run that the operator has seen. The change is refused if it
     /// would be another one now.
     pub if_revision: Option<RevisionNumber>,
+    /// Whether a change that removes an instance is refused.
+    pub no_removals: bool,
 }
 
 impl RequestContext {
@@ -55,6 +57,18 @@ impl RequestContext {
             }
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// Checks that the change removes nothing, if the operator has not seen what it removes.
+    pub(super) fn check_removals(&self, tenant: &TenantId, changes: &[Change]) -> Result<()> {
+        let removed = changes.iter().find(|change| change.kind == ChangeKind::Remove);
+        let Some(removed) = removed.filter(|_| self.no_removals && !self.dry_run) else {
+            return Ok(());
+        };
+        let Change { component, node, .. } = removed;
+        let problem =
+            Problem::new("", format!("this would remove {component} of {tenant} from {node}"));
+        Err(OpsError::Removes(problem.hint("look at the plan (--dry-run), and then use --prune")))
     }
 }
 
