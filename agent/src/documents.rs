@@ -1,6 +1,7 @@
 //! The instance documents and status files of a host: what a supervisor works by, and
 //! what it reports. Nothing here decides when they change.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use oml_common::document::host_notes::{LastGoodNote, Note as _};
@@ -208,11 +209,10 @@ pub fn remove(paths: &Paths, component: &ComponentName) -> Result<(), FileError>
     files::remove_durably(&paths.last_good(component))?;
     files::remove_durably(&paths.status(component))?;
     let folder = paths.instances().join(component.as_str());
-    match std::fs::remove_dir(&folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(FileError::of("remove the folder", &folder)(error))
-        }
-        Ok(()) | Err(_) => Ok(()),
+    match std::fs::remove_dir(&folder).map_err(|error| (error.kind(), error)) {
+        // What somebody else put there stays.
+        Ok(()) | Err((ErrorKind::NotFound | ErrorKind::DirectoryNotEmpty, _)) => Ok(()),
+        Err((_, error)) => Err(FileError::of("remove the folder", &folder)(error)),
     }
 }
 

@@ -43,7 +43,7 @@ impl FileError {
 pub fn write_durably(path: &Path, text: &[u8], mode: u32) -> Result<(), FileError> {
     let folder = make_folder_of(path)?;
     let temporary = write_beside(path, text, mode, true)?;
-    fs::rename(&temporary, path).map_err(FileError::of("rename", &temporary))?;
+    rename_over(&temporary, path).map_err(FileError::of("rename", &temporary))?;
     sync_folder(folder)
 }
 
@@ -54,7 +54,7 @@ pub fn write_durably(path: &Path, text: &[u8], mode: u32) -> Result<(), FileErro
 pub fn write_volatile(path: &Path, text: &[u8], mode: u32) -> Result<(), FileError> {
     make_folder_of(path)?;
     let temporary = write_beside(path, text, mode, false)?;
-    fs::rename(&temporary, path).map_err(FileError::of("rename", &temporary))
+    rename_over(&temporary, path).map_err(FileError::of("rename", &temporary))
 }
 
 /// Renames a file within its folder, durably.
@@ -62,11 +62,12 @@ pub fn write_volatile(path: &Path, text: &[u8], mode: u32) -> Result<(), FileErr
 /// # Errors
 /// The step that failed.
 pub fn rename_durably(from: &Path, to: &Path) -> Result<(), FileError> {
-    fs::rename(from, to).map_err(FileError::of("rename", from))?;
+    rename_over(from, to).map_err(FileError::of("rename", from))?;
     sync_folder(folder_of(to))
 }
 
-/// Gives a file a second name, in place of what had that name. Nothing to name is fine.
+/// Gives a file a second name, in place of what had that name. Nothing to name, or a folder in its
+/// place, is fine.
 ///
 /// # Errors
 /// The step that failed.
@@ -74,7 +75,7 @@ pub fn link_over(from: &Path, to: &Path) -> Result<(), FileError> {
     let temporary = beside(to);
     remove_durably(&temporary)?;
     match fs::hard_link(from, &temporary) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound || from.is_dir() => Ok(()),
         Err(error) => Err(FileError::of("link", from)(error)),
         Ok(()) => rename_durably(&temporary, to),
     }
@@ -88,6 +89,10 @@ pub fn remove_durably(path: &Path) -> Result<bool, FileError> {
     match fs::remove_file(path) {
         Ok(()) => sync_folder(folder_of(path)).map(|()| true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+            set_aside(path).map_err(FileError::of("set aside the folder", path))?;
+            sync_folder(folder_of(path)).map(|()| true)
+        }
         Err(error) => Err(FileError::of("remove", path)(error)),
     }
 }
@@ -128,9 +133,31 @@ fn make_folder_of(path: &Path) -> Result<&Path, FileError> {
 }
 
 fn beside(path: &Path) -> PathBuf {
+    with_suffix(path, ".tmp")
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".tmp");
+    name.push(suffix);
     path.with_file_name(name)
+}
+
+/// Puts a file in the place of another one. A folder there, which somebody else made, is set aside.
+fn rename_over(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+            set_aside(to)?;
+            fs::rename(from, to)
+        }
+        renamed => renamed,
+    }
+}
+
+/// Gives a folder that is in the way another name, so that nothing in it is lost.
+fn set_aside(folder: &Path) -> io::Result<()> {
+    let free = (0_u32..).map(|number| with_suffix(folder, &format!(".broken-{number}")));
+    let mut free = free.skip_while(|aside| aside.symlink_metadata().is_ok());
+    free.next().map_or(Ok(()), |aside| fs::rename(folder, aside))
 }
 
 fn write_beside(path: &Path, text: &[u8], mode: u32, sync: bool) -> Result<PathBuf, FileError> {
@@ -138,6 +165,7 @@ fn write_beside(path: &Path, text: &[u8], mode: u32, sync: bool) -> Result<PathB
     let write = || -> io::Result<()> {
         // One left by a crash may have another mode.
         match fs::remove_file(&temporary) {
+            Err(error) if error.kind() == io::ErrorKind::IsADirectory => set_aside(&temporary)?,
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }

@@ -44,6 +44,22 @@ fn advancing_moves_next_to_current_and_current_to_previous() {
 }
 
 #[test]
+fn a_document_takes_the_place_of_a_folder_and_is_removed_beside_what_others_put_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    let component = "exporter".parse().unwrap();
+    let current = paths.document(&component, Slot::Current);
+    std::fs::create_dir_all(&current).unwrap();
+    assert!(read(&paths, &component, Slot::Current).is_err());
+    let one = instance("one");
+    write(&paths, &one, Slot::Next).unwrap();
+    advance(&paths, &component).unwrap();
+    assert_eq!(held(&paths, Slot::Current).as_ref(), Some(&one));
+    remove(&paths, &component).unwrap();
+    assert!(!current.exists() && current.parent().unwrap().exists());
+}
+
+#[test]
 fn advancing_without_a_next_document_keeps_the_current_one() {
     let folder = tempfile::tempdir().unwrap();
     let paths = Paths::below(folder.path());

@@ -30,6 +30,25 @@ fn what_a_crash_left_beside_a_file_is_no_hindrance() {
 }
 
 #[test]
+fn a_folder_in_the_place_of_a_file_is_set_aside_with_what_is_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    for number in 0..2 {
+        fs::create_dir(&path).unwrap();
+        fs::create_dir(beside(&path)).unwrap();
+        fs::write(path.join("kept"), "kept").unwrap();
+        write_durably(&path, b"whole", 0o600).unwrap();
+        assert_eq!(read_if_there(&path).unwrap().as_deref(), Some("whole"));
+        let aside = folder.path().join(format!("file.broken-{number}/kept"));
+        assert_eq!(fs::read_to_string(aside).unwrap(), "kept");
+        fs::remove_file(&path).unwrap();
+    }
+    fs::create_dir(&path).unwrap();
+    assert!(remove_durably(&path).unwrap());
+    assert!(!path.exists() && folder.path().join("file.broken-2").exists());
+}
+
+#[test]
 fn a_missing_file_is_none_and_an_oversized_one_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
