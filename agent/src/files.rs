@@ -1,7 +1,7 @@
 //! Writing files so that a reader, or the next boot, finds the old text or the new one.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -102,17 +102,7 @@ pub fn remove_durably(path: &Path) -> Result<bool, FileError> {
 /// # Errors
 /// What kept it from being read.
 pub fn read_if_there(path: &Path) -> Result<Option<String>, FileError> {
-    const BYTES_MAX: u64 = 1 << 20;
-    let read = || -> io::Result<String> {
-        let mut bytes = Vec::new();
-        // A file of procfs or sysfs has no length, and others may grow while they are read.
-        let length = regular_file::open(path)?.take(BYTES_MAX + 1).read_to_end(&mut bytes)?;
-        if length as u64 > BYTES_MAX {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "longer than 1 MiB"));
-        }
-        String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
-    };
-    match read() {
+    match regular_file::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(FileError::of("read", path)(error)),

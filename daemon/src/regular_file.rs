@@ -2,7 +2,7 @@
 //! for without end, and to open a device may do something.
 
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
@@ -19,12 +19,19 @@ pub fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Reads a text file whole.
+/// Reads a text file of at most a megabyte.
 ///
 /// # Errors
 /// As [`open`], or what keeps it from being read.
 pub fn read_to_string(path: &Path) -> io::Result<String> {
-    io::read_to_string(open(path)?)
+    const BYTES_MAX: u64 = 1 << 20;
+    let mut bytes = Vec::new();
+    // A file of procfs or sysfs has no length, and others may grow while they are read.
+    let length = open(path)?.take(BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if length as u64 > BYTES_MAX {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "longer than 1 MiB"));
+    }
+    String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
 /// Refuses what is no file. The system itself refuses to read a folder.
@@ -67,6 +74,8 @@ mod tests {
         fs::write(&path, "text").unwrap();
         assert_eq!(read_to_string(&path).unwrap(), "text");
         assert_eq!(read_to_string(folder.path()).unwrap_err().kind(), io::ErrorKind::IsADirectory);
+        File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        assert_eq!(read_to_string(&path).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
         // The kernel states no length for it.
         assert!(!read_to_string(Path::new("/proc/self/status")).unwrap().is_empty());
     }

@@ -6,9 +6,9 @@ use crate::decide::reconcile::{Input, works_by};
 use crate::document::update::{InstanceUpdate, LastGood, Stage};
 use crate::id::{ComponentName, ContentHash};
 
-/// Returns the updates that are not in the record though their soak has not passed: the host works
-/// by the desired workload, and the last good one, as it is noted apart from the record, is another.
-/// Each soaks again, because how long it did is not known.
+/// Returns the updates that are not in the record though the host does not work by the last good
+/// workload, as it is noted apart from the record. One that works by the desired workload soaks
+/// again, because how long it did is not known.
 #[must_use]
 pub fn lost_updates(
     input: Input<'_>,
@@ -22,18 +22,20 @@ pub fn lost_updates(
         let Some(previous) = last_good.get(name).filter(|hash| **hash != desired_hash) else {
             continue;
         };
-        let seen = input.observed.instances.get(name);
-        if is_recorded
-            || !seen.is_some_and(|seen| works_by(seen, &desired_hash, &desired.instance.workload))
-        {
+        let Some(seen) = input.observed.instances.get(name).filter(|_| !is_recorded) else {
             continue;
-        }
-        let update = InstanceUpdate {
-            last_good: LastGood::Previous(previous.clone()),
-            // Whether calls were cut is lost with the record.
-            stage: Stage::Soaking { since: input.now, calls_cut: None },
-            ..InstanceUpdate::new(desired_hash)
         };
+        let is_of_another = seen.document.as_ref().is_some_and(|it| it.workload != *previous);
+        let stage = if works_by(seen, &desired_hash, &desired.instance.workload) {
+            // Whether calls were cut is lost with the record.
+            Stage::Soaking { since: input.now, calls_cut: None }
+        } else if is_of_another {
+            Stage::Preparing
+        } else {
+            continue;
+        };
+        let last_good = LastGood::Previous(previous.clone());
+        let update = InstanceUpdate { last_good, stage, ..InstanceUpdate::new(desired_hash) };
         found.insert(name.clone(), update);
     }
     found

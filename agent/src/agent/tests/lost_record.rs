@@ -43,3 +43,16 @@ async fn a_version_that_passed_its_soak_does_not_soak_again_without_its_record()
     bench.pass_time(1).await;
     bench.until_ready("1").await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_version_that_supersedes_one_whose_record_was_lost_goes_back_to_the_last_good_one() {
+    let mut bench = Bench::upgrading("2", Behaviour::Good).await;
+    bench.until_soaking().await;
+    bench.stop();
+    bench.remove_record();
+    bench.upgrade("3", Behaviour::Good);
+    bench.start();
+    bench.until_soaking().await;
+    bench.end_by_itself(139);
+    bench.until_returned("1").await;
+}

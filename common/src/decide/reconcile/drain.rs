@@ -14,8 +14,9 @@ use super::reason::{CallCount, Reason};
 
 /// The time from one count to the next during a drain.
 const COUNT_INTERVAL_MS: u64 = 1_000;
-/// The age from which a count is too old to act on.
-const COUNT_AGE_MS_MAX: u64 = 2_000;
+/// The age from which a count is too old to act on: longer than a look at a host takes of which a
+/// part does not answer. A stop after a count of 0 counts once more.
+const COUNT_AGE_MS_MAX: u64 = 30_000;
 
 /// The facts that decide whether a stop may cut calls.
 #[derive(Clone, Copy)]

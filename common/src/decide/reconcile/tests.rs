@@ -236,6 +236,20 @@ fn calls_are_waited_for() {
 }
 
 #[test]
+fn calls_are_counted_and_a_deadline_holds_where_every_look_at_the_host_takes_long() {
+    for (calls, ends_with) in [(0, "2"), (12, "1")] {
+        let mut world = with_calls("1", calls);
+        world.desire_with([counted("asterisk", "2")], OnDeadline::Abort);
+        for _look in 0..60 {
+            world.pass();
+            world.now = world.now.plus_ms(6_000);
+        }
+        assert_eq!(running(&world), Some(ends_with), "{:?}", world.log);
+        assert!(!matches!(world.phase("asterisk"), Phase::Draining { .. }), "{:?}", world.log);
+    }
+}
+
+#[test]
 fn calls_are_cut_at_the_deadline_only_when_the_operator_chose_so() {
     let ends = [(OnDeadline::Abort, "1", 0), (OnDeadline::Cut, "2", 12)];
     for (choice, version, cut) in ends {
