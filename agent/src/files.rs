@@ -90,7 +90,7 @@ pub fn remove_durably(path: &Path) -> Result<bool, FileError> {
         Ok(()) => sync_folder(folder_of(path)).map(|()| true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
-            set_aside(path).map_err(FileError::of("set aside the folder", path))?;
+            fs::remove_dir(path).map_err(FileError::of("remove the folder", path))?;
             sync_folder(folder_of(path)).map(|()| true)
         }
         Err(error) => Err(FileError::of("remove", path)(error)),
@@ -123,31 +123,21 @@ fn make_folder_of(path: &Path) -> Result<&Path, FileError> {
 }
 
 fn beside(path: &Path) -> PathBuf {
-    with_suffix(path, ".tmp")
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(suffix);
+    name.push(".tmp");
     path.with_file_name(name)
 }
 
-/// Puts a file in the place of another one. A folder there, which somebody else made, is set aside.
+/// Puts a file in the place of another one, or of an empty folder that somebody else made. A folder
+/// with something in it is not touched.
 fn rename_over(from: &Path, to: &Path) -> io::Result<()> {
     match fs::rename(from, to) {
         Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
-            set_aside(to)?;
+            fs::remove_dir(to)?;
             fs::rename(from, to)
         }
         renamed => renamed,
     }
-}
-
-/// Gives a folder that is in the way another name, so that nothing in it is lost.
-fn set_aside(folder: &Path) -> io::Result<()> {
-    let free = (0_u32..).map(|number| with_suffix(folder, &format!(".broken-{number}")));
-    let mut free = free.skip_while(|aside| aside.symlink_metadata().is_ok());
-    free.next().map_or(Ok(()), |aside| fs::rename(folder, aside))
 }
 
 fn write_beside(path: &Path, text: &[u8], mode: u32, sync: bool) -> Result<PathBuf, FileError> {
@@ -155,7 +145,9 @@ fn write_beside(path: &Path, text: &[u8], mode: u32, sync: bool) -> Result<PathB
     let write = || -> io::Result<()> {
         // One left by a crash may have another mode.
         match fs::remove_file(&temporary) {
-            Err(error) if error.kind() == io::ErrorKind::IsADirectory => set_aside(&temporary)?,
+            Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+                fs::remove_dir(&temporary)?;
+            }
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }

@@ -30,22 +30,21 @@ fn what_a_crash_left_beside_a_file_is_no_hindrance() {
 }
 
 #[test]
-fn a_folder_in_the_place_of_a_file_is_set_aside_with_what_is_in_it() {
+fn an_empty_folder_in_the_place_of_a_file_gives_way_and_a_full_one_is_not_touched() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
-    for number in 0..2 {
-        fs::create_dir(&path).unwrap();
-        fs::create_dir(beside(&path)).unwrap();
-        fs::write(path.join("kept"), "kept").unwrap();
-        write_durably(&path, b"whole", 0o600).unwrap();
-        assert_eq!(read_if_there(&path).unwrap().as_deref(), Some("whole"));
-        let aside = folder.path().join(format!("file.broken-{number}/kept"));
-        assert_eq!(fs::read_to_string(aside).unwrap(), "kept");
-        fs::remove_file(&path).unwrap();
-    }
     fs::create_dir(&path).unwrap();
+    fs::create_dir(beside(&path)).unwrap();
+    write_durably(&path, b"whole", 0o600).unwrap();
+    assert_eq!(read_if_there(&path).unwrap().as_deref(), Some("whole"));
     assert!(remove_durably(&path).unwrap());
-    assert!(!path.exists() && folder.path().join("file.broken-2").exists());
+    fs::create_dir_all(path.join("kept")).unwrap();
+    assert!(write_durably(&path, b"whole", 0o600).is_err());
+    assert!(remove_durably(&path).is_err());
+    assert!(path.join("kept").is_dir());
+    fs::remove_dir(path.join("kept")).unwrap();
+    assert!(remove_durably(&path).unwrap());
+    assert!(!path.exists());
 }
 
 #[test]

@@ -88,7 +88,7 @@ fn a_crash_at_an_enrolment_after_one_at_a_renewal_leaves_a_pair_that_fits() {
         std::fs::write(files.folder.join(name), pem).unwrap();
     }
     // In the way of every file but the key's.
-    std::fs::create_dir(files.folder.join("ca.pem.tmp")).unwrap();
+    std::fs::create_dir_all(files.folder.join("ca.pem.tmp/full")).unwrap();
     let third = KeyRequest::new().unwrap();
     assert!(files.keep(&issue(&third.key_pem, NODE), &third.key_pem).is_err());
     assert_eq!(files.load().unwrap().unwrap().credentials.key_pem, new.key_pem);

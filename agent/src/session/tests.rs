@@ -201,11 +201,11 @@ async fn an_assignment_that_cannot_be_kept_waits_and_ends_no_session() {
     bench.until_applied(4).await;
     // In the way of every write.
     let obstacle = bench.folder.path().join("var/lib/omlagent/assignment.json.tmp");
-    std::fs::create_dir(&obstacle).unwrap();
+    std::fs::create_dir_all(obstacle.join("full")).unwrap();
     bench.send(5, "voice-1", 2);
     bench.until_error("cannot save assignment 1.5; it is not in force: could not write").await;
     assert_eq!(bench.assignment.borrow().as_ref().unwrap().generation.number, 4);
-    std::fs::remove_dir(&obstacle).unwrap();
+    std::fs::remove_dir_all(&obstacle).unwrap();
     bench.until_applied(5).await;
     assert_eq!(*bench.error.borrow(), None);
     assert_eq!(bench.state.borrow().sessions, 1);

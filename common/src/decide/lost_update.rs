@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::decide::reconcile::{Input, works_by};
+use crate::decide::reconcile::{self, works_by};
 use crate::document::update::{InstanceUpdate, LastGood, Stage};
 use crate::id::{ComponentName, ContentHash};
 
@@ -11,7 +11,7 @@ use crate::id::{ComponentName, ContentHash};
 /// again, because how long it did is not known.
 #[must_use]
 pub fn lost_updates(
-    input: Input<'_>,
+    input: reconcile::Input<'_>,
     last_good: &BTreeMap<ComponentName, ContentHash>,
 ) -> BTreeMap<ComponentName, InstanceUpdate> {
     let Some(assignment) = input.assignment else { return BTreeMap::new() };
