@@ -6,11 +6,43 @@ use oml_daemon::env::Random;
 /// A component of the tenant, by its index in [`COMPONENTS`].
 pub(crate) type ComponentIndex = usize;
 
-/// The components of every host: the component, its container, its unit and its port.
-pub(crate) const COMPONENTS: [(&str, &str, &str, u16); 2] = [
-    ("first", "oml-first", "oml-first.service", 8081),
-    ("second", "oml-second", "oml-second.service", 8082),
+/// A component on a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Component {
+    pub(crate) name: &'static str,
+    /// The name of its container; none if it is the unit of a package.
+    pub(crate) container: Option<&'static str>,
+    pub(crate) unit: &'static str,
+    pub(crate) port: u16,
+    /// What curl shows of its answer, and the answer if all is well.
+    pub(crate) shown: &'static str,
+    pub(crate) answer: &'static str,
+}
+
+/// The components of every host, those in containers first.
+pub(crate) const COMPONENTS: [Component; 3] = [
+    in_container("first", "oml-first", "oml-first.service", 8081),
+    in_container("second", "oml-second", "oml-second.service", 8082),
+    Component {
+        name: "exporter",
+        container: None,
+        unit: "prometheus-node-exporter.service",
+        port: 9100,
+        shown: "-o /dev/null -w %{http_code}",
+        answer: "200",
+    },
 ];
+/// The number of components in containers.
+const CONTAINERS_COUNT: usize = 2;
+
+const fn in_container(
+    name: &'static str,
+    container: &'static str,
+    unit: &'static str,
+    port: u16,
+) -> Component {
+    Component { name, container: Some(container), unit, port, shown: "", answer: "v1" }
+}
 
 /// What an action means for what must run afterwards, beyond its command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,6 +230,35 @@ const FILES: &[Action] = &[
     action("the disk of images has room", "mount -o remount,size=4g /var/lib/docker"),
 ];
 
+/// What people do to a unit that a package brought.
+const PACKAGED_UNITS: &[Action] = &[
+    with_effect("systemctl stop", "systemctl stop $U", Effect::Stops),
+    with_effect("systemctl stop", "systemctl stop $U", Effect::Stops),
+    with_effect("systemctl start", "systemctl start --no-block $U", Effect::Starts),
+    with_effect("systemctl restart", "systemctl restart --no-block $U", Effect::Starts),
+    action("systemctl kill -s KILL", "systemctl kill -s KILL $U"),
+    action("systemctl kill -s TERM", "systemctl kill -s TERM $U"),
+    action("systemctl disable", "systemctl disable $U"),
+    with_effect("systemctl disable --now", "systemctl disable --now $U", Effect::Stops),
+    action("systemctl reset-failed", "systemctl reset-failed $U"),
+    with_effect("systemctl mask", "systemctl mask $U", Effect::ForgetsStop),
+    with_effect("systemctl unmask", "systemctl unmask $U", Effect::ForgetsStop),
+    action(
+        "a drop-in is added",
+        "mkdir -p /etc/systemd/system/$U.d && \
+         printf '[Service]\\nRestartSec=7s\\n' > /etc/systemd/system/$U.d/99-hand.conf && \
+         systemctl daemon-reload",
+    ),
+    action(
+        "our drop-in is edited",
+        "echo 'Environment=BY_HAND=1' >> /etc/systemd/system/$U.d/50-oml.conf",
+    ),
+    action(
+        "our drop-in is removed",
+        "rm -f /etc/systemd/system/$U.d/50-oml.conf && systemctl daemon-reload",
+    ),
+];
+
 const DAEMONS: &[Action] = &[
     action("docker restarts", "systemctl reset-failed docker; systemctl restart docker"),
     action("docker is killed", "systemctl reset-failed docker; systemctl kill -s KILL docker"),
@@ -218,7 +279,9 @@ const DAEMONS: &[Action] = &[
     },
 ];
 
+/// The actions on components in containers, and those on the unit of a package.
 const GROUPS: [&[Action]; 5] = [CONTAINERS, COPIES, UNITS, FILES, DAEMONS];
+const PACKAGED_GROUPS: [&[Action]; 3] = [PACKAGED_UNITS, FILES, DAEMONS];
 
 /// One action in a sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -231,7 +294,7 @@ pub(crate) struct SequenceStep {
 
 impl std::fmt::Display for SequenceStep {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (component, ..) = COMPONENTS[self.on];
+        let component = COMPONENTS[self.on].name;
         let then = if self.waits { ", wait" } else { "" };
         write!(f, "{} ({component}){then}", self.action.name)
     }
@@ -247,9 +310,12 @@ pub(crate) fn sequence(seed: u64) -> Result<Vec<SequenceStep>> {
     let pick = |len: usize| -> Result<usize> { Ok(usize::try_from(below(len as u64)?)?) };
     (0..=below(STEPS_MAX)?)
         .map(|_| {
-            let group = GROUPS[pick(GROUPS.len())?];
+            let on = pick(COMPONENTS.len())?;
+            let groups: &[&[Action]] =
+                if on < CONTAINERS_COUNT { &GROUPS } else { &PACKAGED_GROUPS };
+            let group = groups[pick(groups.len())?];
             let action = group[pick(group.len())?];
-            Ok(SequenceStep { action, on: pick(COMPONENTS.len())?, waits: below(3)? == 0 })
+            Ok(SequenceStep { action, on, waits: below(3)? == 0 })
         })
         .collect()
 }

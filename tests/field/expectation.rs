@@ -9,12 +9,10 @@ use crate::intent::{Intent, Stop};
 /// What every component must run.
 #[derive(Debug, Clone)]
 pub(crate) struct Desired {
-    /// The id of the image of every component.
+    /// The id of the image of every component; empty if it has none.
     pub(crate) images: Vec<String>,
     /// The settings that the container of every component is made with.
     pub(crate) settings: Vec<String>,
-    /// What every component answers.
-    pub(crate) answer: &'static str,
 }
 
 /// Returns what is wrong with a host; nothing if it runs what is desired or the reason why not is true.
@@ -59,7 +57,7 @@ fn wrong_component(
     reported: &Value,
     index: ComponentIndex,
 ) -> Option<String> {
-    let (component, ..) = COMPONENTS[index];
+    let component = COMPONENTS[index].name;
     let seen = &reported["report"]["instances"][component];
     let text = |key: &str| seen[key].as_str().unwrap_or_default().to_owned();
     let phase = seen["phase"]["name"].as_str().unwrap_or_default().to_owned();
@@ -95,7 +93,7 @@ fn wrong_component(
         .iter()
         .any(|words| words.iter().any(|word| reason.contains(word)));
     (!is_line || !is_true).then(|| {
-        let container = facts.named(COMPONENTS[index].1);
+        let container = facts.of(COMPONENTS[index]);
         let (unit, answer) = (&facts.units[index], &facts.answers[index]);
         format!("{component} does not run as desired ({container:?}, {unit:?}, answer {answer:?}), and is {shown}")
     })
@@ -106,23 +104,25 @@ fn wrong_component(
 fn has_changes(facts: &Facts, desired: &Desired, index: ComponentIndex) -> bool {
     let differs =
         |container: &crate::facts::Container| container.settings != desired.settings[index];
-    facts.has_drop_in[index] || facts.named(COMPONENTS[index].1).is_some_and(differs)
+    facts.has_drop_in[index] || facts.of(COMPONENTS[index]).is_some_and(differs)
 }
 
-/// Returns true if our own container runs under our name.
+/// Returns true if our own container runs under our name, or the unit of the package.
 fn runs(facts: &Facts, intent: &Intent, index: ComponentIndex) -> bool {
-    facts.named(COMPONENTS[index].1).is_some_and(|container| {
+    if COMPONENTS[index].container.is_none() {
+        return facts.units[index].active == "active";
+    }
+    facts.of(COMPONENTS[index]).is_some_and(|container| {
         container.status == "running" && !intent.foreign.contains_key(&container.id)
     })
 }
 
 fn serves(facts: &Facts, intent: &Intent, desired: &Desired, index: ComponentIndex) -> bool {
-    let is_image =
-        |name| facts.named(name).is_some_and(|container| container.image == desired.images[index]);
+    let image = facts.of(COMPONENTS[index]).map(|container| container.image.as_str());
     runs(facts, intent, index)
-        && is_image(COMPONENTS[index].1)
+        && image.unwrap_or_default() == desired.images[index]
         && facts.units[index].active == "active"
-        && facts.answers[index] == desired.answer
+        && facts.answers[index] == COMPONENTS[index].answer
 }
 
 /// Returns the true causes for which a component may be down, each with the words of which a reason must
@@ -136,7 +136,7 @@ fn causes(facts: &Facts, intent: &Intent, index: ComponentIndex) -> Vec<&'static
     if intent.stops[index] == Stop::Perhaps && unit.active != "active" {
         causes.push(&["by hand"]);
     }
-    let container = facts.named(COMPONENTS[index].1);
+    let container = facts.of(COMPONENTS[index]);
     if container.is_some_and(|container| intent.foreign.contains_key(&container.id)) {
         causes.push(&["not ours"]);
     }
@@ -150,7 +150,7 @@ fn causes(facts: &Facts, intent: &Intent, index: ComponentIndex) -> Vec<&'static
         causes.push(&["free", "space", "full"]);
     }
     // The second component waits for the first.
-    if index > 0 && !causes_of_first(facts, intent).is_empty() {
+    if index == 1 && !causes_of_first(facts, intent).is_empty() {
         causes.push(&["waits for first"]);
     }
     causes

@@ -4,7 +4,7 @@ use anyhow::Result;
 use oml_tests::trial::check;
 use serde_json::{Value, json};
 
-use crate::action::COMPONENTS;
+use crate::action::{COMPONENTS, Component};
 use crate::expectation::{Desired, wrong};
 use crate::facts::{Container, Facts, Unit};
 use crate::intent::{Intent, Stop};
@@ -28,11 +28,11 @@ fn container(name: &str, id: &str) -> Container {
 /// Returns the facts about a host on which all is well.
 fn good_facts() -> Facts {
     let unit = Unit { load: "loaded".to_owned(), active: "active".to_owned() };
-    let containers = COMPONENTS.iter().map(|(component, name, ..)| container(name, component));
+    let containers = COMPONENTS.iter().filter_map(|it| Some(container(it.container?, it.name)));
     Facts {
         containers: Some(containers.collect()),
         units: vec![unit; COMPONENTS.len()],
-        answers: vec!["v1".to_owned(); COMPONENTS.len()],
+        answers: COMPONENTS.iter().map(|it| it.answer.to_owned()).collect(),
         has_drop_in: vec![false; COMPONENTS.len()],
         agent_runs: true,
         free_kib: u64::MAX,
@@ -45,13 +45,15 @@ fn reported(phase: &str, health: &str, reason: &str) -> Value {
     json!({"state": "connected", "report": {"instances": {
         "first": instance(phase, health, reason),
         "second": instance("ready", "healthy", ""),
+        "exporter": instance("ready", "healthy", ""),
     }}})
 }
 
 fn compared(facts: &Facts, intent: &Intent, reported: &Value) -> Vec<String> {
-    let images = vec![IMAGE.to_owned(); COMPONENTS.len()];
+    let image = |it: &Component| it.container.map_or("", |_| IMAGE).to_owned();
+    let images = COMPONENTS.iter().map(image).collect();
     let settings = vec![SETTINGS.to_owned(); COMPONENTS.len()];
-    wrong(facts, intent, &Desired { images, settings, answer: "v1" }, reported)
+    wrong(facts, intent, &Desired { images, settings }, reported)
 }
 
 /// Checks that the judge accepts what is true and finds what is not.
@@ -100,7 +102,7 @@ pub(crate) fn run() -> Result<()> {
     }
     accepts(&frozen, &intent, &silent)?;
     refuses(&frozen, &intent, &ready)?;
-    let stopped = Intent { stops: [Stop::Yes, Stop::No], ..Intent::default() };
+    let stopped = Intent { stops: [Stop::Yes, Stop::No, Stop::No], ..Intent::default() };
     accepts(&down, &stopped, &by_hand)?;
     refuses(&down, &stopped, &reported("starting", "unknown", "its unit is not running"))?;
     refuses(&facts, &stopped, &by_hand)?;

@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use oml_lab::Host;
 
-use crate::action::COMPONENTS;
+use crate::action::{COMPONENTS, Component};
 
 /// A container as Docker shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +48,7 @@ if ids=$(timeout 5 docker ps -aq --no-trunc 2>/dev/null); then
   while read -r line; do echo \"$line $(ps -o stat= -p ${line##* })\"; done
 fi
 unit() { echo unit $1 $(systemctl show -P LoadState $1) $(systemctl show -P ActiveState $1); }
-answer() { echo answer $1 $(curl -s -m 2 http://127.0.0.1:$1/); }
+answer() { echo answer $1 $(curl -s -m 2 $2 http://127.0.0.1:$1/); }
 unit omlagent.service
 echo free $(df -k --output=avail /var/lib/docker | tail -1)
 ";
@@ -56,10 +56,11 @@ echo free $(df -k --output=avail /var/lib/docker | tail -1)
 /// Asks a host.
 pub(crate) fn observe(host: &Host) -> Result<Facts> {
     let mut script = SCRIPT.to_owned();
-    for (_, _, unit, port) in COMPONENTS {
-        let drop_ins = format!("/etc/systemd/system/{unit}.d");
-        script +=
-            &format!("unit {unit}\nanswer {port}\n[ ! -d {drop_ins} ] || echo drop-in {unit}\n");
+    for Component { unit, port, shown, .. } in COMPONENTS {
+        script += &format!(
+            "unit {unit}\nanswer {port} '{shown}'\n\
+             ! ls /etc/systemd/system/{unit}.d 2>/dev/null | grep -qv '^50-oml.conf$' || echo drop-in {unit}\n"
+        );
     }
     // A container may vanish between the list and its inspection; the next look is whole again.
     let text = host.exec(&["sh", "-c", &script])?.stdout;
@@ -101,11 +102,11 @@ pub(crate) fn observe(host: &Host) -> Result<Facts> {
             .iter()
             .any(|words| words == &["engine", "up"])
             .then(|| containers.collect()),
-        units: COMPONENTS.iter().map(|(_, _, name, _)| unit(name).unwrap_or_default()).collect(),
-        answers: COMPONENTS.iter().map(|(.., port)| answer(*port).unwrap_or_default()).collect(),
+        units: COMPONENTS.iter().map(|it| unit(it.unit).unwrap_or_default()).collect(),
+        answers: COMPONENTS.iter().map(|it| answer(it.port).unwrap_or_default()).collect(),
         has_drop_in: COMPONENTS
             .iter()
-            .map(|(_, _, name, _)| lines.iter().any(|words| words == &["drop-in", name]))
+            .map(|it| lines.iter().any(|words| words == &["drop-in", it.unit]))
             .collect(),
         agent_runs: unit("omlagent.service").is_some_and(|unit| unit.active == "active"),
         free_kib: free.context("read the free space")?,
@@ -113,8 +114,9 @@ pub(crate) fn observe(host: &Host) -> Result<Facts> {
 }
 
 impl Facts {
-    /// Returns the container with a name.
-    pub(crate) fn named(&self, name: &str) -> Option<&Container> {
+    /// Returns the container that has the name of a component's.
+    pub(crate) fn of(&self, component: Component) -> Option<&Container> {
+        let name = component.container?;
         self.containers.iter().flatten().find(|container| container.name == name)
     }
 }

@@ -58,14 +58,14 @@ impl Intent {
 
     /// Forgets containers that the person is about to remove.
     pub(crate) fn before(&mut self, step: SequenceStep) {
-        let (_, name, ..) = COMPONENTS[step.on];
+        let name = COMPONENTS[step.on].container;
         match step.action.effect {
             Effect::RemovesStopped => self.foreign.retain(|_, known| {
                 known.as_ref().is_some_and(|container| container.status == "running")
             }),
-            Effect::RemovesForeign => self
-                .foreign
-                .retain(|_, known| known.as_ref().is_none_or(|container| container.name != name)),
+            Effect::RemovesForeign => self.foreign.retain(|_, known| {
+                known.as_ref().is_none_or(|container| Some(container.name.as_str()) != name)
+            }),
             Effect::None
             | Effect::Stops
             | Effect::Starts

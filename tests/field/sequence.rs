@@ -11,9 +11,9 @@ use oml_tests::field::{SEED, SEQUENCES};
 use oml_tests::fleet::{CONTROLLER, Topology};
 use oml_tests::observe::{node_of, now_ms, sh, status};
 use oml_tests::trial::lab_name;
-use oml_tests::{Build, Fleet, Packages};
+use oml_tests::{Build, Fleet, Packages, settings};
 
-use crate::action::{COMPONENTS, SequenceStep, sequence};
+use crate::action::{COMPONENTS, Component, SequenceStep, sequence};
 use crate::expectation::{Desired, wrong};
 use crate::facts::{Facts, observe};
 use crate::intent::Intent;
@@ -60,7 +60,8 @@ impl Plan {
 /// Plays all sequences and returns an error that shows every one that failed.
 pub(crate) fn run_all() -> Result<()> {
     let plan = Plan::read()?;
-    let topology = Topology { nodes: NODES, ..Topology::tiny() };
+    let topology =
+        Topology { nodes: NODES, spec: settings::tiny_with_packaged, ..Topology::tiny() };
     let packages = Packages::build(Build::Lab)?;
     let fleet = Fleet::up_or_skip(&lab_name("field"), packages, topology)?;
     let fleet = fleet.context("this machine cannot run a lab any more")?;
@@ -127,15 +128,13 @@ fn play_on(fleet: &Fleet, node: &str, plan: &Plan, failures: &Mutex<Vec<String>>
 /// Reads the images that the components of a host run when all is well.
 fn desired(host: &Host) -> Result<Desired> {
     let facts = observe(host)?;
-    let own = COMPONENTS.iter().map(|(_, name, ..)| {
-        facts.named(name).with_context(|| format!("{name} is missing")).cloned()
+    let own = COMPONENTS.iter().map(|it| {
+        let found = facts.of(*it);
+        ensure!(it.container.is_none() || found.is_some(), "{} is missing", it.name);
+        Ok(found.map(|found| (found.image.clone(), found.settings.clone())).unwrap_or_default())
     });
-    let own = own.collect::<Result<Vec<_>>>()?;
-    Ok(Desired {
-        images: own.iter().map(|container| container.image.clone()).collect(),
-        settings: own.into_iter().map(|container| container.settings).collect(),
-        answer: "v1",
-    })
+    let (images, settings) = own.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+    Ok(Desired { images, settings })
 }
 
 /// One sequence on one host.
@@ -162,8 +161,9 @@ impl Sequence<'_> {
     /// Does what a person would. A command that fails is no failure of the test.
     fn act(&mut self, number: usize, step: SequenceStep) -> Result<()> {
         self.intent.before(step);
-        let (component, container, unit, _) = COMPONENTS[step.on];
-        let (_, other, ..) = COMPONENTS[COMPONENTS.len() - 1 - step.on];
+        let Component { name: component, container, unit, .. } = COMPONENTS[step.on];
+        let container = container.unwrap_or("none");
+        let other = if step.on == 0 { "oml-second" } else { "oml-first" };
         let is_removal = step.action.effect == crate::action::Effect::RemovesForeign;
         let script = format!(
             "C={container} U={unit} N={component} O={other} X={number} FOREIGN='{}' ONLY={is_removal}\n{GUARD}\n{}",
@@ -260,8 +260,10 @@ for c in oml-first oml-second; do
   [ ! -L /etc/systemd/system/$c.service ] || rm /etc/systemd/system/$c.service
   systemctl unmask --runtime $c
 done
+systemctl unmask prometheus-node-exporter
+rm -f /etc/systemd/system/prometheus-node-exporter.service.d/99-hand.conf
 systemctl daemon-reload
-systemctl start --no-block oml-first oml-second
+systemctl start --no-block oml-first oml-second prometheus-node-exporter
 docker rmi $(docker images -q copy)
 true";
 

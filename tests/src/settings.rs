@@ -48,6 +48,12 @@ rollout:
     )
 }
 
+/// Returns the same with the unit of a package as a third component.
+#[must_use]
+pub fn tiny_with_packaged(registry: &str) -> String {
+    tiny(registry).replace("rollout:", "  exporter: {}\nrollout:")
+}
+
 /// Returns the agent's settings: metrics are served on every address, and the registry needs a login.
 #[must_use]
 pub fn agent(registry: &Registry, password_file: &str) -> String {
