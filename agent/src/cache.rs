@@ -42,6 +42,11 @@ pub enum NotOwn {
         "the cached assignment was sent to machine {found} and this is machine {own}, so nothing is done until the controller sends its own; if this host is a copy, enrol it with a token of its own"
     )]
     Machine { found: String, own: String },
+    /// A later release noted the machine.
+    #[error(
+        "{why}, so it is not known whether the cached assignment was sent to this host, and nothing is done until the controller sends its own"
+    )]
+    MachineUnreadable { why: String },
 }
 
 /// The updates of a host, by component.
@@ -80,17 +85,26 @@ impl Cache {
             set_aside(&self.assignment, &not_own.to_string());
             return Err(not_own);
         }
-        match self.noted_machine() {
-            Some(found) if !self.machine.is_empty() && found != self.machine => {
+        self.check_machine()?;
+        Ok(Some(assignment))
+    }
+
+    /// Checks that the assignment was sent to this machine, as far as machines have ids.
+    fn check_machine(&self) -> Result<(), NotOwn> {
+        if self.machine.is_empty() {
+            return Ok(());
+        }
+        match self.noted_machine()? {
+            Some(found) if found != self.machine => {
                 Err(NotOwn::Machine { found, own: self.machine.clone() })
             }
-            Some(_) => Ok(Some(assignment)),
-            // An earlier release did not write it, or it cannot be read.
+            Some(_) => Ok(()),
+            // An earlier release did not write it, or it is damaged.
             None => {
                 if let Err(error) = self.save_machine() {
                     warn!(error = chain(&error), "cannot record the machine's id");
                 }
-                Ok(Some(assignment))
+                Ok(())
             }
         }
     }
@@ -104,15 +118,25 @@ impl Cache {
         self.save_machine()
     }
 
-    /// Returns the machine that the assignment was sent to, if that can be read.
-    fn noted_machine(&self) -> Option<String> {
-        let text = files::read_if_there(&self.machine_file).ok().flatten()?;
-        MachineNote::read(&text).ok().map(|note| note.machine)
+    /// Returns the machine that the assignment was sent to, if it is noted. What only a later
+    /// release reads may be another machine.
+    fn noted_machine(&self) -> Result<Option<String>, NotOwn> {
+        let Some(text) = files::read_if_there(&self.machine_file).ok().flatten() else {
+            return Ok(None);
+        };
+        match MachineNote::read(&text) {
+            Ok(note) => Ok(Some(note.machine)),
+            Err(error) => match error.of_later_release() {
+                Some(why) => Err(NotOwn::MachineUnreadable { why }),
+                None => Ok(None),
+            },
+        }
     }
 
     /// Records that the assignment was sent to this machine.
     fn save_machine(&self) -> Result<(), FileError> {
-        if self.machine.is_empty() || self.noted_machine().as_ref() == Some(&self.machine) {
+        let noted = self.noted_machine().ok().flatten();
+        if self.machine.is_empty() || noted.as_ref() == Some(&self.machine) {
             return Ok(());
         }
         let note = document::write(&MachineNote { machine: self.machine.clone() });

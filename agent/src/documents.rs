@@ -216,11 +216,22 @@ pub fn remove(paths: &Paths, component: &ComponentName) -> Result<(), FileError>
     }
 }
 
-/// Reads the last good workload of a component; none if it is not known.
-#[must_use]
-pub fn read_last_good(paths: &Paths, component: &ComponentName) -> Option<ContentHash> {
-    let text = files::read_if_there(&paths.last_good(component)).ok().flatten()?;
-    LastGoodNote::read(&text).ok().map(|note| note.workload)
+/// Reads the last good workload of a component; none if it is not noted, or damaged.
+///
+/// # Errors
+/// A note that only a later release can read.
+pub fn read_last_good(
+    paths: &Paths,
+    component: &ComponentName,
+) -> Result<Option<ContentHash>, ReadError> {
+    let Some(text) = files::read_if_there(&paths.last_good(component)).ok().flatten() else {
+        return Ok(None);
+    };
+    match LastGoodNote::read(&text) {
+        Ok(note) => Ok(Some(note.workload)),
+        Err(error) if error.is_of_later_release() => Err(error),
+        Err(_damaged) => Ok(None),
+    }
 }
 
 /// Writes the last good workload of a component.

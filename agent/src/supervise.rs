@@ -270,9 +270,11 @@ impl Supervisor {
         stopped
     }
 
-    /// Returns true if the agent recorded this workload as the last good one.
+    /// Returns true if the agent recorded this workload as the last good one. A record that only a
+    /// later release can read does not tell.
     fn is_last_good(&self, workload: &ContentHash) -> bool {
-        documents::read_last_good(&self.paths, &self.component).as_ref() == Some(workload)
+        let noted = documents::read_last_good(&self.paths, &self.component);
+        noted.is_ok_and(|noted| noted.as_ref() == Some(workload))
     }
 
     /// Reads the last lines that the program printed in this life. They are only shown, so an

@@ -23,7 +23,7 @@ impl Agent {
         self.state.compared = true;
         let known = self.state.documents.keys().chain(observed.instances.keys());
         let last_good = known.filter_map(|name| {
-            Some((name.clone(), documents::read_last_good(&self.host.paths, name)?))
+            Some((name.clone(), documents::read_last_good(&self.host.paths, name).ok()??))
         });
         let last_good = last_good.collect();
         for (component, update) in lost_updates(self.input(observed), &last_good) {
@@ -44,9 +44,16 @@ impl Agent {
             if self.state.last_good.get(name) == Some(&hash) && paths.last_good(name).exists() {
                 continue;
             }
-            if documents::read_last_good(paths, name).as_ref() != Some(&hash)
-                && let Err(error) = documents::write_last_good(paths, name, &hash)
-            {
+            let is_recorded = match documents::read_last_good(paths, name) {
+                Ok(noted) => noted.as_ref() == Some(&hash),
+                // It may be about this version. About one that this agent changed to, it is not.
+                Err(error) if !self.state.last_good.contains_key(name) => {
+                    warn!(component = %name, error = chain(&error), "cannot read the record of the last good version; leaving it");
+                    true
+                }
+                Err(_of_an_earlier_version) => false,
+            };
+            if !is_recorded && let Err(error) = documents::write_last_good(paths, name, &hash) {
                 // It is tried again at the next pass; until then its start has the usual limit.
                 debug!(component = %name, error = chain(&error), "cannot record the last good version");
                 continue;

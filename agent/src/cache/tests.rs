@@ -117,3 +117,23 @@ fn an_update_that_only_a_later_release_reads_costs_no_other_one() {
     cache.save_updates(&found).unwrap();
     assert!(std::fs::read_to_string(&cache.updates).unwrap().contains("measuring"));
 }
+
+#[test]
+fn an_assignment_whose_machine_only_a_later_release_reads_is_not_acted_on() {
+    let (folder, cache) = cache();
+    let later = "{\"version\":2,\"owner\":{\"machine\":\"machine-2\"}}";
+    cache.save_assignment(&assignment()).unwrap();
+    std::fs::write(&cache.machine_file, later).unwrap();
+    let not_own = cache.assignment(None).unwrap_err();
+    assert_eq!(
+        not_own.to_string(),
+        "a note of the machine has version 2, and this release reads versions up to 1, so it is not \
+         known whether the cached assignment was sent to this host, and nothing is done until the \
+         controller sends its own"
+    );
+    assert_eq!(std::fs::read_to_string(&cache.machine_file).unwrap(), later);
+    // What the controller sends now was sent to this machine.
+    cache.save_assignment(&assignment()).unwrap();
+    assert_eq!(cache.assignment(None), Ok(Some(assignment())));
+    assert!(Cache::new(&Paths::below(folder.path()), "machine-2").assignment(None).is_err());
+}

@@ -3,7 +3,7 @@
 use oml_common::document::instance::HeldInstance;
 use oml_common::document::report::{InstanceReport, Phase};
 use oml_common::document::status::Health;
-use oml_sim::{ActiveState, NewContainer};
+use oml_sim::{ActiveState, Behaviour, NewContainer};
 
 use super::bench::{Bench, name};
 use crate::documents;
@@ -108,4 +108,24 @@ async fn what_a_later_release_created_is_started_again_when_its_unit_has_given_u
     bench.pass_time(120).await;
     bench.until(runs_and_is_held).await;
     assert!(bench.unit_is(ActiveState::Active));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_later_release_noted_of_the_last_good_version_stays_until_there_is_another() {
+    let mut bench = Bench::settled().await;
+    bench.offer("2", Behaviour::Good);
+    bench.stop();
+    let note = bench.host.paths.last_good(&name("asterisk"));
+    let later = "{\"version\":2,\"workloads\":[]}";
+    std::fs::write(&note, later).unwrap();
+    bench.start();
+    bench.until_ready("1").await;
+    bench.pass_time(60).await;
+    assert_eq!(std::fs::read_to_string(&note).unwrap(), later);
+    bench.desire(&["2"]);
+    bench.until_ready("2").await;
+    let (paths, component) = (&bench.host.paths, name("asterisk"));
+    let runs = documents::read(paths, &component, Slot::Current).unwrap().unwrap();
+    let noted = documents::read_last_good(paths, &component).unwrap();
+    assert_eq!(noted, Some(runs.workload_hash()));
 }

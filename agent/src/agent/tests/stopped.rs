@@ -146,6 +146,21 @@ async fn a_stop_is_remembered_by_the_next_agent_after_the_failure_was_reset() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stop_that_a_later_release_noted_is_respected() {
+    let mut bench = settled_and_given_up().await;
+    let before = restarts(&bench);
+    bench.host.systemctl("stop", UNIT).await;
+    reset_failed(&bench).await;
+    bench.until(|report| matches!(report.phase, Phase::StoppedByHand { .. })).await;
+    bench.stop();
+    let note = bench.host.paths.stop_note(UNIT);
+    assert!(note.exists());
+    std::fs::write(note, "{\"version\":2,\"stopped\":{\"by\":\"systemctl\"}}").unwrap();
+    bench.start();
+    stays_stopped(&bench, before).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stop_after_the_failure_was_reset_is_respected() {
     let bench = settled_and_given_up().await;
     let before = restarts(&bench);

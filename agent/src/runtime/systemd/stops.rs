@@ -42,7 +42,7 @@ impl Systemd {
         }
         let before = all.get(unit).filter(|before| before.at == at);
         let was_stopped =
-            before.map_or_else(|| self.noted_stop(unit) == Some(at), |before| before.is_stopped);
+            before.map_or_else(|| self.noted_stop(unit, at), |before| before.is_stopped);
         let is_known_stop = observed.stopped_by_hand && !observed.is_end_unknown;
         let is_stopped = was_stopped || is_known_stop || self.was_stopped_at_rest(unit, loaded, at);
         if is_stopped && !was_stopped {
@@ -64,9 +64,14 @@ impl Systemd {
         conditions_hold && self.signals.done_at_rest_since(unit) == Some(at)
     }
 
-    fn noted_stop(&self, unit: &str) -> Option<u64> {
-        let text = files::read_if_there(&self.paths.stop_note(unit)).ok().flatten()?;
-        StopNote::read(&text).ok().map(|note| note.at)
+    /// Returns true if it is noted that somebody stopped the unit when it ended at that time. A
+    /// note that only a later release can read may say so too.
+    fn noted_stop(&self, unit: &str, at: u64) -> bool {
+        let text = files::read_if_there(&self.paths.stop_note(unit)).ok().flatten();
+        text.is_some_and(|text| match StopNote::read(&text) {
+            Ok(note) => note.at == at,
+            Err(error) => error.is_of_later_release(),
+        })
     }
 
     fn note_stop(&self, unit: &str, at: u64) {
