@@ -193,7 +193,7 @@ pub(crate) fn failure_lines(failure: &Failure) -> Vec<String> {
 pub(crate) fn exit_lines(exit: &LastExit, when: &str) -> Vec<String> {
     let mut lines = vec![match exit.exit_code {
         Some(code) => format!("ended {when} with exit code {code}"),
-        None => format!("ended {when}; its container was removed"),
+        None => format!("ended {when}; its exit code is not known"),
     }];
     lines.extend(exit.log_tail.iter().map(|line| format!("    | {line}")));
     lines

@@ -92,6 +92,13 @@ fn an_exit_code_has_its_own_line() {
 }
 
 #[test]
+fn an_exit_without_a_code_is_not_explained() {
+    let exit = |exit_code| LastExit { exit_code, ..LastExit::default() };
+    assert_eq!(exit_lines(&exit(Some(3)), "5s ago"), ["ended 5s ago with exit code 3"]);
+    assert_eq!(exit_lines(&exit(None), "5s ago"), ["ended 5s ago; its exit code is not known"]);
+}
+
+#[test]
 fn the_current_wave_is_counted_from_one() {
     let rollout = |wave, waves| Rollout {
         state: RolloutState::Progressing.into(),

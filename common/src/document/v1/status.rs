@@ -77,7 +77,7 @@ pub struct NotStarted {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastExit {
     pub at: Timestamp,
-    /// Absent if the container does not exist any more.
+    /// Absent if it is not known, as where the container does not exist any more.
     #[serde(default, skip_serializing_if = "is_default")]
     pub exit_code: Option<i64>,
     /// The last lines of that life, oldest first.
