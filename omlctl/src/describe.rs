@@ -24,13 +24,9 @@ pub(crate) fn phase(clock: &Clock, host: &NodeStatus, instance: &InstanceReport)
         PhaseName::Draining if !is_ahead(host, phase.at_ms) => because("draining"),
         PhaseName::Draining => because(&format!("draining until {}", clock.time(phase.at_ms))),
         PhaseName::Soaking => format!("soaking until {}", clock.time(phase.at_ms)),
+        // The reason says by what, as far as it is known.
         PhaseName::StoppedByHand => {
-            let since = format!("stopped by hand since {}", clock.date_time(phase.at_ms));
-            // Only what the word does not say already.
-            match instance.reason.as_str() {
-                "stopped on the host by hand" => since,
-                _ => because(&since),
-            }
+            because(&format!("not running since {}", clock.date_time(phase.at_ms)))
         }
         PhaseName::RolledBack if !instance.version.is_empty() => {
             because(&format!("rolled back to {}", instance.version))

@@ -162,7 +162,7 @@ fn stopped_by_hand(fleet: &Fleet) -> Result<()> {
     sh(fleet, NODE, "systemctl stop oml-first")?;
     wait_stopped_by_hand("it is shown as stopped by hand")?;
     let printed = fleet.ctl_ok(&["explain", "tenant=tiny"])?;
-    check(printed.contains("stopped by hand since"), printed)?;
+    check(printed.contains(": stopped on the host by hand"), printed)?;
     // A restart of the agent must not start the component.
     sh(fleet, NODE, "systemctl restart omlagent")?;
     wait_stopped_by_hand("it is still stopped")?;

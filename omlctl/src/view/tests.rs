@@ -100,7 +100,7 @@ fn with_errors() -> StatusReply {
     let set = |node: &mut NodeStatus, component: &str, state: InstanceReport| {
         node.report.as_mut().unwrap().instances.insert(component.into(), state)
     };
-    set(data, "redis", instance(PhaseName::StoppedByHand, ""));
+    set(data, "redis", instance(PhaseName::StoppedByHand, "stopped on the host by hand"));
     set(data, "postgres", InstanceReport { restarts: 3, ..instance(PhaseName::Ready, "") });
     set(app, "kamailio", instance(PhaseName::Blocked, "kamailio.service is not ours"));
     let mut asterisk = instance(PhaseName::Draining, "12 calls are up");
