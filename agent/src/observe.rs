@@ -42,8 +42,8 @@ pub(crate) fn join(sources: Sources<'_>) -> Observed {
     for (name, differs) in sources.engine.differs.iter().chain(&sources.systemd.differs) {
         instances.entry(name.clone()).or_default().differs.push(differs.clone());
     }
-    for (name, why) in &sources.engine.unseen {
-        instances.entry(name.clone()).or_default().unseen = Some(why.clone());
+    for (name, unseen) in &sources.engine.unseen {
+        instances.entry(name.clone()).or_default().unseen = Some(unseen.clone());
     }
     let desired = sources.assignment.map(|assignment| &assignment.content.share.instances);
     for (name, desired) in desired.into_iter().flatten() {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use oml_common::decide::difference::{Difference, ForeignObject};
-use oml_common::decide::observed::{ObservedContainer, ObservedUnit};
+use oml_common::decide::observed::{ObservedContainer, ObservedUnit, UnseenContainer};
 use oml_common::document::instance::{HeldInstance, InstanceDocument};
 use oml_common::document::status::Status;
 use oml_common::id::{ComponentName, ContentHash, Digest};
@@ -41,8 +41,8 @@ pub struct ContainerListing {
     /// What differs from what we created and is left as it is: containers that only bear our
     /// labels, and settings that others changed.
     pub differs: Vec<(ComponentName, Difference)>,
-    /// The components of containers at which the engine could not look, and why, in sentences.
-    pub unseen: Vec<(ComponentName, String)>,
+    /// The containers at which the engine could not look.
+    pub unseen: Vec<(ComponentName, UnseenContainer)>,
     /// The images that are completely present.
     pub images: BTreeSet<Digest>,
 }

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use bollard::models::ContainerSummary;
 use futures_util::{StreamExt as _, stream};
 use oml_common::decide::difference::ForeignObject;
+use oml_common::decide::observed::UnseenContainer;
 use oml_common::document::container_labels::ContainerLabels;
 use oml_common::document::instance::InstanceDocument;
 use oml_common::id::{ComponentName, ContentHash, TenantId};
@@ -139,7 +140,7 @@ impl Docker {
     async fn look_at_each(
         &self,
         marked: Vec<Marked>,
-    ) -> (Vec<Looked>, Vec<(ComponentName, String)>) {
+    ) -> (Vec<Looked>, Vec<(ComponentName, UnseenContainer)>) {
         let looks = stream::iter(marked).map(|marked| async {
             let look = self.engine.inspect(&marked.id);
             let found = tokio::time::timeout(self.look_limit, look).await;
@@ -148,8 +149,8 @@ impl Docker {
                 Ok(Err(error)) => chain(&error).replace(&marked.id, &marked.name),
                 Err(_) => format!("docker gives no answer about it within {:?}", self.look_limit),
             };
-            let why = format!("the state of container {} is not known: {why}", marked.name);
-            let unseen = Some((marked.component.clone(), why));
+            let unseen = UnseenContainer { name: marked.name.clone(), why };
+            let unseen = Some((marked.component.clone(), unseen));
             (Some(Looked::unseen(marked)), unseen)
         });
         let each: Vec<_> = looks.buffered(INSPECTIONS).collect().await;

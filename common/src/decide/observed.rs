@@ -36,10 +36,18 @@ pub struct ObservedInstance {
     pub systemd_is_away: bool,
     /// A unit or container of its name that does not carry our mark.
     pub foreign: Option<ForeignObject>,
-    /// Why the engine does not tell the state of one of its containers, in a sentence.
-    pub unseen: Option<String>,
+    /// One of its containers of which the engine does not tell the state.
+    pub unseen: Option<UnseenContainer>,
     /// What else differs from what we wrote and is left as it is.
     pub differs: Vec<Difference>,
+}
+
+/// A container of which the engine does not tell the state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnseenContainer {
+    pub name: String,
+    /// The error of the engine, or that it gives no answer.
+    pub why: String,
 }
 
 /// The way in which the calls of a running instance are counted, from its document or label.

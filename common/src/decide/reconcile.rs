@@ -110,11 +110,14 @@ fn hold_unseen(
     input: Input<'_>,
     decision: Decision,
 ) -> Decision {
-    let Some(why) = seen.unseen.as_ref().filter(|_| !input.busy.contains_key(name)) else {
+    let Some(unseen) = seen.unseen.as_ref().filter(|_| !input.busy.contains_key(name)) else {
         return decision;
     };
     let phase = if decision.acts() { Phase::Blocked } else { decision.phase };
-    Decision::wait(phase, Reason::DaemonAway { message: why.clone() })
+    Decision::wait(
+        phase,
+        Reason::Unseen { container: unseen.name.clone(), why: unseen.why.clone() },
+    )
 }
 
 fn is_ours(seen: &ObservedInstance) -> bool {

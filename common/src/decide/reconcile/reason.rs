@@ -35,6 +35,11 @@ pub enum Reason {
     DaemonAway {
         message: String,
     },
+    /// The engine answers, but does not tell the state of one of its containers.
+    Unseen {
+        container: String,
+        why: String,
+    },
     /// The last step could not be done; the next try comes later.
     Retrying {
         message: String,
@@ -182,6 +187,9 @@ impl Display for Reason {
                 write!(f, "{object} exists on the host and is not ours; it was not touched")
             }
             Self::DaemonAway { message } => f.write_str(message),
+            Self::Unseen { container, why } => {
+                write!(f, "the state of container {container} is not known: {why}")
+            }
             Self::Retrying { message, pulled_bytes } => {
                 write!(f, "{message}{}", pulled(*pulled_bytes))
             }

@@ -49,6 +49,7 @@ impl Reason {
             other @ (Self::NeedsNewerAgent { .. }
             | Self::Foreign { .. }
             | Self::DaemonAway { .. }
+            | Self::Unseen { .. }
             | Self::Refused { .. }
             | Self::NotDesired
             | Self::RemovedFor { .. }

@@ -56,6 +56,10 @@ fn what_is_in_the_way_is_named() {
         ),
         (Reason::DaemonAway { message: message() }, "docker does not answer"),
         (
+            Reason::Unseen { container: "oml-redis".to_owned(), why: message() },
+            "the state of container oml-redis is not known: docker does not answer",
+        ),
+        (
             Reason::Retrying { message: message(), pulled_bytes: 100 << 10 },
             "docker does not answer",
         ),

@@ -2,29 +2,31 @@
 
 use super::world::{World, instance, name};
 use super::{Phase, Step};
+use crate::decide::observed::UnseenContainer;
 
 #[test]
 fn nothing_is_done_to_a_component_whose_container_cannot_be_looked_at() {
     let mut world = World::settled([instance("redis", "1"), instance("asterisk", "1")]);
     let settled = world.observe();
     world.desire([instance("redis", "2"), instance("asterisk", "2")]);
-    let why = "the state of container oml-redis is not known: no answer".to_owned();
+    let unseen = UnseenContainer { name: "oml-redis".to_owned(), why: "no answer".to_owned() };
     for (desires_change, phase) in [(true, Phase::Blocked), (false, Phase::Ready)] {
         if !desires_change {
             world = World::settled([instance("redis", "1"), instance("asterisk", "1")]);
         }
         let mut observed = settled.clone();
-        observed.instances.get_mut(&name("redis")).unwrap().unseen = Some(why.clone());
+        observed.instances.get_mut(&name("redis")).unwrap().unseen = Some(unseen.clone());
         let decisions = world.with_observed(&observed, super::decide);
         let redis = &decisions[&name("redis")];
         assert_eq!((redis.step.as_ref(), redis.phase), (None, phase));
-        assert_eq!(redis.reason.to_string(), why);
+        let shown = redis.reason.to_string();
+        assert_eq!(shown, "the state of container oml-redis is not known: no answer");
         let asterisk = &decisions[&name("asterisk")];
         assert_eq!(asterisk.step.is_some(), desires_change, "{asterisk:?}");
     }
     world.desire([instance("asterisk", "1")]);
     let mut observed = settled;
-    observed.instances.get_mut(&name("redis")).unwrap().unseen = Some(why);
+    observed.instances.get_mut(&name("redis")).unwrap().unseen = Some(unseen);
     let decisions = world.with_observed(&observed, super::decide);
     assert_ne!(decisions[&name("redis")].step, Some(Step::Remove { recount: false }));
     assert_eq!(decisions[&name("redis")].phase, Phase::Blocked, "it is not removed either");
