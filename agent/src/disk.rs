@@ -38,6 +38,14 @@ pub(crate) enum DiskFull {
 }
 
 impl DiskFull {
+    /// Says what is missing, and not how much of it.
+    pub(crate) fn without_numbers(&self) -> String {
+        match self {
+            Self::Bytes { place, .. } => format!("too few bytes are free at {place}"),
+            Self::Inodes { place } => format!("too few inodes are free at {place}"),
+        }
+    }
+
     /// Rounds up a minimum that is another at every try.
     pub(crate) fn rounded(self) -> Self {
         match self {

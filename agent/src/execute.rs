@@ -304,7 +304,7 @@ impl Host {
     async fn fail(&self, work: &Work, why: &Reason) -> Outcome {
         match self.exit_report(work).await {
             Ok(report) => Outcome::Failed(self.failure(work, why.to_string(), report)),
-            Err(error) => Outcome::Retry(host_error(&error)),
+            Err(error) => Outcome::Retry(error.not_done()),
         }
     }
 
@@ -340,7 +340,7 @@ impl StepError {
     fn into_outcome(self) -> Outcome {
         match self {
             Self::CallsActive(counted) => Outcome::Counted(counted),
-            error @ Self::DoesNotFit(_) => Outcome::Refused(host_error(&error)),
+            error @ Self::DoesNotFit(_) => Outcome::Refused(error.not_done()),
             Self::Runtime(error @ RuntimeError::Refused { transient: false, .. })
             | Self::Image(error @ RuntimeError::Refused { transient: false, .. }) => {
                 Outcome::Refused(host_error(&error))
@@ -349,7 +349,26 @@ impl StepError {
             | Self::Image(_)
             | Self::Blocked(_)
             | Self::Files(_)
-            | Self::NoInstance) => Outcome::Retry(host_error(&other)),
+            | Self::NoInstance) => Outcome::Retry(other.not_done()),
+        }
+    }
+
+    fn not_done(&self) -> NotDone {
+        match self {
+            Self::Blocked(Blocked::Disk(full)) => {
+                NotDone::DiskFull { error: chain(self), about: full.without_numbers() }
+            }
+            Self::DoesNotFit(Blocked::Disk(full)) => {
+                let about = format!("{self}: {}", full.without_numbers());
+                NotDone::DiskFull { error: chain(self), about }
+            }
+            Self::Blocked(Blocked::Port { .. } | Blocked::Runtime(_))
+            | Self::DoesNotFit(Blocked::Port { .. } | Blocked::Runtime(_))
+            | Self::Runtime(_)
+            | Self::Image(_)
+            | Self::Files(_)
+            | Self::NoInstance
+            | Self::CallsActive(_) => host_error(self),
         }
     }
 }

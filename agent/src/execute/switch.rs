@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::warn;
 
-use super::{StepError, Work, host_error};
+use super::{StepError, Work};
 use crate::documents;
 use crate::files::FileError;
 use crate::host::Host;
@@ -156,7 +156,7 @@ impl Host {
             }
             // An image that is refused may be had again, so it is asked for a few times.
             Err(error @ (StepError::Image(_) | StepError::DoesNotFit(_))) => error.into_outcome(),
-            Err(error) => Outcome::Retry(host_error(&error)),
+            Err(error) => Outcome::Retry(error.not_done()),
         }
     }
 
@@ -196,7 +196,7 @@ impl Host {
         let report = match self.exit_report(work).await {
             Ok(report) => report,
             // Without its engine no version can start.
-            Err(error) => return Outcome::Retry(host_error(&error)),
+            Err(error) => return Outcome::Retry(error.not_done()),
         };
         let desired = work.desired.as_ref();
         let (failure, exit_code) = start::classify_failure(FailedStart {

@@ -168,12 +168,13 @@ async fn a_full_disk_blocks_before_anything_is_made() {
     let mut bench = Bench::new();
     bench.install(&instance("v1", &[])).await;
     bench.host.min_free.state_bytes = u64::MAX;
-    let Outcome::Retry(NotDone::HostError(why)) =
+    let Outcome::Retry(NotDone::DiskFull { error: why, about }) =
         bench.perform(&instance("v2", &[]), Step::Create).await
     else {
         panic!("it was made");
     };
     assert!(why.contains("MiB are free at ") && why.contains("/var/lib/omlagent"), "{why}");
+    assert!(about.contains("/var/lib/omlagent"), "{about}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -217,11 +218,13 @@ async fn every_step_that_pulls_looks_for_room_first() {
     bench.host.min_free.engine_bytes = u64::MAX;
     let switch = Step::Switch { previous: None, calls_cut: Some(0), recount: false };
     for step in [switch, Step::Start, Step::RollBack { previous, runs: false }, Step::Pull] {
-        let Outcome::Retry(NotDone::HostError(why)) = bench.perform(&old, step.clone()).await
+        let Outcome::Retry(NotDone::DiskFull { error: why, about }) =
+            bench.perform(&old, step.clone()).await
         else {
             panic!("{} pulled it", step.as_str());
         };
         assert!(why.contains("MiB are free at "), "{why}");
+        assert!(about.starts_with("too few bytes are free at "), "{about}");
     }
     assert_eq!(bench.model.count(Daemon::Engine, Verb::Pull), 1);
 }

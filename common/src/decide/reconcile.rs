@@ -149,7 +149,7 @@ fn decide_leftover(
     if let Some(backoff) = update.and_then(|update| update.backoff.as_ref())
         && backoff.retry_at > input.now
     {
-        let reason = Reason::Retrying { message: backoff.message.clone(), pulled_bytes: 0 };
+        let reason = Reason::retrying(backoff, 0);
         return Decision::wait(Phase::Removing, reason).until(backoff.retry_at);
     }
     if let Some(failure) = update.and_then(InstanceUpdate::failure) {
@@ -232,8 +232,7 @@ fn decide_desired(name: &ComponentName, case: Case<'_>) -> Decision {
 /// Describes a step that could not be done and is tried again.
 fn retrying(case: Case<'_>, backoff: &Backoff, pulled_bytes: u64) -> Decision {
     let phase = if case.has_failed() { Phase::Failed } else { Phase::Blocked };
-    let reason = Reason::Retrying { message: backoff.message.clone(), pulled_bytes };
-    Decision::wait(phase, reason)
+    Decision::wait(phase, Reason::retrying(backoff, pulled_bytes))
 }
 
 fn decide_busy(case: Case<'_>, busy: &Busy) -> Decision {

@@ -100,11 +100,11 @@ impl InstanceUpdate {
     pub fn after(mut self, step: &Step, outcome: Outcome, now: Timestamp) -> Self {
         match outcome {
             Outcome::Retry(why) => {
-                self.backoff = Some(Backoff::next(self.backoff.as_ref(), why.to_string(), now));
+                self.backoff = Some(Backoff::next(self.backoff.as_ref(), &why, now));
                 return self;
             }
             Outcome::Refused(why) => {
-                let next = Backoff::next(self.backoff.as_ref(), why.to_string(), now);
+                let next = Backoff::next(self.backoff.as_ref(), &why, now);
                 let refusals = next.refusals.saturating_add(1);
                 let next = Backoff { refusals, ..next };
                 if matches!(step, Step::RollBack { .. })
@@ -175,15 +175,15 @@ impl InstanceUpdate {
     /// again if another is needed.
     #[must_use]
     pub fn after_beside(mut self, outcome: Outcome, now: Timestamp) -> Self {
-        let message = match outcome {
-            Outcome::Done | Outcome::Counted(_) => String::new(),
-            Outcome::Retry(why) | Outcome::Refused(why) => why.to_string(),
+        let why = match outcome {
+            Outcome::Done | Outcome::Counted(_) => NotDone::HostError(String::new()),
+            Outcome::Retry(why) | Outcome::Refused(why) => why,
             Outcome::Failed(failure) => {
                 self.last_good = self.last_good.after_failed_rollback();
-                failure.message
+                NotDone::HostError(failure.message)
             }
         };
-        self.revival = Some(Backoff::next(self.revival.as_ref(), message, now));
+        self.revival = Some(Backoff::next(self.revival.as_ref(), &why, now));
         self
     }
 
@@ -330,12 +330,13 @@ impl Stage {
 }
 
 impl Backoff {
-    fn next(before: Option<&Backoff>, message: String, now: Timestamp) -> Self {
+    fn next(before: Option<&Backoff>, why: &NotDone, now: Timestamp) -> Self {
         let failures = before.map_or(0, |backoff| backoff.failures).saturating_add(1);
         let doublings = failures.saturating_sub(1).min(20);
         let pause_ms = (RETRY_FIRST_MS << doublings).min(RETRY_LONGEST_MS);
         let refusals = before.map_or(0, |backoff| backoff.refusals);
-        Self { message, failures, refusals, retry_at: now.plus_ms(pause_ms) }
+        let (message, about) = (why.to_string(), why.about());
+        Self { message, about, failures, refusals, retry_at: now.plus_ms(pause_ms) }
     }
 
     /// Returns true if it was refused so often that a change fails.

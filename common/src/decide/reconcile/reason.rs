@@ -3,6 +3,7 @@
 use std::fmt::{Display, Formatter, Result};
 
 use crate::decide::difference::ForeignObject;
+use crate::document::update::Backoff;
 use crate::id::{ComponentName, Version};
 use crate::text::plural::{counted, is_or_are};
 
@@ -43,6 +44,8 @@ pub enum Reason {
     /// The last step could not be done; the next try comes later.
     Retrying {
         message: String,
+        /// What the message is about, if its numbers are others at every try.
+        about: Option<String>,
         /// What the present try has pulled.
         pulled_bytes: u64,
     },
@@ -159,6 +162,12 @@ fn pulled(bytes: u64) -> String {
 }
 
 impl Reason {
+    /// The last step could not be done, and the present try has pulled so many bytes.
+    pub(super) fn retrying(backoff: &Backoff, pulled_bytes: u64) -> Self {
+        let (message, about) = (backoff.message.clone(), backoff.about.clone());
+        Self::Retrying { message, about, pulled_bytes }
+    }
+
     /// Returns true if the instance stays down because somebody stopped or masked it on the host.
     pub(super) fn is_manual_stop(&self) -> bool {
         if let Self::Beside { change, .. } = self {
@@ -190,7 +199,7 @@ impl Display for Reason {
             Self::Unseen { container, why } => {
                 write!(f, "the state of container {container} is not known: {why}")
             }
-            Self::Retrying { message, pulled_bytes } => {
+            Self::Retrying { message, about: _, pulled_bytes } => {
                 write!(f, "{message}{}", pulled(*pulled_bytes))
             }
             Self::Refused { message } => write!(f, "cannot run here: {message}"),

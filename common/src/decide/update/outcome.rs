@@ -31,6 +31,9 @@ pub enum Outcome {
 pub enum NotDone {
     /// It met this error on the host.
     HostError(String),
+    /// A disk of the host has no room for it. The numbers in the error are others at every try, and
+    /// `about` is the error without them.
+    DiskFull { error: String, about: String },
     /// It was not begun, because its update cannot be recorded.
     Unrecorded(String),
     /// The agent failed while it did the step.
@@ -39,10 +42,26 @@ pub enum NotDone {
     Ineffective { step: Step, reason: Box<Reason> },
 }
 
+impl NotDone {
+    /// Returns what its text is about where numbers in the text are others at every try.
+    #[must_use]
+    pub fn about(&self) -> Option<String> {
+        match self {
+            Self::DiskFull { error: _, about } => Some(about.clone()),
+            Self::HostError(_)
+            | Self::Unrecorded(_)
+            | Self::AgentFailed(_)
+            | Self::Ineffective { .. } => None,
+        }
+    }
+}
+
 impl Display for NotDone {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
-            Self::HostError(error) | Self::Unrecorded(error) => f.write_str(error),
+            Self::HostError(error) | Self::DiskFull { error, .. } | Self::Unrecorded(error) => {
+                f.write_str(error)
+            }
             Self::AgentFailed(error) => write!(f, "the agent failed: {error}"),
             Self::Ineffective { step, reason } => {
                 let step = step.as_str();
@@ -65,6 +84,7 @@ mod tests {
         let (step, reason) = (Step::Start, Box::new(Reason::Lacks(Lack::Unit)));
         for (reason, words) in [
             (NotDone::HostError(why()), "docker does not answer"),
+            (NotDone::DiskFull { error: why(), about: "/".to_owned() }, "docker does not answer"),
             (NotDone::Unrecorded(why()), "docker does not answer"),
             (NotDone::AgentFailed(why()), "the agent failed: docker does not answer"),
             (

@@ -358,8 +358,13 @@ pub(super) fn updates() -> SavedUpdates {
     let (since, calls_cut) = (at(7), Some(2));
     let count = Some(Count { active: Some(2), unreadable: "it hangs".to_owned(), at: at(8) });
     let drained_since = Some(at(6));
-    let backoff =
-        Backoff { message: "no room".to_owned(), failures: 3, refusals: 2, retry_at: at(9) };
+    let backoff = Backoff {
+        message: "no room".to_owned(),
+        about: Some("the disk".to_owned()),
+        failures: 3,
+        refusals: 2,
+        retry_at: at(9),
+    };
     let update = |component: &str, last_good: LastGood, stage: Stage, backoff: Option<Backoff>| {
         let desired_hash = hash("desired");
         (
@@ -385,8 +390,13 @@ pub(super) fn updates() -> SavedUpdates {
         ),
     ];
     let mut updates: BTreeMap<ComponentName, InstanceUpdate> = updates.into();
-    let revival =
-        Backoff { message: "no room".to_owned(), failures: 1, refusals: 1, retry_at: at(9) };
+    let revival = Backoff {
+        message: "no room".to_owned(),
+        about: None,
+        failures: 1,
+        refusals: 1,
+        retry_at: at(9),
+    };
     for update in updates.values_mut().filter(|update| update.backoff.is_some()) {
         update.revival = Some(revival.clone());
     }

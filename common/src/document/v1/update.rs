@@ -211,6 +211,9 @@ pub struct Count {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Backoff {
     pub message: String,
+    /// What the message is about, if its numbers are others at every try.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub about: Option<String>,
     /// The number of failures in a row.
     pub failures: u32,
     /// The number of them whose answer will be the same unless somebody changes something.

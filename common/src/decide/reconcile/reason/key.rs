@@ -1,6 +1,8 @@
 //! What a reason is about, without what only counts along in it.
 
-use super::{CallCount, Ends, InUse, InactiveUnit, Reason, RestartOfUnhealthy, SoakState};
+use super::{
+    CallCount, Ends, InUse, InactiveUnit, Meanwhile, Reason, RestartOfUnhealthy, SoakState,
+};
 use crate::id::ContentHash;
 use crate::time::Span;
 
@@ -16,8 +18,13 @@ impl Reason {
     /// what the program printed.
     fn steady(&self) -> Self {
         match self {
-            Self::Retrying { message, pulled_bytes: _ } => {
-                Self::Retrying { message: message.clone(), pulled_bytes: 0 }
+            Self::NeedsNewerAgent { why, meanwhile } => Self::NeedsNewerAgent {
+                why: why.clone(),
+                meanwhile: meanwhile.as_ref().map(Meanwhile::steady),
+            },
+            Self::Retrying { message, about, pulled_bytes: _ } => {
+                let message = about.as_ref().unwrap_or(message).clone();
+                Self::Retrying { message, about: None, pulled_bytes: 0 }
             }
             Self::Draining { noun, count, is_overdue } => Self::Draining {
                 noun: noun.clone(),
@@ -46,8 +53,7 @@ impl Reason {
             Self::CrashLoop { ends, now } => {
                 Self::CrashLoop { ends: Box::new(ends.steady()), now: Box::new(now.steady()) }
             }
-            other @ (Self::NeedsNewerAgent { .. }
-            | Self::Foreign { .. }
+            other @ (Self::Foreign { .. }
             | Self::DaemonAway { .. }
             | Self::Unseen { .. }
             | Self::Refused { .. }
@@ -73,6 +79,17 @@ impl Reason {
             | Self::ProbeChanged
             | Self::OldSupervisor
             | Self::Unobserved(_)) => other.clone(),
+        }
+    }
+}
+
+impl Meanwhile {
+    fn steady(&self) -> Self {
+        match self {
+            Self::Retrying { message, about } => {
+                Self::Retrying { message: about.as_ref().unwrap_or(message).clone(), about: None }
+            }
+            other @ (Self::NeverStopped | Self::LastGood | Self::StartAgain) => other.clone(),
         }
     }
 }

@@ -47,7 +47,11 @@ pub enum Meanwhile {
     /// The version on the host is started again.
     StartAgain,
     /// The last step could not be done; the next try comes later.
-    Retrying { message: String },
+    Retrying {
+        message: String,
+        /// What the message is about, if its numbers are others at every try.
+        about: Option<String>,
+    },
 }
 
 impl Display for Meanwhile {
@@ -56,7 +60,7 @@ impl Display for Meanwhile {
             Self::NeverStopped => "the switch was interrupted before the stop",
             Self::LastGood => "the last good version runs until then",
             Self::StartAgain => "its unit is not running",
-            Self::Retrying { message } => message,
+            Self::Retrying { message, about: _ } => message,
         })
     }
 }

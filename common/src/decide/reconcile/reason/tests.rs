@@ -47,7 +47,7 @@ fn what_is_in_the_way_is_named() {
             "needs a newer agent: x; its unit is not running",
         ),
         (
-            newer_agent(Some(Meanwhile::Retrying { message: message() })),
+            newer_agent(Some(Meanwhile::Retrying { message: message(), about: None })),
             "needs a newer agent: x; docker does not answer",
         ),
         (
@@ -60,11 +60,11 @@ fn what_is_in_the_way_is_named() {
             "the state of container oml-redis is not known: docker does not answer",
         ),
         (
-            Reason::Retrying { message: message(), pulled_bytes: 100 << 10 },
+            Reason::Retrying { message: message(), about: None, pulled_bytes: 100 << 10 },
             "docker does not answer",
         ),
         (
-            Reason::Retrying { message: message(), pulled_bytes: 250 << 20 },
+            Reason::Retrying { message: message(), about: None, pulled_bytes: 250 << 20 },
             "docker does not answer; this try has pulled more than 200 MiB",
         ),
         (Reason::Refused { message: message() }, "cannot run here: docker does not answer"),

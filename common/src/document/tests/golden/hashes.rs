@@ -7,7 +7,7 @@ pub(super) const HASHES: &[(&str, &str)] = &[
     ("assignment_minimal.json", "f7480028e4bc7d9458a8304a2bf038c6e75ed47b0fd9f0e18f170755081106ef"),
     ("report.json", "fe349efec4c6a3658a81320bb4a7a05e6c0f82b470940df04a4c67b51d5972e2"),
     ("report_minimal.json", "6100846ffa555d9f1b76cfab39c1bf84124a8e0ee04e68e1549f42266783430b"),
-    ("saved_updates.json", "4365aca196ecf21837012956c38bcfcf90284d67c345baf783aef3a91d18ed4e"),
+    ("saved_updates.json", "2adad5b60a8127d707bfea1f9f023c27f7bb5335bbc678b5d266c5d622c417f8"),
     (
         "saved_updates_minimal.json",
         "2430f1a2ad2982d0067885488a4c89e21ad1d7c83b115ba8f1b20acc88dfaea8",

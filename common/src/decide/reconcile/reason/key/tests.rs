@@ -29,7 +29,21 @@ fn a_count_that_changes_leaves_the_key_as_it_is() {
         probe: Box::new(Reason::Probe { detail: "no answer".to_owned() }),
         remedy: RestartOfUnhealthy::After { pause: Span(n.into()), times: n },
     };
+    let disk_full = |below: u32| Reason::Retrying {
+        message: format!("less than {below} MiB are free at /var/lib/docker (minimum 512 MiB)"),
+        about: Some("the free space at /var/lib/docker".to_owned()),
+        pulled_bytes: 0,
+    };
+    let held = |n: u32| Reason::NeedsNewerAgent {
+        why: "an unknown field".to_owned(),
+        meanwhile: Some(Meanwhile::Retrying {
+            message: format!("{n} MiB"),
+            about: Some("the free space".to_owned()),
+        }),
+    };
     let pairs = [
+        (disk_full(100), disk_full(300)),
+        (held(1), held(2)),
         (draining(CallCount::Up(1)), draining(CallCount::Up(12))),
         (keeps_ending(3), keeps_ending(4)),
         (ends(2), ends(3)),
