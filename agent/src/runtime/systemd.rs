@@ -39,25 +39,6 @@ use files::{InstanceFile, OurFile};
 use signals::Signals;
 
 pub use jobs::start_agent;
-/// Returns what is at the path of the file of an instance and not ours.
-fn foreign(
-    instance: &InstanceDocument,
-    unreadable: Option<String>,
-) -> (ComponentName, ForeignObject) {
-    let unit = instance.unit.clone();
-    let object = match *instance.workload {
-        Workload::Unit(_) => ForeignObject::DropIn { unit, unreadable },
-        Workload::Container(_) => ForeignObject::Unit { unit, unreadable },
-    };
-    (instance.component.clone(), object)
-}
-
-/// The error for a unit of that name which is not ours.
-fn foreign_unit(instance: &InstanceDocument) -> RuntimeError {
-    let unit = instance.unit.clone();
-    RuntimeError::Foreign(ForeignObject::Unit { unit, unreadable: None })
-}
-
 #[cfg(test)]
 pub(crate) use origin::unit_text;
 pub use origin::{FileOrigin, origin_of};
@@ -389,6 +370,25 @@ impl UnitManager for Systemd {
     fn changes(&self) -> watch::Receiver<u64> {
         self.signals.changes()
     }
+}
+
+/// Returns what is at the path of the file of an instance and not ours.
+fn foreign(
+    instance: &InstanceDocument,
+    unreadable: Option<String>,
+) -> (ComponentName, ForeignObject) {
+    let unit = instance.unit.clone();
+    let object = match *instance.workload {
+        Workload::Unit(_) => ForeignObject::DropIn { unit, unreadable },
+        Workload::Container(_) => ForeignObject::Unit { unit, unreadable },
+    };
+    (instance.component.clone(), object)
+}
+
+/// The error for a unit of that name which is not ours.
+fn foreign_unit(instance: &InstanceDocument) -> RuntimeError {
+    let unit = instance.unit.clone();
+    RuntimeError::Foreign(ForeignObject::Unit { unit, unreadable: None })
 }
 
 fn unwritten(unit: &str) -> RuntimeError {

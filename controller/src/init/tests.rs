@@ -70,6 +70,8 @@ fn a_bundle_is_written_in_the_bytes_that_are_pinned_and_read_with_and_without_a_
         later.message(),
         "it has version 2, and this release reads version 1; install a newer omlctl"
     );
+    let none = toml::from_str::<Bundle>("version = 0\n").unwrap_err();
+    assert_eq!(none.message(), "it has version 0, which no release writes");
 }
 
 #[tokio::test]

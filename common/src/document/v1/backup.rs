@@ -1,7 +1,6 @@
 //! Backups of a controller: one JSON value per line, so that a backup of any size can be
 //! written and read line by line. The first line has the version of the whole file.
 
-use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -41,7 +40,9 @@ pub enum BackupLine {
 
 /// The version of a backup that is being read: all its lines have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BackupVersion(u32);
+pub enum BackupVersion {
+    V1,
+}
 
 /// The error of reading a line of a backup.
 #[derive(Debug, thiserror::Error)]
@@ -117,7 +118,7 @@ impl BackupBegin {
             serde_json::from_str(begin.get()).map_err(|_other| BackupLineError::NoBackup)?;
         let version = version.or(format).ok_or(BackupLineError::NoBackup)?;
         match document::read_version(version, begin.get()) {
-            Ok(begin) => Ok((begin, BackupVersion(version))),
+            Ok(begin) => Ok((begin, BackupVersion::V1)),
             Err(ReadError::Newer { found, known, .. }) => {
                 Err(BackupLineError::Newer { found, known, release })
             }
@@ -140,12 +141,9 @@ impl BackupLine {
     /// # Errors
     /// Returns [`BackupLineError::Malformed`] for what is no line of a backup.
     pub fn read(version: BackupVersion, line: &str) -> Result<Self, BackupLineError> {
-        let BackupVersion(version) = version;
-        if version != FORMAT {
-            let what = format!("this release does not convert version {version}");
-            return Err(serde_json::Error::custom(what).into());
+        match version {
+            BackupVersion::V1 => Ok(serde_json::from_str(line)?),
         }
-        Ok(serde_json::from_str(line)?)
     }
 }
 

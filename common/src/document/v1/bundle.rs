@@ -37,12 +37,12 @@ impl Default for BundleVersion {
 
 impl<'de> Deserialize<'de> for BundleVersion {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let found = u32::deserialize(deserializer)?;
-        if found != VERSION {
-            return Err(D::Error::custom(format_args!(
-                "it has version {found}, and this release reads version {VERSION}; install a newer omlctl"
-            )));
+        match u32::deserialize(deserializer)? {
+            VERSION => Ok(Self(VERSION)),
+            0 => Err(D::Error::custom("it has version 0, which no release writes")),
+            later => Err(D::Error::custom(format_args!(
+                "it has version {later}, and this release reads version {VERSION}; install a newer omlctl"
+            ))),
         }
-        Ok(Self(found))
     }
 }

@@ -66,9 +66,10 @@ impl RequestContext {
             return Ok(());
         };
         let Change { component, node, .. } = removed;
-        let problem =
-            Problem::new("", format!("this would remove {component} of {tenant} from {node}"));
-        Err(OpsError::Removes(problem.hint("look at the plan (--dry-run), and then use --prune")))
+        let message = format!("this would remove {component} of {tenant} from {node}");
+        let hint = "look at the plan (dry_run), then send the change again without no_removals and \
+                    with the revision of the plan as if_revision";
+        Err(OpsError::Removes(Problem::new("", message).hint(hint)))
     }
 }
 
