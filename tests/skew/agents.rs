@@ -33,6 +33,8 @@ const FEATURE: &str = "probe-sip-options";
 const CATALOG: &str = "/usr/share/omlcontroller/catalog/omnileads.yaml";
 /// The program of supervisors.
 const PROGRAM: &str = "/usr/bin/omlagent";
+/// The unit of a package that runs on every host of the stack.
+const PACKAGED_UNIT: &str = "prometheus-node-exporter.service";
 /// The version of this checkout's programs.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -43,6 +45,7 @@ fn previous_agents(releases: &Releases) -> Result<()> {
     };
     fleet.apply_first_spec()?;
     check_versions(&fleet, |version| version != VERSION)?;
+    StartTimes::of(&fleet)?.check_packaged(PACKAGED_UNIT)?;
     for omlctl in [&releases.previous.omlctl, &releases.current.omlctl] {
         change_and_roll_back(&fleet, omlctl, ASTERISK)?;
     }

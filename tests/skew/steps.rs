@@ -6,21 +6,35 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use oml_lab::until;
 use oml_tests::Fleet;
-use oml_tests::observe::{SOON, newest_revision, node_of, sh, start_times, status, wait_ready};
+use oml_tests::observe::{
+    SOON, newest_revision, node_of, packaged_starts, sh, start_times, status, wait_ready,
+};
 use oml_tests::trial::check;
 use serde_json::Value;
 
-/// The start times of all running containers, by host and container.
+/// The starts of all running containers and of the packaged units, by host and by container or unit.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct StartTimes(BTreeMap<&'static str, BTreeMap<String, String>>);
 
 impl StartTimes {
     pub(crate) fn of(fleet: &Fleet) -> Result<Self> {
-        let times = fleet.nodes().map(|node| Ok((node, start_times(fleet, node)?)));
+        let times = fleet.nodes().map(|node| {
+            let mut times = start_times(fleet, node)?;
+            times.extend(packaged_starts(fleet, node)?);
+            Ok((node, times))
+        });
         Ok(Self(times.collect::<Result<_>>()?))
     }
 
-    /// Checks that the same containers run now and that none of them was restarted.
+    /// Checks that this packaged unit runs on every host, so that its restart would be seen.
+    pub(crate) fn check_packaged(&self, unit: &str) -> Result<()> {
+        let runs = |times: &BTreeMap<String, String>| {
+            times.get(unit).is_some_and(|start| !start.starts_with("0 ") && !start.ends_with(" 0"))
+        };
+        check(self.0.values().all(runs), format!("{unit} does not run: {:?}", self.0))
+    }
+
+    /// Checks that the same containers and packaged units run now and that none of them was restarted.
     pub(crate) fn check_unmoved(&self, fleet: &Fleet) -> Result<()> {
         self.check_unmoved_but(fleet, "")
     }

@@ -145,6 +145,20 @@ pub fn start_times(fleet: &Fleet, node: &str) -> Result<BTreeMap<String, String>
     Ok(pairs.map(|(name, at)| (name.trim_start_matches('/').to_owned(), at.to_owned())).collect())
 }
 
+/// Returns the start of every unit of a package that the agent manages on a node, by the unit's name: when it
+/// became active, and its main process.
+pub fn packaged_starts(fleet: &Fleet, node: &str) -> Result<BTreeMap<String, String>> {
+    let script = "for file in /etc/systemd/system/*.service.d/50-oml.conf; do
+                      [ -e \"$file\" ] || continue
+                      unit=$(basename \"${file%.d/50-oml.conf}\")
+                      since=$(systemctl show -P ActiveEnterTimestampMonotonic \"$unit\")
+                      echo \"$unit $since $(systemctl show -P MainPID \"$unit\")\"
+                  done";
+    let text = sh(fleet, node, script)?;
+    let pairs = text.lines().filter_map(|line| line.split_once(' '));
+    Ok(pairs.map(|(unit, start)| (unit.to_owned(), start.to_owned())).collect())
+}
+
 /// Runs a shell script on a host and returns its standard output. Any exit code except 0 is an error.
 pub fn sh(fleet: &Fleet, node: &str, script: &str) -> Result<String> {
     Ok(fleet.host(node)?.exec_ok(&["sh", "-c", script])?)
