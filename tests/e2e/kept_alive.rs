@@ -8,7 +8,7 @@ use oml_lab::{Fault, until};
 use oml_tests::Fleet;
 use oml_tests::fleet::CONTROLLER;
 use oml_tests::observe::{
-    InstanceWait, SOON, instance, now_ms, sh, start_times, wait_instance, wait_ready,
+    InstanceWait, SOON, instance, now_ms, sh, start_times, stays, wait_instance, wait_ready,
 };
 use oml_tests::trial::check;
 use serde_json::Value;
@@ -246,9 +246,9 @@ fn packaged(fleet: &Fleet) -> Result<()> {
     let shown = sh(fleet, HOST, &stop)?;
     check(shown.contains("inactive") && shown.contains("signal"), shown)?;
     let stopped = is_in("stopped-by-hand", &[]);
-    wait_instance(fleet, HOST, "node-exporter", "the stop is noticed", stopped)?;
-    sh(fleet, HOST, "systemctl reset-failed; sleep 45")?;
-    sh(fleet, HOST, "sleep 45")?;
+    wait_instance(fleet, HOST, "node-exporter", "the stop is noticed", &stopped)?;
+    sh(fleet, HOST, "systemctl reset-failed")?;
+    stays(fleet, HOST, "node-exporter", "it is still stopped", &stopped)?;
     let state = sh(fleet, HOST, &format!("systemctl is-active {NAME} || true"))?;
     check(state.trim() == "inactive", state)?;
     let start = format!("rm {folder}/pause.conf; systemctl daemon-reload; systemctl start {NAME}");
@@ -264,8 +264,9 @@ fn stays_stopped(fleet: &Fleet) -> Result<()> {
         let times = start_times(fleet, NODE).map_err(|error| format!("{error:#}"))?;
         if times.contains_key(UNIT) { Err(format!("{times:?}")) } else { Ok(()) }
     })?;
-    sh(fleet, NODE, "sleep 45")?;
-    sh(fleet, NODE, "sleep 45")?;
+    let wait = InstanceWait::new(fleet, NODE, "first").reported_after(now_ms()?);
+    wait.until("nothing is done to it any more", is_in("stopped-by-hand", &[]))?;
+    stays(fleet, NODE, "first", "it is still stopped", is_in("stopped-by-hand", &[]))?;
     check(!start_times(fleet, NODE)?.contains_key(UNIT), "it was started against the operator")?;
     let explained = fleet.ctl_ok(&["explain", "tenant=tiny"])?;
     check(explained.contains(": stopped on the host by hand"), &explained)?;

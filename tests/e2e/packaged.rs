@@ -7,7 +7,7 @@ use anyhow::Result;
 use oml_lab::until;
 use oml_tests::Fleet;
 use oml_tests::observe::{
-    InstanceWait, SOON, instance, now_ms, sh, wait_instance, wait_ready, wait_ready_after,
+    InstanceWait, SOON, instance, now_ms, sh, stays, wait_instance, wait_ready, wait_ready_after,
 };
 use oml_tests::trial::check;
 use serde_json::Value;
@@ -49,13 +49,13 @@ fn is_in(phase: &'static str, words: &'static [&'static str]) -> impl Fn(&Value)
 /// Checks that the unit is not started against the stop, also by another agent.
 fn stays_stopped(fleet: &Fleet) -> Result<()> {
     let stopped = is_in("stopped-by-hand", &[]);
-    wait_instance(fleet, NODE, COMPONENT, "the stop is noticed", stopped)?;
-    sh(fleet, NODE, "systemctl restart omlagent; sleep 45")?;
-    sh(fleet, NODE, "sleep 30")?;
-    let state = sh(fleet, NODE, &format!("systemctl is-active {UNIT} || true"))?;
-    check(state.trim() != "active", state)?;
+    wait_instance(fleet, NODE, COMPONENT, "the stop is noticed", &stopped)?;
+    sh(fleet, NODE, "systemctl restart omlagent")?;
     let wait = InstanceWait::new(fleet, NODE, COMPONENT).reported_after(now_ms()?);
-    wait.until("it is still stopped", is_in("stopped-by-hand", &[])).map(drop)
+    wait.until("the next agent knows of the stop", &stopped)?;
+    stays(fleet, NODE, COMPONENT, "it is still stopped", &stopped)?;
+    let state = sh(fleet, NODE, &format!("systemctl is-active {UNIT} || true"))?;
+    check(state.trim() != "active", state)
 }
 
 fn crash_loop(fleet: &Fleet) -> Result<()> {

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use oml_lab::until;
 use serde_json::Value;
 
@@ -13,6 +13,9 @@ use crate::Fleet;
 
 /// The longest wait for a condition that needs no long operation.
 pub const SOON: Duration = Duration::from_secs(60);
+
+/// An agent pauses for a minute at most before it tries anything again; within this time it has.
+const LONGEST_PAUSE: Duration = Duration::from_secs(75);
 
 /// Returns the tenant's status as `omlctl status -o json` prints it.
 pub fn status(fleet: &Fleet) -> Result<Value> {
@@ -88,6 +91,30 @@ impl<'a> InstanceWait<'a> {
         };
         Ok(until(what, limit, observe)?)
     }
+}
+
+/// Checks that a condition, which `what` names, holds for every report of a node about one component, until the
+/// agent has reported it for longer than it ever pauses.
+pub fn stays(
+    fleet: &Fleet,
+    node: &str,
+    component: &str,
+    what: &str,
+    holds: impl Fn(&Value) -> bool,
+) -> Result<()> {
+    let begun_ms = now_ms()?;
+    let enough_ms = begun_ms + u64::try_from(LONGEST_PAUSE.as_millis())?;
+    let observe = || {
+        let status = status(fleet).map_err(|error| format!("{error:#}"))?;
+        let report = &node_of(&status, node)["report"];
+        let (at_ms, seen) =
+            (report["at_ms"].as_u64().unwrap_or(0), &report["instances"][component]);
+        if at_ms > begun_ms && !holds(seen) {
+            return Ok(Err(anyhow!("{what}, and then: {seen}")));
+        }
+        if at_ms > enough_ms { Ok(Ok(())) } else { Err(format!("{seen}, report of {at_ms}")) }
+    };
+    until(what, LONGEST_PAUSE + SOON, observe)?
 }
 
 /// Waits until a condition holds for what a node reports about one component.

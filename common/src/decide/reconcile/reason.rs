@@ -186,12 +186,7 @@ impl Reason {
 impl Display for Reason {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
-            Self::NeedsNewerAgent { why, meanwhile: None } => {
-                write!(f, "needs a newer agent: {why}")
-            }
-            Self::NeedsNewerAgent { why, meanwhile: Some(meanwhile) } => {
-                write!(f, "needs a newer agent: {why}; {meanwhile}")
-            }
+            Self::NeedsNewerAgent { why, meanwhile } => newer_agent(f, why, meanwhile.as_ref()),
             Self::Foreign { object } => {
                 write!(f, "{object} exists on the host and is not ours; it was not touched")
             }
@@ -247,6 +242,11 @@ impl Display for Reason {
             Self::Unobserved(last) => last.fmt(f),
         }
     }
+}
+
+fn newer_agent(f: &mut Formatter<'_>, why: &str, meanwhile: Option<&Meanwhile>) -> Result {
+    write!(f, "needs a newer agent: {why}")?;
+    meanwhile.map_or(Ok(()), |meanwhile| write!(f, "; {meanwhile}"))
 }
 
 fn before_soaked(f: &mut Formatter<'_>, stop: ManualStop) -> Result {

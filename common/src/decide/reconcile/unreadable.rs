@@ -26,8 +26,7 @@ pub(super) fn decide_unreadable(name: &ComponentName, why: &str, input: Input<'_
     let update = input.updates.get(name);
     let backoff = update.and_then(|update| update.backoff.as_ref());
     if let Some(backoff) = backoff.filter(|backoff| backoff.retry_at > input.now) {
-        let (message, about) = (backoff.message.clone(), backoff.about.clone());
-        let retrying = Meanwhile::Retrying { message, about };
+        let retrying = Meanwhile::Retrying(Box::new(Reason::retrying(backoff, 0)));
         return Decision::wait(Phase::Blocked, newer(Some(retrying))).until(backoff.retry_at);
     }
     match (Unreadable { seen, unit, update }).next(input.now) {

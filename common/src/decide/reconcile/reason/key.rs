@@ -18,35 +18,30 @@ impl Reason {
     /// what the program printed.
     fn steady(&self) -> Self {
         match self {
-            Self::NeedsNewerAgent { why, meanwhile } => Self::NeedsNewerAgent {
-                why: why.clone(),
-                meanwhile: meanwhile.as_ref().map(Meanwhile::steady),
-            },
+            Self::NeedsNewerAgent { why, meanwhile } => {
+                let meanwhile = meanwhile.as_ref().map(Meanwhile::steady);
+                Self::NeedsNewerAgent { why: why.clone(), meanwhile }
+            }
             Self::Retrying { message, about, pulled_bytes: _ } => {
                 let message = about.as_ref().unwrap_or(message).clone();
                 Self::Retrying { message, about: None, pulled_bytes: 0 }
             }
-            Self::Draining { noun, count, is_overdue } => Self::Draining {
-                noun: noun.clone(),
-                count: count.steady(),
-                is_overdue: *is_overdue,
-            },
+            Self::Draining { noun, count, is_overdue } => {
+                let (noun, is_overdue) = (noun.clone(), *is_overdue);
+                Self::Draining { noun, count: count.steady(), is_overdue }
+            }
             Self::CutAtDeadline { calls } => Self::CutAtDeadline { calls: calls.map(|_| 0) },
             Self::NotBegun { calls } => Self::NotBegun { calls: Box::new(calls.steady()) },
-            Self::Soak(SoakState::GoesOn { left: _ }) => {
-                Self::Soak(SoakState::GoesOn { left: Span(0) })
-            }
+            Self::Soak(state) => Self::Soak(state.steady()),
             Self::Unit(inactive) => Self::Unit(inactive.steady()),
-            Self::Beside { change, version, state } => Self::Beside {
-                change: Box::new(change.steady()),
-                version: version.clone(),
-                state: state.steady(),
-            },
-            Self::Starting { activity, detail, printed: _ } => Self::Starting {
-                activity: Box::new(activity.steady()),
-                detail: detail.clone(),
-                printed: Vec::new(),
-            },
+            Self::Beside { change, version, state } => {
+                let (change, version) = (Box::new(change.steady()), version.clone());
+                Self::Beside { change, version, state: state.steady() }
+            }
+            Self::Starting { activity, detail, printed: _ } => {
+                let (activity, detail) = (Box::new(activity.steady()), detail.clone());
+                Self::Starting { activity, detail, printed: Vec::new() }
+            }
             Self::Unhealthy { probe, remedy } => {
                 Self::Unhealthy { probe: Box::new(probe.steady()), remedy: remedy.steady() }
             }
@@ -68,7 +63,6 @@ impl Reason {
             | Self::Interrupted(_)
             | Self::DidNotStart { .. }
             | Self::LastGoodMeanwhile
-            | Self::Soak(_)
             | Self::Failed { .. }
             | Self::RolledBack { .. }
             | Self::HealthyAfterAll
@@ -86,10 +80,27 @@ impl Reason {
 impl Meanwhile {
     fn steady(&self) -> Self {
         match self {
-            Self::Retrying { message, about } => {
-                Self::Retrying { message: about.as_ref().unwrap_or(message).clone(), about: None }
-            }
+            Self::Retrying(reason) => Self::Retrying(Box::new(reason.steady())),
             other @ (Self::NeverStopped | Self::LastGood | Self::StartAgain) => other.clone(),
+        }
+    }
+}
+
+impl SoakState {
+    fn steady(&self) -> Self {
+        match self {
+            Self::GoesOn { left: _ } => Self::GoesOn { left: Span(0) },
+            other @ (Self::Begins
+            | Self::BeginsLate
+            | Self::LastProbeFailed
+            | Self::NotObservedYet
+            | Self::Passed
+            | Self::Restarted
+            | Self::Restarting
+            | Self::UnitLost
+            | Self::Ended
+            | Self::Unhealthy { .. }
+            | Self::NeverObserved) => other.clone(),
         }
     }
 }

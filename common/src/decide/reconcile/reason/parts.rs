@@ -47,20 +47,16 @@ pub enum Meanwhile {
     /// The version on the host is started again.
     StartAgain,
     /// The last step could not be done; the next try comes later.
-    Retrying {
-        message: String,
-        /// What the message is about, if its numbers are others at every try.
-        about: Option<String>,
-    },
+    Retrying(Box<Reason>),
 }
 
 impl Display for Meanwhile {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         f.write_str(match self {
+            Self::Retrying(reason) => return reason.fmt(f),
             Self::NeverStopped => "the switch was interrupted before the stop",
             Self::LastGood => "the last good version runs until then",
             Self::StartAgain => "its unit is not running",
-            Self::Retrying { message, about: _ } => message,
         })
     }
 }

@@ -30,6 +30,15 @@ fn draining(count: CallCount, is_overdue: bool) -> Reason {
 }
 
 #[test]
+fn a_container_whose_state_is_not_known_is_named() {
+    let (container, why) = ("oml-redis".to_owned(), "no answer".to_owned());
+    texts(&[(
+        Reason::Unseen { container, why },
+        "the state of container oml-redis is not known: no answer",
+    )]);
+}
+
+#[test]
 fn what_is_in_the_way_is_named() {
     let message = || "docker does not answer".to_owned();
     texts(&[
@@ -47,7 +56,9 @@ fn what_is_in_the_way_is_named() {
             "needs a newer agent: x; its unit is not running",
         ),
         (
-            newer_agent(Some(Meanwhile::Retrying { message: message(), about: None })),
+            newer_agent(Some(Meanwhile::Retrying(Box::new(Reason::DaemonAway {
+                message: message(),
+            })))),
             "needs a newer agent: x; docker does not answer",
         ),
         (
@@ -55,10 +66,6 @@ fn what_is_in_the_way_is_named() {
             "unit a.service exists on the host and is not ours; it was not touched",
         ),
         (Reason::DaemonAway { message: message() }, "docker does not answer"),
-        (
-            Reason::Unseen { container: "oml-redis".to_owned(), why: message() },
-            "the state of container oml-redis is not known: docker does not answer",
-        ),
         (
             Reason::Retrying { message: message(), about: None, pulled_bytes: 100 << 10 },
             "docker does not answer",

@@ -36,10 +36,7 @@ fn a_count_that_changes_leaves_the_key_as_it_is() {
     };
     let held = |n: u32| Reason::NeedsNewerAgent {
         why: "an unknown field".to_owned(),
-        meanwhile: Some(Meanwhile::Retrying {
-            message: format!("{n} MiB"),
-            about: Some("the free space".to_owned()),
-        }),
+        meanwhile: Some(Meanwhile::Retrying(Box::new(disk_full(n)))),
     };
     let pairs = [
         (disk_full(100), disk_full(300)),
