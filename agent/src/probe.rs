@@ -146,7 +146,7 @@ impl LocalProber {
         target: ProbeTarget<'_>,
         last_address: &LastAddress,
     ) -> Result<String, Silence> {
-        let known = self.sockets().asked();
+        let known = self.sockets().asked(port);
         if let Some(known) = known {
             match ask_in_turn(check, &known, target, last_address).await {
                 Err(silence) if silence.is_elsewhere => self.sockets().note(Vec::new()),

@@ -44,9 +44,10 @@ impl OwnSockets {
         self.asked = asked;
     }
 
-    /// Returns where the program was asked last.
-    pub(super) fn asked(&self) -> Option<Vec<SocketAddr>> {
-        Some(self.asked.clone()).filter(|asked| !asked.is_empty())
+    /// Returns where the program was asked last at this port, which a change of its probe replaces.
+    pub(super) fn asked(&self, port: Port) -> Option<Vec<SocketAddr>> {
+        let at_port = self.asked.iter().filter(|address| address.port() == port.number);
+        Some(at_port.copied().collect()).filter(|asked: &Vec<SocketAddr>| !asked.is_empty())
     }
 
     /// Returns the addresses at which the program may be asked, in this order. At [`LOCALHOST`] it

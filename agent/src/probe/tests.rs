@@ -257,6 +257,23 @@ async fn serve_always(listener: TcpListener, answer: &'static [u8]) {
 }
 
 #[tokio::test]
+async fn a_probe_whose_port_changed_is_asked_at_its_own_port() {
+    let engine = Docker::new(Paths::below(Path::new("/nonexistent")), Vec::new(), None);
+    let random = Random::system();
+    let target = ProbeTarget { calls: engine.calls(), container: "none", random: &random };
+    let old = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = old.local_addr().unwrap().port();
+    tokio::spawn(serve_always(old, b"HTTP/1.1 200 OK\r\n\r\n"));
+    let (interval_ms, timeout_ms, failures_max) = (1_000, 1_000, 3);
+    let probe = Probe { check: http(port), address: None, interval_ms, timeout_ms, failures_max };
+    let prober = LocalProber::new("/proc".into());
+    assert_eq!(prober.ask(&probe, target).await, good("HTTP status 200"));
+    let changed = Probe { check: http(closed_port().await), ..probe };
+    let answer = prober.ask(&changed, target).await;
+    assert!(matches!(answer, Answer::Bad(_)), "the old port answered: {answer:?}");
+}
+
+#[tokio::test]
 async fn a_stranger_at_localhost_does_not_answer_for_a_program_at_another_address() {
     let engine = Docker::new(Paths::below(Path::new("/nonexistent")), Vec::new(), None);
     let random = Random::system();
