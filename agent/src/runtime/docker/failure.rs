@@ -42,11 +42,13 @@ pub(super) fn of(verb: &'static str, object: &str, error: Error) -> RuntimeError
 }
 
 /// Turns an error of creating a container into ours. The engine answers 500 also where it will
-/// answer so again, as for a log driver that it does not have; a full disk may have room again.
+/// answer so again, as for a log driver that it does not have. What it lacks for a while, such as
+/// room on its disk or its connection to containerd, it may have again.
 pub(super) fn of_create(object: &str, error: Error) -> RuntimeError {
     let is_lasting = match &error {
         Error::DockerResponseServerError { status_code: 500, message } => {
-            Refusal::of(None, message) != Refusal::DiskFull
+            let refusal = Refusal::of(None, message);
+            refusal == Refusal::Other || !refusal.is_transient()
         }
         _ => false,
     };

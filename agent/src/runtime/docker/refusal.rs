@@ -33,7 +33,7 @@ pub(super) enum Refusal {
 impl Refusal {
     /// Sorts an answer by the engine's status, if there is one, and by its text.
     pub(super) fn of(status: Option<u16>, text: &str) -> Self {
-        let parts = || text.lines().flat_map(|line| line.split(": ")).map(str::trim);
+        let parts = || text.lines().flat_map(|line| line.split(": ")).map(bare);
         let begins = |begin: &[&str]| parts().any(|part| begin.iter().any(|b| part.starts_with(b)));
         let is_missing = begins(ASKS_REGISTRY) && parts().any(|part| part == "not found");
         let known = parts().find_map(Self::of_part).map(|kind| {
@@ -120,6 +120,11 @@ impl Refusal {
             _ => None,
         }
     }
+}
+
+/// Returns a part without what stands around it, such as the end of a quotation.
+fn bare(part: &str) -> &str {
+    part.trim_matches(|c: char| c.is_whitespace() || c == '"')
 }
 
 /// What the engine was doing with the registry when that did not find something. A bare "not

@@ -63,10 +63,16 @@ async fn an_engine_that_was_restarted_with_another_data_folder_is_asked_for_it_a
 }
 
 #[tokio::test]
-async fn a_container_that_the_engine_cannot_create_is_refused_for_good_unless_its_disk_is_full() {
+async fn a_container_that_the_engine_cannot_create_is_refused_for_good_unless_the_cause_may_pass() {
     for (status, message, transient) in [
         (500, "failed to create task: log driver journal is not known", false),
         (500, "write /var/lib/docker/x: no space left on device", true),
+        (500, "failed to create task: exec format error", false),
+        (500, "dial unix /run/containerd/containerd.sock: connect: connection refused", true),
+        (500, "transport: \\\"dial: connect: connection refused\\\": unavailable", true),
+        (500, "error reading from server: EOF", true),
+        (500, "read unix @: i/o timeout", true),
+        (500, "context deadline exceeded", true),
         (503, "the daemon is shutting down", true),
         (409, "the name is in use", true),
         (400, "invalid mount", false),
