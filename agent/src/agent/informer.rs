@@ -22,7 +22,7 @@ use crate::runtime::{ContainerEngine, ContainerListing, RuntimeError, UnitListin
 const COALESCE: Duration = Duration::from_millis(200);
 /// The interval of listings without a nudge, because nudges may be lost.
 const RELIST: Duration = Duration::from_secs(60);
-/// The interval at which a daemon that does not answer is asked.
+/// The interval at which a daemon is asked that does not answer, or not about everything.
 const RETRY: Duration = Duration::from_secs(2);
 
 /// A request of the loop for a listing.
@@ -71,6 +71,9 @@ pub(super) trait ListSource: Send + Sync + 'static {
     /// Lists what is ours, and what is in the way of `desired`.
     async fn list(&self, desired: &[InstanceDocument]) -> Result<Self::Listing, RuntimeError>;
 
+    /// Returns true if the runtime did not tell the state of something that it has.
+    fn is_partial(listing: &Self::Listing) -> bool;
+
     /// Returns a counter that grows when something on the runtime changed.
     fn changes(&self) -> watch::Receiver<u64>;
 }
@@ -81,6 +84,10 @@ impl ListSource for Arc<dyn ContainerEngine> {
 
     async fn list(&self, desired: &[InstanceDocument]) -> Result<ContainerListing, RuntimeError> {
         self.as_ref().list(desired).await
+    }
+
+    fn is_partial(listing: &ContainerListing) -> bool {
+        !listing.unseen.is_empty()
     }
 
     fn changes(&self) -> watch::Receiver<u64> {
@@ -94,6 +101,10 @@ impl ListSource for Arc<dyn UnitManager> {
 
     async fn list(&self, desired: &[InstanceDocument]) -> Result<UnitListing, RuntimeError> {
         self.as_ref().list(desired).await
+    }
+
+    fn is_partial(_listing: &UnitListing) -> bool {
+        false
     }
 
     fn changes(&self) -> watch::Receiver<u64> {
@@ -116,8 +127,7 @@ impl<S: ListSource> Informer<S> {
         loop {
             changes.mark_unchanged();
             self.ask().await;
-            let is_unavailable = self.snapshots.borrow().unavailable.is_some();
-            let pause = Instant::now() + if is_unavailable { RETRY } else { RELIST };
+            let pause = Instant::now() + if self.lacks_something() { RETRY } else { RELIST };
             // Each arm only waits for a mark or a time; dropping it loses nothing.
             tokio::select! {
                 biased;
@@ -126,6 +136,12 @@ impl<S: ListSource> Informer<S> {
                 () = sleep_until(pause) => {}
             }
         }
+    }
+
+    /// Returns true if the last listing failed, or lacks what holds up a component.
+    fn lacks_something(&self) -> bool {
+        let snapshot = self.snapshots.borrow();
+        snapshot.unavailable.is_some() || snapshot.listing.as_deref().is_some_and(S::is_partial)
     }
 
     async fn ask(&mut self) {

@@ -114,10 +114,9 @@ fn hold_unseen(
         return decision;
     };
     let phase = if decision.acts() { Phase::Blocked } else { decision.phase };
-    Decision::wait(
-        phase,
-        Reason::Unseen { container: unseen.name.clone(), why: unseen.why.clone() },
-    )
+    let (container, why) = (unseen.name.clone(), unseen.why.clone());
+    let held = Decision::wait(phase, Reason::Unseen { container, why });
+    Decision { wake_at: decision.wake_at, ..held }
 }
 
 fn is_ours(seen: &ObservedInstance) -> bool {

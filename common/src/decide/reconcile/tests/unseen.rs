@@ -1,5 +1,7 @@
 //! A container about which the engine does not answer.
 
+use std::collections::BTreeMap;
+
 use super::world::{World, instance, name};
 use super::{Phase, Step};
 use crate::decide::observed::UnseenContainer;
@@ -30,4 +32,22 @@ fn nothing_is_done_to_a_component_whose_container_cannot_be_looked_at() {
     let decisions = world.with_observed(&observed, super::decide);
     assert_ne!(decisions[&name("redis")].step, Some(Step::Remove { recount: false }));
     assert_eq!(decisions[&name("redis")].phase, Phase::Blocked, "it is not removed either");
+}
+
+#[test]
+fn what_is_due_of_a_component_that_cannot_be_looked_at_is_not_forgotten() {
+    let mut world = World::settled([instance("redis", "1")]);
+    world.desire([instance("redis", "2")]);
+    while !matches!(world.phase("redis"), Phase::Soaking { .. }) {
+        assert!(world.pass(), "it never soaks");
+    }
+    let mut observed = world.observe();
+    let known = world.with_observed(&observed, super::decide);
+    observed.instances.get_mut(&name("redis")).unwrap().unseen = Some("no answer".to_owned());
+    let held = world.with_observed(&observed, super::decide);
+    let wake_at = |decisions: &BTreeMap<_, crate::decide::reconcile::Decision>| {
+        decisions[&name("redis")].wake_at
+    };
+    assert!(wake_at(&known).is_some(), "{known:?}");
+    assert_eq!(wake_at(&held), wake_at(&known));
 }
