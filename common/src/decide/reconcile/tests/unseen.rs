@@ -43,7 +43,8 @@ fn what_is_due_of_a_component_that_cannot_be_looked_at_is_not_forgotten() {
     }
     let mut observed = world.observe();
     let known = world.with_observed(&observed, super::decide);
-    observed.instances.get_mut(&name("redis")).unwrap().unseen = Some("no answer".to_owned());
+    let unseen = UnseenContainer { name: "oml-redis".to_owned(), why: "no answer".to_owned() };
+    observed.instances.get_mut(&name("redis")).unwrap().unseen = Some(unseen);
     let held = world.with_observed(&observed, super::decide);
     let wake_at = |decisions: &BTreeMap<_, crate::decide::reconcile::Decision>| {
         decisions[&name("redis")].wake_at
