@@ -127,6 +127,8 @@ fn every_kind_is_written_in_the_bytes_that_are_pinned() {
 
 /// The release whose own texts are kept beside those of this one: that of `tests/skew/previous`.
 const PREVIOUS: &str = "0.1.0";
+/// The hash of these texts, each after its name, in the order of the names.
+const PREVIOUS_HASH: &str = "94aa7dcf12696d4eecc52dea577e4ca63b9ee8301f9ebde73ffc9bc80e89d1a0";
 /// The kinds that the previous release did not have. Its backups have no version by this name;
 /// the test beside them reads one.
 const SINCE: [&str; 4] = ["backup_begin", "last_good_note", "machine_note", "stop_note"];
@@ -144,6 +146,20 @@ fn every_text_of_the_previous_release_is_written_again_in_the_same_bytes() {
     }
     let kept = files_in(&folder().join(PREVIOUS)).len();
     assert_eq!(compared, kept, "a kind of that release has gone, or a text of it");
+}
+
+#[test]
+fn the_texts_of_the_previous_release_stay_as_they_were_written() {
+    let folder = folder().join(PREVIOUS);
+    let entries = std::fs::read_dir(&folder).unwrap();
+    let names: BTreeSet<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut all = String::new();
+    for name in names {
+        let text = std::fs::read_to_string(folder.join(&name)).unwrap();
+        all.push_str(&format!("{name}\n{text}"));
+    }
+    assert_eq!(ContentHash::of(all.as_bytes()).as_str(), PREVIOUS_HASH);
 }
 
 #[test]
