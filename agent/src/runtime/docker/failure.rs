@@ -45,12 +45,12 @@ pub(super) fn of(verb: &'static str, object: &str, error: Error) -> RuntimeError
 /// answer so again, as for a log driver that it does not have. What it lacks for a while, such as
 /// room on its disk or its connection to containerd, it may have again.
 pub(super) fn of_create(object: &str, error: Error) -> RuntimeError {
-    let is_lasting = match &error {
-        Error::DockerResponseServerError { status_code: 500, message } => {
-            let refusal = Refusal::of(None, message);
-            refusal == Refusal::Other || !refusal.is_transient()
-        }
-        _ => false,
+    let is_lasting = if let Error::DockerResponseServerError { status_code: 500, message } = &error
+    {
+        let refusal = Refusal::of(None, message);
+        refusal == Refusal::Other || !refusal.is_transient()
+    } else {
+        false
     };
     match of("create", object, error) {
         RuntimeError::Refused { verb, object, detail, transient } => {
