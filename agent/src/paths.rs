@@ -111,7 +111,7 @@ impl Paths {
         self.statuses().join(format!("{component}.json"))
     }
 
-    /// The note that somebody stopped a unit that had failed before.
+    /// The note that somebody stopped a unit.
     #[must_use]
     pub fn stop_note(&self, unit: &str) -> PathBuf {
         self.run.join("stopped").join(unit)

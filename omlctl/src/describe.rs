@@ -26,7 +26,11 @@ pub(crate) fn phase(clock: &Clock, host: &NodeStatus, instance: &InstanceReport)
         PhaseName::Soaking => format!("soaking until {}", clock.time(phase.at_ms)),
         // The reason says by what, as far as it is known.
         PhaseName::StoppedByHand => {
-            because(&format!("not running since {}", clock.date_time(phase.at_ms)))
+            because(&match phase.at_ms {
+                // systemd has unloaded the unit, and nothing saw the stop.
+                0 => "not running".to_owned(),
+                at_ms => format!("not running since {}", clock.date_time(at_ms)),
+            })
         }
         PhaseName::RolledBack if !instance.version.is_empty() => {
             because(&format!("rolled back to {}", instance.version))

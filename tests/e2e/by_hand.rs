@@ -3,7 +3,9 @@
 
 use anyhow::Result;
 use oml_tests::Fleet;
-use oml_tests::observe::{now_ms, sh, start_times, wait_instance, wait_ready, wait_ready_after};
+use oml_tests::observe::{
+    InstanceWait, now_ms, sh, start_times, wait_instance, wait_ready, wait_ready_after,
+};
 use oml_tests::trial::check;
 use serde_json::Value;
 
@@ -15,6 +17,7 @@ pub(crate) const CASES: &[Case] = &[
     (Kind::Tiny, "a_copy_made_by_hand_of_a_removed_component_runs_on", copy_of_removed),
     (Kind::Tiny, "a_container_renamed_by_hand_gets_its_name_back_and_is_not_restarted", renamed),
     (Kind::Tiny, "a_unit_edited_by_hand_is_put_right_and_reported", edited_unit),
+    (Kind::Tiny, "a_component_that_is_disabled_and_stopped_stays_stopped", disabled_now),
     (Kind::Tiny, "a_copied_unit_that_is_started_and_stopped_cuts_nothing", copied_unit),
     (Kind::Tiny, "a_copied_drop_in_is_reported_by_its_path", copied_drop_in),
     (Kind::Tiny, "what_is_done_by_hand_and_stays_is_reported_while_it_lasts", standing),
@@ -127,6 +130,24 @@ fn edited_unit(fleet: &Fleet) -> Result<()> {
     wait_ready_after(fleet, now_ms()?, NODE, "second")?;
     sh(fleet, NODE, "systemctl is-enabled oml-second")?;
     check(start_times(fleet, NODE)? == before, "a container was restarted")
+}
+
+/// systemd unloads the unit, and shows nothing of the stop.
+fn disabled_now(fleet: &Fleet) -> Result<()> {
+    let is_stopped = |seen: &Value| seen["phase"]["name"] == "stopped-by-hand";
+    for (before, after) in [("", ""), ("systemctl stop omlagent; ", "; systemctl start omlagent")] {
+        wait_ready(fleet, NODE, "second")?;
+        sh(fleet, NODE, &format!("{before}systemctl disable --now oml-second{after}"))?;
+        wait_instance(fleet, NODE, "second", "the stop is noticed", is_stopped)?;
+        sh(fleet, NODE, "systemctl restart omlagent; sleep 15")?;
+        let state = sh(fleet, NODE, "systemctl is-active oml-second || true")?;
+        check(state.trim() == "inactive", format!("it is {state}"))?;
+        let wait = InstanceWait::new(fleet, NODE, "second").reported_after(now_ms()?);
+        wait.until("it is still stopped", is_stopped)?;
+        sh(fleet, NODE, "systemctl is-enabled oml-second; systemctl start oml-second")?;
+        wait_ready_after(fleet, now_ms()?, NODE, "second")?;
+    }
+    Ok(())
 }
 
 /// Starts, restarts and stops the unit `dbg` while the real component is asked without a pause, and

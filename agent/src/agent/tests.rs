@@ -15,6 +15,7 @@ mod by_hand;
 mod copied_documents;
 mod copied_files;
 mod copies;
+mod disabled;
 mod downgraded;
 mod full_disk;
 mod images;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use oml_common::decide::difference::ForeignObject;
 use oml_common::decide::observed::ActiveState;
+use oml_common::decide::unit_end::UnitMemory;
 use oml_common::document::instance::{HeldInstance, InstanceDocument, Timing, Workload};
 use oml_common::id::{ComponentName, TenantId, UnitName};
 use tokio::sync::watch;
@@ -59,8 +60,8 @@ pub struct Systemd {
     listener: tokio::task::JoinHandle<()>,
     /// Serialises writes and reloads of the unit files.
     writing: tokio::sync::Mutex<()>,
-    /// The units that did not run at the last listing.
-    resting: Mutex<BTreeMap<String, stops::RestingUnit>>,
+    /// What is known of the units of the desired components.
+    memories: Mutex<BTreeMap<String, UnitMemory>>,
     /// The recent ends of packaged units.
     ends: Mutex<BTreeMap<String, ends::RecentEnds>>,
     /// The units of the desired components at the last listing. `After=` lines name units.
@@ -93,7 +94,7 @@ impl Systemd {
             signals,
             listener,
             writing: tokio::sync::Mutex::default(),
-            resting: Mutex::default(),
+            memories: Mutex::default(),
             ends: Mutex::default(),
             units: Mutex::default(),
             known: Mutex::default(),

@@ -1,5 +1,9 @@
-//! Decides how a unit that a package brings ended last: by itself, or because somebody stopped it.
-//! No supervisor watches its program, so only systemd knows.
+//! Decides how a unit ended last: by itself, or because somebody stopped it.
+//!
+//! No supervisor watches the program of a unit that a package brings, so only systemd knows. It
+//! forgets all of a unit that rests and that nothing needs, such as a disabled one: the unit is
+//! unloaded, and fresh when it is loaded again. A unit that failed stays. So what an earlier look
+//! found counts for as long as systemd says nothing else.
 //!
 //! systemd notes the end of a main process before it leaves the active state because of it. Where a
 //! stop came first, the unit left that state first (systemd's `service.c`: `service_sigchld_event`
@@ -92,6 +96,106 @@ fn of_rest(life: UnitLife<'_>) -> UnitEnd {
         // systemd itself ended it: "watchdog", "oom-kill" …
         _ => UnitEnd::ByItself,
     }
+}
+
+/// What the looks at a unit have found so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnitMemory {
+    /// It ran at the last look.
+    Runs {
+        /// When it stopped being inactive or failed, in microseconds since 1970.
+        since: u64,
+    },
+    /// It did not.
+    Rests {
+        /// When it ended, in microseconds since 1970; 0 if this is not known, or it never ran.
+        at: u64,
+        end: UnitEnd,
+    },
+}
+
+/// How a unit was seen to come to rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeenRest {
+    /// When, in microseconds since 1970.
+    pub at: u64,
+    /// Whether it showed a job then, such as a stop.
+    pub had_job: bool,
+}
+
+/// What a look finds of a unit that does not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RestingUnit {
+    /// When it became inactive or failed, in microseconds since 1970; 0 if systemd has it fresh.
+    pub at: u64,
+    /// How it ended, by what systemd shows of it.
+    pub shown: UnitEnd,
+    /// Whether a stop was done while it did not run already; not known of one that is fresh.
+    pub was_stopped_at_rest: bool,
+    /// How a signal said that it came to rest last.
+    pub seen: Option<SeenRest>,
+    /// The end of which an earlier agent noted that it was a stop.
+    pub noted: Option<u64>,
+    /// Whether systemd unloads it when it rests.
+    pub is_unloaded: bool,
+    /// Whether what it left in the run folder shows that it ran since the boot.
+    pub has_run: bool,
+    /// Whether a supervisor runs in it, which never ends well by itself.
+    pub is_supervised: bool,
+}
+
+/// Returns what is known of a unit that does not run after another look at it.
+#[must_use]
+pub fn remember(before: Option<UnitMemory>, unit: RestingUnit) -> UnitMemory {
+    if unit.at == 0 {
+        return remember_fresh(before, unit);
+    }
+    let known = match before {
+        Some(UnitMemory::Rests { at, end }) if at == unit.at => Some(end),
+        Some(UnitMemory::Rests { .. } | UnitMemory::Runs { .. }) | None => None,
+    };
+    let was_stopped = known.map_or(unit.noted == Some(unit.at), |end| end == UnitEnd::Stopped);
+    let ended_without_job = unit.seen == Some(SeenRest { at: unit.at, had_job: false });
+    let end = match unit.shown {
+        _ if was_stopped || unit.was_stopped_at_rest => UnitEnd::Stopped,
+        // Nobody has to be respected where the end of the unit was seen, and no job.
+        UnitEnd::Unknown if ended_without_job => UnitEnd::ByItself,
+        shown @ (UnitEnd::Stopped | UnitEnd::Unknown | UnitEnd::ByItself) => shown,
+    };
+    UnitMemory::Rests { at: unit.at, end }
+}
+
+/// Decides for a unit of which systemd shows no earlier life.
+fn remember_fresh(before: Option<UnitMemory>, unit: RestingUnit) -> UnitMemory {
+    // It did not fail, so it was stopped, unless its program may end well.
+    let unloaded = if unit.is_supervised { UnitEnd::Stopped } else { UnitEnd::Unknown };
+    let (at, end) = match before {
+        Some(UnitMemory::Rests { at, end }) => (at, end),
+        Some(UnitMemory::Runs { since }) => match unit.seen.filter(|seen| seen.at >= since) {
+            Some(SeenRest { at, had_job: true }) => (at, UnitEnd::Stopped),
+            Some(SeenRest { at, had_job: false }) => (at, UnitEnd::ByItself),
+            None => (0, unloaded),
+        },
+        None => match unit.noted {
+            Some(at) => (at, UnitEnd::Stopped),
+            None if unit.is_unloaded && unit.has_run => (0, unloaded),
+            None => (0, UnitEnd::ByItself),
+        },
+    };
+    UnitMemory::Rests { at, end }
+}
+
+/// The missed ends that are counted between two looks.
+const MISSED_MAX: u32 = 60;
+
+/// Returns how many ends of a unit were missed since a look that found `before` automatic
+/// restarts: each follows an end. Now there are `restarts`, and so many ends are known; the unit may
+/// have been restarted once after an end that was known before.
+#[must_use]
+pub fn missed_ends(before: Option<u32>, restarts: u32, known: usize) -> u32 {
+    let restarted = before.map_or(0, |before| restarts.saturating_sub(before));
+    let known = u32::try_from(known).unwrap_or(u32::MAX).saturating_add(1);
+    restarted.saturating_sub(known).min(MISSED_MAX)
 }
 
 #[cfg(test)]

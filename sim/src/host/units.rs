@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::{Daemon, Fault, HostModel, Verb};
 
+mod enable;
 mod file;
 mod job;
 mod life;
@@ -146,6 +147,7 @@ impl HostModel {
         let mut state = self.state();
         let is_masked = state.units.masked.contains(name);
         let is_enabled = state.units.enabled.contains(name);
+        state.units.unload(name);
         let unit = state.units.unit(name, &on_disk);
         let mut view = unit.state.clone();
         view.load_state = match (is_masked, unit.definition.is_there()) {
@@ -165,6 +167,15 @@ impl HostModel {
             state.units.units.remove(name);
         }
         Ok(view)
+    }
+
+    /// Returns the last lines that the program of a unit wrote.
+    ///
+    /// # Errors
+    /// A requested fault.
+    pub async fn unit_log(&self, name: &str) -> Result<Vec<String>, UnitError> {
+        self.enter(Daemon::Systemd, Verb::Logs).await?;
+        Ok(vec![format!("the last line of {name}")])
     }
 
     /// Starts a unit and returns the job.
@@ -246,39 +257,6 @@ impl HostModel {
         }
         drop(state);
         self.notify(Daemon::Systemd);
-        Ok(())
-    }
-
-    /// Returns "enabled", "disabled" or "masked".
-    ///
-    /// # Errors
-    /// No such unit, or a fault that was asked for.
-    pub async fn unit_file_state(&self, name: &str) -> Result<&'static str, UnitError> {
-        self.enter(Daemon::Systemd, Verb::Read).await?;
-        let is_there = self.read_definition(name).is_there();
-        let state = self.state();
-        if state.units.masked.contains(name) {
-            return Ok("masked");
-        }
-        match (is_there, state.units.enabled.contains(name)) {
-            (false, _) => Err(UnitError::NoSuchUnit(name.to_owned())),
-            (true, true) => Ok("enabled"),
-            (true, false) => Ok("disabled"),
-        }
-    }
-
-    /// Enables a unit for the next boot, or disables it.
-    ///
-    /// # Errors
-    /// A requested fault.
-    pub async fn enable_unit(&self, name: &str, is_enabled: bool) -> Result<(), UnitError> {
-        self.enter(Daemon::Systemd, Verb::Enable).await?;
-        let mut state = self.state();
-        if is_enabled {
-            state.units.enabled.insert(name.to_owned());
-        } else {
-            state.units.enabled.remove(name);
-        }
         Ok(())
     }
 }

@@ -182,6 +182,11 @@ impl Bench {
         self.assign(instances, OnDeadline::Wait);
     }
 
+    /// That alone is desired.
+    pub(super) fn desire_document(&mut self, instance: InstanceDocument) {
+        self.assign(vec![instance], OnDeadline::Wait);
+    }
+
     /// That version is desired in a unit of that name.
     pub(super) fn desire_in_unit(&mut self, version: &str, unit: &str) {
         let instance = instance(version).edited(|it| it.unit = unit.parse().unwrap());

@@ -17,6 +17,7 @@ pub(super) async fn all(host: &ContractHost) {
         a_packaged_unit_that_was_stopped_is_distinguished_from_one_that_ended,
         a_unit_of_somebody_else_is_named_and_left_alone,
         a_unit_stopped_by_hand_is_distinguished_from_one_that_failed,
+        a_unit_that_was_disabled_and_stopped_is_known_as_stopped,
         a_stop_during_the_start_leaves_nothing_running,
         an_edited_or_disabled_unit_is_reported_and_put_right,
         a_drop_in_of_somebody_else_is_reported,
@@ -105,6 +106,31 @@ async fn a_unit_stopped_by_hand_is_distinguished_from_one_that_failed(host: &Con
     assert!(!unit.stopped_by_hand, "{unit:?}");
     assert!(host.runs(&instance).await);
     host.clear(&instance).await;
+}
+
+async fn a_unit_that_was_disabled_and_stopped_is_known_as_stopped(host: &ContractHost) {
+    let supervised = host.instance("contract-off", "v1", &host.images.first, 8336);
+    host.install(&supervised).await;
+    let packaged = host.packaged("contract-packaged-off", "contract-packaged-off.service");
+    host.manual.bring_packaged_unit(&packaged);
+    host.systemd.write(&packaged).await.unwrap();
+    host.systemd.start(&packaged).await.unwrap();
+    for instance in [&supervised, &packaged] {
+        assert_eq!(host.unit(instance).await.unwrap().active, ActiveState::Active);
+        host.manual.disable_unit(instance).await;
+        host.manual.systemctl("stop", instance).await;
+        let unit = host.unit(instance).await.unwrap();
+        assert!(unit.active == ActiveState::Inactive && unit.stopped_by_hand, "{unit:?}");
+        host.systemd.write(instance).await.unwrap();
+        let unit = host.unit(instance).await.unwrap();
+        assert!(unit.stopped_by_hand && !unit.stale, "it is enabled again: {unit:?}");
+        host.manual.systemctl("start", instance).await;
+        assert!(!host.unit(instance).await.unwrap().stopped_by_hand);
+    }
+    host.clear(&supervised).await;
+    host.systemd.stop(&packaged.component).await.unwrap();
+    host.systemd.remove(&packaged.component).await.unwrap();
+    host.manual.take_unit_away(&packaged).await;
 }
 
 async fn a_stop_during_the_start_leaves_nothing_running(host: &ContractHost) {

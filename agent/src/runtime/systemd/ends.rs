@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 
 use oml_common::decide::crash_loop::note_end;
 use oml_common::decide::observed::ObservedUnit;
-use oml_common::decide::unit_end::{UnitEnd, UnitLife, how_it_ended};
+use oml_common::decide::unit_end::{UnitEnd, UnitLife, how_it_ended, missed_ends};
 use oml_common::document;
 use oml_common::document::status::{Health, LastExit, Status};
 use oml_common::id::ContentHash;
@@ -30,6 +30,8 @@ pub(super) struct RecentEnds {
     status: Status,
     /// The automatic restarts at the last look; none before the first one of this agent.
     restarts: Option<u32>,
+    /// The run folder has a note of it, which also says that the unit ran since the boot.
+    is_noted: bool,
 }
 
 /// The end of a packaged unit by itself.
@@ -122,12 +124,10 @@ impl Systemd {
         ends.extend(loaded.own_end());
         ends.retain(|end| !before.ends.contains(&end.at));
         ends.dedup_by_key(|end| end.at);
-        // A restart of which no signal came follows an end too, whose time is not known well.
+        // The time of an end of which no signal came is not known well.
         let restarts = loaded.service.restarts.unwrap_or(0);
-        let restarted = recent.restarts.map_or(0, |before| restarts.saturating_sub(before));
-        let known = u32::try_from(ends.len()).unwrap_or(u32::MAX).saturating_add(1);
         let restarted_at = Timestamp(loaded.unit.inactive_exit_timestamp.unwrap_or(0) / 1000);
-        for _missed in 0..restarted.saturating_sub(known).min(MISSED_MAX) {
+        for _missed in 0..missed_ends(recent.restarts, restarts, ends.len()) {
             note_end(&mut recent.status.ends, restarted_at);
         }
         for end in &ends {
@@ -139,8 +139,9 @@ impl Systemd {
         }
         recent.restarts = Some(restarts);
         let status = recent.status.clone();
-        if status != before {
+        if status != before || (loaded.is_up() && !recent.is_noted) {
             self.write_ends(unit, &status);
+            recent.is_noted = true;
         }
         self.ends.lock().unwrap_or_else(PoisonError::into_inner).insert(unit.to_owned(), recent);
         status
@@ -155,8 +156,16 @@ impl Systemd {
             return (known, true);
         }
         let written = self.read_ends(unit).filter(|status| &status.hash == hash);
+        let is_noted = written.is_some();
         let status = written.unwrap_or_else(|| nothing_ended(hash));
-        (RecentEnds { hash: hash.clone(), status, restarts: None }, is_known)
+        (RecentEnds { hash: hash.clone(), status, restarts: None, is_noted }, is_known)
+    }
+
+    /// Forgets the ends of a unit that is taken away.
+    pub(super) fn forget_ends(&self, unit: &str) {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner).remove(unit);
+        // It is there only for packaged units.
+        let _was_there = std::fs::remove_file(self.paths.ends_note(unit)).is_ok();
     }
 
     fn read_ends(&self, unit: &str) -> Option<Status> {
@@ -178,9 +187,6 @@ impl Systemd {
         }
     }
 }
-
-/// The missed ends that are counted between two looks.
-const MISSED_MAX: u32 = 60;
 
 /// Returns the status of a unit that has not ended lately.
 fn nothing_ended(hash: &ContentHash) -> Status {

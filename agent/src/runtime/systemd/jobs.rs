@@ -48,6 +48,7 @@ impl Systemd {
         let stopped = self.job(unit, limit, async || self.calls.stop(unit).await).await;
         // Our own stop is not one by hand.
         self.signals.forget_jobs(unit);
+        self.forget_unit(unit);
         match stopped {
             Ok(loaded) if !loaded.is_up() => Ok(()),
             Ok(loaded) => Err(RuntimeError::Refused {
@@ -94,6 +95,9 @@ impl Systemd {
             let _emptied = std::fs::remove_dir(folder).is_ok();
         }
         self.calls.reload().await?;
+        // A unit of that name that is written later begins with nothing.
+        self.forget_unit(unit);
+        self.forget_ends(unit);
         self.calls.forget_failure(unit).await
     }
 }

@@ -22,11 +22,12 @@ impl Systemd {
         let (component, unit) = (&instance.component, instance.unit.as_str());
         let loaded = self.calls.load(unit).await?;
         let is_packaged = matches!(*instance.workload, Workload::Unit(_));
+        let is_renamed = files.iter().any(|file| file.is_superseded_by(instance));
         if loaded.is_masked() {
             let masked = Difference::MaskedUnit { unit: instance.unit.clone() };
             listing.differs.push((component.clone(), masked));
             let observed = loaded.observe_as(is_packaged, None, false);
-            let observed = self.add_stop(unit, &loaded, observed);
+            let observed = self.add_stop(instance, &loaded, is_renamed, observed);
             listing.units.push((component.clone(), observed));
             return Ok(loaded.path);
         }
@@ -52,7 +53,7 @@ impl Systemd {
         if let InstanceFile::Ours(text) = file {
             let hash = UnitMark::read(&text).map(|mark| mark.hash);
             // One that waits for its own first start holds nothing yet.
-            let has_rival = loaded.is_up() && files.iter().any(|f| f.is_superseded_by(instance));
+            let has_rival = loaded.is_up() && is_renamed;
             let (wanted, is_disabled) = (self.render(instance), loaded.is_disabled());
             let stale = text != wanted || loaded.needs_reload() || has_rival || is_disabled;
             let edited = by_hand::edited(instance, &text, &wanted);
@@ -64,10 +65,11 @@ impl Systemd {
             }
             let observed = loaded.observe_as(is_packaged, hash, stale);
             let observed = ObservedUnit { by_hand, ..observed };
-            listing.units.push((component.clone(), self.add_stop(unit, &loaded, observed)));
+            let observed = self.add_stop(instance, &loaded, is_renamed, observed);
+            listing.units.push((component.clone(), observed));
         } else if loaded.has_file() {
             let observed = loaded.observe_as(is_packaged, None, true);
-            let observed = self.add_stop(unit, &loaded, observed);
+            let observed = self.add_stop(instance, &loaded, is_renamed, observed);
             listing.units.push((component.clone(), observed));
         }
         Ok(loaded.path)

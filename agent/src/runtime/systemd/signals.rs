@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use oml_common::decide::unit_end::SeenRest;
 use tokio::sync::{broadcast, watch};
 use zbus::message::Type;
 use zbus::{MatchRule, Message, MessageStream, OwnedObjectPath};
@@ -39,8 +40,8 @@ struct OurUnit {
     shown: Option<(u32, u64)>,
     /// Its last job that was done.
     done: Option<u32>,
-    /// The time since which it did not run, and whether it showed a job when it came to rest.
-    rest: Option<(u64, bool)>,
+    /// How it came to rest last.
+    rest: Option<SeenRest>,
     /// What the last signal said of its service. That of the unit follows it.
     service: ServiceProperties,
     /// Its ends by itself that were not taken yet.
@@ -192,10 +193,10 @@ impl Signals {
         (unit.done == Some(shown)).then_some(since)
     }
 
-    /// Returns true if a unit was seen to come to rest at that time, without a job.
-    pub(super) fn ended_without_job(&self, unit: &str, at: u64) -> bool {
+    /// Returns how a unit was seen to come to rest last.
+    pub(super) fn seen_rest(&self, unit: &str) -> Option<SeenRest> {
         let ours = self.ours.lock().unwrap_or_else(PoisonError::into_inner);
-        ours.values().any(|ours| ours.name == unit && ours.rest == Some((at, false)))
+        ours.values().find(|ours| ours.name == unit)?.rest
     }
 
     /// Returns the ends of a unit by itself that were seen since the last call.
@@ -222,10 +223,12 @@ impl OurUnit {
     /// Notes what a signal about the unit says.
     fn follow(&mut self, unit: UnitProperties) {
         self.shown = job_at_rest(&unit).or(self.shown);
-        if let Some(at) = rests_since(&unit)
-            && self.rest.is_none_or(|(before, _)| before != at)
+        // One that systemd has fresh did not come to rest.
+        if let Some(at) = rests_since(&unit).filter(|at| *at > 0)
+            && self.rest.is_none_or(|before| before.at != at)
         {
-            self.rest = Some((at, unit.job.as_ref().is_some_and(|(job, _)| *job != 0)));
+            let had_job = unit.job.as_ref().is_some_and(|(job, _)| *job != 0);
+            self.rest = Some(SeenRest { at, had_job });
         }
         let loaded = Loaded { path: String::new(), unit, service: self.service.clone() };
         if let Some(end) = loaded.own_end().filter(|end| self.ends.last() != Some(end)) {

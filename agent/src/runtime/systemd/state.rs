@@ -75,6 +75,11 @@ impl Loaded {
         self.unit.unit_file_state.as_deref() == Some("disabled")
     }
 
+    /// Returns true if a target wants the unit at boot, which also keeps it in memory.
+    pub(super) fn is_enabled(&self) -> bool {
+        self.unit.unit_file_state.as_deref().is_some_and(|state| state.starts_with("enabled"))
+    }
+
     /// Returns the paths of the drop-ins of this unit or of the beginning of its name, and not
     /// those of all units of its type.
     pub(super) fn drop_ins(&self) -> impl Iterator<Item = &str> {

@@ -1,60 +1,74 @@
 //! Remembers that somebody stopped a unit, for as long as the unit does not run. systemd itself
-//! forgets it with `systemctl reset-failed`, and changes nothing of a unit that has failed
-//! already: it only does the job. A note in the run folder lets the next agent know of it.
+//! forgets it with `systemctl reset-failed` and when it unloads the unit, and changes nothing of a
+//! unit that has failed already: it only does the job. A note in the run folder lets the next agent
+//! know of it.
 
 use std::sync::PoisonError;
 
-use oml_common::decide::observed::{ActiveState, ObservedUnit};
+use oml_common::decide::observed::ObservedUnit;
+use oml_common::decide::unit_end::{RestingUnit, UnitEnd, UnitMemory, remember};
 use oml_common::document;
 use oml_common::document::host_notes::{Note as _, StopNote};
+use oml_common::document::instance::{InstanceDocument, Workload};
 use oml_common::text::error::chain;
+use oml_common::time::Timestamp;
 use tracing::debug;
 
 use super::Systemd;
 use super::calls::Loaded;
 use crate::files;
 
-/// A unit that is inactive or failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct RestingUnit {
-    /// The time of its end, by which a later one is distinguished.
-    at: u64,
-    /// Somebody stopped it, or has stopped it after that.
-    is_stopped: bool,
-}
-
 impl Systemd {
     /// Adds what is known of a stop by hand that systemd does not show, or not any more.
+    /// `is_renamed` is true while the component has a unit of another name too.
     pub(super) fn add_stop(
         &self,
-        unit: &str,
+        instance: &InstanceDocument,
         loaded: &Loaded,
-        mut observed: ObservedUnit,
+        is_renamed: bool,
+        observed: ObservedUnit,
     ) -> ObservedUnit {
-        let mut all = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = loaded.unit.inactive_enter_timestamp.unwrap_or(0);
-        let rests = matches!(loaded.active(), ActiveState::Inactive | ActiveState::Failed);
-        if !rests || at == 0 {
-            if all.remove(unit).is_some_and(|before| before.is_stopped) {
+        let unit = instance.unit.as_str();
+        let mut all = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = all.get(unit).copied();
+        if loaded.is_up() {
+            let since = loaded.unit.inactive_exit_timestamp.unwrap_or(0);
+            all.insert(unit.to_owned(), UnitMemory::Runs { since });
+            if !matches!(before, Some(UnitMemory::Runs { .. })) {
                 self.forget_stop(unit);
             }
             return observed;
         }
-        let before = all.get(unit).filter(|before| before.at == at);
-        let was_stopped =
-            before.map_or_else(|| self.noted_stop(unit, at), |before| before.is_stopped);
-        let is_known_stop = observed.stopped_by_hand && !observed.is_end_unknown;
-        let is_stopped = was_stopped || is_known_stop || self.was_stopped_at_rest(unit, loaded, at);
-        if is_stopped && !was_stopped {
-            self.note_stop(unit, at);
+        let at = loaded.unit.inactive_enter_timestamp.unwrap_or(0);
+        let memory = remember(
+            before,
+            RestingUnit {
+                at,
+                shown: match (observed.stopped_by_hand, observed.is_end_unknown) {
+                    (_, true) => UnitEnd::Unknown,
+                    (true, false) => UnitEnd::Stopped,
+                    (false, false) => UnitEnd::ByItself,
+                },
+                was_stopped_at_rest: self.was_stopped_at_rest(unit, loaded, at),
+                seen: self.signals.seen_rest(unit),
+                noted: self.noted_stop(unit, at),
+                is_unloaded: !loaded.is_enabled(),
+                has_run: !is_renamed && self.has_run(instance),
+                is_supervised: matches!(*instance.workload, Workload::Container(_)),
+            },
+        );
+        all.insert(unit.to_owned(), memory);
+        let UnitMemory::Rests { at: ended_at, end } = memory else { return observed };
+        if end == UnitEnd::Stopped && before != Some(memory) {
+            self.note_stop(unit, ended_at);
         }
-        all.insert(unit.to_owned(), RestingUnit { at, is_stopped });
-        // Nobody has to be respected where the end of the unit was seen, and no job.
-        let may_be_stopped = observed.is_end_unknown && !self.signals.ended_without_job(unit, at);
-        observed.is_end_unknown = may_be_stopped && !is_stopped;
-        // A job of the unit, such as a start, cancels the stop.
-        observed.stopped_by_hand = (is_stopped || may_be_stopped) && !loaded.has_any_job();
-        observed
+        ObservedUnit {
+            is_end_unknown: end == UnitEnd::Unknown,
+            // A job of the unit, such as a start, cancels the stop.
+            stopped_by_hand: end != UnitEnd::ByItself && !loaded.has_any_job(),
+            since: if at == 0 { Timestamp(ended_at / 1000) } else { observed.since },
+            ..observed
+        }
     }
 
     /// Returns true if a job was done while the unit stayed as it was. A start makes it active
@@ -64,14 +78,29 @@ impl Systemd {
         conditions_hold && self.signals.done_at_rest_since(unit) == Some(at)
     }
 
-    /// Returns true if it is noted that somebody stopped the unit when it ended at that time. A
-    /// note that only a later release can read may say so too.
-    fn noted_stop(&self, unit: &str, at: u64) -> bool {
-        let text = files::read_if_there(&self.paths.stop_note(unit)).ok().flatten();
-        text.is_some_and(|text| match StopNote::read(&text) {
-            Ok(note) => note.at == at,
-            Err(error) => error.is_of_later_release(),
-        })
+    /// Returns true if the unit of a component ran since the boot: its supervisor has left a status,
+    /// or an agent saw that it ran.
+    fn has_run(&self, instance: &InstanceDocument) -> bool {
+        match *instance.workload {
+            Workload::Container(_) => self.paths.status(&instance.component).exists(),
+            Workload::Unit(_) => self.paths.ends_note(instance.unit.as_str()).exists(),
+        }
+    }
+
+    /// Forgets what is known of a unit that the agent itself stopped or takes away.
+    pub(super) fn forget_unit(&self, unit: &str) {
+        self.memories.lock().unwrap_or_else(PoisonError::into_inner).remove(unit);
+        self.forget_stop(unit);
+    }
+
+    /// Returns when a unit ended that somebody stopped, if that is noted. A note that only a later
+    /// release can read may be about the end at that time.
+    fn noted_stop(&self, unit: &str, at: u64) -> Option<u64> {
+        let text = files::read_if_there(&self.paths.stop_note(unit)).ok().flatten()?;
+        match StopNote::read(&text) {
+            Ok(note) => Some(note.at),
+            Err(error) => error.is_of_later_release().then_some(at),
+        }
     }
 
     fn note_stop(&self, unit: &str, at: u64) {
@@ -84,7 +113,7 @@ impl Systemd {
     }
 
     fn forget_stop(&self, unit: &str) {
-        // A note that stays is about that one end and does no harm.
+        // It is not there where nobody stopped the unit.
         let _was_there = std::fs::remove_file(self.paths.stop_note(unit)).is_ok();
     }
 }

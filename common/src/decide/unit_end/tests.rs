@@ -92,3 +92,104 @@ fn what_runs_or_never_ran_has_not_ended() {
     assert_eq!(how_it_ended(UnitLife { state: ActiveState::Activating, ..life() }), None);
     assert_eq!(how_it_ended(UnitLife { inactive_enter: 0, ..life() }), None);
 }
+
+/// A unit that rests since 502 and ended by itself, as far as systemd shows.
+fn resting() -> RestingUnit {
+    RestingUnit {
+        at: 502,
+        shown: UnitEnd::ByItself,
+        was_stopped_at_rest: false,
+        seen: None,
+        noted: None,
+        is_unloaded: false,
+        has_run: true,
+        is_supervised: true,
+    }
+}
+
+/// The same unit after systemd has unloaded it.
+fn unloaded() -> RestingUnit {
+    RestingUnit { at: 0, is_unloaded: true, ..resting() }
+}
+
+fn rests(at: u64, end: UnitEnd) -> UnitMemory {
+    UnitMemory::Rests { at, end }
+}
+
+#[test]
+fn a_stop_is_remembered_until_another_end() {
+    let stopped = rests(502, UnitEnd::Stopped);
+    assert_eq!(remember(None, resting()), rests(502, UnitEnd::ByItself));
+    let shown = RestingUnit { shown: UnitEnd::Stopped, ..resting() };
+    assert_eq!(remember(None, shown), stopped);
+    assert_eq!(remember(None, RestingUnit { noted: Some(502), ..resting() }), stopped);
+    assert_eq!(remember(None, RestingUnit { was_stopped_at_rest: true, ..resting() }), stopped);
+    assert_eq!(remember(Some(stopped), resting()), stopped, "systemd shows it no more");
+    let again = RestingUnit { at: 900, noted: Some(502), ..resting() };
+    assert_eq!(remember(Some(stopped), again), rests(900, UnitEnd::ByItself));
+}
+
+#[test]
+fn an_unknown_end_is_one_by_itself_where_it_was_seen_without_a_job() {
+    let unknown = RestingUnit { shown: UnitEnd::Unknown, ..resting() };
+    assert_eq!(remember(None, unknown), rests(502, UnitEnd::Unknown));
+    for (at, had_job, end) in [
+        (502, false, UnitEnd::ByItself),
+        (502, true, UnitEnd::Unknown),
+        (400, false, UnitEnd::Unknown),
+    ] {
+        let seen = Some(SeenRest { at, had_job });
+        assert_eq!(remember(None, RestingUnit { seen, ..unknown }), rests(502, end));
+    }
+}
+
+#[test]
+fn what_was_known_of_a_unit_holds_after_it_was_unloaded() {
+    for end in [UnitEnd::Stopped, UnitEnd::ByItself, UnitEnd::Unknown] {
+        assert_eq!(remember(Some(rests(502, end)), unloaded()), rests(502, end));
+    }
+    // systemd may show the job of its very first start, which found it fresh too.
+    let started = RestingUnit { was_stopped_at_rest: true, ..unloaded() };
+    let failed = rests(502, UnitEnd::ByItself);
+    assert_eq!(remember(Some(failed), started), failed);
+}
+
+#[test]
+fn a_unit_that_ran_and_is_unloaded_was_stopped_unless_its_end_was_seen() {
+    let runs = Some(UnitMemory::Runs { since: 100 });
+    assert_eq!(remember(runs, unloaded()), rests(0, UnitEnd::Stopped));
+    let packaged = RestingUnit { is_supervised: false, ..unloaded() };
+    assert_eq!(remember(runs, packaged), rests(0, UnitEnd::Unknown), "its program may end well");
+    let seen = |at, had_job| RestingUnit { seen: Some(SeenRest { at, had_job }), ..packaged };
+    assert_eq!(remember(runs, seen(502, true)), rests(502, UnitEnd::Stopped));
+    assert_eq!(remember(runs, seen(502, false)), rests(502, UnitEnd::ByItself));
+    assert_eq!(remember(runs, seen(90, false)), rests(0, UnitEnd::Unknown), "of an earlier life");
+    // What was done while it rested before says nothing of this end.
+    let earlier = RestingUnit { was_stopped_at_rest: true, ..seen(502, false) };
+    assert_eq!(remember(runs, earlier), rests(502, UnitEnd::ByItself));
+}
+
+#[test]
+fn an_unloaded_unit_that_no_look_saw_was_stopped_if_it_ran_since_the_boot() {
+    assert_eq!(remember(None, unloaded()), rests(0, UnitEnd::Stopped));
+    let packaged = RestingUnit { is_supervised: false, ..unloaded() };
+    assert_eq!(remember(None, packaged), rests(0, UnitEnd::Unknown));
+    let never_ran = RestingUnit { has_run: false, ..unloaded() };
+    assert_eq!(remember(None, never_ran), rests(0, UnitEnd::ByItself));
+    let enabled = RestingUnit { is_unloaded: false, ..unloaded() };
+    assert_eq!(remember(None, enabled), rests(0, UnitEnd::ByItself), "it would not be unloaded");
+    // An agent that enabled it again had noted the stop.
+    let noted = RestingUnit { noted: Some(502), ..enabled };
+    assert_eq!(remember(None, noted), rests(502, UnitEnd::Stopped));
+}
+
+#[test]
+fn restarts_of_which_no_end_is_known_follow_missed_ends() {
+    assert_eq!(missed_ends(None, 9, 0), 0, "nothing was looked at before");
+    assert_eq!(missed_ends(Some(9), 9, 0), 0);
+    assert_eq!(missed_ends(Some(8), 9, 0), 0, "the end was known before its restart");
+    assert_eq!(missed_ends(Some(4), 9, 2), 2);
+    assert_eq!(missed_ends(Some(4), 9, 7), 0);
+    assert_eq!(missed_ends(Some(9), 1, 0), 0, "somebody started it");
+    assert_eq!(missed_ends(Some(0), 100_000, 0), 60);
+}

@@ -56,6 +56,7 @@ impl HostModel {
             return Err(UnitError::Masked(name.to_owned()));
         }
         let (ends, events) = (state.units.ends.clone(), state.units.events.clone());
+        state.units.unload(name);
         let unit = state.units.unit(name, &on_disk);
         if !unit.definition.is_there() && unit.is_at_rest() {
             return Err(UnitError::NoSuchUnit(name.to_owned()));

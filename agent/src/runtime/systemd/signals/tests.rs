@@ -166,14 +166,12 @@ fn an_end_that_the_next_start_hides_is_taken_from_the_signals_once() {
 }
 
 #[test]
-fn a_unit_that_came_to_rest_without_a_job_ended_by_itself() {
-    let signals = listening();
-    assert!(!signals.ended_without_job(NAME, 5_000_000), "nothing was seen");
-    notify_end(&signals, 0, "dead", 0);
-    notify_end(&signals, 0, "dead", 7);
-    assert!(signals.ended_without_job(NAME, 5_000_000));
-    let signals = listening();
-    notify_end(&signals, 0, "dead", 7);
-    notify_end(&signals, 0, "dead", 0);
-    assert!(!signals.ended_without_job(NAME, 5_000_000), "a job brought it to rest");
+fn how_a_unit_came_to_rest_is_known_by_its_first_signal() {
+    for (first, second, had_job) in [(0, 7, false), (7, 0, true)] {
+        let signals = listening();
+        assert_eq!(signals.seen_rest(NAME), None, "nothing was seen");
+        notify_end(&signals, 0, "dead", first);
+        notify_end(&signals, 0, "dead", second);
+        assert_eq!(signals.seen_rest(NAME), Some(SeenRest { at: 5_000_000, had_job }));
+    }
 }
