@@ -22,6 +22,7 @@ mod http;
 mod model;
 mod postgres;
 mod redis;
+mod silence;
 mod sip;
 mod tls;
 
@@ -29,6 +30,7 @@ pub use active::count;
 use address::OwnSockets;
 #[cfg(any(test, feature = "sim"))]
 pub use model::ModelProber;
+use silence::Silence;
 
 /// A command keeps its own limit; its answer may take so long beyond it.
 const COMMAND_MARGIN: Duration = Duration::from_secs(1);
@@ -122,18 +124,20 @@ impl LocalProber {
                 None => self.ask_where_bound(&probe.check, port, target, &last_address).await,
             }
         };
-        let why = match timeout(limit, asking).await {
+        let silence = match timeout(limit, asking).await {
             Ok(Ok(text)) => return Answer::Good(text),
-            Ok(Err(silence)) => silence.why,
-            Err(_elapsed) => late(probe.timeout_ms),
+            Ok(Err(silence)) => silence,
+            Err(_elapsed) => Silence::Late { timeout_ms: probe.timeout_ms },
         };
         Answer::Bad(match (last_address.get(), host) {
             (Some(address), Some(host)) if host.parse::<IpAddr>().is_err() => {
-                format!("{why} (asked {host} at {address})")
+                format!("{silence} (asked {host} at {address})")
             }
-            (Some(address), _) => format!("{why} (asked {address})"),
-            (None, Some(host)) if !why.contains(host) => format!("{why} (looking up {host})"),
-            (None, _) => why,
+            (Some(address), _) => format!("{silence} (asked {address})"),
+            (None, Some(host)) if !matches!(silence, Silence::NotFound { .. }) => {
+                format!("{silence} (looking up {host})")
+            }
+            (None, _) => silence.to_string(),
         })
     }
 
@@ -149,14 +153,14 @@ impl LocalProber {
         let known = self.sockets().asked(port);
         if let Some(known) = known {
             match ask_in_turn(check, &known, target, last_address).await {
-                Err(silence) if silence.is_elsewhere => self.sockets().note(Vec::new()),
+                Err(silence) if silence.is_elsewhere() => self.sockets().note(Vec::new()),
                 answered => return answered,
             }
         }
         let waiting = address::waiting(port, &self.proc).await;
         let addresses = self.sockets().addresses(waiting, port)?;
         let answered = ask_in_turn(check, &addresses, target, last_address).await;
-        let is_elsewhere = answered.as_ref().is_err_and(|silence| silence.is_elsewhere);
+        let is_elsewhere = answered.as_ref().is_err_and(Silence::is_elsewhere);
         // The address that answered goes first from here on, and no other is asked.
         let asked = last_address.get().filter(|_| !is_elsewhere);
         self.sockets().note(asked.into_iter().collect());
@@ -185,11 +189,11 @@ async fn ask_in_turn(
     target: ProbeTarget<'_>,
     last_address: &LastAddress,
 ) -> Result<String, Silence> {
-    let mut refused = Silence::plain("it has no address".to_owned());
+    let mut refused = Silence::NoAddress;
     for address in addresses {
         last_address.set(*address);
         match ask_at(check, *address, target).await {
-            Err(silence) if silence.is_elsewhere => refused = silence,
+            Err(silence) if silence.is_elsewhere() => refused = silence,
             answered => return answered,
         }
     }
@@ -218,42 +222,6 @@ async fn ask_at(
     }
 }
 
-fn late(timeout_ms: u64) -> String {
-    format!("no answer within {timeout_ms} ms")
-}
-
-/// The reason why a probe failed.
-#[derive(Debug)]
-struct Silence {
-    why: String,
-    /// Nothing listens at the address on this host: the program may do so at another one.
-    is_elsewhere: bool,
-}
-
-impl Silence {
-    fn plain(why: String) -> Self {
-        Self { why, is_elsewhere: false }
-    }
-}
-
-impl From<std::io::Error> for Silence {
-    fn from(error: std::io::Error) -> Self {
-        use std::io::ErrorKind;
-        let kind = error.kind();
-        let is_elsewhere = kind == ErrorKind::ConnectionRefused;
-        let why = if is_elsewhere {
-            "connection refused".to_owned()
-        } else if matches!(kind, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) {
-            "connection reset".to_owned()
-        } else if kind == ErrorKind::UnexpectedEof {
-            "connection closed without an answer".to_owned()
-        } else {
-            error.to_string()
-        };
-        Self { why, is_elsewhere }
-    }
-}
-
 /// The first line of an answer, at most 256 bytes of it.
 async fn first_line(stream: &mut (impl AsyncRead + Unpin)) -> Result<String, Silence> {
     const BYTES_MAX: usize = 256;
@@ -269,7 +237,7 @@ async fn first_line(stream: &mut (impl AsyncRead + Unpin)) -> Result<String, Sil
     let text = String::from_utf8_lossy(&line);
     match text.lines().next() {
         Some(line) if !line.is_empty() => Ok(line.trim_end().to_owned()),
-        Some(_) | None => Err(Silence::plain("connection closed without an answer".to_owned())),
+        Some(_) | None => Err(Silence::Closed),
     }
 }
 

@@ -28,6 +28,7 @@ use crate::runtime::RuntimeError;
 use crate::runtime::systemd::OTHER_UNIT_STATUS;
 
 mod adopt;
+mod detail;
 mod engine_client;
 mod health;
 mod own_unit;
@@ -36,6 +37,7 @@ mod surroundings;
 mod time;
 mod watch;
 
+use detail::Detail;
 use engine_client::EngineClient;
 use health::Record;
 use sd_notify::SystemdNotifier;
@@ -264,7 +266,8 @@ impl Supervisor {
     async fn stop_because(&mut self, words: &str) -> Result<(), RuntimeError> {
         let stopped = self.stop_adopted().await;
         if let Err(error) = &stopped {
-            let detail = format!("{words}; {}", chain(error));
+            let (because, error) = (words.to_owned(), chain(error));
+            let detail = Detail::NotStopped { because, error };
             self.write_down(|record, _now| record.not_stopped(detail));
         }
         stopped
@@ -327,9 +330,9 @@ impl Supervisor {
         let stopped = self.stop_adopted().await;
         self.write_down(Record::stopped);
         if let Err(error) = stopped {
-            let why = format!("its unit was stopped, and its container was not: {}", chain(&error));
-            eprintln!("{why}");
-            self.write_down(|record, _now| record.not_stopped(why));
+            let detail = Detail::UnitStoppedAlone { error: chain(&error) };
+            eprintln!("{detail}");
+            self.write_down(|record, _now| record.not_stopped(detail));
         }
     }
 

@@ -9,7 +9,7 @@ use oml_common::document::instance::Port;
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::task::spawn_blocking;
 
-use super::Silence;
+use super::silence::{HostError, Silence};
 use crate::sockets::waiting_at;
 
 /// Where a program is asked first: almost every one accepts it there.
@@ -17,10 +17,11 @@ pub(super) const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// Looks up the addresses of a host name or IP address.
 pub(super) async fn of_host(host: &str, port: Port) -> Result<Vec<SocketAddr>, Silence> {
-    let unknown = |why: String| Silence::plain(format!("cannot look up {host}: {why}"));
+    let unknown = |why| Silence::NotFound { host: host.to_owned(), why };
     let found = lookup_host((host, port.number)).await;
-    let found: Vec<SocketAddr> = found.map_err(|error| unknown(error.to_string()))?.collect();
-    if found.is_empty() { Err(unknown("it has no address".to_owned())) } else { Ok(found) }
+    let found: Vec<SocketAddr> =
+        found.map_err(|error| unknown(HostError::System(error)))?.collect();
+    if found.is_empty() { Err(unknown(HostError::NoAddress)) } else { Ok(found) }
 }
 
 /// The sockets at the port of a program, as far as they tell which are its own.
@@ -64,8 +65,7 @@ impl OwnSockets {
         let own_addresses = by_preference(own.iter().map(|(_, address)| *address));
         let first = match (own.iter().any(reach), others.iter().any(reach)) {
             (false, true) if own_addresses.is_empty() => {
-                let why = format!("only another program listens at port {port}");
-                return Err(Silence { why, is_elsewhere: true });
+                return Err(Silence::OtherProgram { port });
             }
             (false, _) if !own_addresses.is_empty() => None,
             (true | false, _) => Some(LOCALHOST),
@@ -136,8 +136,7 @@ pub(super) fn own_end(address: SocketAddr) -> SocketAddr {
 /// Returns why nothing can be asked from the [`own_end`].
 pub(super) fn not_bound(address: SocketAddr, error: io::Error) -> Silence {
     if error.kind() == io::ErrorKind::AddrNotAvailable {
-        let why = format!("{} is not an address of this host", address.ip());
-        return Silence { why, is_elsewhere: true };
+        return Silence::AddressOfAnother { address: address.ip() };
     }
     error.into()
 }
@@ -170,6 +169,6 @@ mod tests {
         socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let own = socket.local_addr().unwrap();
         let silence = connect_from(socket, own).await.unwrap_err();
-        assert_eq!((silence.why.as_str(), silence.is_elsewhere), ("connection refused", true));
+        assert!(matches!(silence, Silence::Refused) && silence.is_elsewhere(), "{silence}");
     }
 }

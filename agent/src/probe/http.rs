@@ -21,7 +21,7 @@ pub(super) async fn ask(
     let status = line.strip_prefix("HTTP/1.").and_then(|rest| rest.split(' ').nth(1));
     match status.and_then(|status| status.parse::<u16>().ok()) {
         Some(status) if status < FIRST_BAD => Ok(format!("HTTP status {status}")),
-        Some(status) => Err(Silence::plain(format!("HTTP status {status}"))),
-        None => Err(Silence::plain("the answer is not HTTP".to_owned())),
+        Some(status) => Err(Silence::HttpStatus(status)),
+        None => Err(Silence::NotHttp),
     }
 }

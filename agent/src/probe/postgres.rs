@@ -21,14 +21,14 @@ pub(super) async fn ask(mut stream: TcpStream, user: &str) -> Result<String, Sil
         return Ok("accepts logins".to_owned());
     }
     if kind != b'E' || !(4..=BODY_BYTES_MAX).contains(&length) {
-        return Err(Silence::plain("the answer is not PostgreSQL's".to_owned()));
+        return Err(Silence::NotPostgres);
     }
     // Bounded above.
     let mut body = vec![0; length as usize - 4];
     stream.read_exact(&mut body).await?;
     let (code, message) = (field(&body, b'C'), field(&body, b'M'));
     if code.as_deref() == Some(NOT_NOW) {
-        return Err(Silence::plain(message.unwrap_or_else(|| "is starting up".to_owned())));
+        return Err(Silence::NotNow { said: message });
     }
     // It refuses this user or database, so it is up.
     Ok("accepts logins".to_owned())

@@ -15,5 +15,5 @@ pub(super) async fn ask(mut stream: TcpStream) -> Result<String, Silence> {
     if line.starts_with("-NOAUTH") || line.starts_with("-DENIED") {
         return Ok("answers PING, wants a login".to_owned());
     }
-    Err(Silence::plain(format!("answers PING with {line:?}")))
+    Err(Silence::NoPong(line))
 }

@@ -5,16 +5,16 @@ use oml_common::document::instance::HeldInstance;
 use oml_common::document::status::{Drift, Health, LastExit, Status, SupervisorRelease};
 use oml_common::time::Timestamp;
 
+use super::detail::Detail;
 use super::time;
 use crate::probe::Answer;
-
-/// What a status says of a program that is not stopped although its start time-out is over.
-const KEPT_FOR_CALLS: &str = "; it is not stopped while calls are up or cannot be counted";
 
 /// The status of the instance and the data for its line in `systemctl status`.
 #[derive(Debug, Clone)]
 pub(super) struct Record {
     status: Status,
+    /// What the status says in words.
+    detail: Detail,
     version: String,
     noun: Option<String>,
     failures_max: u32,
@@ -37,7 +37,7 @@ impl Record {
                 probe: instance.probe.clone(),
                 checked_at: now,
                 since: now,
-                detail: "started".to_owned(),
+                detail: Detail::Started.to_string(),
                 failures: 0,
                 active: None,
                 drift,
@@ -61,7 +61,7 @@ impl Record {
         now: Timestamp,
     ) -> Self {
         let mut record = Self::starting(instance, container, drift, now);
-        "not probed yet".clone_into(&mut record.status.detail);
+        record.say(Detail::NotProbedYet);
         record.become_(Health::Unknown, now);
         record
     }
@@ -83,7 +83,8 @@ impl Record {
             instance.workload.version.as_ref().map(ToString::to_string).unwrap_or_default();
         let now = status.checked_at;
         let status = Status { supervisor: Some(SupervisorRelease::own()), ..status };
-        let mut record = Self { status, version, noun: None, failures_max: 1 };
+        let detail = Detail::Before(status.detail.clone());
+        let mut record = Self { status, detail, version, noun: None, failures_max: 1 };
         record.adjust(instance, now);
         record
     }
@@ -95,7 +96,7 @@ impl Record {
         if asked.is_some() && asked != instance.probe {
             self.status.failures = 0;
             self.status.has_answered = false;
-            "its probe has changed".clone_into(&mut self.status.detail);
+            self.say(Detail::ProbeChanged);
             if self.status.health != Health::Starting {
                 self.become_(Health::Unknown, now);
             }
@@ -120,12 +121,12 @@ impl Record {
                 self.status.failures = 0;
                 self.status.has_answered = true;
                 self.status.printed = Vec::new();
-                self.status.detail = detail;
+                self.say(Detail::Answer(detail));
                 self.become_(Health::Healthy, now);
             }
             Answer::Bad(detail) => {
                 self.status.failures = self.status.failures.saturating_add(1);
-                self.status.detail = detail;
+                self.say(Detail::Answer(detail));
                 if self.status.health != Health::Starting
                     && self.status.failures >= self.failures_max
                 {
@@ -134,7 +135,7 @@ impl Record {
             }
             // An unknown result is neither a success nor a failure.
             Answer::Unknown(detail) => {
-                self.status.detail = detail;
+                self.say(Detail::Answer(detail));
                 if self.status.health != Health::Starting {
                     self.become_(Health::Unknown, now);
                 }
@@ -144,8 +145,8 @@ impl Record {
 
     /// Records why a program is not stopped whose start time-out is over.
     pub(super) fn kept_for_calls(&mut self) {
-        if !self.status.detail.ends_with(KEPT_FOR_CALLS) {
-            self.status.detail.push_str(KEPT_FOR_CALLS);
+        if !matches!(self.detail, Detail::KeptForCalls(_)) {
+            self.say(Detail::KeptForCalls(Box::new(self.detail.clone())));
         }
     }
 
@@ -171,15 +172,15 @@ impl Record {
     }
 
     /// Records that the program should have been stopped and that this failed.
-    pub(super) fn not_stopped(&mut self, detail: String) {
-        self.status.detail = detail;
+    pub(super) fn not_stopped(&mut self, detail: Detail) {
+        self.say(detail);
     }
 
     /// Records that the program was not started. It was not probed, and it may run all the same,
     /// so its last answer and the time of that answer stay. Only a refusal by the engine of a
     /// version that passed its soak counts towards a crash loop.
     pub(super) fn not_started(&mut self, why: String, counts: bool, now: Timestamp) {
-        self.status.detail.clone_from(&why);
+        self.say(Detail::NotStarted(why.clone()));
         let before = self.status.not_started.take();
         self.status.not_started = Some(crash_loop::note_refusal(before.as_ref(), why, counts, now));
     }
@@ -197,7 +198,7 @@ impl Record {
     /// Records that systemd stopped the container.
     pub(super) fn stopped(&mut self, now: Timestamp) {
         self.status.checked_at = now;
-        "stopped".clone_into(&mut self.status.detail);
+        self.say(Detail::Stopped);
         self.status.active = None;
         self.become_(Health::Unknown, now);
     }
@@ -205,7 +206,7 @@ impl Record {
     /// Records that the container ended.
     pub(super) fn ended(&mut self, detail: String, drift: Option<Drift>, now: Timestamp) {
         self.status.checked_at = now;
-        self.status.detail = detail;
+        self.say(Detail::Ended(detail));
         self.status.active = None;
         self.status.drift = drift.or(self.status.drift.take());
         self.become_(Health::Unhealthy, now);
@@ -229,6 +230,11 @@ impl Record {
             (Some(noun), Some(active)) => format!("{state}, {active} {noun}"),
             (Some(noun), None) => format!("{state}, number of {noun} unknown"),
         }
+    }
+
+    fn say(&mut self, detail: Detail) {
+        self.status.detail = detail.to_string();
+        self.detail = detail;
     }
 
     fn become_(&mut self, health: Health, now: Timestamp) {

@@ -7,6 +7,7 @@ use crate::document::update::Backoff;
 use crate::id::{ComponentName, Version};
 use crate::text::plural::{counted, is_or_are};
 
+mod failed_start;
 mod key;
 mod parts;
 
@@ -231,8 +232,7 @@ impl Display for Reason {
             Self::Starting { activity, detail, printed } => starting(f, activity, detail, printed),
             Self::Unhealthy { probe, remedy } => write!(f, "{probe}; {remedy}"),
             Self::CrashLoop { ends, now } => {
-                let now = now.to_string();
-                ends_again(f, ends, &now)?;
+                ends_again(f, ends, Some(now))?;
                 write!(f, "; now: {now}")
             }
             Self::ProbeChanged => f.write_str("its probe was changed; no result yet"),
@@ -296,7 +296,7 @@ fn beside(
         InUse::RunsAlone(inactive) => write!(f, " runs, but its unit is not active: {inactive}"),
         InUse::EndsAgain(ends) => {
             f.write_str(" ")?;
-            ends_again(f, ends, "")
+            ends_again(f, ends, None)
         }
     }
 }
@@ -307,12 +307,12 @@ fn starting(f: &mut Formatter<'_>, activity: &Reason, detail: &str, printed: &[S
 }
 
 /// Says how often a program ended. `now` is what is said after it, where the cause may stand.
-fn ends_again(f: &mut Formatter<'_>, ends: &Ends, now: &str) -> Result {
+fn ends_again(f: &mut Formatter<'_>, ends: &Ends, now: Option<&Reason>) -> Result {
     let Ends { times, within, not_started, exit_code, printed } = ends;
     let times = counted(u64::try_from(*times).unwrap_or(u64::MAX), "times");
     if let Some(why) = not_started {
         write!(f, "ends or cannot be started again and again: {times} within {within}")?;
-        return match now.contains(why) {
+        return match now.is_some_and(|now| now.names_failed_start(why)) {
             true => Ok(()),
             false => write!(f, ", the last start failed: {why}"),
         };
