@@ -63,8 +63,7 @@ impl Systemd {
                 let ends = self.note_ends(unit, hash, &loaded).await;
                 listing.ends.push((component.clone(), ends));
             }
-            let observed = loaded.observe_as(is_packaged, hash, stale);
-            let observed = ObservedUnit { by_hand, ..observed };
+            let observed = ObservedUnit { by_hand, ..loaded.observe_as(is_packaged, hash, stale) };
             let observed = self.add_stop(instance, &loaded, is_renamed, observed);
             listing.units.push((component.clone(), observed));
         } else if loaded.has_file() {
