@@ -30,7 +30,7 @@ pub enum Verb {
     Rename,
     /// Removes a container.
     Remove,
-    /// Reads a container's log.
+    /// Reads the log of a container or of a unit.
     Logs,
     /// Runs a command in a container.
     Exec,

@@ -25,6 +25,7 @@ mod files;
 mod jobs;
 mod journal;
 mod listing;
+mod log_tails;
 #[cfg(any(test, feature = "sim"))]
 mod model;
 mod origin;
@@ -64,6 +65,7 @@ pub struct Systemd {
     memories: Mutex<BTreeMap<String, UnitMemory>>,
     /// The recent ends of packaged units.
     ends: Mutex<BTreeMap<String, ends::RecentEnds>>,
+    log_tails: log_tails::LogTails,
     /// The units of the desired components at the last listing. `After=` lines name units.
     units: Mutex<BTreeMap<ComponentName, UnitName>>,
     /// The units in which components were seen, also under an earlier name.
@@ -96,6 +98,7 @@ impl Systemd {
             writing: tokio::sync::Mutex::default(),
             memories: Mutex::default(),
             ends: Mutex::default(),
+            log_tails: log_tails::LogTails::default(),
             units: Mutex::default(),
             known: Mutex::default(),
         }
@@ -176,6 +179,7 @@ impl UnitManager for Systemd {
             listing.units.push((file.mark.component, unit));
         }
         self.signals.set_ours(ours);
+        self.add_log_tails(&mut listing).await;
         Ok(listing)
     }
 

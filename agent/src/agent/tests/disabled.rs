@@ -194,3 +194,17 @@ async fn a_packaged_unit_that_is_disabled_and_has_failed_is_started_again() {
     bench.until_report(|_| is_up(&bench)).await;
     bench.until(|report| report.phase == Phase::Ready).await;
 }
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_does_not_answer_does_not_hold_up_the_listing() {
+    let bench = packaged_and_settled().await;
+    bench.host.host.hold(Daemon::Systemd, Verb::Logs);
+    bench.host.host.kill_packaged(UNIT);
+    bench.pass_time(3).await;
+    assert!(is_up(&bench), "the listing waits for the journal");
+    bench.until(|report| report.phase == Phase::Ready).await;
+    let noted = || std::fs::read_to_string(bench.host.paths.ends_note(UNIT)).unwrap();
+    assert!(!noted().contains("the last line"));
+    bench.host.host.release(Daemon::Systemd, Verb::Logs);
+    bench.pass_time(3).await;
+    assert!(noted().contains("the last line of asterisk.service"), "{}", noted());
+}

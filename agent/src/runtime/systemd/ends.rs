@@ -109,13 +109,9 @@ impl Loaded {
 }
 
 impl Systemd {
-    /// Notes the ends of a packaged unit since the last look, and returns all that are recent.
-    pub(super) async fn note_ends(
-        &self,
-        unit: &str,
-        hash: &ContentHash,
-        loaded: &Loaded,
-    ) -> Status {
+    /// Notes the ends of a packaged unit since the last look, and returns all that are recent. The
+    /// lines that it wrote before the last one come later.
+    pub(super) fn note_ends(&self, unit: &str, hash: &ContentHash, loaded: &Loaded) -> Status {
         let (mut recent, is_known) = self.recent_ends(unit, hash);
         let before = recent.status.clone();
         let mut ends = self.signals.take_ends(unit);
@@ -134,8 +130,8 @@ impl Systemd {
             note_end(&mut recent.status.ends, end.at);
         }
         if let Some(OwnEnd { at, exit_code, life }) = ends.pop() {
-            let log_tail = self.calls.log_tail(unit, &life).await;
-            recent.status.last_exit = Some(LastExit { at, exit_code, log_tail });
+            recent.status.last_exit = Some(LastExit { at, exit_code, log_tail: Vec::new() });
+            self.read_log_tail(unit, at, life);
         }
         recent.restarts = Some(restarts);
         let status = recent.status.clone();
@@ -159,6 +155,14 @@ impl Systemd {
         let is_noted = written.is_some();
         let status = written.unwrap_or_else(|| nothing_ended(hash));
         (RecentEnds { hash: hash.clone(), status, restarts: None, is_noted }, is_known)
+    }
+
+    /// Keeps the ends of a unit with what its program wrote.
+    pub(super) fn keep_ends(&self, unit: &str, status: &Status) {
+        let mut all = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(recent) = all.get_mut(unit) else { return };
+        recent.status = status.clone();
+        self.write_ends(unit, status);
     }
 
     /// Forgets the ends of a unit that is taken away.

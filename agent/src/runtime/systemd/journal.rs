@@ -10,7 +10,7 @@ use tracing::debug;
 
 const LINES_MAX: usize = 20;
 const LINE_CHARS_MAX: usize = 400;
-/// A journal that is slow to read must not keep the agent from its host.
+/// The longest time for a read.
 const LIMIT: Duration = Duration::from_secs(5);
 /// The last lines may reach the journal a little after the program has ended.
 const LATE_US: u64 = 100_000;

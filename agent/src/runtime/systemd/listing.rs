@@ -23,12 +23,12 @@ impl Systemd {
         let loaded = self.calls.load(unit).await?;
         let is_packaged = matches!(*instance.workload, Workload::Unit(_));
         let is_renamed = files.iter().any(|file| file.is_superseded_by(instance));
+        let add_stop = |observed| self.add_stop(instance, &loaded, is_renamed, observed);
         if loaded.is_masked() {
             let masked = Difference::MaskedUnit { unit: instance.unit.clone() };
             listing.differs.push((component.clone(), masked));
             let observed = loaded.observe_as(is_packaged, None, false);
-            let observed = self.add_stop(instance, &loaded, is_renamed, observed);
-            listing.units.push((component.clone(), observed));
+            listing.units.push((component.clone(), add_stop(observed)));
             return Ok(loaded.path);
         }
         let file = match files::look(&self.paths, instance) {
@@ -60,16 +60,15 @@ impl Systemd {
             let disabled = is_disabled.then(|| by_hand::disabled(instance));
             let by_hand = edited.into_iter().chain(disabled).collect();
             if let Some(hash) = hash.as_ref().filter(|_| is_packaged) {
-                let ends = self.note_ends(unit, hash, &loaded).await;
+                let ends = self.note_ends(unit, hash, &loaded);
                 listing.ends.push((component.clone(), ends));
             }
-            let observed = ObservedUnit { by_hand, ..loaded.observe_as(is_packaged, hash, stale) };
-            let observed = self.add_stop(instance, &loaded, is_renamed, observed);
-            listing.units.push((component.clone(), observed));
+            let observed = loaded.observe_as(is_packaged, hash, stale);
+            let observed = ObservedUnit { by_hand, ..observed };
+            listing.units.push((component.clone(), add_stop(observed)));
         } else if loaded.has_file() {
             let observed = loaded.observe_as(is_packaged, None, true);
-            let observed = self.add_stop(instance, &loaded, is_renamed, observed);
-            listing.units.push((component.clone(), observed));
+            listing.units.push((component.clone(), add_stop(observed)));
         }
         Ok(loaded.path)
     }

@@ -102,8 +102,8 @@ impl UnitCalls for Model {
         Ok(loaded(name, state))
     }
 
-    async fn log_tail(&self, _unit: &str, _life: &LogSpan) -> Vec<String> {
-        Vec::new()
+    async fn log_tail(&self, unit: &str, _life: &LogSpan) -> Vec<String> {
+        self.0.unit_log(unit).await.unwrap_or_default()
     }
 }
 
