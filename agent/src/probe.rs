@@ -1,6 +1,7 @@
 //! Runs one probe once and returns its result. It keeps no state: the supervisor decides
 //! when to probe again and what several results mean.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -62,7 +63,13 @@ pub trait Prober: Send + Sync {
     async fn ask(&self, probe: &Probe, target: ProbeTarget<'_>) -> Answer;
 
     /// Notes that the program is about to be started, so that what listens already is of others.
-    async fn note_start(&self, _probe: &Probe) {}
+    /// Returns the inodes of their sockets.
+    async fn note_start(&self, _probe: &Probe) -> BTreeSet<u64> {
+        BTreeSet::new()
+    }
+
+    /// Remembers what an earlier prober noted at the start of a program that runs.
+    fn remember(&self, _others: BTreeSet<u64>) {}
 }
 
 /// The prober of a host. It uses the network of the host, and runs commands inside containers.
@@ -84,10 +91,17 @@ impl Prober for LocalProber {
         }
     }
 
-    async fn note_start(&self, probe: &Probe) {
-        if let (Some(port), None) = (probe.check.port(), &probe.address) {
-            *self.sockets() = OwnSockets::before_start(port, &self.proc).await;
-        }
+    async fn note_start(&self, probe: &Probe) -> BTreeSet<u64> {
+        let (Some(port), None) = (probe.check.port(), &probe.address) else {
+            return BTreeSet::new();
+        };
+        let others: BTreeSet<u64> = address::waiting(port, &self.proc).await.into_keys().collect();
+        self.remember(others.clone());
+        others
+    }
+
+    fn remember(&self, others: BTreeSet<u64>) {
+        *self.sockets() = OwnSockets::beside(others);
     }
 }
 

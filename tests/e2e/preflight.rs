@@ -3,7 +3,9 @@
 use anyhow::Result;
 use oml_lab::until;
 use oml_tests::Fleet;
-use oml_tests::observe::{SOON, sh, start_times, wait_instance, wait_ready};
+use oml_tests::observe::{
+    SOON, now_ms, sh, start_times, wait_instance, wait_ready, wait_ready_after,
+};
 use oml_tests::trial::check;
 
 use crate::Case;
@@ -22,6 +24,7 @@ pub(crate) const CASES: &[Case] = &[
             port(fleet, &format!("{address}:8098"), &format!(" at {address}"))
         },
     ),
+    (Kind::Tiny, "a_stranger_at_localhost_is_not_asked_by_the_next_supervisor", stranger),
     (Kind::Tiny, "a_program_that_is_bound_to_the_hosts_address_only_is_asked_there", bound),
 ];
 
@@ -72,9 +75,32 @@ fn change_is_blocked(
     Ok(before)
 }
 
+/// Another program has the port at 127.0.0.1 when the component is started, and its supervisor is
+/// killed later.
+fn stranger(fleet: &Fleet) -> Result<()> {
+    bind_to_address(fleet)?;
+    let image = "docker inspect -f '{{.Config.Image}}' oml-second";
+    let run = "docker run -d --name stranger --network host --entrypoint httpd";
+    sh(fleet, NODE, &format!("{run} $({image}) -f -p 127.0.0.1:8082 -h /"))?;
+    sh(fleet, NODE, "systemctl restart oml-second && curl -s http://127.0.0.1:8082/ >/dev/null")?;
+    sh(fleet, NODE, "systemctl kill --signal=KILL oml-second")?;
+    wait_ready_after(fleet, now_ms()?, NODE, "second")?;
+    let stops = check_stops(fleet);
+    sh(fleet, NODE, "docker rm -f stranger")?;
+    stops?;
+    wait_ready(fleet, NODE, "second").map(drop)
+}
+
 /// A version that listens at the host's own address only is as good as any other, and a failure
 /// of it says where it was asked.
 fn bound(fleet: &Fleet) -> Result<()> {
+    bind_to_address(fleet)?;
+    sh(fleet, NODE, "! curl -fsS http://127.0.0.1:8082/ 2>/dev/null")?;
+    check_stops(fleet)?;
+    wait_ready(fleet, NODE, "second").map(drop)
+}
+
+fn bind_to_address(fleet: &Fleet) -> Result<()> {
     let binding = "  second: {version: v2, env: {PORT: \"{{ node.address }}:8082\"}}";
     let spec = fleet.spec()?.replace("  second: v1", binding);
     check(spec.contains(binding), &spec)?;
@@ -83,14 +109,17 @@ fn bound(fleet: &Fleet) -> Result<()> {
     let seen = wait_ready(fleet, NODE, "second")?;
     check(seen["version"] == "v2", format!("{seen}"))?;
     let address = fleet.host(NODE)?.address();
-    sh(fleet, NODE, &format!("curl -fsS http://{address}:8082/"))?;
-    sh(fleet, NODE, "! curl -fsS http://127.0.0.1:8082/ 2>/dev/null")?;
+    sh(fleet, NODE, &format!("curl -fsS http://{address}:8082/")).map(drop)
+}
+
+/// Checks that it is reported with the address when the program itself no longer answers.
+fn check_stops(fleet: &Fleet) -> Result<()> {
+    let address = fleet.host(NODE)?.address();
     sh(fleet, NODE, "docker exec oml-second killall -STOP httpd")?;
     let expected = format!("(asked {address}:8082)");
     let stopped = wait_instance(fleet, NODE, "second", "it no longer answers", |seen| {
         seen["reason"].as_str().is_some_and(|reason| reason.ends_with(&expected))
     });
     sh(fleet, NODE, "docker exec oml-second killall -CONT httpd")?;
-    stopped.map(drop)?;
-    wait_ready(fleet, NODE, "second").map(drop)
+    stopped.map(drop)
 }

@@ -34,9 +34,8 @@ pub(super) struct OwnSockets {
 }
 
 impl OwnSockets {
-    /// Returns the sockets of others, right before the program is started.
-    pub(super) async fn before_start(port: Port, proc: &Path) -> Self {
-        let others = waiting(port, proc).await.into_keys().collect();
+    /// Returns what is known of a program that was started beside those sockets of others.
+    pub(super) fn beside(others: BTreeSet<u64>) -> Self {
         Self { others, asked: Vec::new() }
     }
 

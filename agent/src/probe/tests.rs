@@ -284,12 +284,14 @@ async fn a_stranger_at_localhost_does_not_answer_for_a_program_at_another_addres
     let (interval_ms, timeout_ms, failures_max) = (1_000, 1_000, 3);
     let probe = Probe { check: http(port), address: None, interval_ms, timeout_ms, failures_max };
     let prober = LocalProber::new("/proc".into());
-    prober.note_start(&probe).await;
+    let others = prober.note_start(&probe).await;
     let nobody = prober.ask(&probe, target).await;
     assert_eq!(nobody, bad(&format!("only another program listens at port {port}/tcp")));
     let own = TcpListener::bind((std::net::Ipv6Addr::LOCALHOST, port)).await.unwrap();
     tokio::spawn(serve_always(own, b"HTTP/1.1 500 Oh\r\n\r\n"));
-    for _probe in 0..2 {
+    let next = LocalProber::new("/proc".into());
+    next.remember(others);
+    for prober in [&prober, &prober, &next] {
         let Answer::Bad(text) = prober.ask(&probe, target).await else {
             panic!("the stranger answered")
         };

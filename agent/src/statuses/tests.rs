@@ -29,6 +29,7 @@ fn status(health: Health) -> Status {
         has_answered: false,
         unhealthy_restarts: None,
         not_started: None,
+        foreign_sockets: [].into(),
         supervisor: None,
     }
 }

@@ -93,9 +93,15 @@ impl Supervisor {
         };
         // Before the start, because a stop that comes now must reach this container.
         self.record_adopted(instance, Adoption { id: &id, runs, before, drift });
-        if !runs {
+        if runs {
+            let known = self.record.as_ref().map(|record| record.status().foreign_sockets.clone());
+            self.client.prober.remember(known.unwrap_or_default());
+        } else {
             if let Some(probe) = &instance.probe {
-                self.client.prober.note_start(probe).await;
+                let others = self.client.prober.note_start(probe).await;
+                if !others.is_empty() {
+                    self.write_down(|record, _now| record.started_beside(others));
+                }
             }
             let started = self.client.insist(|| self.client.engine.calls().start(&id)).await;
             started.map_err(SuperviseError::Start)?;

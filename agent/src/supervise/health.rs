@@ -1,5 +1,7 @@
 //! Derives the health of a container from the results of its probe. This is pure code.
 
+use std::collections::BTreeSet;
+
 use oml_common::decide::{crash_loop, unhealthy};
 use oml_common::document::instance::HeldInstance;
 use oml_common::document::status::{Drift, Health, LastExit, Status, SupervisorRelease};
@@ -48,6 +50,7 @@ impl Record {
                 has_answered: false,
                 unhealthy_restarts: None,
                 not_started: None,
+                foreign_sockets: [].into(),
             },
         )
     }
@@ -75,6 +78,11 @@ impl Record {
             self.status.not_started = before.not_started;
         }
         self
+    }
+
+    /// Keeps the sockets of others for the next supervisor.
+    pub(super) fn started_beside(&mut self, others: BTreeSet<u64>) {
+        self.status.foreign_sockets = others;
     }
 
     /// Continues the record of a container that another supervisor held before.

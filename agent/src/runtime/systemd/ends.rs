@@ -212,5 +212,6 @@ fn nothing_ended(hash: &ContentHash) -> Status {
         has_answered: false,
         unhealthy_restarts: None,
         not_started: None,
+        foreign_sockets: [].into(),
     }
 }

@@ -105,6 +105,7 @@ fn a_container_that_was_held_and_is_gone_was_removed_by_somebody() {
         has_answered: false,
         unhealthy_restarts: None,
         not_started: None,
+        foreign_sockets: [].into(),
     };
     let drift = |is_there, before| drift_at_start(is_there, before, "x-server", Timestamp(9));
     assert_eq!(drift(false, None), None);

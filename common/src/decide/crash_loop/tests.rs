@@ -21,6 +21,7 @@ fn status() -> Status {
         has_answered: false,
         unhealthy_restarts: None,
         not_started: None,
+        foreign_sockets: [].into(),
     }
 }
 

@@ -20,6 +20,7 @@ fn status() -> Status {
         has_answered: true,
         unhealthy_restarts: None,
         not_started: None,
+        foreign_sockets: [].into(),
     }
 }
 

@@ -224,6 +224,7 @@ pub(super) fn status() -> Status {
             why: "could not start oml-asterisk-server: no space left on device".to_owned(),
             times: 2,
         }),
+        foreign_sockets: [4711].into(),
         hash: hash("workload"),
         container: "0123456789ab".to_owned(),
         health: Health::Healthy,
@@ -251,6 +252,7 @@ pub(super) fn status_minimal() -> Status {
         has_answered: false,
         unhealthy_restarts: None,
         not_started: None,
+        foreign_sockets: [].into(),
     }
 }
 

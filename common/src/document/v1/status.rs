@@ -58,6 +58,10 @@ pub struct Status {
     /// Why the last start failed before the program ran; absent once it was started.
     #[serde(default, skip_serializing_if = "is_default")]
     pub not_started: Option<NotStarted>,
+    /// The inodes of the sockets that waited for peers at the probe's port right before the program
+    /// was started, so that they are of others.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub foreign_sockets: BTreeSet<u64>,
 }
 
 /// A start that failed before the program ran.

@@ -30,6 +30,7 @@ fn ends(world: &World, count: u64) -> Status {
         has_answered: false,
         unhealthy_restarts: None,
         not_started: None,
+        foreign_sockets: [].into(),
     }
 }
 

@@ -317,6 +317,7 @@ impl World {
             has_answered: false,
             unhealthy_restarts: None,
             not_started: None,
+            foreign_sockets: [].into(),
         }
     }
 
