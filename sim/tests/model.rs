@@ -286,6 +286,8 @@ async fn a_stop_rests_the_unit_and_kills_a_process_that_does_not_obey() {
 async fn changed_files_count_only_after_a_reload() {
     let world = World::new();
     world.write_unit(FILE);
+    // One that nothing wants would not stay loaded.
+    world.host.enable_unit(UNIT, true).await.unwrap();
     assert!(!world.host.load_unit(UNIT).await.unwrap().needs_reload);
     world.write_unit(&FILE.replace("5000ms", "9000ms"));
     assert!(world.host.load_unit(UNIT).await.unwrap().needs_reload);
