@@ -6,12 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use oml_common::decide::difference::{Difference, ForeignObject};
-use oml_common::decide::observed::{ActiveState, ObservedUnit};
+use oml_common::decide::difference::ForeignObject;
+use oml_common::decide::observed::ActiveState;
 use oml_common::document::instance::{HeldInstance, InstanceDocument, Timing, Workload};
-use oml_common::document::unit_mark::UnitMark;
 use oml_common::id::{ComponentName, TenantId, UnitName};
-use oml_common::text::error::chain;
 use tokio::sync::watch;
 
 use super::{ExitReport, RuntimeError, UnitListing, UnitManager};
@@ -27,6 +25,7 @@ mod jobs;
 mod journal;
 #[cfg(any(test, feature = "sim"))]
 mod model;
+mod observe;
 mod origin;
 mod signals;
 mod state;
@@ -39,18 +38,6 @@ use files::{InstanceFile, OurFile};
 use signals::Signals;
 
 pub use jobs::start_agent;
-/// Returns what is at the path of the file of an instance and not ours.
-fn foreign(
-    instance: &InstanceDocument,
-    unreadable: Option<String>,
-) -> (ComponentName, ForeignObject) {
-    let unit = instance.unit.clone();
-    let object = match *instance.workload {
-        Workload::Unit(_) => ForeignObject::DropIn { unit, unreadable },
-        Workload::Container(_) => ForeignObject::Unit { unit, unreadable },
-    };
-    (instance.component.clone(), object)
-}
 
 /// The error for a unit of that name which is not ours.
 fn foreign_unit(instance: &InstanceDocument) -> RuntimeError {
@@ -134,66 +121,6 @@ impl Systemd {
         text::render(instance, &after, &self.paths)
     }
 
-    async fn observe_desired(
-        &self,
-        instance: &InstanceDocument,
-        files: &[OurFile],
-        listing: &mut UnitListing,
-    ) -> Result<String, RuntimeError> {
-        let (component, unit) = (&instance.component, instance.unit.as_str());
-        let loaded = self.calls.load(unit).await?;
-        let is_packaged = matches!(*instance.workload, Workload::Unit(_));
-        if loaded.is_masked() {
-            let masked = Difference::MaskedUnit { unit: instance.unit.clone() };
-            listing.differs.push((component.clone(), masked));
-            let observed = loaded.observe_as(is_packaged, None, false);
-            let observed = self.add_stop(unit, &loaded, observed);
-            listing.units.push((component.clone(), observed));
-            return Ok(loaded.path);
-        }
-        let file = match files::look(&self.paths, instance) {
-            Ok(file) => file,
-            // It concerns this component alone, so the others are listed.
-            Err(error) => {
-                listing.foreign.push(foreign(instance, Some(chain(&error))));
-                return Ok(loaded.path);
-            }
-        };
-        let path = files::path(&self.paths, instance);
-        let hidden =
-            !is_packaged && file == InstanceFile::Absent && loaded.is_defined_beside(&path);
-        if !is_packaged {
-            let others = by_hand::drop_ins(instance, &loaded);
-            listing.differs.extend(others.map(|reported| (component.clone(), reported)));
-        }
-        if file == InstanceFile::Foreign || hidden {
-            listing.foreign.push(foreign(instance, None));
-            return Ok(loaded.path);
-        }
-        if let InstanceFile::Ours(text) = file {
-            let hash = UnitMark::read(&text).map(|mark| mark.hash);
-            // One that waits for its own first start holds nothing yet.
-            let has_rival = loaded.is_up() && files.iter().any(|f| f.is_superseded_by(instance));
-            let (wanted, is_disabled) = (self.render(instance), loaded.is_disabled());
-            let stale = text != wanted || loaded.needs_reload() || has_rival || is_disabled;
-            let edited = by_hand::edited(instance, &text, &wanted);
-            let disabled = is_disabled.then(|| by_hand::disabled(instance));
-            let by_hand = edited.into_iter().chain(disabled).collect();
-            if let Some(hash) = hash.as_ref().filter(|_| is_packaged) {
-                let ends = self.note_ends(unit, hash, &loaded).await;
-                listing.ends.push((component.clone(), ends));
-            }
-            let observed = loaded.observe_as(is_packaged, hash, stale);
-            let observed = ObservedUnit { by_hand, ..observed };
-            listing.units.push((component.clone(), self.add_stop(unit, &loaded, observed)));
-        } else if loaded.has_file() {
-            let observed = loaded.observe_as(is_packaged, None, true);
-            let observed = self.add_stop(unit, &loaded, observed);
-            listing.units.push((component.clone(), observed));
-        }
-        Ok(loaded.path)
-    }
-
     /// Restarts a unit and waits until its program answers or its start has failed.
     async fn restart_unit(
         &self,
@@ -221,25 +148,6 @@ impl Systemd {
             }),
         }
     }
-
-    /// Describes a file that bears our mark and is not ours. That its unit cannot be read, as that of
-    /// a template, concerns nothing of ours.
-    async fn describe_foreign(&self, file: OurFile) -> (ComponentName, Difference) {
-        // A drop-in changes a unit of somebody, which may well run.
-        let runs = !file.is_drop_in
-            && self.calls.load(file.unit.as_str()).await.is_ok_and(|loaded| loaded.is_up());
-        by_hand::foreign_file(file, self.tenant.as_ref(), runs)
-    }
-
-    async fn observe_leftover(
-        &self,
-        file: &OurFile,
-    ) -> Result<(String, ObservedUnit), RuntimeError> {
-        let loaded = self.calls.load(file.unit.as_str()).await?;
-        let stale = !file.mark.is_whole || loaded.needs_reload();
-        let unit = loaded.observe_as(file.is_drop_in, Some(file.mark.hash.clone()), stale);
-        Ok((loaded.path, unit))
-    }
 }
 
 impl Drop for Systemd {
@@ -261,7 +169,7 @@ impl UnitManager for Systemd {
         }
         for instance in desired {
             let path = self.observe_desired(instance, &files, &mut listing).await?;
-            ours.insert(path, instance.unit.to_string());
+            ours.extend(path.map(|path| (path, instance.unit.to_string())));
         }
         for file in files {
             let is_desired =
@@ -269,9 +177,8 @@ impl UnitManager for Systemd {
             if desired.iter().any(is_desired) {
                 continue;
             }
-            let (path, unit) = self.observe_leftover(&file).await?;
-            ours.insert(path, file.unit.to_string());
-            listing.units.push((file.mark.component, unit));
+            let path = self.observe_leftover(&file, &mut listing).await?;
+            ours.extend(path.map(|path| (path, file.unit.to_string())));
         }
         self.signals.set_ours(ours);
         Ok(listing)

@@ -44,6 +44,12 @@ pub enum ForeignObject {
         /// The error of reading it.
         unreadable: Option<String>,
     },
+    /// A unit that systemd answers it cannot load, whatever is on the host.
+    RefusedUnit {
+        unit: UnitName,
+        /// The answer of systemd.
+        error: String,
+    },
 }
 
 /// A setting of a container that somebody changed.
@@ -118,6 +124,9 @@ impl Display for ForeignObject {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         let unreadable = match self {
             Self::Container { name } => return write!(f, "container {name}"),
+            Self::RefusedUnit { unit, error } => {
+                return write!(f, "systemd refuses to read unit {unit}: {error}");
+            }
             Self::Unit { unit, unreadable } => {
                 write!(f, "unit {unit}")?;
                 unreadable

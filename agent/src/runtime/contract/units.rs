@@ -15,6 +15,7 @@ pub(super) async fn all(host: &ContractHost) {
         host,
         a_packaged_unit_gets_a_drop_in_and_nothing_else,
         a_packaged_unit_that_was_stopped_is_distinguished_from_one_that_ended,
+        a_unit_that_systemd_refuses_to_read_concerns_its_own_component_alone,
         a_unit_of_somebody_else_is_named_and_left_alone,
         a_unit_stopped_by_hand_is_distinguished_from_one_that_failed,
         a_stop_during_the_start_leaves_nothing_running,
@@ -50,6 +51,20 @@ async fn a_packaged_unit_gets_a_drop_in_and_nothing_else(host: &ContractHost) {
     let unit = host.unit(&instance).await.unwrap();
     assert!(unit.hash.is_none(), "only the drop-in goes: {unit:?}");
     host.manual.take_unit_away(&instance).await;
+}
+
+async fn a_unit_that_systemd_refuses_to_read_concerns_its_own_component_alone(host: &ContractHost) {
+    let template = host.packaged("contract-template", "contract-template@.service");
+    let other = host.packaged("contract-beside", "contract-beside.service");
+    host.manual.bring_packaged_unit(&other);
+    let listing = host.systemd.list(&[template.clone(), other.clone()]).await.unwrap();
+    let [(component, object)] = listing.foreign.as_slice() else { panic!("{listing:?}") };
+    assert_eq!(component, &template.component);
+    let said = object.to_string();
+    let refused = "systemd refuses to read unit contract-template@.service: ";
+    assert!(said.starts_with(refused) && said.contains("missing the instance name"), "{said}");
+    assert!(listing.units.iter().any(|(name, _)| name == &other.component), "{listing:?}");
+    host.manual.take_unit_away(&other).await;
 }
 
 async fn a_unit_of_somebody_else_is_named_and_left_alone(host: &ContractHost) {

@@ -128,5 +128,9 @@ fn what_is_in_the_way_is_a_noun_phrase() {
             &ForeignObject::DropIn { unit: x(), unreadable: unreadable() },
             "drop-in 50-oml.conf of unit x.service (is a directory)",
         ),
+        (
+            &ForeignObject::RefusedUnit { unit: x(), error: "bad name".to_owned() },
+            "systemd refuses to read unit x.service: bad name",
+        ),
     ]);
 }

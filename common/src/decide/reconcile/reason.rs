@@ -178,6 +178,9 @@ impl Display for Reason {
             Self::NeedsNewerAgent { why, meanwhile: Some(meanwhile) } => {
                 write!(f, "needs a newer agent: {why}; {meanwhile}")
             }
+            Self::Foreign { object: refused @ ForeignObject::RefusedUnit { .. } } => {
+                refused.fmt(f)
+            }
             Self::Foreign { object } => {
                 write!(f, "{object} exists on the host and is not ours; it was not touched")
             }

@@ -54,6 +54,15 @@ fn what_is_in_the_way_is_named() {
             foreign("a.service"),
             "unit a.service exists on the host and is not ours; it was not touched",
         ),
+        (
+            Reason::Foreign {
+                object: ForeignObject::RefusedUnit {
+                    unit: "a@.service".parse().unwrap(),
+                    error: "bad name".to_owned(),
+                },
+            },
+            "systemd refuses to read unit a@.service: bad name",
+        ),
         (Reason::DaemonAway { message: message() }, "docker does not answer"),
         (
             Reason::Retrying { message: message(), pulled_bytes: 100 << 10 },
