@@ -19,6 +19,7 @@ pub(crate) const CASES: &[Case] = &[
     (Kind::Acme, "a_packaged_unit_that_dies_again_and_again_is_crash_looping", crash_loop),
     (Kind::Acme, "a_packaged_unit_that_ends_well_by_itself_is_started_again", ends_well),
     (Kind::Acme, "a_stop_of_a_packaged_unit_is_respected_while_the_agent_is_away", unseen_stop),
+    (Kind::Acme, "a_packaged_unit_that_is_active_without_a_process_is_not_healthy", exited),
 ];
 
 const NODE: &str = "acme-data";
@@ -134,6 +135,22 @@ fn unseen_stop(fleet: &Fleet) -> Result<()> {
         sh(fleet, NODE, &format!("systemctl stop {UNIT}"))?;
         let stopped = |seen: &Value| seen["reason"] == "stopped on the host by hand";
         wait_instance(fleet, NODE, COMPONENT, "the stop is noticed", stopped).map(drop)
+    })?;
+    wait_ready(fleet, NODE, COMPONENT).map(drop)
+}
+
+/// A unit such as the `postgresql.service` of Debian, which only starts others.
+fn exited(fleet: &Fleet) -> Result<()> {
+    wait_ready(fleet, NODE, COMPONENT)?;
+    let program = "ExecStart=/bin/true\nType=oneshot\nRemainAfterExit=yes\nRestart=no";
+    with_program(fleet, program, || {
+        sh(fleet, NODE, &format!("systemctl restart {UNIT}"))?;
+        let said = is_in("unhealthy", &["active (exited)", "is not known"]);
+        wait_instance(fleet, NODE, COMPONENT, "it is not healthy", said)?;
+        let seen = instance(fleet, NODE, COMPONENT)?;
+        check(seen["health"] == "unknown", format!("{seen}"))?;
+        let state = sh(fleet, NODE, &format!("systemctl is-active {UNIT} || true"))?;
+        check(state.trim() == "active", state)
     })?;
     wait_ready(fleet, NODE, COMPONENT).map(drop)
 }

@@ -115,6 +115,7 @@ impl Loaded {
             hash,
             stale,
             active: self.active(),
+            is_exited: self.unit.sub_state.as_deref() == Some("exited"),
             masked: self.is_masked(),
             stopped_by_hand: self.was_stopped_by_hand(),
             is_end_unknown: false,

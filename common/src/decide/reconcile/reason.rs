@@ -18,6 +18,8 @@ const LAST_GOOD_MEANWHILE: &str = "the superseded version is not running; the la
                                    version runs until this one is ready";
 const STOPS_LEFTOVER: &str = "stopped on the host by hand while its supervisor did not run; its \
                               container is being stopped too";
+const EXITED: &str = "its unit is active (exited): none of its processes runs, so the health of its \
+                      program is not known";
 
 /// The reason of a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,6 +140,8 @@ pub enum Reason {
     ProbeChanged,
     /// Its supervisor still runs the program of another release, which cannot do what is needed.
     OldSupervisor,
+    /// The unit of a package is active, and none of its processes runs.
+    Exited,
     /// There is no recent health check.
     Unobserved(LastEnd),
 }
@@ -230,6 +234,7 @@ impl Display for Reason {
             Self::OldSupervisor => f.write_str(
                 "its supervisor is of an earlier release; replacing it, the container keeps running",
             ),
+            Self::Exited => f.write_str(EXITED),
             Self::Unobserved(last) => last.fmt(f),
         }
     }

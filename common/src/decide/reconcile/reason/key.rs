@@ -71,6 +71,7 @@ impl Reason {
             | Self::Probe { .. }
             | Self::ProbeChanged
             | Self::OldSupervisor
+            | Self::Exited
             | Self::Unobserved(_)) => other.clone(),
         }
     }

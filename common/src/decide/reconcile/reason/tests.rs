@@ -261,5 +261,10 @@ fn an_instance_with_nothing_to_change_reports_how_it_is() {
         (Reason::ProbeChanged, "its probe was changed; no result yet"),
         (Reason::Unobserved(LastEnd::OutOfMemory), "the kernel killed it: out of memory"),
         (Reason::Unobserved(LastEnd::Unknown), "no recent health check"),
+        (
+            Reason::Exited,
+            "its unit is active (exited): none of its processes runs, so the health of its program \
+             is not known",
+        ),
     ]);
 }
