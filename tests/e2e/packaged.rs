@@ -20,6 +20,7 @@ pub(crate) const CASES: &[Case] = &[
     (Kind::Acme, "a_packaged_unit_that_ends_well_by_itself_is_started_again", ends_well),
     (Kind::Acme, "a_stop_of_a_packaged_unit_is_respected_while_the_agent_is_away", unseen_stop),
     (Kind::Acme, "a_packaged_unit_that_is_active_without_a_process_is_not_healthy", exited),
+    (Kind::Acme, "what_is_done_by_hand_to_a_packaged_unit_is_reported_while_it_lasts", by_hand),
 ];
 
 const NODE: &str = "acme-data";
@@ -152,5 +153,29 @@ fn exited(fleet: &Fleet) -> Result<()> {
         let state = sh(fleet, NODE, &format!("systemctl is-active {UNIT} || true"))?;
         check(state.trim() == "active", state)
     })?;
+    wait_ready(fleet, NODE, COMPONENT).map(drop)
+}
+
+/// A drop-in that lifts the limit of the tenant, and the copy that `systemctl edit --full` makes.
+fn by_hand(fleet: &Fleet) -> Result<()> {
+    wait_ready(fleet, NODE, COMPONENT)?;
+    let folder = "/etc/systemd/system";
+    let drop_in = format!("{folder}/{UNIT}.service.d/override.conf");
+    let copy = format!("{folder}/{UNIT}.service");
+    let lift = format!("printf '[Service]\\nMemoryMax=infinity\\n' > {drop_in}");
+    let copied = format!("cp /lib/systemd/system/{UNIT}.service {copy}");
+    for (change, path, words) in [
+        (lift, &drop_in, format!("{drop_in} changes unit {UNIT}.service: not ours, left alone")),
+        (copied, &copy, format!("{copy} takes the place of the unit of the package")),
+    ] {
+        sh(fleet, NODE, &format!("{change}; systemctl daemon-reload"))?;
+        wait_instance(fleet, NODE, COMPONENT, "it is reported", |seen| {
+            let found = seen["drift"]["found"].as_str().unwrap_or_default();
+            seen["phase"]["name"] == "ready" && found.contains(&words)
+        })?;
+        sh(fleet, NODE, &format!("rm {path}; systemctl daemon-reload"))?;
+        let gone = |seen: &Value| seen["drift"].is_null();
+        wait_instance(fleet, NODE, COMPONENT, "it is not reported any more", gone)?;
+    }
     wait_ready(fleet, NODE, COMPONENT).map(drop)
 }

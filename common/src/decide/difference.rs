@@ -16,6 +16,8 @@ pub enum Difference {
     MaskedUnit { unit: UnitName },
     /// A drop-in that is not ours changes a unit of ours.
     ForeignDropIn { path: String, unit: UnitName },
+    /// A unit file that is not ours counts in the place of that of the package.
+    ReplacedUnit { path: String },
     /// A unit file bears the mark of the component and is not ours.
     MarkedUnit {
         unit: UnitName,
@@ -105,6 +107,9 @@ impl Display for Difference {
             Self::MaskedUnit { unit } => write!(f, "unit {unit} is masked"),
             Self::ForeignDropIn { path, unit } => {
                 write!(f, "{path} changes unit {unit}: not ours, left alone")
+            }
+            Self::ReplacedUnit { path } => {
+                write!(f, "{path} takes the place of the unit of the package: not ours, left alone")
             }
             Self::MarkedUnit { unit, why, runs } => {
                 let runs = if *runs { ", and it runs" } else { "" };

@@ -21,6 +21,7 @@ pub(super) async fn all(host: &ContractHost) {
         a_stop_during_the_start_leaves_nothing_running,
         an_edited_or_disabled_unit_is_reported_and_put_right,
         a_drop_in_of_somebody_else_is_reported,
+        a_drop_in_of_somebody_else_at_a_packaged_unit_is_reported,
         a_copy_of_a_unit_file_is_reported_and_left_alone,
         a_unit_file_removed_by_hand_is_written_again,
         a_renamed_unit_takes_over_what_runs,
@@ -177,6 +178,21 @@ async fn a_drop_in_of_somebody_else_is_reported(host: &ContractHost) {
     host.manual.remove_drop_in(&instance).await;
     assert_eq!(host.differs(&instance).await, []);
     host.clear(&instance).await;
+}
+
+async fn a_drop_in_of_somebody_else_at_a_packaged_unit_is_reported(host: &ContractHost) {
+    let instance = host.packaged("contract-tuned", "contract-tuned.service");
+    host.manual.bring_packaged_unit(&instance);
+    host.systemd.write(&instance).await.unwrap();
+    assert_eq!(host.differs(&instance).await, []);
+    let path = host.manual.add_drop_in(&instance).await;
+    let expected = Difference::ForeignDropIn { path, unit: instance.unit.clone() };
+    assert_eq!(host.differs(&instance).await, [expected]);
+    host.manual.remove_drop_in(&instance).await;
+    assert_eq!(host.differs(&instance).await, []);
+    assert!(!host.unit(&instance).await.unwrap().stale);
+    host.systemd.remove(&instance.component).await.unwrap();
+    host.manual.take_unit_away(&instance).await;
 }
 
 async fn a_copy_of_a_unit_file_is_reported_and_left_alone(host: &ContractHost) {

@@ -66,10 +66,9 @@ impl Systemd {
         let path = files::path(&self.paths, instance);
         let hidden =
             !is_packaged && file == InstanceFile::Absent && loaded.is_defined_beside(&path);
-        if !is_packaged {
-            let others = by_hand::drop_ins(instance, &loaded);
-            listing.differs.extend(others.map(|reported| (component.clone(), reported)));
-        }
+        let replaced = by_hand::replaced(&loaded, &self.paths).filter(|_| is_packaged);
+        let others = by_hand::drop_ins(instance, &loaded, &self.paths).chain(replaced);
+        listing.differs.extend(others.map(|reported| (component.clone(), reported)));
         if file == InstanceFile::Foreign || hidden {
             listing.foreign.push(foreign(instance, None));
             return Ok(Some(loaded.path));
