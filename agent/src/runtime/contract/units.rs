@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use oml_common::decide::difference::{Difference, FileNotOurs, ForeignObject, UnitChange};
 use oml_common::decide::observed::ActiveState;
+use oml_common::document::instance::InstanceDocument;
 
 use super::ContractHost;
 use super::manual_actions::{answer_of, run};
@@ -30,7 +31,12 @@ pub(super) async fn all(host: &ContractHost) {
 
 /// Clauses about what the model has not: a bus and the order of starts.
 pub(super) async fn of_real_daemons(host: &ContractHost) {
-    in_order!(host, a_restarted_bus_is_found_again, a_unit_comes_after_the_units_of_what_it_needs);
+    in_order!(
+        host,
+        a_packaged_unit_that_systemd_does_not_enable_by_its_name_is_used_all_the_same,
+        a_restarted_bus_is_found_again,
+        a_unit_comes_after_the_units_of_what_it_needs,
+    );
 }
 
 async fn a_packaged_unit_gets_a_drop_in_and_nothing_else(host: &ContractHost) {
@@ -280,4 +286,86 @@ async fn a_unit_comes_after_the_units_of_what_it_needs(host: &ContractHost) {
     assert!(!show("Requires").contains("contract-first.service"), "{}", show("Requires"));
     host.clear(&second).await;
     host.clear(&first).await;
+}
+
+/// How `busctl` names the manager of units.
+const MANAGER: &[&str] = &[
+    "call",
+    "org.freedesktop.systemd1",
+    "/org/freedesktop/systemd1",
+    "org.freedesktop.systemd1.Manager",
+];
+
+async fn a_packaged_unit_that_systemd_does_not_enable_by_its_name_is_used_all_the_same(
+    host: &ContractHost,
+) {
+    let sleeps = "[Service]\nExecStart=/bin/sleep infinity\n";
+    let wanted = format!("{sleeps}[Install]\nWantedBy=multi-user.target\n");
+    let script = "#!/bin/sh\n### BEGIN INIT INFO\n# Provides: contract-generated\n\
+                  # Default-Start: 3 4 5\n# Default-Stop: 0 1 6\n### END INIT INFO\n\
+                  if [ \"$1\" = start ]; then sleep infinity & fi\n";
+    let folder = "/usr/lib/systemd/system";
+    // The state of its file, what brings it, and what is done to it before.
+    let kinds = [
+        ("static", format!("{folder}/contract-static.service"), sleeps.to_owned(), ""),
+        (
+            "alias",
+            format!("{folder}/contract-named.service"),
+            format!("{wanted}Alias=contract-alias.service\n"),
+            "systemctl enable contract-named",
+        ),
+        (
+            "indirect",
+            format!("{folder}/contract-indirect.service"),
+            format!("{sleeps}[Install]\nAlso=contract-other.service\n"),
+            "",
+        ),
+        (
+            "generated",
+            "/etc/init.d/contract-generated".to_owned(),
+            script.to_owned(),
+            "chmod 755 /etc/init.d/contract-generated; systemctl daemon-reload",
+        ),
+        (
+            "enabled-runtime",
+            format!("{folder}/contract-enabled-runtime.service"),
+            wanted.clone(),
+            "systemctl enable --runtime contract-enabled-runtime",
+        ),
+    ];
+    let mut wrong = Vec::new();
+    std::fs::write(format!("{folder}/contract-other.service"), &wanted).unwrap();
+    for (state, path, text, prepare) in kinds {
+        let unit = format!("contract-{state}.service");
+        std::fs::write(&path, text).unwrap();
+        run("sh", &["-c", &format!("systemctl daemon-reload; {prepare}")]);
+        let of_file = answer_of("busctl", &[MANAGER, &["GetUnitFileState", "s", &unit]].concat());
+        assert_eq!(of_file.trim(), format!("s \"{state}\""));
+        let instance = host.packaged(&format!("contract-{state}"), &unit);
+        let used = use_packaged(host, &instance).await;
+        wrong.extend(used.err().map(|error| format!("{state}: {error}")));
+        std::fs::remove_file(&path).unwrap();
+        run("systemctl", &["daemon-reload"]);
+    }
+    std::fs::remove_file(format!("{folder}/contract-other.service")).unwrap();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Writes the drop-in of a packaged unit, looks at it while the unit runs, and removes it.
+async fn use_packaged(host: &ContractHost, instance: &InstanceDocument) -> Result<(), String> {
+    let said = |error: RuntimeError| error.to_string();
+    host.systemd.write(instance).await.map_err(said)?;
+    host.systemd.write(instance).await.map_err(said)?;
+    host.systemd.start(instance).await.map_err(said)?;
+    let listing = host.systemd.list(std::slice::from_ref(instance)).await.map_err(said)?;
+    let (_, unit) = listing.units.first().ok_or("it is not listed")?;
+    let is_right = unit.active == ActiveState::Active && !unit.stale && unit.hash.is_some();
+    let environment =
+        answer_of("systemctl", &["show", "-p", "Environment", instance.unit.as_str()]);
+    host.systemd.stop(&instance.component).await.map_err(said)?;
+    host.systemd.remove(&instance.component).await.map_err(said)?;
+    if is_right && environment.contains("OML=yes") {
+        return Ok(());
+    }
+    Err(format!("{environment:?} {unit:?}"))
 }
