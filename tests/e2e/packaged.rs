@@ -169,12 +169,14 @@ fn by_hand(fleet: &Fleet) -> Result<()> {
         (copied, &copy, format!("{copy} takes the place of the unit of the package")),
     ] {
         sh(fleet, NODE, &format!("{change}; systemctl daemon-reload"))?;
+        let is_reported = |seen: &Value| {
+            seen["drift"]["found"].as_str().is_some_and(|found| found.contains(&words))
+        };
         wait_instance(fleet, NODE, COMPONENT, "it is reported", |seen| {
-            let found = seen["drift"]["found"].as_str().unwrap_or_default();
-            seen["phase"]["name"] == "ready" && found.contains(&words)
+            seen["phase"]["name"] == "ready" && is_reported(seen)
         })?;
         sh(fleet, NODE, &format!("rm {path}; systemctl daemon-reload"))?;
-        let gone = |seen: &Value| seen["drift"].is_null();
+        let gone = |seen: &Value| !is_reported(seen);
         wait_instance(fleet, NODE, COMPONENT, "it is not reported any more", gone)?;
     }
     wait_ready(fleet, NODE, COMPONENT).map(drop)

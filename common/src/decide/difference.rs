@@ -46,7 +46,7 @@ pub enum ForeignObject {
         /// The error of reading it.
         unreadable: Option<String>,
     },
-    /// A unit that systemd answers it cannot load, whatever is on the host.
+    /// A unit that systemd refuses to load. Nothing of it need be on the host.
     RefusedUnit {
         unit: UnitName,
         /// The answer of systemd.

@@ -74,20 +74,13 @@ impl Systemd {
             return Ok(Some(loaded.path));
         }
         if let InstanceFile::Ours(text) = file {
-            let hash = UnitMark::read(&text).map(|mark| mark.hash);
             // One that waits for its own first start holds nothing yet.
             let has_rival = loaded.is_up() && files.iter().any(|f| f.is_superseded_by(instance));
-            let (wanted, is_disabled) = (self.render(instance), loaded.is_disabled());
-            let stale = text != wanted || loaded.needs_reload() || has_rival || is_disabled;
-            let edited = by_hand::edited(instance, &text, &wanted);
-            let disabled = is_disabled.then(|| by_hand::disabled(instance));
-            let by_hand = edited.into_iter().chain(disabled).collect();
-            if let Some(hash) = hash.as_ref().filter(|_| is_packaged) {
+            let observed = self.observe_ours(instance, &loaded, &text, has_rival);
+            if let Some(hash) = observed.hash.as_ref().filter(|_| is_packaged) {
                 let ends = self.note_ends(unit, hash, &loaded).await;
                 listing.ends.push((component.clone(), ends));
             }
-            let observed = loaded.observe_as(is_packaged, hash, stale);
-            let observed = ObservedUnit { by_hand, ..observed };
             listing.units.push((component.clone(), self.add_stop(unit, &loaded, observed)));
         } else if loaded.has_file() {
             let observed = loaded.observe_as(is_packaged, None, true);
@@ -95,6 +88,25 @@ impl Systemd {
             listing.units.push((component.clone(), observed));
         }
         Ok(Some(loaded.path))
+    }
+
+    /// Describes a desired unit with a file of ours of that text. `has_rival` is true if the unit
+    /// holds what another file of the component, under an earlier name, must not hold too.
+    fn observe_ours(
+        &self,
+        instance: &InstanceDocument,
+        loaded: &Loaded,
+        text: &str,
+        has_rival: bool,
+    ) -> ObservedUnit {
+        let hash = UnitMark::read(text).map(|mark| mark.hash);
+        let (wanted, is_disabled) = (self.render(instance), loaded.is_disabled());
+        let stale = text != wanted || loaded.needs_reload() || has_rival || is_disabled;
+        let edited = by_hand::edited(instance, text, &wanted);
+        let disabled = is_disabled.then(|| by_hand::disabled(instance));
+        let by_hand = edited.into_iter().chain(disabled).collect();
+        let is_packaged = instance.container().is_none();
+        ObservedUnit { by_hand, ..loaded.observe_as(is_packaged, hash, stale) }
     }
 
     /// Describes a file that bears our mark and is not ours. That its unit cannot be read, as that of

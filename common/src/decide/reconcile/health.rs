@@ -87,7 +87,7 @@ pub(super) fn decide_health(case: Case<'_>) -> Decision {
         Health::Starting => (Phase::Starting, probe()),
         Health::Unknown if answers_another(seen) => (Phase::Starting, Reason::ProbeChanged),
         Health::Unknown if !case.is_container() && is_exited(seen) => {
-            (Phase::Unhealthy, Reason::Exited)
+            (Phase::Unhealthy, Reason::Unobserved(LastEnd::UnitRemains))
         }
         Health::Unknown => (Phase::Unhealthy, Reason::Unobserved(last_end(seen))),
     };

@@ -18,9 +18,6 @@ const LAST_GOOD_MEANWHILE: &str = "the superseded version is not running; the la
                                    version runs until this one is ready";
 const STOPS_LEFTOVER: &str = "stopped on the host by hand while its supervisor did not run; its \
                               container is being stopped too";
-const EXITED: &str = "its unit is active (exited): none of its processes runs, so the health of its \
-                      program is not known";
-
 /// The reason of a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
@@ -140,8 +137,6 @@ pub enum Reason {
     ProbeChanged,
     /// Its supervisor still runs the program of another release, which cannot do what is needed.
     OldSupervisor,
-    /// The unit of a package is active, and none of its processes runs.
-    Exited,
     /// There is no recent health check.
     Unobserved(LastEnd),
 }
@@ -182,12 +177,7 @@ impl Display for Reason {
             Self::NeedsNewerAgent { why, meanwhile: Some(meanwhile) } => {
                 write!(f, "needs a newer agent: {why}; {meanwhile}")
             }
-            Self::Foreign { object: refused @ ForeignObject::RefusedUnit { .. } } => {
-                refused.fmt(f)
-            }
-            Self::Foreign { object } => {
-                write!(f, "{object} exists on the host and is not ours; it was not touched")
-            }
+            Self::Foreign { object } => foreign(f, object),
             Self::DaemonAway { message } => f.write_str(message),
             Self::Retrying { message, pulled_bytes } => {
                 write!(f, "{message}{}", pulled(*pulled_bytes))
@@ -234,8 +224,18 @@ impl Display for Reason {
             Self::OldSupervisor => f.write_str(
                 "its supervisor is of an earlier release; replacing it, the container keeps running",
             ),
-            Self::Exited => f.write_str(EXITED),
             Self::Unobserved(last) => last.fmt(f),
+        }
+    }
+}
+
+fn foreign(f: &mut Formatter<'_>, object: &ForeignObject) -> Result {
+    match object {
+        ForeignObject::RefusedUnit { .. } => object.fmt(f),
+        ForeignObject::Container { .. }
+        | ForeignObject::Unit { .. }
+        | ForeignObject::DropIn { .. } => {
+            write!(f, "{object} exists on the host and is not ours; it was not touched")
         }
     }
 }

@@ -71,7 +71,6 @@ impl Reason {
             | Self::Probe { .. }
             | Self::ProbeChanged
             | Self::OldSupervisor
-            | Self::Exited
             | Self::Unobserved(_)) => other.clone(),
         }
     }

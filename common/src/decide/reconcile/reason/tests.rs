@@ -30,6 +30,14 @@ fn draining(count: CallCount, is_overdue: bool) -> Reason {
 }
 
 #[test]
+fn a_unit_that_systemd_refuses_is_not_said_to_be_of_somebody_else() {
+    let (unit, error) = ("a@.service".parse().unwrap(), "bad name".to_owned());
+    let object = ForeignObject::RefusedUnit { unit, error };
+    let said = "systemd refuses to read unit a@.service: bad name";
+    texts(&[(Reason::Foreign { object }, said)]);
+}
+
+#[test]
 fn what_is_in_the_way_is_named() {
     let message = || "docker does not answer".to_owned();
     texts(&[
@@ -53,15 +61,6 @@ fn what_is_in_the_way_is_named() {
         (
             foreign("a.service"),
             "unit a.service exists on the host and is not ours; it was not touched",
-        ),
-        (
-            Reason::Foreign {
-                object: ForeignObject::RefusedUnit {
-                    unit: "a@.service".parse().unwrap(),
-                    error: "bad name".to_owned(),
-                },
-            },
-            "systemd refuses to read unit a@.service: bad name",
         ),
         (Reason::DaemonAway { message: message() }, "docker does not answer"),
         (
@@ -262,7 +261,7 @@ fn an_instance_with_nothing_to_change_reports_how_it_is() {
         (Reason::Unobserved(LastEnd::OutOfMemory), "the kernel killed it: out of memory"),
         (Reason::Unobserved(LastEnd::Unknown), "no recent health check"),
         (
-            Reason::Exited,
+            Reason::Unobserved(LastEnd::UnitRemains),
             "its unit is active (exited): none of its processes runs, so the health of its program \
              is not known",
         ),

@@ -138,7 +138,7 @@ fn a_packaged_version_that_leaves_no_process_does_not_pass_its_soak() {
 }
 
 #[test]
-fn a_container_is_judged_by_its_probe_whatever_its_unit_says_of_processes() {
+fn a_container_is_judged_by_its_probe_and_not_by_the_processes_of_its_unit() {
     let world = World::settled([super::instance("asterisk", "1")]);
     let mut observed = world.observe();
     observed.instances.get_mut(&name("asterisk")).unwrap().unit.as_mut().unwrap().is_exited = true;
