@@ -15,6 +15,8 @@ pub struct Paths {
     pub config: PathBuf,
     /// Unit files of the host's own administrator, where ours go too.
     pub units: PathBuf,
+    /// The unit files that packages bring.
+    pub package_units: PathBuf,
     /// The engine's socket.
     pub docker_socket: PathBuf,
     /// The settings of containerd, which may keep the engine's images.
@@ -45,6 +47,7 @@ impl Paths {
             run: "/run/omlagent".into(),
             config: "/etc/omlagent".into(),
             units: "/etc/systemd/system".into(),
+            package_units: "/usr/lib/systemd/system".into(),
             docker_socket: "/var/run/docker.sock".into(),
             containerd_config: "/etc/containerd/config.toml".into(),
             proc: "/proc".into(),
@@ -62,6 +65,7 @@ impl Paths {
             run: moved(&system.run),
             config: moved(&system.config),
             units: moved(&system.units),
+            package_units: moved(&system.package_units),
             docker_socket: moved(&system.docker_socket),
             containerd_config: moved(&system.containerd_config),
             proc: moved(&system.proc),

@@ -182,6 +182,14 @@ impl ContentHash {
     }
 }
 
+impl UnitName {
+    /// Returns true if this is the name of a template, which is no unit: only its instances are.
+    #[must_use]
+    pub fn is_template(&self) -> bool {
+        self.0.strip_suffix("@.service").is_some()
+    }
+}
+
 /// The number of a revision of a tenant, counted from 1.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,

@@ -19,6 +19,8 @@ pub(crate) const CASES: &[Case] = &[
     (Kind::Acme, "a_packaged_unit_that_dies_again_and_again_is_crash_looping", crash_loop),
     (Kind::Acme, "a_packaged_unit_that_ends_well_by_itself_is_started_again", ends_well),
     (Kind::Acme, "a_stop_of_a_packaged_unit_is_respected_while_the_agent_is_away", unseen_stop),
+    (Kind::Acme, "a_packaged_unit_that_is_active_without_a_process_is_not_healthy", exited),
+    (Kind::Acme, "what_is_done_by_hand_to_a_packaged_unit_is_reported_while_it_lasts", by_hand),
 ];
 
 const NODE: &str = "acme-data";
@@ -135,5 +137,47 @@ fn unseen_stop(fleet: &Fleet) -> Result<()> {
         let stopped = |seen: &Value| seen["reason"] == "stopped on the host by hand";
         wait_instance(fleet, NODE, COMPONENT, "the stop is noticed", stopped).map(drop)
     })?;
+    wait_ready(fleet, NODE, COMPONENT).map(drop)
+}
+
+/// A unit such as the `postgresql.service` of Debian, which only starts others.
+fn exited(fleet: &Fleet) -> Result<()> {
+    wait_ready(fleet, NODE, COMPONENT)?;
+    let program = "ExecStart=/bin/true\nType=oneshot\nRemainAfterExit=yes\nRestart=no";
+    with_program(fleet, program, || {
+        sh(fleet, NODE, &format!("systemctl restart {UNIT}"))?;
+        let said = is_in("unhealthy", &["active (exited)", "is not known"]);
+        wait_instance(fleet, NODE, COMPONENT, "it is not healthy", said)?;
+        let seen = instance(fleet, NODE, COMPONENT)?;
+        check(seen["health"] == "unknown", format!("{seen}"))?;
+        let state = sh(fleet, NODE, &format!("systemctl is-active {UNIT} || true"))?;
+        check(state.trim() == "active", state)
+    })?;
+    wait_ready(fleet, NODE, COMPONENT).map(drop)
+}
+
+/// A drop-in that lifts the limit of the tenant, and the copy that `systemctl edit --full` makes.
+fn by_hand(fleet: &Fleet) -> Result<()> {
+    wait_ready(fleet, NODE, COMPONENT)?;
+    let folder = "/etc/systemd/system";
+    let drop_in = format!("{folder}/{UNIT}.service.d/override.conf");
+    let copy = format!("{folder}/{UNIT}.service");
+    let lift = format!("printf '[Service]\\nMemoryMax=infinity\\n' > {drop_in}");
+    let copied = format!("cp /lib/systemd/system/{UNIT}.service {copy}");
+    for (change, path, words) in [
+        (lift, &drop_in, format!("{drop_in} changes unit {UNIT}.service: not ours, left alone")),
+        (copied, &copy, format!("{copy} takes the place of the unit of the package")),
+    ] {
+        sh(fleet, NODE, &format!("{change}; systemctl daemon-reload"))?;
+        let is_reported = |seen: &Value| {
+            seen["drift"]["found"].as_str().is_some_and(|found| found.contains(&words))
+        };
+        wait_instance(fleet, NODE, COMPONENT, "it is reported", |seen| {
+            seen["phase"]["name"] == "ready" && is_reported(seen)
+        })?;
+        sh(fleet, NODE, &format!("rm {path}; systemctl daemon-reload"))?;
+        let gone = |seen: &Value| !is_reported(seen);
+        wait_instance(fleet, NODE, COMPONENT, "it is not reported any more", gone)?;
+    }
     wait_ready(fleet, NODE, COMPONENT).map(drop)
 }

@@ -24,10 +24,10 @@ mod ends;
 mod files;
 mod jobs;
 mod journal;
-mod listing;
 mod log_tails;
 #[cfg(any(test, feature = "sim"))]
 mod model;
+mod observe;
 mod origin;
 mod signals;
 mod state;
@@ -166,7 +166,7 @@ impl UnitManager for Systemd {
         }
         for instance in desired {
             let path = self.observe_desired(instance, &files, &mut listing).await?;
-            ours.insert(path, instance.unit.to_string());
+            ours.extend(path.map(|path| (path, instance.unit.to_string())));
         }
         for file in files {
             let is_desired =
@@ -174,9 +174,8 @@ impl UnitManager for Systemd {
             if desired.iter().any(is_desired) {
                 continue;
             }
-            let (path, unit) = self.observe_leftover(&file).await?;
-            ours.insert(path, file.unit.to_string());
-            listing.units.push((file.mark.component, unit));
+            let path = self.observe_leftover(&file, &mut listing).await?;
+            ours.extend(path.map(|path| (path, file.unit.to_string())));
         }
         self.signals.set_ours(ours);
         self.add_log_tails(&mut listing).await;

@@ -16,6 +16,8 @@ pub enum Difference {
     MaskedUnit { unit: UnitName },
     /// A drop-in that is not ours changes a unit of ours.
     ForeignDropIn { path: String, unit: UnitName },
+    /// A unit file that is not ours counts in the place of that of the package.
+    ReplacedUnit { path: String },
     /// A unit file bears the mark of the component and is not ours.
     MarkedUnit {
         unit: UnitName,
@@ -43,6 +45,12 @@ pub enum ForeignObject {
         unit: UnitName,
         /// The error of reading it.
         unreadable: Option<String>,
+    },
+    /// A unit that systemd refuses to load. Nothing of it need be on the host.
+    RefusedUnit {
+        unit: UnitName,
+        /// The answer of systemd.
+        error: String,
     },
 }
 
@@ -100,6 +108,9 @@ impl Display for Difference {
             Self::ForeignDropIn { path, unit } => {
                 write!(f, "{path} changes unit {unit}: not ours, left alone")
             }
+            Self::ReplacedUnit { path } => {
+                write!(f, "{path} takes the place of the unit of the package: not ours, left alone")
+            }
             Self::MarkedUnit { unit, why, runs } => {
                 let runs = if *runs { ", and it runs" } else { "" };
                 write!(f, "unit {unit} {why}{runs}: not ours, left alone")
@@ -118,6 +129,9 @@ impl Display for ForeignObject {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         let unreadable = match self {
             Self::Container { name } => return write!(f, "container {name}"),
+            Self::RefusedUnit { unit, error } => {
+                return write!(f, "systemd refuses to read unit {unit}: {error}");
+            }
             Self::Unit { unit, unreadable } => {
                 write!(f, "unit {unit}")?;
                 unreadable

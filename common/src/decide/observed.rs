@@ -84,6 +84,8 @@ pub struct ObservedUnit {
     pub stale: bool,
     /// The unit's `ActiveState`.
     pub active: ActiveState,
+    /// Whether the unit is active although its processes have ended (`SubState` is `exited`).
+    pub is_exited: bool,
     pub masked: bool,
     /// Whether somebody other than the agent stopped the unit: it ran and is inactive by a stop,
     /// or it had failed and was stopped after that.

@@ -115,6 +115,7 @@ fn images(spec: &TenantSpec, catalog: &Catalog) -> (BTreeMap<ComponentName, Imag
 pub fn prepare(input: Input<'_>) -> Result<Prepared, Unprepared> {
     let (images, mut problems) = images(input.spec, input.catalog);
     check_settings(input, &mut problems);
+    check_units(input, &mut problems);
     let order = dependency_order(input, &mut problems);
     let placed = place(input, &mut problems);
     let renderer = Renderer::new(input, &placed);
@@ -221,6 +222,21 @@ fn check_settings(input: Input<'_>, problems: &mut Problems) {
                 format!("is missing; catalog {} has no default for it", input.catalog.name);
             problems.push(input.spec.problem(&format!("settings.{name}"), message));
         }
+    }
+}
+
+/// Refuses the units that systemd never loads. A catalog that names one stays readable, because
+/// tenants may use its other components.
+fn check_units(input: Input<'_>, problems: &mut Problems) {
+    let catalog = input.catalog;
+    for name in input.spec.components.keys() {
+        let unit = catalog.components.get(name).map(|component| &component.unit);
+        let Some(unit) = unit.filter(|unit| unit.is_template()) else { continue };
+        let message =
+            format!("its unit {unit} in catalog {} is a template, which is no unit", catalog.name);
+        let instance = unit.as_str().replace("@.service", "@main.service");
+        let problem = input.spec.problem(&format!("components.{name}"), message);
+        problems.push(problem.hint(format!("name one of its instances, such as {instance}")));
     }
 }
 

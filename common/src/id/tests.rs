@@ -102,6 +102,13 @@ fn unit_names_end_in_service() {
 }
 
 #[test]
+fn the_name_of_a_template_can_be_read_and_is_known_as_one() {
+    let is_template = |name: &str| name.parse::<UnitName>().unwrap().is_template();
+    assert!(is_template("a@.service"));
+    assert!(!is_template("a@b.service") && !is_template("a.service"));
+}
+
+#[test]
 fn generations_order_by_epoch_first() {
     let old = Generation { epoch: 1, number: 99 };
     let new = Generation { epoch: 2, number: 1 };

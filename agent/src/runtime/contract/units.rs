@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use oml_common::decide::difference::{Difference, FileNotOurs, ForeignObject, UnitChange};
 use oml_common::decide::observed::ActiveState;
+use oml_common::document::instance::InstanceDocument;
 
 use super::ContractHost;
 use super::manual_actions::{answer_of, run};
@@ -15,12 +16,14 @@ pub(super) async fn all(host: &ContractHost) {
         host,
         a_packaged_unit_gets_a_drop_in_and_nothing_else,
         a_packaged_unit_that_was_stopped_is_distinguished_from_one_that_ended,
+        a_unit_that_systemd_refuses_to_read_concerns_its_own_component_alone,
         a_unit_of_somebody_else_is_named_and_left_alone,
         a_unit_stopped_by_hand_is_distinguished_from_one_that_failed,
         a_unit_that_was_disabled_and_stopped_is_known_as_stopped,
         a_stop_during_the_start_leaves_nothing_running,
         an_edited_or_disabled_unit_is_reported_and_put_right,
         a_drop_in_of_somebody_else_is_reported,
+        a_drop_in_of_somebody_else_at_a_packaged_unit_is_reported,
         a_copy_of_a_unit_file_is_reported_and_left_alone,
         a_unit_file_removed_by_hand_is_written_again,
         a_renamed_unit_takes_over_what_runs,
@@ -29,7 +32,12 @@ pub(super) async fn all(host: &ContractHost) {
 
 /// Clauses about what the model has not: a bus and the order of starts.
 pub(super) async fn of_real_daemons(host: &ContractHost) {
-    in_order!(host, a_restarted_bus_is_found_again, a_unit_comes_after_the_units_of_what_it_needs);
+    in_order!(
+        host,
+        a_packaged_unit_that_systemd_does_not_enable_by_its_name_is_used_all_the_same,
+        a_restarted_bus_is_found_again,
+        a_unit_comes_after_the_units_of_what_it_needs,
+    );
 }
 
 async fn a_packaged_unit_gets_a_drop_in_and_nothing_else(host: &ContractHost) {
@@ -51,6 +59,20 @@ async fn a_packaged_unit_gets_a_drop_in_and_nothing_else(host: &ContractHost) {
     let unit = host.unit(&instance).await.unwrap();
     assert!(unit.hash.is_none(), "only the drop-in goes: {unit:?}");
     host.manual.take_unit_away(&instance).await;
+}
+
+async fn a_unit_that_systemd_refuses_to_read_concerns_its_own_component_alone(host: &ContractHost) {
+    let template = host.packaged("contract-template", "contract-template@.service");
+    let other = host.packaged("contract-beside", "contract-beside.service");
+    host.manual.bring_packaged_unit(&other);
+    let listing = host.systemd.list(&[template.clone(), other.clone()]).await.unwrap();
+    let [(component, object)] = listing.foreign.as_slice() else { panic!("{listing:?}") };
+    assert_eq!(component, &template.component);
+    let said = object.to_string();
+    let refused = "systemd refuses to read unit contract-template@.service: ";
+    assert!(said.starts_with(refused) && said.contains("missing the instance name"), "{said}");
+    assert!(listing.units.iter().any(|(name, _)| name == &other.component), "{listing:?}");
+    host.manual.take_unit_away(&other).await;
 }
 
 async fn a_unit_of_somebody_else_is_named_and_left_alone(host: &ContractHost) {
@@ -190,6 +212,21 @@ async fn a_drop_in_of_somebody_else_is_reported(host: &ContractHost) {
     host.clear(&instance).await;
 }
 
+async fn a_drop_in_of_somebody_else_at_a_packaged_unit_is_reported(host: &ContractHost) {
+    let instance = host.packaged("contract-tuned", "contract-tuned.service");
+    host.manual.bring_packaged_unit(&instance);
+    host.systemd.write(&instance).await.unwrap();
+    assert_eq!(host.differs(&instance).await, []);
+    let path = host.manual.add_drop_in(&instance).await;
+    let expected = Difference::ForeignDropIn { path, unit: instance.unit.clone() };
+    assert_eq!(host.differs(&instance).await, [expected]);
+    host.manual.remove_drop_in(&instance).await;
+    assert_eq!(host.differs(&instance).await, []);
+    assert!(!host.unit(&instance).await.unwrap().stale);
+    host.systemd.remove(&instance.component).await.unwrap();
+    host.manual.take_unit_away(&instance).await;
+}
+
 async fn a_copy_of_a_unit_file_is_reported_and_left_alone(host: &ContractHost) {
     let instance = host.instance("contract-file", "v1", &host.images.first, 8326);
     host.install(&instance).await;
@@ -275,4 +312,86 @@ async fn a_unit_comes_after_the_units_of_what_it_needs(host: &ContractHost) {
     assert!(!show("Requires").contains("contract-first.service"), "{}", show("Requires"));
     host.clear(&second).await;
     host.clear(&first).await;
+}
+
+/// How `busctl` names the manager of units.
+const MANAGER: &[&str] = &[
+    "call",
+    "org.freedesktop.systemd1",
+    "/org/freedesktop/systemd1",
+    "org.freedesktop.systemd1.Manager",
+];
+
+async fn a_packaged_unit_that_systemd_does_not_enable_by_its_name_is_used_all_the_same(
+    host: &ContractHost,
+) {
+    let sleeps = "[Service]\nExecStart=/bin/sleep infinity\n";
+    let wanted = format!("{sleeps}[Install]\nWantedBy=multi-user.target\n");
+    let script = "#!/bin/sh\n### BEGIN INIT INFO\n# Provides: contract-generated\n\
+                  # Default-Start: 3 4 5\n# Default-Stop: 0 1 6\n### END INIT INFO\n\
+                  if [ \"$1\" = start ]; then sleep infinity & fi\n";
+    let folder = "/usr/lib/systemd/system";
+    // The state of its file, what brings it, and what is done to it before.
+    let kinds = [
+        ("static", format!("{folder}/contract-static.service"), sleeps.to_owned(), ""),
+        (
+            "alias",
+            format!("{folder}/contract-named.service"),
+            format!("{wanted}Alias=contract-alias.service\n"),
+            "systemctl enable contract-named",
+        ),
+        (
+            "indirect",
+            format!("{folder}/contract-indirect.service"),
+            format!("{sleeps}[Install]\nAlso=contract-other.service\n"),
+            "",
+        ),
+        (
+            "generated",
+            "/etc/init.d/contract-generated".to_owned(),
+            script.to_owned(),
+            "chmod 755 /etc/init.d/contract-generated; systemctl daemon-reload",
+        ),
+        (
+            "enabled-runtime",
+            format!("{folder}/contract-enabled-runtime.service"),
+            wanted.clone(),
+            "systemctl enable --runtime contract-enabled-runtime",
+        ),
+    ];
+    let mut wrong = Vec::new();
+    std::fs::write(format!("{folder}/contract-other.service"), &wanted).unwrap();
+    for (state, path, text, prepare) in kinds {
+        let unit = format!("contract-{state}.service");
+        std::fs::write(&path, text).unwrap();
+        run("sh", &["-c", &format!("systemctl daemon-reload; {prepare}")]);
+        let of_file = answer_of("busctl", &[MANAGER, &["GetUnitFileState", "s", &unit]].concat());
+        assert_eq!(of_file.trim(), format!("s \"{state}\""));
+        let instance = host.packaged(&format!("contract-{state}"), &unit);
+        let used = use_packaged(host, &instance).await;
+        wrong.extend(used.err().map(|error| format!("{state}: {error}")));
+        std::fs::remove_file(&path).unwrap();
+        run("systemctl", &["daemon-reload"]);
+    }
+    std::fs::remove_file(format!("{folder}/contract-other.service")).unwrap();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Writes the drop-in of a packaged unit, looks at it while the unit runs, and removes it.
+async fn use_packaged(host: &ContractHost, instance: &InstanceDocument) -> Result<(), String> {
+    let said = |error: RuntimeError| error.to_string();
+    host.systemd.write(instance).await.map_err(said)?;
+    host.systemd.write(instance).await.map_err(said)?;
+    host.systemd.start(instance).await.map_err(said)?;
+    let listing = host.systemd.list(std::slice::from_ref(instance)).await.map_err(said)?;
+    let (_, unit) = listing.units.first().ok_or("it is not listed")?;
+    let is_right = unit.active == ActiveState::Active && !unit.stale && unit.hash.is_some();
+    let environment =
+        answer_of("systemctl", &["show", "-p", "Environment", instance.unit.as_str()]);
+    host.systemd.stop(&instance.component).await.map_err(said)?;
+    host.systemd.remove(&instance.component).await.map_err(said)?;
+    if is_right && environment.contains("OML=yes") {
+        return Ok(());
+    }
+    Err(format!("{environment:?} {unit:?}"))
 }

@@ -78,6 +78,11 @@ impl Bus {
         ManagerProxy::new(&connection).await.map_err(|error| failure("reach", "systemd", error))
     }
 
+    /// Returns the own name of a unit. systemd enables and disables no unit by an alias.
+    async fn own_name(&self, unit: &str) -> Result<String, RuntimeError> {
+        Ok(self.load(unit).await?.unit.id.unwrap_or_else(|| unit.to_owned()))
+    }
+
     async fn connection(&self) -> Result<Connection, RuntimeError> {
         let mut held = self.connection.lock().await;
         if let Some(connection) = held.as_ref().filter(|connection| !connection.is_closed()) {
@@ -128,17 +133,20 @@ impl UnitCalls for Bus {
 
     async fn enable(&self, unit: &str) -> Result<bool, RuntimeError> {
         let failed = |error| failure("enable", unit, error);
+        let name = self.own_name(unit).await?;
         let manager = self.manager().await?;
-        if manager.get_unit_file_state(unit).await.map_err(failed)? == "enabled" {
+        let state = manager.get_unit_file_state(&name).await.map_err(failed)?;
+        if is_enabled_or_cannot_be(&state) {
             return Ok(false);
         }
-        manager.enable_unit_files(&[unit], false, false).await.map_err(failed)?;
+        manager.enable_unit_files(&[&name], false, false).await.map_err(failed)?;
         Ok(true)
     }
 
     async fn disable(&self, unit: &str) -> Result<(), RuntimeError> {
+        let name = self.own_name(unit).await?;
         let manager = self.manager().await?;
-        let disabled = manager.disable_unit_files(&[unit], false).await;
+        let disabled = manager.disable_unit_files(&[&name], false).await;
         disabled.map(drop).map_err(|error| failure("disable", unit, error))
     }
 
@@ -175,10 +183,28 @@ pub(super) fn failure(verb: &'static str, object: &str, error: zbus::Error) -> R
         let detail = format!("{verb} {object}: {error}");
         return RuntimeError::Unavailable { daemon: "systemd", detail };
     };
-    let is_final = error_name(&error).is_some_and(|name| {
-        matches!(name, "NoSuchUnit" | "UnitMasked" | "BadUnitSetting" | "LoadFailed")
-    });
+    let is_final = error_name(&error).is_some_and(is_final);
     RuntimeError::Refused { verb, object: object.to_owned(), detail, transient: !is_final }
+}
+
+/// Returns true if another try gets the same answer until somebody changes the unit or its links.
+fn is_final(name: &str) -> bool {
+    matches!(
+        name,
+        "NoSuchUnit"
+            | "UnitMasked"
+            | "BadUnitSetting"
+            | "LoadFailed"
+            | "UnitExists"
+            | "UnitLinked"
+            | "UnitGenerated"
+    )
+}
+
+/// Returns true if a unit file in this state is enabled for good, or says of nothing how it would be
+/// (systemctl(1), `is-enabled`).
+fn is_enabled_or_cannot_be(state: &str) -> bool {
+    matches!(state, "enabled" | "static" | "indirect" | "generated" | "transient")
 }
 
 /// Returns systemd's message if the error is its answer and not the lack of one.
@@ -204,3 +230,6 @@ fn is_away(refusal: &zbus::fdo::Error) -> bool {
             | Error::Disconnected(_)
     )
 }
+
+#[cfg(test)]
+mod tests;

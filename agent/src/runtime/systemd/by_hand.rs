@@ -1,5 +1,7 @@
 //! Finds what somebody has changed by hand about our units.
 
+use std::path::Path;
+
 use oml_common::decide::difference::{Difference, FileNotOurs, UnitChange};
 use oml_common::document::instance::InstanceDocument;
 use oml_common::document::unit_mark::UnitMark;
@@ -7,6 +9,7 @@ use oml_common::id::{ComponentName, TenantId};
 
 use super::calls::Loaded;
 use super::files::OurFile;
+use crate::paths::Paths;
 
 /// The longest line of a unit file that is shown, in characters.
 const LINE_CHARS_MAX: usize = 80;
@@ -32,15 +35,33 @@ pub(super) fn disabled(instance: &InstanceDocument) -> UnitChange {
     UnitChange::Disabled { unit: instance.unit.clone() }
 }
 
-/// Returns every drop-in of a unit of which we write the whole file, except those of all services.
+/// Returns the drop-ins that people made for a unit, except those of all services: of a unit of which
+/// we write the whole file every one, and of that of a package those that it did not bring.
 pub(super) fn drop_ins(
     instance: &InstanceDocument,
     loaded: &Loaded,
+    paths: &Paths,
 ) -> impl Iterator<Item = Difference> {
     let unit = &instance.unit;
+    let is_packaged = instance.container().is_none();
+    let own = paths.drop_in(unit);
     let difference =
         |path: &str| Difference::ForeignDropIn { path: path.to_owned(), unit: unit.clone() };
-    loaded.drop_ins().map(difference)
+    let is_made = move |path: &&str| !is_packaged || (!is_brought(path) && Path::new(path) != own);
+    loaded.drop_ins().filter(is_made).map(difference)
+}
+
+/// Returns true if a package brought the file, or a generator of one makes it at every boot.
+fn is_brought(path: &str) -> bool {
+    const FOLDERS: [&str; 3] = ["/usr/", "/lib/", "/run/systemd/generator"];
+    FOLDERS.iter().any(|folder| path.starts_with(folder))
+}
+
+/// Returns the unit file that somebody put in the place of that of a package.
+pub(super) fn replaced(loaded: &Loaded, paths: &Paths) -> Option<Difference> {
+    let path = loaded.file()?.to_str().filter(|path| !is_brought(path))?;
+    let of_package = paths.package_units.join(Path::new(path).file_name()?);
+    of_package.exists().then(|| Difference::ReplacedUnit { path: path.to_owned() })
 }
 
 /// Returns a file that bears our mark and is not ours, with its component. `tenant` is that of

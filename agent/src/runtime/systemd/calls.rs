@@ -11,6 +11,8 @@ use crate::runtime::RuntimeError;
 #[derive(Debug, Clone, Default, DeserializeDict, Type)]
 #[zbus(signature = "dict", rename_all = "PascalCase")]
 pub(super) struct UnitProperties {
+    /// The unit's own name, also where it was loaded by an alias.
+    pub(super) id: Option<String>,
     pub(super) load_state: Option<String>,
     pub(super) active_state: Option<String>,
     pub(super) sub_state: Option<String>,
@@ -91,7 +93,8 @@ pub(super) trait UnitCalls: std::fmt::Debug + Send + Sync + 'static {
     /// Reads all unit files again.
     async fn reload(&self) -> Result<(), RuntimeError>;
 
-    /// Makes a unit start at boot and returns true if it did not before.
+    /// Makes a unit start at boot and returns true if it did not before. One that has nothing to
+    /// enable, such as a static one, stays as it is.
     async fn enable(&self, unit: &str) -> Result<bool, RuntimeError>;
 
     /// Makes a unit no longer start at boot.

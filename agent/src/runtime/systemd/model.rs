@@ -124,6 +124,7 @@ fn loaded(name: &str, state: UnitState) -> Loaded {
     Loaded {
         path: format!("/org/freedesktop/systemd1/unit/{name}"),
         unit: UnitProperties {
+            id: Some(name.to_owned()),
             load_state: Some(state.load_state),
             active_state: Some(active.to_owned()),
             sub_state: None,

@@ -60,14 +60,13 @@ impl Loaded {
 
     /// Returns true if the unit has a unit file.
     pub(super) fn has_file(&self) -> bool {
-        self.unit.fragment_path.as_deref().is_some_and(|path| !path.is_empty())
+        self.file().is_some()
     }
 
     /// Returns true if systemd has the unit from another file than `path`. A file that was
     /// removed still counts until systemd reads the files again.
     pub(super) fn is_defined_beside(&self, path: &Path) -> bool {
-        let fragment = self.unit.fragment_path.as_deref().unwrap_or_default();
-        !fragment.is_empty() && Path::new(fragment) != path
+        self.file().is_some_and(|file| file != path)
     }
 
     /// Returns true if somebody disabled the unit, so that it would not start at boot.
@@ -88,6 +87,11 @@ impl Loaded {
             let folder = Path::new(path).parent().and_then(Path::file_name);
             folder.is_none_or(|folder| folder != OF_ALL_SERVICES)
         })
+    }
+
+    /// Returns the path of the unit file that counts; none if there is none.
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.unit.fragment_path.as_deref().filter(|path| !path.is_empty()).map(Path::new)
     }
 
     pub(super) fn needs_reload(&self) -> bool {
@@ -120,6 +124,7 @@ impl Loaded {
             hash,
             stale,
             active: self.active(),
+            is_exited: self.unit.sub_state.as_deref() == Some("exited"),
             masked: self.is_masked(),
             stopped_by_hand: self.was_stopped_by_hand(),
             is_end_unknown: false,

@@ -98,6 +98,10 @@ fn a_changed_unit_is_named_with_what_was_done_to_it() {
             &Difference::ForeignDropIn { path: "/d/override.conf".to_owned(), unit: x() },
             "/d/override.conf changes unit x.service: not ours, left alone",
         ),
+        (
+            &Difference::ReplacedUnit { path: "/d/x.service".to_owned() },
+            "/d/x.service takes the place of the unit of the package: not ours, left alone",
+        ),
         (&edited(None, None), "unit x.service was edited"),
         (&edited(Some("A=1"), None), "unit x.service was edited: has \"A=1\""),
         (&edited(None, Some("A=2")), "unit x.service was edited: lacks \"A=2\""),
@@ -127,6 +131,10 @@ fn what_is_in_the_way_is_a_noun_phrase() {
         (
             &ForeignObject::DropIn { unit: x(), unreadable: unreadable() },
             "drop-in 50-oml.conf of unit x.service (is a directory)",
+        ),
+        (
+            &ForeignObject::RefusedUnit { unit: x(), error: "bad name".to_owned() },
+            "systemd refuses to read unit x.service: bad name",
         ),
     ]);
 }

@@ -99,6 +99,20 @@ fn a_component_that_no_node_can_run_is_refused_with_the_roles_of_the_nodes() {
 }
 
 #[test]
+fn a_component_whose_unit_is_a_template_is_refused_and_the_catalog_stays_readable() {
+    let catalog = CATALOG.replace("unit: exporter.service", "unit: exporter@.service");
+    assert_ne!(catalog, CATALOG);
+    let problems = plan_with(SPEC, &catalog, 1).unwrap_err().to_string();
+    let message = "components.exporter: its unit exporter@.service in catalog test is a template, \
+                   which is no unit (name one of its instances, such as exporter@main.service)";
+    assert!(problems.contains(message), "{problems}");
+    let without = SPEC.replace("  exporter: {}\n", "");
+    assert!(plan_with(&without, &catalog, 1).is_ok(), "the others of the catalog can be planned");
+    let instance = CATALOG.replace("unit: exporter.service", "unit: exporter@one.service");
+    assert!(plan_with(SPEC, &instance, 1).is_ok());
+}
+
+#[test]
 fn two_components_cannot_use_the_same_port_of_a_node() {
     let problems = refused(&SPEC.replace("colour: blue", "colour: blue, sip_port: \"9100\""));
     assert!(!problems.contains("both use"), "udp and tcp are different ports: {problems}");

@@ -10,8 +10,10 @@ use crate::time::{Span, Timestamp};
 use super::case::{Case, Decision, is_active};
 use super::dependencies::unconverged_dependency;
 use super::drain::{Drain, Drained};
-use super::health::{health, report_start};
-use super::reason::{Activity, InactiveUnit, Interruption, Lack, ManualStop, Reason, SoakState};
+use super::health::{health, is_exited, report_start};
+use super::reason::{
+    Activity, InactiveUnit, Interruption, Lack, LastEnd, ManualStop, Reason, SoakState,
+};
 use super::rollback;
 use super::stopped::stopped;
 
@@ -214,6 +216,9 @@ pub(super) fn soak(case: Case<'_>, since: Timestamp) -> Decision {
         Continuity::RanOn => {}
         Continuity::Broken => return fail(SoakState::Ended),
         Continuity::Interrupted(decision) => return decision,
+    }
+    if !case.is_container() && is_exited(case.seen) {
+        return Decision::fail(phase, Reason::Unobserved(LastEnd::UnitRemains));
     }
     let unseen_ms_max =
         case.desired.instance.timing.start_timeout_ms.saturating_add(START_MARGIN_MS);

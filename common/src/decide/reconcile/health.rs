@@ -45,9 +45,17 @@ fn of_unit(seen: &ObservedInstance) -> Health {
     match &seen.unit {
         _ if seen.systemd_is_away => Health::Unknown,
         None => Health::Unknown,
+        // Such as a unit that only starts others, and says nothing about them.
+        Some(_) if is_exited(seen) => Health::Unknown,
         Some(unit) if is_active(unit) => Health::Healthy,
         Some(_) => Health::Unhealthy,
     }
+}
+
+/// Returns true if the unit is active and none of its processes runs, so that systemd knows nothing
+/// of its program.
+pub(super) fn is_exited(seen: &ObservedInstance) -> bool {
+    seen.unit.as_ref().is_some_and(|unit| is_active(unit) && unit.is_exited)
 }
 
 fn of_container(probe: &Probe, seen: &ObservedInstance, now: Timestamp) -> Health {
@@ -78,6 +86,9 @@ pub(super) fn decide_health(case: Case<'_>) -> Decision {
         Health::Unhealthy => (Phase::Unhealthy, unhealthy(case, probe())),
         Health::Starting => (Phase::Starting, probe()),
         Health::Unknown if answers_another(seen) => (Phase::Starting, Reason::ProbeChanged),
+        Health::Unknown if !case.is_container() && is_exited(seen) => {
+            (Phase::Unhealthy, Reason::Unobserved(LastEnd::UnitRemains))
+        }
         Health::Unknown => (Phase::Unhealthy, Reason::Unobserved(last_end(seen))),
     };
     Decision::wait(phase, reason)

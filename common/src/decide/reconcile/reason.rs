@@ -20,7 +20,6 @@ const LAST_GOOD_MEANWHILE: &str = "the superseded version is not running; the la
                                    version runs until this one is ready";
 const STOPS_LEFTOVER: &str = "stopped on the host by hand while its supervisor did not run; its \
                               container is being stopped too";
-
 /// The reason of a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
@@ -188,9 +187,7 @@ impl Display for Reason {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
             Self::NeedsNewerAgent { why, meanwhile } => newer_agent(f, why, meanwhile.as_ref()),
-            Self::Foreign { object } => {
-                write!(f, "{object} exists on the host and is not ours; it was not touched")
-            }
+            Self::Foreign { object } => foreign(f, object),
             Self::DaemonAway { message } => f.write_str(message),
             Self::Unseen { container, why } => {
                 write!(f, "the state of container {container} is not known: {why}")
@@ -247,6 +244,17 @@ impl Display for Reason {
 fn newer_agent(f: &mut Formatter<'_>, why: &str, meanwhile: Option<&Meanwhile>) -> Result {
     write!(f, "needs a newer agent: {why}")?;
     meanwhile.map_or(Ok(()), |meanwhile| write!(f, "; {meanwhile}"))
+}
+
+fn foreign(f: &mut Formatter<'_>, object: &ForeignObject) -> Result {
+    match object {
+        ForeignObject::RefusedUnit { .. } => object.fmt(f),
+        ForeignObject::Container { .. }
+        | ForeignObject::Unit { .. }
+        | ForeignObject::DropIn { .. } => {
+            write!(f, "{object} exists on the host and is not ours; it was not touched")
+        }
+    }
 }
 
 fn before_soaked(f: &mut Formatter<'_>, stop: ManualStop) -> Result {

@@ -49,7 +49,9 @@ impl ManualActions {
     /// Removes what [`Self::add_drop_in`] made.
     pub(in crate::runtime::contract) async fn remove_drop_in(&self, instance: &InstanceDocument) {
         let folder = self.units().join(format!("{}.d", instance.unit));
-        std::fs::remove_dir_all(folder).unwrap();
+        std::fs::remove_file(folder.join("override.conf")).unwrap();
+        // Our own may lie there too.
+        let _emptied = std::fs::remove_dir(folder).is_ok();
         self.reload_units().await;
     }
 

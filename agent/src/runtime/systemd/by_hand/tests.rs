@@ -1,6 +1,8 @@
+use oml_common::document::Verbatim;
+use oml_common::document::instance::{PackagedUnit, Workload};
+
 use super::super::text::{self, tests::container};
 use super::*;
-use crate::paths::Paths;
 use crate::runtime::systemd::calls::UnitProperties;
 
 fn written() -> String {
@@ -88,10 +90,58 @@ fn drop_ins_of_the_unit_and_of_units_of_like_names_are_reported_but_not_those_of
     let unit = UnitProperties { drop_in_paths, ..UnitProperties::default() };
     let loaded = Loaded { unit, ..Loaded::default() };
     let instance = container();
-    let found: Vec<Difference> = drop_ins(&instance, &loaded).collect();
+    let found: Vec<Difference> = drop_ins(&instance, &loaded, &Paths::system()).collect();
     let drop_in = |path: &str| {
         let unit = instance.unit.clone();
         Difference::ForeignDropIn { path: path.to_owned(), unit }
     };
     assert_eq!(found, [drop_in(paths[0]), drop_in(paths[2]), drop_in(paths[3])]);
+}
+
+fn packaged(unit: &str) -> InstanceDocument {
+    let workload = Workload::Unit(PackagedUnit { drop_in: String::new() });
+    container().edited(|it| {
+        it.unit = unit.parse().unwrap();
+        it.workload = Verbatim::seal(workload);
+    })
+}
+
+#[test]
+fn of_a_packaged_unit_the_drop_ins_of_people_are_reported_and_not_ours_or_those_of_packages() {
+    let paths = [
+        "/usr/lib/systemd/system/db@one.service.d/package.conf",
+        "/run/systemd/generator/db@one.service.d/made.conf",
+        "/etc/systemd/system/db@.service.d/all.conf",
+        "/etc/systemd/system/db@one.service.d/50-oml.conf",
+        "/etc/systemd/system/db@one.service.d/override.conf",
+        "/etc/systemd/system/service.d/10-all.conf",
+        "/run/systemd/system.control/db@one.service.d/50-MemoryMax.conf",
+    ];
+    let drop_in_paths = Some(paths.map(str::to_owned).to_vec());
+    let unit = UnitProperties { drop_in_paths, ..UnitProperties::default() };
+    let loaded = Loaded { unit, ..Loaded::default() };
+    let (instance, places) = (packaged("db@one.service"), Paths::system());
+    let found: Vec<String> =
+        drop_ins(&instance, &loaded, &places).map(|it| it.to_string()).collect();
+    let expected = [paths[2], paths[4], paths[6]]
+        .map(|path| format!("{path} changes unit db@one.service: not ours, left alone"));
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_file_in_the_place_of_that_of_a_package_is_reported_and_a_unit_without_a_package_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    std::fs::create_dir_all(&paths.package_units).unwrap();
+    std::fs::write(paths.package_units.join("db@.service"), "").unwrap();
+    let found = |path: std::path::PathBuf| {
+        let fragment_path = Some(path.display().to_string());
+        let unit = UnitProperties { fragment_path, ..UnitProperties::default() };
+        replaced(&Loaded { unit, ..Loaded::default() }, &paths)
+    };
+    let path = paths.units.join("db@.service").display().to_string();
+    assert_eq!(found(paths.units.join("db@.service")), Some(Difference::ReplacedUnit { path }));
+    assert_eq!(found(paths.units.join("other.service")), None);
+    assert_eq!(found("/usr/lib/systemd/system/db@.service".into()), None);
+    assert_eq!(replaced(&Loaded::default(), &paths), None);
 }

@@ -107,3 +107,25 @@ async fn a_file_that_cannot_be_read_concerns_its_own_component_alone() {
     let refused = systemd.write(&own).await.unwrap_err();
     assert!(refused.is_transient(), "{refused}");
 }
+
+#[tokio::test]
+async fn a_unit_that_systemd_refuses_to_read_concerns_its_own_component_alone() {
+    let host = ModelHost::new();
+    let systemd = host.systemd();
+    let of_unit = |component: &str, unit: &str| {
+        fixtures::document(component, "1").edited(|it| it.unit = unit.parse().unwrap())
+    };
+    let (own, other) = (of_unit("db", "db@.service"), of_unit("redis", "redis.service"));
+    systemd.write(&other).await.unwrap();
+    let listing = systemd.list(&[own.clone(), other.clone()]).await.unwrap();
+    let shown: Vec<_> =
+        listing.foreign.iter().map(|(name, object)| (name, object.to_string())).collect();
+    let why = "systemd refuses to read unit db@.service: Unit name db@.service is missing the \
+               instance name.";
+    assert_eq!(shown, [(&own.component, why.to_owned())]);
+    let found: Vec<_> = listing.units.iter().map(|(component, _)| component).collect();
+    assert_eq!(found, [&other.component]);
+    // Where systemd is away, nothing is known of any.
+    host.host.take_away(oml_sim::Daemon::Systemd);
+    assert!(systemd.list(&[other]).await.is_err());
+}

@@ -132,3 +132,15 @@ fn a_packaged_program_that_ended_well_by_itself_was_not_stopped_by_hand() {
     let unit = without.observe_as(true, None, false);
     assert!(unit.stopped_by_hand && unit.is_end_unknown && without.own_end().is_none());
 }
+
+#[test]
+fn a_unit_that_remains_after_its_processes_have_ended_is_seen_as_exited() {
+    let is_exited = |active: &str, sub: &str| {
+        let (active_state, sub_state) = (Some(active.to_owned()), Some(sub.to_owned()));
+        let unit = UnitProperties { active_state, sub_state, ..UnitProperties::default() };
+        Loaded { unit, ..Loaded::default() }.observe(None, false).is_exited
+    };
+    assert!(is_exited("active", "exited"));
+    assert!(!is_exited("active", "running") && !is_exited("activating", "auto-restart"));
+    assert!(!Loaded::default().observe(None, false).is_exited);
+}

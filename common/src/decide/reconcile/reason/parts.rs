@@ -226,6 +226,8 @@ pub enum LastEnd {
     OutOfMemory,
     /// It ended with this exit status.
     Status(i64),
+    /// It has ended or was never one of the unit, which remains active without a process.
+    UnitRemains,
     /// It is running, or its end is unknown.
     Unknown,
 }
@@ -328,12 +330,16 @@ impl Display for InactiveUnit {
     }
 }
 
+const UNIT_REMAINS: &str = "its unit is active (exited): none of its processes runs, so the health of \
+                            its program is not known";
+
 impl Display for LastEnd {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
             Self::NotStarted { why } => write!(f, "its last start failed: {why}"),
             Self::OutOfMemory => f.write_str("the kernel killed it: out of memory"),
             Self::Status(code) => write!(f, "its program ended with exit code {code}"),
+            Self::UnitRemains => f.write_str(UNIT_REMAINS),
             Self::Unknown => f.write_str("no recent health check"),
         }
     }

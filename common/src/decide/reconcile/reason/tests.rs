@@ -39,6 +39,14 @@ fn a_container_whose_state_is_not_known_is_named() {
 }
 
 #[test]
+fn a_unit_that_systemd_refuses_is_not_said_to_be_of_somebody_else() {
+    let (unit, error) = ("a@.service".parse().unwrap(), "bad name".to_owned());
+    let object = ForeignObject::RefusedUnit { unit, error };
+    let said = "systemd refuses to read unit a@.service: bad name";
+    texts(&[(Reason::Foreign { object }, said)]);
+}
+
+#[test]
 fn what_is_in_the_way_is_named() {
     let message = || "docker does not answer".to_owned();
     texts(&[
@@ -263,5 +271,10 @@ fn an_instance_with_nothing_to_change_reports_how_it_is() {
         (Reason::ProbeChanged, "its probe was changed; no result yet"),
         (Reason::Unobserved(LastEnd::OutOfMemory), "the kernel killed it: out of memory"),
         (Reason::Unobserved(LastEnd::Unknown), "no recent health check"),
+        (
+            Reason::Unobserved(LastEnd::UnitRemains),
+            "its unit is active (exited): none of its processes runs, so the health of its program \
+             is not known",
+        ),
     ]);
 }

@@ -101,13 +101,55 @@ fn a_packaged_unit_that_may_have_been_stopped_is_not_started_and_this_is_said() 
     );
 }
 
-#[test]
-fn a_packaged_version_that_ends_well_in_its_soak_has_not_passed_it() {
+/// A host on which a new version of the exporter soaks.
+fn soaking() -> World {
     let mut world = World::settled([packaged("exporter", "one")]);
     world.desire([packaged("exporter", "two")]);
     while !matches!(world.phase("exporter"), Phase::Soaking { .. }) {
         world.pass();
     }
+    world
+}
+
+const EXITED: &str = "its unit is active (exited): none of its processes runs, so the health of its \
+                      program is not known";
+
+#[test]
+fn a_packaged_unit_that_is_active_without_a_process_is_not_known_to_be_healthy() {
+    let decision = decided(0, |unit, _| unit.is_exited = true);
+    assert_eq!((decision.step, decision.phase), (None, Phase::Unhealthy));
+    assert_eq!(decision.reason.to_string(), EXITED);
+    let world = World::settled([packaged("exporter", "one")]);
+    let mut observed = world.observe();
+    observed.instances.get_mut(&name("exporter")).unwrap().unit.as_mut().unwrap().is_exited = true;
+    let reported = world.with_observed(&observed, |input| {
+        crate::decide::reconcile::report(input, &super::decide(input))
+    });
+    assert_eq!(reported[&name("exporter")].health, Health::Unknown);
+}
+
+#[test]
+fn a_packaged_version_that_leaves_no_process_does_not_pass_its_soak() {
+    let world = soaking();
+    let mut observed = world.observe();
+    observed.instances.get_mut(&name("exporter")).unwrap().unit.as_mut().unwrap().is_exited = true;
+    let decision = world.with_observed(&observed, super::decide)[&name("exporter")].clone();
+    assert!(matches!(decision.step, Some(Step::Fail { .. })), "{decision:?}");
+    assert_eq!(decision.reason.to_string(), EXITED);
+}
+
+#[test]
+fn a_container_is_judged_by_its_probe_and_not_by_the_processes_of_its_unit() {
+    let world = World::settled([super::instance("asterisk", "1")]);
+    let mut observed = world.observe();
+    observed.instances.get_mut(&name("asterisk")).unwrap().unit.as_mut().unwrap().is_exited = true;
+    let decision = world.with_observed(&observed, super::decide)[&name("asterisk")].clone();
+    assert_eq!((decision.step, decision.phase), (None, Phase::Ready));
+}
+
+#[test]
+fn a_packaged_version_that_ends_well_in_its_soak_has_not_passed_it() {
+    let world = soaking();
     let mut observed = world.observe();
     let seen = observed.instances.get_mut(&name("exporter")).unwrap();
     rest(seen.unit.as_mut().unwrap(), Timestamp(world.now.0 + 1));

@@ -98,6 +98,7 @@ fn a_removal_does_not_wait_for_an_addition_whose_unit_is_masked() {
         hash: None,
         stale: false,
         active: ActiveState::Inactive,
+        is_exited: false,
         masked: true,
         stopped_by_hand: false,
         is_end_unknown: false,

@@ -245,6 +245,7 @@ impl World {
             hash: Some(Verbatim::seal(unit.text.clone()).hash().clone()),
             stale: desired.is_some_and(|d| d != &unit.text),
             active: unit.active,
+            is_exited: false,
             masked: false,
             stopped_by_hand: unit.by_hand,
             is_end_unknown: false,
