@@ -145,6 +145,7 @@ const COPIES: &[Action] = &[
     with_effect("docker rm -f of a copy with the name", "docker rm -f $C", Effect::RemovesForeign),
 ];
 
+/// What people do to every unit.
 const UNITS: &[Action] = &[
     with_effect("systemctl stop", "systemctl stop $U", Effect::Stops),
     with_effect("systemctl stop", "systemctl stop $U", Effect::Stops),
@@ -154,14 +155,24 @@ const UNITS: &[Action] = &[
     action("systemctl kill -s TERM", "systemctl kill -s TERM $U"),
     action("systemctl disable", "systemctl disable $U"),
     with_effect("systemctl disable --now", "systemctl disable --now $U", Effect::Stops),
-    with_effect("systemctl mask --runtime", "systemctl mask --runtime $U", Effect::ForgetsStop),
     action("systemctl reset-failed", "systemctl reset-failed $U"),
+    with_effect("systemctl mask --runtime", "systemctl mask --runtime $U", Effect::ForgetsStop),
+    with_effect("systemctl unmask", "systemctl unmask $U", Effect::ForgetsStop),
+    action(
+        "a drop-in is added",
+        "mkdir -p /etc/systemd/system/$U.d && \
+         printf '[Service]\\nRestartSec=7s\\n' > /etc/systemd/system/$U.d/99-hand.conf && \
+         systemctl daemon-reload",
+    ),
+];
+
+/// What people do to the file of a unit of ours.
+const UNIT_FILES: &[Action] = &[
     with_effect(
         "the unit is masked",
         "cd /etc/systemd/system && rm -f $U && ln -s /dev/null $U && systemctl daemon-reload",
         Effect::ForgetsStop,
     ),
-    with_effect("systemctl unmask", "systemctl unmask $U", Effect::ForgetsStop),
     action(
         "the unit file is edited",
         "sed -i 's/^RestartSec=.*/RestartSec=9s/' /etc/systemd/system/$U && systemctl daemon-reload",
@@ -175,16 +186,23 @@ const UNITS: &[Action] = &[
         "sed -i 's:^ExecStart=.*:ExecStart=/bin/false:' /etc/systemd/system/$U && \
          systemctl daemon-reload",
     ),
-    action(
-        "a drop-in is added",
-        "mkdir -p /etc/systemd/system/$U.d && \
-         printf '[Service]\\nRestartSec=7s\\n' > /etc/systemd/system/$U.d/99-hand.conf && \
-         systemctl daemon-reload",
-    ),
     with_effect(
         "the unit file is removed",
         "rm -f /etc/systemd/system/$U && systemctl daemon-reload",
         Effect::ForgetsStop,
+    ),
+];
+
+/// What people do to the unit of a package and to our drop-in for it.
+const PACKAGED_UNITS: &[Action] = &[
+    with_effect("systemctl mask", "systemctl mask $U", Effect::ForgetsStop),
+    action(
+        "our drop-in is edited",
+        "echo 'Environment=BY_HAND=1' >> /etc/systemd/system/$U.d/50-oml.conf",
+    ),
+    action(
+        "our drop-in is removed",
+        "rm -f /etc/systemd/system/$U.d/50-oml.conf && systemctl daemon-reload",
     ),
 ];
 
@@ -230,35 +248,6 @@ const FILES: &[Action] = &[
     action("the disk of images has room", "mount -o remount,size=4g /var/lib/docker"),
 ];
 
-/// What people do to a unit that a package brought.
-const PACKAGED_UNITS: &[Action] = &[
-    with_effect("systemctl stop", "systemctl stop $U", Effect::Stops),
-    with_effect("systemctl stop", "systemctl stop $U", Effect::Stops),
-    with_effect("systemctl start", "systemctl start --no-block $U", Effect::Starts),
-    with_effect("systemctl restart", "systemctl restart --no-block $U", Effect::Starts),
-    action("systemctl kill -s KILL", "systemctl kill -s KILL $U"),
-    action("systemctl kill -s TERM", "systemctl kill -s TERM $U"),
-    action("systemctl disable", "systemctl disable $U"),
-    with_effect("systemctl disable --now", "systemctl disable --now $U", Effect::Stops),
-    action("systemctl reset-failed", "systemctl reset-failed $U"),
-    with_effect("systemctl mask", "systemctl mask $U", Effect::ForgetsStop),
-    with_effect("systemctl unmask", "systemctl unmask $U", Effect::ForgetsStop),
-    action(
-        "a drop-in is added",
-        "mkdir -p /etc/systemd/system/$U.d && \
-         printf '[Service]\\nRestartSec=7s\\n' > /etc/systemd/system/$U.d/99-hand.conf && \
-         systemctl daemon-reload",
-    ),
-    action(
-        "our drop-in is edited",
-        "echo 'Environment=BY_HAND=1' >> /etc/systemd/system/$U.d/50-oml.conf",
-    ),
-    action(
-        "our drop-in is removed",
-        "rm -f /etc/systemd/system/$U.d/50-oml.conf && systemctl daemon-reload",
-    ),
-];
-
 const DAEMONS: &[Action] = &[
     action("docker restarts", "systemctl reset-failed docker; systemctl restart docker"),
     action("docker is killed", "systemctl reset-failed docker; systemctl kill -s KILL docker"),
@@ -280,8 +269,8 @@ const DAEMONS: &[Action] = &[
 ];
 
 /// The actions on components in containers, and those on the unit of a package.
-const GROUPS: [&[Action]; 5] = [CONTAINERS, COPIES, UNITS, FILES, DAEMONS];
-const PACKAGED_GROUPS: [&[Action]; 3] = [PACKAGED_UNITS, FILES, DAEMONS];
+const GROUPS: [&[Action]; 6] = [CONTAINERS, COPIES, UNITS, UNIT_FILES, FILES, DAEMONS];
+const PACKAGED_GROUPS: [&[Action]; 4] = [UNITS, PACKAGED_UNITS, FILES, DAEMONS];
 
 /// One action in a sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

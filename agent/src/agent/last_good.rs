@@ -27,7 +27,7 @@ impl Agent {
         });
         let last_good = last_good.collect();
         for (component, update) in lost_updates(self.input(observed), &last_good) {
-            warn!(%component, "the record of its change is lost; its soak begins again");
+            warn!(%component, "the record of its change is lost; what the host shows of it counts");
             self.state.updates.insert(component, update);
             self.state.unsaved = true;
         }

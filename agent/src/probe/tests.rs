@@ -247,6 +247,19 @@ async fn another_host_does_not_answer_for_the_program_whose_address_moved_there(
     }
 }
 
+/// Answers every connection at 127.0.0.1 well, at the port that is returned.
+async fn good_server() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(serve_always(listener, b"HTTP/1.1 200 OK\r\n\r\n"));
+    port
+}
+
+fn http_probe(port: u16) -> Probe {
+    let (interval_ms, timeout_ms, failures_max) = (1_000, 1_000, 3);
+    Probe { check: http(port), address: None, interval_ms, timeout_ms, failures_max }
+}
+
 /// Answers every connection.
 async fn serve_always(listener: TcpListener, answer: &'static [u8]) {
     while let Ok((mut stream, _)) = listener.accept().await {
@@ -261,14 +274,10 @@ async fn a_probe_whose_port_changed_is_asked_at_its_own_port() {
     let engine = Docker::new(Paths::below(Path::new("/nonexistent")), Vec::new(), None);
     let random = Random::system();
     let target = ProbeTarget { calls: engine.calls(), container: "none", random: &random };
-    let old = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let port = old.local_addr().unwrap().port();
-    tokio::spawn(serve_always(old, b"HTTP/1.1 200 OK\r\n\r\n"));
-    let (interval_ms, timeout_ms, failures_max) = (1_000, 1_000, 3);
-    let probe = Probe { check: http(port), address: None, interval_ms, timeout_ms, failures_max };
+    let probe = http_probe(good_server().await);
     let prober = LocalProber::new("/proc".into());
     assert_eq!(prober.ask(&probe, target).await, good("HTTP status 200"));
-    let changed = Probe { check: http(closed_port().await), ..probe };
+    let changed = http_probe(closed_port().await);
     let answer = prober.ask(&changed, target).await;
     assert!(matches!(answer, Answer::Bad(_)), "the old port answered: {answer:?}");
 }
@@ -278,11 +287,8 @@ async fn a_stranger_at_localhost_does_not_answer_for_a_program_at_another_addres
     let engine = Docker::new(Paths::below(Path::new("/nonexistent")), Vec::new(), None);
     let random = Random::system();
     let target = ProbeTarget { calls: engine.calls(), container: "none", random: &random };
-    let stranger = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let port = stranger.local_addr().unwrap().port();
-    tokio::spawn(serve_always(stranger, b"HTTP/1.1 200 OK\r\n\r\n"));
-    let (interval_ms, timeout_ms, failures_max) = (1_000, 1_000, 3);
-    let probe = Probe { check: http(port), address: None, interval_ms, timeout_ms, failures_max };
+    let port = good_server().await;
+    let probe = http_probe(port);
     let prober = LocalProber::new("/proc".into());
     let others = prober.note_start(&probe).await;
     let nobody = prober.ask(&probe, target).await;

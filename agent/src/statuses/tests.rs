@@ -13,24 +13,11 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 fn status(health: Health) -> Status {
     Status {
-        hash: ContentHash::of(b"workload"),
         container: "id".to_owned(),
         health,
-        probe: None,
-        checked_at: Timestamp(1),
-        since: Timestamp(1),
         detail: "answers".to_owned(),
-        failures: 0,
         active: Some(3),
-        drift: None,
-        printed: Vec::new(),
-        ends: Vec::new(),
-        last_exit: None,
-        has_answered: false,
-        unhealthy_restarts: None,
-        not_started: None,
-        foreign_sockets: [].into(),
-        supervisor: None,
+        ..Status::new(ContentHash::of(b"workload"), Timestamp(1))
     }
 }
 

@@ -33,24 +33,12 @@ impl Record {
         Self::of(
             instance,
             Status {
-                hash: instance.workload.hash.clone(),
                 container: container.to_owned(),
                 health: Health::Starting,
                 probe: instance.probe.clone(),
-                checked_at: now,
-                since: now,
                 detail: Detail::Started.to_string(),
-                failures: 0,
-                active: None,
                 drift,
-                supervisor: None,
-                printed: Vec::new(),
-                ends: Vec::new(),
-                last_exit: None,
-                has_answered: false,
-                unhealthy_restarts: None,
-                not_started: None,
-                foreign_sockets: [].into(),
+                ..Status::new(instance.workload.hash.clone(), now)
             },
         )
     }

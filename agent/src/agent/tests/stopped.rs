@@ -133,13 +133,20 @@ async fn a_stop_is_remembered_after_the_failure_was_reset() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_stop_is_remembered_by_the_next_agent_after_the_failure_was_reset() {
-    let mut bench = settled_and_given_up().await;
+/// A unit that systemd gave up is stopped and its failure reset, and the agent knows; with the number of
+/// restarts before.
+async fn stopped_and_reset() -> (Bench, usize) {
+    let bench = settled_and_given_up().await;
     let before = restarts(&bench);
     bench.host.systemctl("stop", UNIT).await;
     reset_failed(&bench).await;
     bench.until(|report| matches!(report.phase, Phase::StoppedByHand { .. })).await;
+    (bench, before)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_is_remembered_by_the_next_agent_after_the_failure_was_reset() {
+    let (mut bench, before) = stopped_and_reset().await;
     bench.stop();
     bench.start();
     stays_stopped(&bench, before).await;
@@ -147,11 +154,7 @@ async fn a_stop_is_remembered_by_the_next_agent_after_the_failure_was_reset() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_that_a_later_release_noted_is_respected() {
-    let mut bench = settled_and_given_up().await;
-    let before = restarts(&bench);
-    bench.host.systemctl("stop", UNIT).await;
-    reset_failed(&bench).await;
-    bench.until(|report| matches!(report.phase, Phase::StoppedByHand { .. })).await;
+    let (mut bench, before) = stopped_and_reset().await;
     bench.stop();
     let note = bench.host.paths.stop_note(UNIT);
     assert!(note.exists());

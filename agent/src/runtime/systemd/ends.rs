@@ -7,7 +7,7 @@ use oml_common::decide::crash_loop::note_end;
 use oml_common::decide::observed::ObservedUnit;
 use oml_common::decide::unit_end::{UnitEnd, UnitLife, how_it_ended, missed_ends};
 use oml_common::document;
-use oml_common::document::status::{Health, LastExit, Status};
+use oml_common::document::status::{LastExit, Status};
 use oml_common::id::ContentHash;
 use oml_common::text::error::chain;
 use oml_common::time::Timestamp;
@@ -153,7 +153,7 @@ impl Systemd {
         }
         let written = self.read_ends(unit).filter(|status| &status.hash == hash);
         let is_noted = written.is_some();
-        let status = written.unwrap_or_else(|| nothing_ended(hash));
+        let status = written.unwrap_or_else(|| Status::new(hash.clone(), Timestamp(0)));
         (RecentEnds { hash: hash.clone(), status, restarts: None, is_noted }, is_known)
     }
 
@@ -189,29 +189,5 @@ impl Systemd {
         {
             warn!(unit, error = chain(&error), "cannot note the ends of a unit");
         }
-    }
-}
-
-/// Returns the status of a unit that has not ended lately.
-fn nothing_ended(hash: &ContentHash) -> Status {
-    Status {
-        hash: hash.clone(),
-        container: String::new(),
-        health: Health::Unknown,
-        probe: None,
-        checked_at: Timestamp(0),
-        since: Timestamp(0),
-        detail: String::new(),
-        failures: 0,
-        active: None,
-        drift: None,
-        supervisor: None,
-        printed: Vec::new(),
-        ends: Vec::new(),
-        last_exit: None,
-        has_answered: false,
-        unhealthy_restarts: None,
-        not_started: None,
-        foreign_sockets: [].into(),
     }
 }

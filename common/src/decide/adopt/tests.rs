@@ -88,24 +88,10 @@ fn where_nothing_says_what_is_in_use_the_container_of_the_own_name_is_not_the_ne
 fn a_container_that_was_held_and_is_gone_was_removed_by_somebody() {
     let known = Drift { at: Timestamp(3), found: "container x was killed".to_owned() };
     let before = Status {
-        hash: hash("a"),
         container: "id".to_owned(),
         health: Health::Healthy,
-        probe: None,
-        checked_at: Timestamp(5),
-        since: Timestamp(5),
-        detail: String::new(),
-        failures: 0,
-        active: None,
         drift: Some(known.clone()),
-        supervisor: None,
-        printed: Vec::new(),
-        ends: Vec::new(),
-        last_exit: None,
-        has_answered: false,
-        unhealthy_restarts: None,
-        not_started: None,
-        foreign_sockets: [].into(),
+        ..Status::new(hash("a"), Timestamp(5))
     };
     let drift = |is_there, before| drift_at_start(is_there, before, "x-server", Timestamp(9));
     assert_eq!(drift(false, None), None);

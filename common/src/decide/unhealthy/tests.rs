@@ -3,24 +3,11 @@ use crate::id::ContentHash;
 
 fn status() -> Status {
     Status {
-        hash: ContentHash::of(b"1"),
         container: "id".to_owned(),
         health: Health::Unhealthy,
-        probe: None,
-        checked_at: Timestamp(0),
-        since: Timestamp(0),
-        detail: String::new(),
-        failures: 0,
         active: Some(0),
-        drift: None,
-        supervisor: None,
-        printed: Vec::new(),
-        ends: Vec::new(),
-        last_exit: None,
         has_answered: true,
-        unhealthy_restarts: None,
-        not_started: None,
-        foreign_sockets: [].into(),
+        ..Status::new(ContentHash::of(b"1"), Timestamp(0))
     }
 }
 

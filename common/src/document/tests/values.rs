@@ -235,24 +235,10 @@ pub(super) fn status() -> Status {
 
 pub(super) fn status_minimal() -> Status {
     Status {
-        hash: hash("workload"),
         container: "0123456789ab".to_owned(),
         health: Health::Healthy,
-        probe: None,
-        checked_at: at(1),
         since: at(0),
-        detail: String::new(),
-        failures: 0,
-        active: None,
-        drift: None,
-        supervisor: None,
-        printed: Vec::new(),
-        ends: Vec::new(),
-        last_exit: None,
-        has_answered: false,
-        unhealthy_restarts: None,
-        not_started: None,
-        foreign_sockets: [].into(),
+        ..Status::new(hash("workload"), at(1))
     }
 }
 

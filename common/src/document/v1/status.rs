@@ -64,6 +64,33 @@ pub struct Status {
     pub foreign_sockets: BTreeSet<u64>,
 }
 
+impl Status {
+    /// Returns the status of a workload of which nothing is known yet.
+    #[must_use]
+    pub fn new(hash: ContentHash, now: Timestamp) -> Self {
+        Self {
+            hash,
+            container: String::new(),
+            health: Health::Unknown,
+            probe: None,
+            checked_at: now,
+            since: now,
+            detail: String::new(),
+            failures: 0,
+            active: None,
+            drift: None,
+            supervisor: None,
+            printed: Vec::new(),
+            ends: Vec::new(),
+            last_exit: None,
+            has_answered: false,
+            unhealthy_restarts: None,
+            not_started: None,
+            foreign_sockets: BTreeSet::new(),
+        }
+    }
+}
+
 /// A start that failed before the program ran.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotStarted {

@@ -13,24 +13,9 @@ fn ends(world: &World, count: u64) -> Status {
     let at = |back: u64| Timestamp(world.now.0 - back * 10 * SECOND_MS);
     let log_tail = vec!["cannot open its spool".to_owned()];
     Status {
-        hash: packaged("exporter", "one").workload_hash(),
-        container: String::new(),
-        health: Health::Unknown,
-        probe: None,
-        checked_at: Timestamp(0),
-        since: Timestamp(0),
-        detail: String::new(),
-        failures: 0,
-        active: None,
-        drift: None,
-        supervisor: None,
-        printed: Vec::new(),
         ends: (0..count).rev().map(at).collect(),
         last_exit: Some(LastExit { at: at(0), exit_code: Some(3), log_tail }),
-        has_answered: false,
-        unhealthy_restarts: None,
-        not_started: None,
-        foreign_sockets: [].into(),
+        ..Status::new(packaged("exporter", "one").workload_hash(), Timestamp(0))
     }
 }
 

@@ -301,24 +301,12 @@ impl World {
         answers: bool,
     ) -> Status {
         Status {
-            hash: container.hash.clone(),
             container: container.id.clone(),
             probe: document.map(|document| document.probe.clone()),
             health: if answers { Health::Healthy } else { Health::Starting },
-            checked_at: self.now,
-            since: self.now,
             detail: "answers".to_owned(),
-            failures: 0,
-            active: None,
-            drift: None,
             supervisor: self.supervisor.clone(),
-            printed: Vec::new(),
-            ends: Vec::new(),
-            last_exit: None,
-            has_answered: false,
-            unhealthy_restarts: None,
-            not_started: None,
-            foreign_sockets: [].into(),
+            ..Status::new(container.hash.clone(), self.now)
         }
     }
 
