@@ -179,7 +179,7 @@ fn decide_beside_foreign(case: Case<'_>, foreign: &ForeignObject) -> Decision {
     if waits || !case.works_by_desired() {
         return blocked;
     }
-    if unit.masked {
+    if unit.masked && !case::is_active(unit) {
         return stopped::masked(case, unit);
     }
     let maintained = maintain::maintain(case);

@@ -5,7 +5,7 @@ use oml_common::decide::difference::{Difference, ForeignObject};
 use oml_common::decide::observed::ObservedUnit;
 use oml_common::document::instance::{InstanceDocument, Workload};
 use oml_common::document::unit_mark::UnitMark;
-use oml_common::id::ComponentName;
+use oml_common::id::{ComponentName, ContentHash};
 use oml_common::text::error::chain;
 use oml_common::text::printable::printable_lines;
 use tracing::warn;
@@ -52,7 +52,7 @@ impl Systemd {
         if loaded.is_masked() {
             let masked = Difference::MaskedUnit { unit: instance.unit.clone() };
             listing.differs.push((component.clone(), masked));
-            let observed = loaded.observe_as(is_packaged, None, false);
+            let observed = loaded.observe_as(is_packaged, self.mark_on_disk(instance), false);
             listing.units.push((component.clone(), add_stop(observed)));
             return Ok(Some(loaded.path));
         }
@@ -88,6 +88,13 @@ impl Systemd {
             listing.units.push((component.clone(), add_stop(observed)));
         }
         Ok(Some(loaded.path))
+    }
+
+    /// Returns the hash in our file of an instance, of which systemd shows nothing while its unit is
+    /// masked. A file that cannot be read is reported once it is not.
+    fn mark_on_disk(&self, instance: &InstanceDocument) -> Option<ContentHash> {
+        let Ok(InstanceFile::Ours(text)) = files::look(&self.paths, instance) else { return None };
+        UnitMark::read(&text).map(|mark| mark.hash)
     }
 
     /// Describes a desired unit with a file of ours of that text. `has_rival` is true if the unit

@@ -5,7 +5,8 @@ use crate::decide::step::Step;
 use crate::document::report::{Failure, Phase};
 use crate::document::update::Stage;
 
-use super::case::{Case, Decision};
+use super::case::{Case, Decision, is_active};
+use super::health::{decide_health, report_crash_loop};
 use super::reason::{ManualStop, Reason};
 
 /// Decides for a unit that was stopped or masked. A version whose soak has not finished is
@@ -17,7 +18,8 @@ pub(super) fn stopped(case: Case<'_>, unit: &ObservedUnit, stop: ManualStop) -> 
     Decision::wait(Phase::StoppedByHand { since: unit.since }, Reason::StoppedByHand(stop))
 }
 
-/// Decides for a masked unit, which cannot be started. A failure of the change is still reported.
+/// Decides for a masked unit, which cannot be started. A failure of the change is still reported, and
+/// what serves does so until it ends.
 pub(super) fn masked(case: Case<'_>, unit: &ObservedUnit) -> Decision {
     let stop = ManualStop::Masked;
     let failed =
@@ -34,8 +36,20 @@ pub(super) fn masked(case: Case<'_>, unit: &ObservedUnit) -> Decision {
             | Stage::Soaking { .. }
             | Stage::Committed { .. },
         )
-        | None => stopped(case, unit, stop),
+        | None => match is_active(unit) {
+            true => masked_and_running(case),
+            false => stopped(case, unit, stop),
+        },
     }
+}
+
+/// Decides for a unit that was masked while it ran. Nothing of it changes.
+fn masked_and_running(case: Case<'_>) -> Decision {
+    if case.is_under_way() || !case.soaked_before() || !case.works_by_desired() {
+        let reason = Reason::StoppedBeforeSoaked(ManualStop::Masked);
+        return Decision::wait(Phase::Blocked, reason);
+    }
+    report_crash_loop(case, decide_health(case))
 }
 
 /// Stops the container of a unit that somebody stopped. A supervisor that was killed before had

@@ -1,0 +1,38 @@
+//! Units that somebody masked, running or not.
+
+use super::world::{World, name, packaged};
+use super::{ActiveState, Phase};
+use crate::decide::reconcile::Decision;
+
+/// Decides for an exporter whose unit was masked in that state, and which works by the first
+/// drop-in.
+fn masked(active: ActiveState, desired_drop_in: &str) -> Decision {
+    let mut world = World::settled([packaged("exporter", "one")]);
+    world.desire([packaged("exporter", desired_drop_in)]);
+    let mut observed = world.observe();
+    let unit = observed.instances.get_mut(&name("exporter")).and_then(|seen| seen.unit.as_mut());
+    let unit = unit.expect("it has a unit");
+    (unit.masked, unit.active) = (true, active);
+    world.with_observed(&observed, super::decide)[&name("exporter")].clone()
+}
+
+#[test]
+fn a_unit_that_was_masked_while_it_ran_is_ready() {
+    let decision = masked(ActiveState::Active, "one");
+    assert_eq!((decision.phase.clone(), decision.acts()), (Phase::Ready, false), "{decision:?}");
+}
+
+#[test]
+fn a_masked_unit_that_does_not_run_stays_down_and_says_why() {
+    let decision = masked(ActiveState::Inactive, "one");
+    assert!(matches!(decision.phase, Phase::StoppedByHand { .. }), "{decision:?}");
+    assert!(!decision.acts());
+    assert!(decision.reason.to_string().contains("masked"), "{decision:?}");
+}
+
+#[test]
+fn a_change_of_a_masked_unit_that_runs_waits_until_it_is_unmasked() {
+    let decision = masked(ActiveState::Active, "two");
+    assert_eq!((decision.phase.clone(), decision.acts()), (Phase::Blocked, false), "{decision:?}");
+    assert!(decision.reason.to_string().contains("unmask it"), "{decision:?}");
+}
