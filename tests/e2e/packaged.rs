@@ -18,6 +18,11 @@ use crate::pool::Kind;
 pub(crate) const CASES: &[Case] = &[
     (Kind::Acme, "a_packaged_unit_that_dies_again_and_again_is_crash_looping", crash_loop),
     (Kind::Acme, "a_packaged_unit_that_ends_well_by_itself_is_started_again", ends_well),
+    (
+        Kind::Acme,
+        "a_start_of_a_packaged_unit_that_leaves_nothing_running_is_no_stop",
+        ends_in_start,
+    ),
     (Kind::Acme, "a_stop_of_a_packaged_unit_is_respected_while_the_agent_is_away", unseen_stop),
     (Kind::Acme, "a_packaged_unit_that_is_active_without_a_process_is_not_healthy", exited),
     (Kind::Acme, "what_is_done_by_hand_to_a_packaged_unit_is_reported_while_it_lasts", by_hand),
@@ -93,23 +98,45 @@ fn crash_loop(fleet: &Fleet) -> Result<()> {
     wait_ready_after(fleet, restarted_ms, NODE, COMPONENT).map(drop)
 }
 
-/// It ends with status 0 and is not restarted by systemd.
+/// It ends with status 0 and is not restarted by systemd. One that says that it stops looks to systemd
+/// as if somebody had stopped it.
 fn ends_well(fleet: &Fleet) -> Result<()> {
+    let says_so = "ExecStart=/bin/sh -c 'systemd-notify --ready; sleep 15; systemd-notify STOPPING=1; \
+                   sleep 2'\nType=notify\nNotifyAccess=all\nRestart=no";
+    for program in ["ExecStart=/bin/sleep 20\nRestart=no", says_so] {
+        wait_ready(fleet, NODE, COMPONENT)?;
+        with_program(fleet, program, || is_started_again(fleet))?;
+    }
+    wait_ready(fleet, NODE, COMPONENT).map(drop)
+}
+
+/// Checks that the unit is started after its program has ended, and never shown as stopped by hand.
+fn is_started_again(fleet: &Fleet) -> Result<()> {
+    sh(fleet, NODE, &format!("systemctl restart {UNIT}"))?;
+    let started = || sh(fleet, NODE, &format!("systemctl show -P InvocationID {UNIT}"));
+    let first = started()?;
+    until("it is started again", SOON, || {
+        let seen = instance(fleet, NODE, COMPONENT).map_err(|error| format!("{error:#}"))?;
+        let now = started().map_err(|error| format!("{error:#}"))?;
+        if seen["phase"]["name"] == "stopped-by-hand" {
+            return Err(format!("shown as stopped by hand: {seen}"));
+        }
+        if now != first && !now.trim().is_empty() { Ok(()) } else { Err(format!("{seen}")) }
+    })
+    .map_err(Into::into)
+}
+
+/// Its start is done and nothing stays, which is no stop.
+fn ends_in_start(fleet: &Fleet) -> Result<()> {
     wait_ready(fleet, NODE, COMPONENT)?;
-    with_program(fleet, "ExecStart=/bin/sleep 20\nRestart=no", || {
+    let program = "ExecStart=/bin/sh -c 'exit 0'\nType=forking\nRestart=no";
+    with_program(fleet, program, || {
         sh(fleet, NODE, &format!("systemctl restart {UNIT}"))?;
-        let started = || sh(fleet, NODE, &format!("systemctl show -P MainPID {UNIT}"));
-        let first = started()?;
-        until("it is started again", SOON, || {
-            let seen = instance(fleet, NODE, COMPONENT).map_err(|error| format!("{error:#}"))?;
-            let now = started().map_err(|error| format!("{error:#}"))?;
-            if seen["phase"]["name"] == "stopped-by-hand" {
-                return Err(format!("shown as stopped by hand: {seen}"));
-            }
-            if now != first && now.trim() != "0" { Ok(()) } else { Err(format!("{seen}")) }
-        })
-        .map_err(Into::into)
+        let long = InstanceWait::new(fleet, NODE, COMPONENT).within(ENDS_LIMIT);
+        let words = &["ends again and again"];
+        long.until("the crash loop is reported", is_in("crash-looping", words)).map(drop)
     })?;
+    sh(fleet, NODE, "rm -rf /run/omlagent/ends; systemctl restart omlagent")?;
     wait_ready(fleet, NODE, COMPONENT).map(drop)
 }
 
@@ -156,7 +183,8 @@ fn exited(fleet: &Fleet) -> Result<()> {
     wait_ready(fleet, NODE, COMPONENT).map(drop)
 }
 
-/// A drop-in that lifts the limit of the tenant, and the copy that `systemctl edit --full` makes.
+/// A mask, a drop-in that lifts the limit of the tenant, and the copy that `systemctl edit --full`
+/// makes, each while the unit runs.
 fn by_hand(fleet: &Fleet) -> Result<()> {
     wait_ready(fleet, NODE, COMPONENT)?;
     let folder = "/etc/systemd/system";
@@ -164,7 +192,9 @@ fn by_hand(fleet: &Fleet) -> Result<()> {
     let copy = format!("{folder}/{UNIT}.service");
     let lift = format!("printf '[Service]\\nMemoryMax=infinity\\n' > {drop_in}");
     let copied = format!("cp /lib/systemd/system/{UNIT}.service {copy}");
+    let masked = format!("unit {UNIT}.service is masked");
     for (change, path, words) in [
+        (format!("systemctl mask {UNIT}"), &copy, masked),
         (lift, &drop_in, format!("{drop_in} changes unit {UNIT}.service: not ours, left alone")),
         (copied, &copy, format!("{copy} takes the place of the unit of the package")),
     ] {

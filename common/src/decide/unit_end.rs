@@ -11,6 +11,10 @@
 
 use crate::decide::observed::ActiveState;
 
+mod seen;
+
+pub use self::seen::{SeenRest, SeenUnit};
+
 /// What systemd says about the last life of a unit. The times are in microseconds since boot, and 0
 /// if it never happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +26,9 @@ pub struct UnitLife<'a> {
     pub result: &'a str,
     /// Whether a signal ended the main process.
     pub was_killed: bool,
+    /// Whether its program may say that it stops (`STOPPING=1` of `sd_notify(3)`), after which its
+    /// own end looks like a stop.
+    pub announces: bool,
     /// When the main process ended (`ExecMainExitTimestampMonotonic`); 0 also if systemd knows no
     /// main process.
     pub main_exit: u64,
@@ -65,14 +72,16 @@ fn of_rest(life: UnitLife<'_>) -> UnitEnd {
     if life.result == "exec-condition" {
         return UnitEnd::ByItself;
     }
+    let was_active = life.active_enter > 0 && life.active_enter >= life.inactive_exit;
     if life.main_exit == 0 {
-        return if has_failed { UnitEnd::ByItself } else { UnitEnd::Unknown };
+        // What is run at the end (`ExecStop=`) may fail after a stop too.
+        let may_be_stopped = was_active && may_follow_stop(life.result);
+        return if has_failed && !may_be_stopped { UnitEnd::ByItself } else { UnitEnd::Unknown };
     }
     // It left its rest after its program had ended: for a restart, which only a stop ends quietly.
     if life.inactive_exit > life.main_exit {
         return if has_failed { UnitEnd::ByItself } else { UnitEnd::Stopped };
     }
-    let was_active = life.active_enter > 0 && life.active_enter >= life.inactive_exit;
     if !was_active {
         return match (has_failed, life.was_killed) {
             (true, _) => UnitEnd::ByItself,
@@ -89,13 +98,19 @@ fn of_rest(life: UnitLife<'_>) -> UnitEnd {
         return UnitEnd::ByItself;
     }
     match life.result {
-        // What the program does when it is asked to end may look like a failure.
-        "" | "success" | "exit-code" | "signal" | "core-dump" => UnitEnd::Stopped,
         // Its time was over (`RuntimeMaxSec=`), or that of its stop.
         "timeout" => UnitEnd::Unknown,
-        // systemd itself ended it: "watchdog", "oom-kill" …
-        _ => UnitEnd::ByItself,
+        result if !may_follow_stop(result) => UnitEnd::ByItself,
+        _ if life.announces => UnitEnd::Unknown,
+        _ => UnitEnd::Stopped,
     }
+}
+
+/// Returns true for a `Result` that a unit may have after a stop: what a program does when it is
+/// asked to end may look like a failure. With "watchdog", "oom-kill" and the like systemd itself
+/// ended it.
+fn may_follow_stop(result: &str) -> bool {
+    matches!(result, "" | "success" | "exit-code" | "signal" | "core-dump" | "timeout")
 }
 
 /// What the looks at a unit have found so far.
@@ -112,15 +127,6 @@ pub enum UnitMemory {
         at: u64,
         end: UnitEnd,
     },
-}
-
-/// How a unit was seen to come to rest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SeenRest {
-    /// When, in microseconds since 1970.
-    pub at: u64,
-    /// Whether it showed a job then, such as a stop.
-    pub had_job: bool,
 }
 
 /// What a look finds of a unit that does not run.
@@ -155,12 +161,14 @@ pub fn remember(before: Option<UnitMemory>, unit: RestingUnit) -> UnitMemory {
         Some(UnitMemory::Rests { .. } | UnitMemory::Runs { .. }) | None => None,
     };
     let was_stopped = known.map_or(unit.noted == Some(unit.at), |end| end == UnitEnd::Stopped);
-    let ended_without_job = unit.seen == Some(SeenRest { at: unit.at, had_job: false });
-    let end = match unit.shown {
+    let end = match (unit.shown, unit.seen.filter(|seen| seen.at == unit.at)) {
         _ if was_stopped || unit.was_stopped_at_rest => UnitEnd::Stopped,
-        // Nobody has to be respected where the end of the unit was seen, and no job.
-        UnitEnd::Unknown if ended_without_job => UnitEnd::ByItself,
-        shown @ (UnitEnd::Stopped | UnitEnd::Unknown | UnitEnd::ByItself) => shown,
+        (UnitEnd::Unknown, Some(seen)) => seen.end,
+        // Its program said that it stops, and nobody had asked it to. No supervisor does.
+        (UnitEnd::Stopped, Some(seen)) if seen.end == UnitEnd::ByItself && !unit.is_supervised => {
+            UnitEnd::ByItself
+        }
+        (shown, _) => shown,
     };
     UnitMemory::Rests { at: unit.at, end }
 }
@@ -171,11 +179,10 @@ fn remember_fresh(before: Option<UnitMemory>, unit: RestingUnit) -> UnitMemory {
     let unloaded = if unit.is_supervised { UnitEnd::Stopped } else { UnitEnd::Unknown };
     let (at, end) = match before {
         Some(UnitMemory::Rests { at, end }) => (at, end),
-        Some(UnitMemory::Runs { since }) => match unit.seen.filter(|seen| seen.at >= since) {
-            Some(SeenRest { at, had_job: true }) => (at, UnitEnd::Stopped),
-            Some(SeenRest { at, had_job: false }) => (at, UnitEnd::ByItself),
-            None => (0, unloaded),
-        },
+        Some(UnitMemory::Runs { since }) => {
+            let seen = unit.seen.filter(|seen| seen.at >= since && seen.end != UnitEnd::Unknown);
+            seen.map_or((0, unloaded), |seen| (seen.at, seen.end))
+        }
         None => match unit.noted {
             Some(at) => (at, UnitEnd::Stopped),
             None if unit.is_unloaded && unit.has_run => (0, unloaded),

@@ -47,6 +47,9 @@ pub(super) struct UnitProperties {
 #[derive(Debug, Clone, Default, DeserializeDict, Type)]
 #[zbus(signature = "dict")]
 pub(super) struct ServiceProperties {
+    /// "simple", "notify" …; no signal says it.
+    #[zbus(rename = "Type")]
+    pub(super) kind: Option<String>,
     #[zbus(rename = "Result")]
     pub(super) result: Option<String>,
     #[zbus(rename = "NRestarts")]

@@ -25,8 +25,7 @@ const SIGNAL_BASE: i64 = 128;
 /// The recent ends of a packaged unit.
 #[derive(Debug, Clone)]
 pub(super) struct RecentEnds {
-    /// The hash of the drop-in with which it ran.
-    hash: ContentHash,
+    /// With the hash of the drop-in with which it ran.
     status: Status,
     /// The automatic restarts at the last look; none before the first one of this agent.
     restarts: Option<u32>,
@@ -50,6 +49,7 @@ impl Loaded {
             waits_for_restart: unit.sub_state.as_deref() == Some("auto-restart"),
             result: service.result.as_deref().unwrap_or_default(),
             was_killed: service.main_code == Some(KILLED),
+            announces: service.kind.as_deref().is_some_and(|kind| kind.starts_with("notify")),
             main_exit: service.main_exit_monotonic.unwrap_or(0),
             active_enter: unit.active_enter_monotonic.unwrap_or(0),
             active_exit: unit.active_exit_monotonic.unwrap_or(0),
@@ -82,10 +82,13 @@ impl Loaded {
         }
     }
 
-    /// Returns the last end of the unit, if it was by itself.
-    pub(super) fn own_end(&self) -> Option<OwnEnd> {
-        if how_it_ended(self.life()) != Some(UnitEnd::ByItself) {
-            return None;
+    /// Returns the last end of the unit, if it was by itself. `ended_alone` is true if signals
+    /// showed that nobody stopped it.
+    pub(super) fn own_end(&self, ended_alone: bool) -> Option<OwnEnd> {
+        match how_it_ended(self.life())? {
+            UnitEnd::ByItself => {}
+            UnitEnd::Stopped | UnitEnd::Unknown if ended_alone => {}
+            UnitEnd::Stopped | UnitEnd::Unknown => return None,
         }
         let service = &self.service;
         let exit = service.main_exit.filter(|exit| *exit > 0);
@@ -112,13 +115,15 @@ impl Systemd {
     /// Notes the ends of a packaged unit since the last look, and returns all that are recent. The
     /// lines that it wrote before the last one come later.
     pub(super) fn note_ends(&self, unit: &str, hash: &ContentHash, loaded: &Loaded) -> Status {
-        let (mut recent, is_known) = self.recent_ends(unit, hash);
+        let (mut recent, earlier) = self.recent_ends(unit, hash);
         let before = recent.status.clone();
         let mut ends = self.signals.take_ends(unit);
-        // They are of an earlier drop-in.
-        ends.retain(|_| is_known);
-        ends.extend(loaded.own_end());
-        ends.retain(|end| !before.ends.contains(&end.at));
+        // They are of the earlier drop-in.
+        ends.retain(|_| earlier.is_none());
+        ends.extend(loaded.own_end(false));
+        let known = [Some(&before), earlier.as_ref()];
+        ends.retain(|end| !known.iter().flatten().any(|status| status.ends.contains(&end.at)));
+        ends.sort_by_key(|end| end.at);
         ends.dedup_by_key(|end| end.at);
         // The time of an end of which no signal came is not known well.
         let restarts = loaded.service.restarts.unwrap_or(0);
@@ -143,18 +148,21 @@ impl Systemd {
         status
     }
 
-    /// Returns what is known of the ends with this drop-in, and whether there was no other one
-    /// before, whose ends say nothing of it.
-    fn recent_ends(&self, unit: &str, hash: &ContentHash) -> (RecentEnds, bool) {
+    /// Returns what is known of the ends with this drop-in, and the ends with another one before.
+    fn recent_ends(&self, unit: &str, hash: &ContentHash) -> (RecentEnds, Option<Status>) {
         let known = self.ends.lock().unwrap_or_else(PoisonError::into_inner).get(unit).cloned();
-        let is_known = known.as_ref().is_none_or(|known| &known.hash == hash);
-        if let Some(known) = known.filter(|_| is_known) {
-            return (known, true);
-        }
-        let written = self.read_ends(unit).filter(|status| &status.hash == hash);
-        let is_noted = written.is_some();
-        let status = written.unwrap_or_else(|| Status::new(hash.clone(), Timestamp(0)));
-        (RecentEnds { hash: hash.clone(), status, restarts: None, is_noted }, is_known)
+        let noted = |status| RecentEnds { status, restarts: None, is_noted: true };
+        let known = known.or_else(|| self.read_ends(unit).map(noted));
+        let (known, other): (Option<RecentEnds>, _) = match known {
+            Some(known) if &known.status.hash == hash => (Some(known), None),
+            other => (None, other.map(|other| other.status)),
+        };
+        let new = || RecentEnds {
+            status: Status::new(hash.clone(), Timestamp(0)),
+            restarts: None,
+            is_noted: false,
+        };
+        (known.unwrap_or_else(new), other)
     }
 
     /// Keeps the ends of a unit with what its program wrote.

@@ -145,6 +145,7 @@ fn loaded(name: &str, state: UnitState) -> Loaded {
             condition_result: Some(true),
         },
         service: ServiceProperties {
+            kind: None,
             result: Some(state.result),
             restarts: Some(state.restarts),
             main_code: Some(main_code),

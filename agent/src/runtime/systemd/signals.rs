@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use oml_common::decide::unit_end::SeenRest;
+use oml_common::decide::observed::ActiveState;
+use oml_common::decide::unit_end::{SeenRest, SeenUnit, UnitEnd};
 use tokio::sync::{broadcast, watch};
 use zbus::message::Type;
 use zbus::{MatchRule, Message, MessageStream, OwnedObjectPath};
@@ -36,12 +37,7 @@ pub(super) struct Signals {
 #[derive(Debug, Default)]
 struct OurUnit {
     name: String,
-    /// The last job that it showed while it did not run, and the time since which it did not.
-    shown: Option<(u32, u64)>,
-    /// Its last job that was done.
-    done: Option<u32>,
-    /// How it came to rest last.
-    rest: Option<SeenRest>,
+    seen: SeenUnit,
     /// What the last signal said of its service. That of the unit follows it.
     service: ServiceProperties,
     /// Its ends by itself that were not taken yet.
@@ -98,6 +94,9 @@ impl Signals {
             MessageStream::for_match_rule(unit_changes()?, &connection, None).await?,
         );
         ManagerProxy::new(&connection).await?.subscribe().await?;
+        for unit in self.ours.lock().unwrap_or_else(PoisonError::into_inner).values_mut() {
+            unit.seen.was_lost();
+        }
         // Changes before the first signal are found by a look.
         self.bump();
         backoff.reset();
@@ -161,12 +160,12 @@ impl Signals {
     /// Notes that a unit of ours has a job while it does not run.
     #[cfg(any(test, feature = "sim"))]
     pub(super) fn note_shown_job(&self, unit: &str, job: u32, since: u64) {
-        self.change_ours(|_, name| name == unit, |unit| unit.shown = Some((job, since)));
+        self.change_ours(|_, name| name == unit, |unit| unit.seen.rests(since, Some(job)));
     }
 
     /// Notes that a job of a unit was done. That of a stop may change nothing of the unit.
     pub(super) fn note_done_job(&self, unit: &str, job: u32) {
-        self.change_ours(|_, name| name == unit, |unit| unit.done = Some(job));
+        self.change_ours(|_, name| name == unit, |unit| unit.seen.job_is_done(job));
     }
 
     /// Changes what is known of a unit of ours, if it is one, and wakes the agent.
@@ -184,34 +183,35 @@ impl Signals {
         }
     }
 
-    /// Returns since when a unit did not run, if it showed a job after that which was done. The
-    /// two signals of a job may come in any order.
+    /// Notes that a look found a unit of ours running.
+    pub(super) fn note_running(&self, unit: &str) {
+        self.with_ours(unit, |ours| ours.seen.was_found_running());
+    }
+
+    /// Returns since when a unit did not run, if it showed a job after that which was done.
     pub(super) fn done_at_rest_since(&self, unit: &str) -> Option<u64> {
-        let ours = self.ours.lock().unwrap_or_else(PoisonError::into_inner);
-        let unit = ours.values().find(|ours| ours.name == unit)?;
-        let (shown, since) = unit.shown?;
-        (unit.done == Some(shown)).then_some(since)
+        self.with_ours(unit, |ours| ours.seen.done_at_rest_since()).flatten()
     }
 
     /// Returns how a unit was seen to come to rest last.
     pub(super) fn seen_rest(&self, unit: &str) -> Option<SeenRest> {
-        let ours = self.ours.lock().unwrap_or_else(PoisonError::into_inner);
-        ours.values().find(|ours| ours.name == unit)?.rest
+        self.with_ours(unit, |ours| ours.seen.rest()).flatten()
     }
 
     /// Returns the ends of a unit by itself that were seen since the last call.
     pub(super) fn take_ends(&self, unit: &str) -> Vec<OwnEnd> {
-        let mut ours = self.ours.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = ours.values_mut().find(|ours| ours.name == unit);
-        found.map(|ours| std::mem::take(&mut ours.ends)).unwrap_or_default()
+        self.with_ours(unit, |ours| std::mem::take(&mut ours.ends)).unwrap_or_default()
     }
 
     /// Forgets the jobs of a unit.
     pub(super) fn forget_jobs(&self, unit: &str) {
+        self.with_ours(unit, |ours| ours.seen.forget_jobs());
+    }
+
+    /// Does something with what is known of a unit, if it is ours. It wakes nobody.
+    fn with_ours<T>(&self, unit: &str, act: impl FnOnce(&mut OurUnit) -> T) -> Option<T> {
         let mut ours = self.ours.lock().unwrap_or_else(PoisonError::into_inner);
-        for unit in ours.values_mut().filter(|ours| ours.name == unit) {
-            (unit.shown, unit.done) = (None, None);
-        }
+        ours.values_mut().find(|ours| ours.name == unit).map(act)
     }
 
     pub(super) fn bump(&self) {
@@ -222,35 +222,23 @@ impl Signals {
 impl OurUnit {
     /// Notes what a signal about the unit says.
     fn follow(&mut self, unit: UnitProperties) {
-        self.shown = job_at_rest(&unit).or(self.shown);
-        // One that systemd has fresh did not come to rest.
-        if let Some(at) = rests_since(&unit).filter(|at| *at > 0)
-            && self.rest.is_none_or(|before| before.at != at)
-        {
-            let had_job = unit.job.as_ref().is_some_and(|(job, _)| *job != 0);
-            self.rest = Some(SeenRest { at, had_job });
-        }
         let loaded = Loaded { path: String::new(), unit, service: self.service.clone() };
-        if let Some(end) = loaded.own_end().filter(|end| self.ends.last() != Some(end)) {
+        let job = loaded.unit.job.as_ref().map(|(job, _)| *job).filter(|job| *job != 0);
+        if loaded.is_up() {
+            self.seen.is_up(loaded.active() == ActiveState::Activating, job);
+        } else if let Some(at) = loaded.unit.inactive_enter_timestamp {
+            self.seen.rests(at, job);
+        }
+        let rest = self.seen.rest();
+        let ended_alone = rest.is_some_and(|rest| {
+            rest.end == UnitEnd::ByItself && loaded.unit.inactive_enter_timestamp == Some(rest.at)
+        });
+        if let Some(end) = loaded.own_end(ended_alone).filter(|end| self.ends.last() != Some(end)) {
             self.ends.push(end);
             let surplus = self.ends.len().saturating_sub(ENDS_MAX);
             self.ends.drain(..surplus);
         }
     }
-}
-
-/// Returns since when a unit does not run.
-fn rests_since(unit: &UnitProperties) -> Option<u64> {
-    let rests = matches!(unit.active_state.as_deref(), Some("inactive" | "failed"));
-    unit.inactive_enter_timestamp.filter(|_| rests)
-}
-
-/// Returns the number of the unit's job, if the unit does not run, and since when it does not. A
-/// job that does nothing, as that of `systemctl try-restart` then, is never shown by the unit.
-fn job_at_rest(unit: &UnitProperties) -> Option<(u32, u64)> {
-    let since = rests_since(unit)?;
-    let (job, _) = unit.job.as_ref().filter(|(job, _)| *job != 0)?;
-    Some((*job, since))
 }
 
 /// Waits until the job has ended, or was missed, or `look` is due.

@@ -32,6 +32,7 @@ impl Systemd {
         let mut all = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
         let before = all.get(unit).copied();
         if loaded.is_up() {
+            self.signals.note_running(unit);
             let since = loaded.unit.inactive_exit_timestamp.unwrap_or(0);
             all.insert(unit.to_owned(), UnitMemory::Runs { since });
             if !matches!(before, Some(UnitMemory::Runs { .. })) {

@@ -7,6 +7,7 @@ fn life() -> UnitLife<'static> {
         waits_for_restart: false,
         result: "success",
         was_killed: false,
+        announces: false,
         main_exit: 500,
         active_enter: 110,
         active_exit: 500,
@@ -48,6 +49,14 @@ fn a_unit_that_left_the_active_state_before_its_program_ended_was_stopped() {
 }
 
 #[test]
+fn a_program_that_may_say_that_it_stops_may_have_ended_by_itself() {
+    let stopped = UnitLife { active_exit: 400, announces: true, ..life() };
+    assert_eq!(ended(stopped), UnitEnd::Unknown);
+    assert_eq!(ended(UnitLife { active_exit: 500, ..stopped }), UnitEnd::ByItself);
+    assert_eq!(ended(UnitLife { result: "watchdog", ..stopped }), UnitEnd::ByItself);
+}
+
+#[test]
 fn a_unit_that_waited_for_its_restart_was_stopped_if_it_rests_quietly() {
     let waits = UnitLife {
         state: ActiveState::Activating,
@@ -75,7 +84,11 @@ fn what_systemd_cannot_tell_apart_is_unknown() {
     let no_main_process = UnitLife { main_exit: 0, ..life() };
     assert_eq!(ended(no_main_process), UnitEnd::Unknown);
     let failed = UnitLife { state: ActiveState::Failed, ..no_main_process };
-    assert_eq!(ended(failed), UnitEnd::ByItself, "a stop does not fail without a program");
+    assert_eq!(ended(failed), UnitEnd::Unknown, "what runs at the end of it may fail");
+    let watchdog = UnitLife { result: "watchdog", ..failed };
+    assert_eq!(ended(watchdog), UnitEnd::ByItself);
+    let never_active = UnitLife { active_enter: 0, active_exit: 0, result: "exit-code", ..failed };
+    assert_eq!(ended(never_active), UnitEnd::ByItself, "its start failed");
     let in_start = UnitLife { active_enter: 0, active_exit: 0, ..life() };
     assert_eq!(ended(in_start), UnitEnd::Unknown);
     assert_eq!(ended(UnitLife { was_killed: true, ..in_start }), UnitEnd::Stopped);
@@ -130,17 +143,27 @@ fn a_stop_is_remembered_until_another_end() {
 }
 
 #[test]
-fn an_unknown_end_is_one_by_itself_where_it_was_seen_without_a_job() {
+fn an_unknown_end_is_that_which_was_seen() {
     let unknown = RestingUnit { shown: UnitEnd::Unknown, ..resting() };
     assert_eq!(remember(None, unknown), rests(502, UnitEnd::Unknown));
-    for (at, had_job, end) in [
-        (502, false, UnitEnd::ByItself),
-        (502, true, UnitEnd::Unknown),
-        (400, false, UnitEnd::Unknown),
-    ] {
-        let seen = Some(SeenRest { at, had_job });
+    for end in [UnitEnd::Stopped, UnitEnd::ByItself, UnitEnd::Unknown] {
+        let seen = Some(SeenRest { at: 502, end });
         assert_eq!(remember(None, RestingUnit { seen, ..unknown }), rests(502, end));
+        let earlier = Some(SeenRest { at: 400, end });
+        let found = remember(None, RestingUnit { seen: earlier, ..unknown });
+        assert_eq!(found, rests(502, UnitEnd::Unknown));
     }
+}
+
+#[test]
+fn a_packaged_unit_that_looks_stopped_and_was_seen_to_end_alone_ended_by_itself() {
+    let seen = Some(SeenRest { at: 502, end: UnitEnd::ByItself });
+    let stopped = RestingUnit { shown: UnitEnd::Stopped, seen, ..resting() };
+    let packaged = RestingUnit { is_supervised: false, ..stopped };
+    assert_eq!(remember(None, packaged), rests(502, UnitEnd::ByItself));
+    assert_eq!(remember(None, stopped), rests(502, UnitEnd::Stopped));
+    let noted = RestingUnit { noted: Some(502), ..packaged };
+    assert_eq!(remember(None, noted), rests(502, UnitEnd::Stopped));
 }
 
 #[test]
@@ -160,12 +183,15 @@ fn a_unit_that_ran_and_is_unloaded_was_stopped_unless_its_end_was_seen() {
     assert_eq!(remember(runs, unloaded()), rests(0, UnitEnd::Stopped));
     let packaged = RestingUnit { is_supervised: false, ..unloaded() };
     assert_eq!(remember(runs, packaged), rests(0, UnitEnd::Unknown), "its program may end well");
-    let seen = |at, had_job| RestingUnit { seen: Some(SeenRest { at, had_job }), ..packaged };
-    assert_eq!(remember(runs, seen(502, true)), rests(502, UnitEnd::Stopped));
-    assert_eq!(remember(runs, seen(502, false)), rests(502, UnitEnd::ByItself));
-    assert_eq!(remember(runs, seen(90, false)), rests(0, UnitEnd::Unknown), "of an earlier life");
+    let seen = |at, end| RestingUnit { seen: Some(SeenRest { at, end }), ..packaged };
+    for end in [UnitEnd::Stopped, UnitEnd::ByItself] {
+        assert_eq!(remember(runs, seen(502, end)), rests(502, end));
+    }
+    assert_eq!(remember(runs, seen(502, UnitEnd::Unknown)), rests(0, UnitEnd::Unknown));
+    let earlier = seen(90, UnitEnd::ByItself);
+    assert_eq!(remember(runs, earlier), rests(0, UnitEnd::Unknown), "of an earlier life");
     // What was done while it rested before says nothing of this end.
-    let earlier = RestingUnit { was_stopped_at_rest: true, ..seen(502, false) };
+    let earlier = RestingUnit { was_stopped_at_rest: true, ..seen(502, UnitEnd::ByItself) };
     assert_eq!(remember(runs, earlier), rests(502, UnitEnd::ByItself));
 }
 

@@ -167,11 +167,22 @@ fn an_end_that_the_next_start_hides_is_taken_from_the_signals_once() {
 
 #[test]
 fn how_a_unit_came_to_rest_is_known_by_its_first_signal() {
-    for (first, second, had_job) in [(0, 7, false), (7, 0, true)] {
+    for (first, second, end) in [(0, 7, UnitEnd::ByItself), (7, 0, UnitEnd::Stopped)] {
         let signals = listening();
         assert_eq!(signals.seen_rest(NAME), None, "nothing was seen");
+        signals.note_running(NAME);
         notify_end(&signals, 0, "dead", first);
         notify_end(&signals, 0, "dead", second);
-        assert_eq!(signals.seen_rest(NAME), Some(SeenRest { at: 5_000_000, had_job }));
+        assert_eq!(signals.seen_rest(NAME), Some(SeenRest { at: 5_000_000, end }));
     }
+}
+
+#[test]
+fn an_end_that_looks_like_a_stop_is_taken_where_nobody_stopped_the_unit() {
+    let signals = listening();
+    signals.note_running(NAME);
+    // Its program said that it stops, and ended half a second later.
+    notify_state(&signals, "deactivating", 0);
+    notify_end(&signals, 4_500_000, "failed", 0);
+    assert_eq!(signals.take_ends(NAME).len(), 1);
 }

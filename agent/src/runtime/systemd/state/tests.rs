@@ -124,13 +124,13 @@ fn packaged(code: i32, status: i32, main_exit_us: u64) -> Loaded {
 fn a_packaged_program_that_ended_well_by_itself_was_not_stopped_by_hand() {
     let ended = packaged(EXITED, 0, 4_000_000);
     assert!(!ended.observe_as(true, None, false).stopped_by_hand);
-    assert!(ended.own_end().is_some());
+    assert!(ended.own_end(false).is_some());
     let stopped = packaged(KILLED, 15, 4_500_000);
     let unit = stopped.observe_as(true, None, false);
-    assert!(unit.stopped_by_hand && !unit.is_end_unknown && stopped.own_end().is_none());
+    assert!(unit.stopped_by_hand && !unit.is_end_unknown && stopped.own_end(false).is_none());
     let without = packaged(0, 0, 0);
     let unit = without.observe_as(true, None, false);
-    assert!(unit.stopped_by_hand && unit.is_end_unknown && without.own_end().is_none());
+    assert!(unit.stopped_by_hand && unit.is_end_unknown && without.own_end(false).is_none());
 }
 
 #[test]

@@ -1,0 +1,108 @@
+//! Follows what the signals of systemd say about a unit, in their order: which job it had when it
+//! came to rest, and whether that job was a stop.
+//!
+//! A unit shows a new job before the job changes anything, and shows it once more in the state that
+//! the job leads to, before the job is gone (`bus_job_send_removed_signal` in systemd's
+//! `dbus-job.c`). A signal may be missing where the connection broke.
+
+use super::UnitEnd;
+
+/// How a unit was seen to come to rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeenRest {
+    /// When, in microseconds since 1970.
+    pub at: u64,
+    /// Unknown if the unit was not seen to run before.
+    pub end: UnitEnd,
+}
+
+/// What was seen of a unit.
+#[derive(Debug, Clone, Default)]
+pub struct SeenUnit {
+    /// Whether it ran when it was seen last.
+    runs: bool,
+    /// The job that it showed when it was last seen at rest.
+    waits: Option<u32>,
+    /// The job that has started it last.
+    start: Option<u32>,
+    /// A job of which it is not known whether it is a start.
+    unsure: Option<u32>,
+    /// The last job that it showed while it did not run, which is no start that ended, and the time
+    /// since which it did not.
+    at_rest: Option<(u32, u64)>,
+    /// Its last job that was done.
+    done: Option<u32>,
+    rest: Option<SeenRest>,
+}
+
+impl SeenUnit {
+    /// Notes that a look found the unit running.
+    pub fn was_found_running(&mut self) {
+        self.runs = true;
+    }
+
+    /// Notes that signals may be missing.
+    pub fn was_lost(&mut self) {
+        self.runs = false;
+    }
+
+    /// Notes the state and the job that a signal shows of a unit that is up.
+    pub fn is_up(&mut self, is_activating: bool, job: Option<u32>) {
+        self.runs = true;
+        if !is_activating || job.is_none() || job == self.start {
+            return;
+        }
+        // A stop in the midst of a start is first shown here, and so is a start whose first signal
+        // was joined with this one.
+        if job == self.waits { self.start = job } else { self.unsure = job }
+    }
+
+    /// Notes the job that a signal shows of a unit that rests since a time in microseconds since
+    /// 1970; 0 if systemd has it fresh.
+    pub fn rests(&mut self, at: u64, job: Option<u32>) {
+        let is_start = job.is_some() && job == self.start;
+        // A fresh unit did not come to rest.
+        if at > 0 && self.rest.is_none_or(|before| before.at != at) {
+            let end = match job {
+                _ if !self.runs => UnitEnd::Unknown,
+                Some(_) if is_start => UnitEnd::ByItself,
+                Some(_) if job == self.unsure => UnitEnd::Unknown,
+                Some(_) => UnitEnd::Stopped,
+                None => UnitEnd::ByItself,
+            };
+            self.rest = Some(SeenRest { at, end });
+        }
+        if let Some(job) = job.filter(|_| !is_start) {
+            self.at_rest = Some((job, at));
+        }
+        (self.runs, self.waits) = (false, job);
+    }
+
+    /// Notes that a job was done. That of a stop may change nothing of the unit.
+    pub fn job_is_done(&mut self, job: u32) {
+        self.done = Some(job);
+    }
+
+    /// Forgets the jobs.
+    pub fn forget_jobs(&mut self) {
+        (self.at_rest, self.done) = (None, None);
+    }
+
+    /// Returns since when the unit did not run, if it showed a job after that which was done. The
+    /// two signals of a job may come in any order. A job that does nothing, as that of `systemctl
+    /// try-restart` then, is never shown by the unit.
+    #[must_use]
+    pub fn done_at_rest_since(&self) -> Option<u64> {
+        let (shown, since) = self.at_rest?;
+        (self.done == Some(shown)).then_some(since)
+    }
+
+    /// Returns how the unit was seen to come to rest last.
+    #[must_use]
+    pub fn rest(&self) -> Option<SeenRest> {
+        self.rest
+    }
+}
+
+#[cfg(test)]
+mod tests;

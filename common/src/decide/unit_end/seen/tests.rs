@@ -1,0 +1,94 @@
+use super::*;
+
+const JOB: Option<u32> = Some(7);
+
+/// A unit that was seen to run, and to rest before.
+fn running() -> SeenUnit {
+    let mut unit = SeenUnit::default();
+    unit.rests(0, Some(1));
+    unit.is_up(true, Some(1));
+    unit.is_up(false, None);
+    unit
+}
+
+fn ended(unit: &SeenUnit) -> Option<(u64, UnitEnd)> {
+    unit.rest().map(|rest| (rest.at, rest.end))
+}
+
+#[test]
+fn a_unit_that_comes_to_rest_without_a_job_ended_by_itself_and_with_one_it_was_stopped() {
+    for (first, second, end) in [(None, JOB, UnitEnd::ByItself), (JOB, None, UnitEnd::Stopped)] {
+        let mut unit = running();
+        assert_eq!(ended(&unit), None, "it did not end");
+        unit.rests(500, first);
+        unit.rests(500, second);
+        assert_eq!(ended(&unit), Some((500, end)), "the first signal counts");
+    }
+}
+
+#[test]
+fn a_program_that_says_that_it_stops_ended_by_itself() {
+    let mut unit = running();
+    // It is deactivating.
+    unit.is_up(false, None);
+    unit.rests(500, None);
+    assert_eq!(ended(&unit), Some((500, UnitEnd::ByItself)));
+}
+
+#[test]
+fn a_start_whose_program_ends_quietly_is_no_stop() {
+    let mut unit = running();
+    unit.rests(500, None);
+    unit.rests(500, JOB);
+    unit.is_up(true, JOB);
+    unit.rests(600, JOB);
+    unit.job_is_done(7);
+    assert_eq!(ended(&unit), Some((600, UnitEnd::ByItself)));
+    assert_eq!(unit.done_at_rest_since(), Some(500), "nothing was done in the rest since 600");
+}
+
+#[test]
+fn a_job_that_is_first_shown_in_the_midst_of_a_start_may_be_the_start_or_a_stop() {
+    let mut unit = running();
+    unit.rests(500, None);
+    unit.is_up(true, JOB);
+    unit.rests(600, JOB);
+    assert_eq!(ended(&unit), Some((600, UnitEnd::Unknown)));
+}
+
+#[test]
+fn a_restart_stops_the_unit_and_then_starts_it() {
+    let mut unit = running();
+    unit.is_up(false, JOB);
+    unit.rests(500, JOB);
+    assert_eq!(ended(&unit), Some((500, UnitEnd::Stopped)));
+    unit.is_up(true, JOB);
+    unit.rests(600, JOB);
+    assert_eq!(ended(&unit), Some((600, UnitEnd::ByItself)), "its program did not stay");
+}
+
+#[test]
+fn the_end_of_a_unit_that_was_not_seen_to_run_is_unknown() {
+    let mut unit = SeenUnit::default();
+    unit.rests(500, None);
+    assert_eq!(ended(&unit), Some((500, UnitEnd::Unknown)));
+    // A look that is older than the signal does not change this.
+    unit.was_found_running();
+    unit.rests(500, None);
+    assert_eq!(ended(&unit), Some((500, UnitEnd::Unknown)));
+    let mut unit = running();
+    unit.was_lost();
+    unit.rests(500, None);
+    assert_eq!(ended(&unit), Some((500, UnitEnd::Unknown)));
+    let mut unit = SeenUnit::default();
+    unit.was_found_running();
+    unit.rests(500, None);
+    assert_eq!(ended(&unit), Some((500, UnitEnd::ByItself)));
+}
+
+#[test]
+fn a_fresh_unit_did_not_come_to_rest() {
+    let mut unit = running();
+    unit.rests(0, None);
+    assert_eq!(ended(&unit), None);
+}
