@@ -81,7 +81,7 @@ pub fn link_over(from: &Path, to: &Path) -> Result<(), FileError> {
     }
 }
 
-/// Removes a file durably and returns true if it was there.
+/// Removes a file or an empty folder durably and returns true if it was there.
 ///
 /// # Errors
 /// The step that failed.

@@ -1,5 +1,5 @@
-//! Runs one probe once and returns its result. It keeps no state: the supervisor decides
-//! when to probe again and what several results mean.
+//! Runs one probe once and returns its result. It only remembers whose sockets are whose: the
+//! supervisor decides when to probe again and what several results mean.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -166,9 +166,13 @@ impl LocalProber {
     ) -> Result<String, Silence> {
         let known = self.sockets().asked(port);
         if let Some(known) = known {
-            match ask_in_turn(check, &known, target, last_address).await {
-                Err(silence) if silence.is_elsewhere() => self.sockets().note(Vec::new()),
-                answered => return answered,
+            last_address.set(known);
+            match ask_at(check, known, target).await {
+                Err(silence) if silence.is_elsewhere() => self.sockets().note(None),
+                answered => {
+                    self.sockets().note(Some(known));
+                    return answered;
+                }
             }
         }
         let waiting = address::waiting(port, &self.proc).await;
@@ -176,8 +180,7 @@ impl LocalProber {
         let answered = ask_in_turn(check, &addresses, target, last_address).await;
         let is_elsewhere = answered.as_ref().is_err_and(Silence::is_elsewhere);
         // The address that answered goes first from here on, and no other is asked.
-        let asked = last_address.get().filter(|_| !is_elsewhere);
-        self.sockets().note(asked.into_iter().collect());
+        self.sockets().note(last_address.get().filter(|_| !is_elsewhere));
         answered
     }
 }
@@ -203,7 +206,7 @@ async fn ask_in_turn(
     target: ProbeTarget<'_>,
     last_address: &LastAddress,
 ) -> Result<String, Silence> {
-    let mut refused = Silence::NoAddress;
+    let mut refused = Silence::Refused;
     for address in addresses {
         last_address.set(*address);
         match ask_at(check, *address, target).await {

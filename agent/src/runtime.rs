@@ -52,10 +52,10 @@ pub struct ContainerListing {
 pub struct UnitListing {
     /// The units with our mark, and the packaged units that are desired.
     pub units: Vec<(ComponentName, ObservedUnit)>,
-    /// The units and drop-ins that have a desired name but not our mark.
+    /// The units and drop-ins that have a desired name and not our mark, or that cannot be read.
     pub foreign: Vec<(ComponentName, ForeignObject)>,
-    /// What differs from what we wrote and is left as it is: units that are masked, drop-ins of
-    /// others, and files with the mark of another tenant.
+    /// What differs from what we wrote and is left as it is: units that are masked or replaced,
+    /// drop-ins of others, and files with our mark that are copies, edited or of another tenant.
     pub differs: Vec<(ComponentName, Difference)>,
     /// The recent ends of packaged units, as a supervisor would note them.
     pub ends: Vec<(ComponentName, Status)>,

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use oml_common::decide::lost_update::lost_updates;
 use oml_common::decide::observed::Observed;
 use oml_common::decide::reconcile::Decision;
+use oml_common::decide::schedule::DaemonsAway;
 use oml_common::document::report::Phase;
 use oml_common::id::ComponentName;
 use oml_common::text::error::chain;
@@ -15,9 +16,11 @@ use super::Agent;
 use crate::documents;
 
 impl Agent {
-    /// Finds once, at the first look at the host, the changes that the cache has lost.
+    /// Finds once, at the first look at the whole host, the changes that the cache has lost.
     pub(super) fn find_lost_updates(&mut self, observed: &Observed) {
-        if self.state.compared || self.state.assignment.is_none() {
+        let DaemonsAway { engine, systemd } = self.daemons_away();
+        let is_whole = engine.is_none() && systemd.is_none();
+        if self.state.compared || self.state.assignment.is_none() || !is_whole {
             return;
         }
         self.state.compared = true;

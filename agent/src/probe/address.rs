@@ -29,25 +29,29 @@ pub(super) async fn of_host(host: &str, port: Port) -> Result<Vec<SocketAddr>, S
 pub(super) struct OwnSockets {
     /// Those that waited for peers before it was started, so that they are of others.
     others: BTreeSet<u64>,
-    /// Where it was asked last and something listened; empty if this is not known.
-    asked: Vec<SocketAddr>,
+    /// Where it was asked last and something listened, if this is known.
+    asked: Option<SocketAddr>,
 }
 
 impl OwnSockets {
     /// Returns what is known of a program that was started beside those sockets of others.
     pub(super) fn beside(others: BTreeSet<u64>) -> Self {
-        Self { others, asked: Vec::new() }
+        Self { others, asked: None }
     }
 
     /// Notes where the program was asked, so that the tables need not be read at every probe.
-    pub(super) fn note(&mut self, asked: Vec<SocketAddr>) {
+    pub(super) fn note(&mut self, asked: Option<SocketAddr>) {
         self.asked = asked;
     }
 
     /// Returns where the program was asked last at this port, which a change of its probe replaces.
-    pub(super) fn asked(&self, port: Port) -> Option<Vec<SocketAddr>> {
-        let at_port = self.asked.iter().filter(|address| address.port() == port.number);
-        Some(at_port.copied().collect()).filter(|asked: &Vec<SocketAddr>| !asked.is_empty())
+    /// Where nobody else listened before its start, that is [`LOCALHOST`] at first: the tables are
+    /// slow to read on a host of few connections, because the kernel goes through all that it has
+    /// room for.
+    pub(super) fn asked(&self, port: Port) -> Option<SocketAddr> {
+        let asked = self.asked.filter(|address| address.port() == port.number);
+        let is_alone = self.others.is_empty();
+        asked.or_else(|| is_alone.then(|| (LOCALHOST, port.number).into()))
     }
 
     /// Returns the addresses at which the program may be asked, in this order. At [`LOCALHOST`] it
@@ -59,10 +63,14 @@ impl OwnSockets {
     ) -> Result<Vec<SocketAddr>, Silence> {
         let (others, own): (Vec<_>, Vec<_>) =
             waiting.into_iter().partition(|(inode, _)| self.others.contains(inode));
-        let reach =
-            |(_, address): &(u64, IpAddr)| *address == LOCALHOST || address.is_unspecified();
+        let is_localhost = |(_, address): &(u64, IpAddr)| *address == LOCALHOST;
+        let reach = |it: &(u64, IpAddr)| is_localhost(it) || it.1.is_unspecified();
         let own_addresses = by_preference(own.iter().map(|(_, address)| *address));
-        let first = match (own.iter().any(reach), others.iter().any(reach)) {
+        // A socket of that very address gets what is sent there: the other one takes IPv6 only, or
+        // shares the port.
+        let is_hidden = others.iter().any(is_localhost) && !own.iter().any(is_localhost);
+        let is_reached = own.iter().any(reach) && !is_hidden;
+        let first = match (is_reached, others.iter().any(reach)) {
             (false, true) if own_addresses.is_empty() => {
                 return Err(Silence::OtherProgram { port });
             }
@@ -142,6 +150,8 @@ pub(super) fn not_bound(address: SocketAddr, error: io::Error) -> Silence {
 
 #[cfg(test)]
 mod tests {
+    use oml_common::document::instance::Protocol;
+
     use super::*;
 
     fn asked(bound: &[&str]) -> Vec<String> {
@@ -162,6 +172,32 @@ mod tests {
             assert_eq!(asked(bound), expected, "{bound:?}");
         }
     }
+
+    /// Returns where a program is asked that is bound to those addresses beside others.
+    fn asked_beside(own: &[&str], others: &[&str]) -> Vec<String> {
+        let port = Port { number: 80, protocol: Protocol::Tcp };
+        let bound = others.iter().chain(own).map(|address| address.parse().unwrap());
+        let waiting: BTreeMap<u64, IpAddr> = (1..).zip(bound).collect();
+        let others = waiting.keys().take(others.len()).copied().collect();
+        let asked = OwnSockets::beside(others).addresses(waiting, port).unwrap_or_default();
+        asked.iter().map(|address| address.ip().to_string()).collect()
+    }
+
+    #[test]
+    fn a_program_beside_another_one_at_localhost_is_asked_where_only_it_is_bound() {
+        for (own, others, expected) in [
+            (&["0.0.0.0"][..], &[][..], &["127.0.0.1"][..]),
+            (&["127.0.0.1"], &["10.0.0.5"], &["127.0.0.1"]),
+            (&["10.0.0.5"], &["127.0.0.1"], &["10.0.0.5"]),
+            (&["::"], &["127.0.0.1"], &["::1"]),
+            (&["0.0.0.0"], &["127.0.0.1"], &[]),
+            (&[], &["0.0.0.0"], &[]),
+            (&[], &["10.0.0.5"], &["127.0.0.1"]),
+        ] {
+            assert_eq!(asked_beside(own, others), expected, "{own:?} beside {others:?}");
+        }
+    }
+
     #[tokio::test]
     async fn a_socket_that_is_connected_to_itself_is_no_program_that_listens() {
         let socket = TcpSocket::new_v4().unwrap();

@@ -16,8 +16,6 @@ pub(super) enum Silence {
     Closed,
     #[error("no answer within {timeout_ms} ms")]
     Late { timeout_ms: u64 },
-    #[error("it has no address")]
-    NoAddress,
     #[error("cannot look up {host}: {why}")]
     NotFound { host: String, why: HostError },
     #[error("only another program listens at port {port}")]

@@ -136,7 +136,8 @@ impl Docker {
     }
 
     /// Looks at every one of these containers, and returns the error of each at which it cannot
-    /// look. Such a one stays in the state that the engine lists, and delays no other.
+    /// look. Such a one stays in the state that the engine lists, and delays the others by
+    /// [`LOOK_LIMIT`] at most, for every [`INSPECTIONS`] of its kind.
     async fn look_at_each(
         &self,
         marked: Vec<Marked>,

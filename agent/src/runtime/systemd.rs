@@ -159,14 +159,13 @@ impl UnitManager for Systemd {
         let units = desired.iter().map(|i| (i.component.clone(), i.unit.clone())).collect();
         *self.units.lock().unwrap_or_else(PoisonError::into_inner) = units;
         let mut listing = UnitListing::default();
-        let mut ours = BTreeMap::new();
+        let mut ours = BTreeSet::new();
         let (files, others) = self.files()?;
         for file in others {
             listing.differs.push(self.describe_foreign(file).await);
         }
         for instance in desired {
-            let path = self.observe_desired(instance, &files, &mut listing).await?;
-            ours.extend(path.map(|path| (path, instance.unit.to_string())));
+            ours.extend(self.observe_desired(instance, &files, &mut listing).await?);
         }
         for file in files {
             let is_desired =
@@ -174,10 +173,9 @@ impl UnitManager for Systemd {
             if desired.iter().any(is_desired) {
                 continue;
             }
-            let path = self.observe_leftover(&file, &mut listing).await?;
-            ours.extend(path.map(|path| (path, file.unit.to_string())));
+            ours.extend(self.observe_leftover(&file, &mut listing).await?);
         }
-        self.signals.set_ours(ours);
+        self.signals.keep_ours(&ours);
         self.add_log_tails(&mut listing).await;
         Ok(listing)
     }
@@ -285,7 +283,10 @@ impl UnitManager for Systemd {
         let loaded = self.calls.load(file.unit.as_str()).await?;
         let ended = loaded.service.main_exit.filter(|_| file.is_drop_in);
         let log_tail = match ended.filter(|ended| *ended > 0) {
-            Some(ended) => self.calls.log_tail(file.unit.as_str(), &loaded.log_life(ended)).await,
+            Some(ended) => {
+                let name = loaded.own_name(file.unit.as_str());
+                self.calls.log_tail(name, &loaded.log_life(ended)).await
+            }
             None => Vec::new(),
         };
         Ok(ExitReport { exit_code: loaded.exit_code(), log_tail })

@@ -1,6 +1,7 @@
 //! From the document to a running container: adopts the container, or creates and
 //! starts it. Two containers of a component never run at once.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use oml_common::decide::adopt::{Candidate, choose, drift_at_start, was_ready};
@@ -57,8 +58,12 @@ impl Supervisor {
     pub(super) async fn adopt(&mut self, instance: &HeldInstance) -> Result<(), SuperviseError> {
         let hash = &instance.workload.hash;
         let before = self.status_before().filter(|status| &status.hash == hash);
-        let containers =
-            self.client.insist(|| self.client.engine.containers_of(&self.component)).await?;
+        // Most often nothing is stopped here, so that who listens can be read meanwhile.
+        let (containers, mut others) = tokio::join!(
+            self.client.insist(|| self.client.engine.containers_of(&self.component)),
+            self.note_listeners(instance),
+        );
+        let containers = containers?;
         let found = choose(&containers, hash);
         // Checked before anything is stopped: what runs keeps running if this release cannot
         // create a container from the document.
@@ -73,11 +78,10 @@ impl Supervisor {
         if let Some(whole) = to_create {
             self.wait_for_image(whole).await?;
         }
-        for rival in &found.rivals {
-            eprintln!("stopping {}: it runs another workload", rival.name);
-            self.client
-                .insist(|| self.client.engine.calls().stop(&rival.id, rival.stop_grace_ms()))
-                .await?;
+        self.stop_rivals(&found.rivals).await?;
+        // Both may take long.
+        if !found.rivals.is_empty() || to_create.is_some() {
+            others = self.note_listeners(instance).await;
         }
         let runs = found.wanted.is_some_and(|container| container.is_running);
         let name = instance.workload.name.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -97,11 +101,8 @@ impl Supervisor {
             let known = self.record.as_ref().map(|record| record.status().foreign_sockets.clone());
             self.client.prober.remember(known.unwrap_or_default());
         } else {
-            if let Some(probe) = &instance.probe {
-                let others = self.client.prober.note_start(probe).await;
-                if !others.is_empty() {
-                    self.write_down(|record, _now| record.started_beside(others));
-                }
+            if !others.is_empty() {
+                self.write_down(|record, _now| record.started_beside(others));
             }
             let started = self.client.insist(|| self.client.engine.calls().start(&id)).await;
             started.map_err(SuperviseError::Start)?;
@@ -110,6 +111,23 @@ impl Supervisor {
             self.write_down(|record, _now| record.is_started());
         }
         Ok(())
+    }
+
+    async fn stop_rivals(&self, rivals: &[&Marked]) -> Result<(), SuperviseError> {
+        for rival in rivals {
+            eprintln!("stopping {}: it runs another workload", rival.name);
+            let stop = || self.client.engine.calls().stop(&rival.id, rival.stop_grace_ms());
+            self.client.insist(stop).await?;
+        }
+        Ok(())
+    }
+
+    /// Notes who listens at the port of the program before its start.
+    async fn note_listeners(&self, instance: &HeldInstance) -> BTreeSet<u64> {
+        match &instance.probe {
+            Some(probe) => self.client.prober.note_start(probe).await,
+            None => BTreeSet::new(),
+        }
     }
 
     /// Notes that this container is the one of the component, and begins or continues its record.

@@ -70,6 +70,9 @@ mod tests {
             (Detail::ProbeChanged, "its probe has changed"),
             (Detail::Stopped, "stopped"),
             (Detail::Answer(text()), "connection refused"),
+            (Detail::Ended(text()), "connection refused"),
+            (Detail::NotStarted(text()), "connection refused"),
+            (Detail::Before(text()), "connection refused"),
             (
                 Detail::KeptForCalls(Box::new(Detail::Answer(text()))),
                 "connection refused; it is not stopped while calls are up or cannot be counted",

@@ -26,7 +26,7 @@ pub struct ObservedInstance {
     pub image_present: bool,
     /// The instance document that the supervisor uses.
     pub document: Option<ObservedDocument>,
-    /// The last status of the supervisor, or of the probe of a packaged unit.
+    /// The last status of the supervisor, or the recent ends of a packaged unit.
     pub status: Option<Status>,
     /// The way in which the calls of the running instance are counted.
     pub counting: Counting,
@@ -34,7 +34,7 @@ pub struct ObservedInstance {
     pub units_at: Option<Timestamp>,
     /// Whether systemd does not answer, so that the state of the unit is old.
     pub systemd_is_away: bool,
-    /// A unit or container of its name that does not carry our mark.
+    /// A unit or container of its name that does not carry our mark, or that nobody can read.
     pub foreign: Option<ForeignObject>,
     /// One of its containers of which the engine does not tell the state.
     pub unseen: Option<UnseenContainer>,

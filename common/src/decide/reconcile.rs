@@ -113,7 +113,9 @@ fn hold_unseen(
     let Some(unseen) = seen.unseen.as_ref().filter(|_| !input.busy.contains_key(name)) else {
         return decision;
     };
-    let phase = if decision.acts() { Phase::Blocked } else { decision.phase };
+    // What is not observed is not shown as ready.
+    let is_ready = decision.phase == Phase::Ready;
+    let phase = if decision.acts() || is_ready { Phase::Blocked } else { decision.phase };
     let (container, why) = (unseen.name.clone(), unseen.why.clone());
     let held = Decision::wait(phase, Reason::Unseen { container, why });
     Decision { wake_at: decision.wake_at, ..held }

@@ -142,8 +142,8 @@ pub struct RestingUnit {
     pub seen: Option<SeenRest>,
     /// The end of which an earlier agent noted that it was a stop.
     pub noted: Option<u64>,
-    /// Whether systemd unloads it when it rests.
-    pub is_unloaded: bool,
+    /// Whether systemd unloads it when it rests without a failure.
+    pub unloads_at_rest: bool,
     /// Whether what it left in the run folder shows that it ran since the boot.
     pub has_run: bool,
     /// Whether a supervisor runs in it, which never ends well by itself.
@@ -185,7 +185,7 @@ fn remember_fresh(before: Option<UnitMemory>, unit: RestingUnit) -> UnitMemory {
         }
         None => match unit.noted {
             Some(at) => (at, UnitEnd::Stopped),
-            None if unit.is_unloaded && unit.has_run => (0, unloaded),
+            None if unit.unloads_at_rest && unit.has_run => (0, unloaded),
             None => (0, UnitEnd::ByItself),
         },
     };

@@ -1,11 +1,12 @@
-//! Sorts the answers to a pull: what is wrong, and whether another try can help.
+//! Sorts the answers to a pull or to the creation of a container: what is wrong, and whether another
+//! try can help.
 //!
 //! The engine passes on what a registry, the network or its own disk said as one text, whose
 //! parts stand between colons. Only a whole part counts: a code of the distribution
 //! specification, a status of HTTP, an error of the operating system, or one of the engine's own
 //! sentences by their first words. A word inside a name or an address means nothing.
 
-/// The kind of answer to a pull.
+/// The kind of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
     DiskFull,

@@ -53,8 +53,10 @@ pub(super) fn drop_ins(
 
 /// Returns true if a package brought the file, or a generator of one makes it at every boot.
 fn is_brought(path: &str) -> bool {
+    /// It belongs to the administrator (file-hierarchy(7)).
+    const LOCAL: &str = "/usr/local/";
     const FOLDERS: [&str; 3] = ["/usr/", "/lib/", "/run/systemd/generator"];
-    FOLDERS.iter().any(|folder| path.starts_with(folder))
+    !path.starts_with(LOCAL) && FOLDERS.iter().any(|folder| path.starts_with(folder))
 }
 
 /// Returns the unit file that somebody put in the place of that of a package.

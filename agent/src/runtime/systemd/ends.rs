@@ -11,7 +11,7 @@ use oml_common::document::status::{LastExit, Status};
 use oml_common::id::ContentHash;
 use oml_common::text::error::chain;
 use oml_common::time::Timestamp;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use super::Systemd;
 use super::calls::Loaded;
@@ -118,7 +118,7 @@ impl Systemd {
         let (mut recent, earlier) = self.recent_ends(unit, hash);
         let before = recent.status.clone();
         let mut ends = self.signals.take_ends(unit);
-        // They are of the earlier drop-in.
+        // Most of them are of the earlier drop-in; when they began is not known.
         ends.retain(|_| earlier.is_none());
         ends.extend(loaded.own_end(false));
         let known = [Some(&before), earlier.as_ref()];
@@ -128,21 +128,21 @@ impl Systemd {
         // The time of an end of which no signal came is not known well.
         let restarts = loaded.service.restarts.unwrap_or(0);
         let restarted_at = Timestamp(loaded.unit.inactive_exit_timestamp.unwrap_or(0) / 1000);
-        for _missed in 0..missed_ends(recent.restarts, restarts, ends.len()) {
-            note_end(&mut recent.status.ends, restarted_at);
-        }
-        for end in &ends {
-            note_end(&mut recent.status.ends, end.at);
+        let missed = (0..missed_ends(recent.restarts, restarts, ends.len())).map(|_| restarted_at);
+        let mut times: Vec<Timestamp> = ends.iter().map(|end| end.at).chain(missed).collect();
+        times.sort();
+        for at in times {
+            note_end(&mut recent.status.ends, at);
         }
         if let Some(OwnEnd { at, exit_code, life }) = ends.pop() {
             recent.status.last_exit = Some(LastExit { at, exit_code, log_tail: Vec::new() });
-            self.read_log_tail(unit, at, life);
+            self.read_log_tail(unit, loaded.own_name(unit), at, life);
         }
         recent.restarts = Some(restarts);
         let status = recent.status.clone();
-        if status != before || (loaded.is_up() && !recent.is_noted) {
-            self.write_ends(unit, &status);
-            recent.is_noted = true;
+        let has_run = loaded.is_up() || !status.ends.is_empty();
+        if status != before || (has_run && !recent.is_noted) {
+            recent.is_noted = self.write_ends(unit, &status);
         }
         self.ends.lock().unwrap_or_else(PoisonError::into_inner).insert(unit.to_owned(), recent);
         status
@@ -170,12 +170,13 @@ impl Systemd {
         let mut all = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(recent) = all.get_mut(unit) else { return };
         recent.status = status.clone();
-        self.write_ends(unit, status);
+        recent.is_noted = self.write_ends(unit, status);
     }
 
     /// Forgets the ends of a unit that is taken away.
     pub(super) fn forget_ends(&self, unit: &str) {
         self.ends.lock().unwrap_or_else(PoisonError::into_inner).remove(unit);
+        self.log_tails.forget(unit);
         // It is there only for packaged units.
         let _was_there = std::fs::remove_file(self.paths.ends_note(unit)).is_ok();
     }
@@ -189,13 +190,15 @@ impl Systemd {
         read.ok()
     }
 
-    fn write_ends(&self, unit: &str, status: &Status) {
+    /// Notes the ends for the next agent, and returns true if this succeeded. This agent knows of
+    /// them all the same.
+    fn write_ends(&self, unit: &str, status: &Status) -> bool {
         let text = document::write(status);
-        // This agent knows of the ends all the same.
-        if let Err(error) =
-            files::write_volatile(&self.paths.ends_note(unit), text.as_bytes(), 0o600)
-        {
-            warn!(unit, error = chain(&error), "cannot note the ends of a unit");
+        let path = self.paths.ends_note(unit);
+        let written = files::write_volatile(&path, text.as_bytes(), 0o600);
+        if let Err(error) = &written {
+            debug!(unit, error = chain(error), "cannot note the ends of a unit");
         }
+        written.is_ok()
     }
 }

@@ -61,10 +61,13 @@ impl LogTails {
     /// Waits for the reads that were begun since the last call, for all of them together.
     async fn settle(&self) {
         let deadline = Instant::now() + WAIT;
-        let (new, others) =
-            std::mem::take(&mut *self.reads()).into_iter().partition(|(_, read)| read.is_new);
-        *self.reads() = others;
-        let new: BTreeMap<String, TailRead> = new;
+        let new: BTreeMap<String, TailRead> = {
+            let mut reads = self.reads();
+            let all = std::mem::take(&mut *reads);
+            let (new, others) = all.into_iter().partition(|(_, read)| read.is_new);
+            *reads = others;
+            new
+        };
         for (unit, mut read) in new {
             // One that is late is taken by a later listing.
             read.found = timeout_at(deadline, &mut read.lines).await.ok().and_then(Result::ok);
@@ -82,15 +85,22 @@ impl LogTails {
         Some(lines)
     }
 
+    /// Ends the read for a unit that is taken away.
+    pub(super) fn forget(&self, unit: &str) {
+        self.reads().remove(unit);
+    }
+
     fn reads(&self) -> MutexGuard<'_, BTreeMap<String, TailRead>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Systemd {
-    /// Begins to read the last lines of the life of a unit that ended then.
-    pub(super) fn read_log_tail(&self, unit: &str, at: Timestamp, life: LogSpan) {
-        let (calls, signals, name) = (self.calls.clone(), self.signals.clone(), unit.to_owned());
+    /// Begins to read the last lines of the life of a unit that ended then. systemd and the journal
+    /// know the unit as `own_name`.
+    pub(super) fn read_log_tail(&self, unit: &str, own_name: &str, at: Timestamp, life: LogSpan) {
+        let (calls, signals, name) =
+            (self.calls.clone(), self.signals.clone(), own_name.to_owned());
         let reading = async move { calls.log_tail(&name, &life).await };
         self.log_tails.begin(unit, at, reading, move || signals.bump());
     }

@@ -46,13 +46,16 @@ impl Systemd {
                 return Ok(None);
             }
         };
+        self.signals.note_loaded(&loaded, unit);
         let is_packaged = matches!(*instance.workload, Workload::Unit(_));
         let is_renamed = files.iter().any(|file| file.is_superseded_by(instance));
         let add_stop = |observed| self.add_stop(instance, &loaded, is_renamed, observed);
         if loaded.is_masked() {
             let masked = Difference::MaskedUnit { unit: instance.unit.clone() };
             listing.differs.push((component.clone(), masked));
-            let observed = loaded.observe_as(is_packaged, self.mark_on_disk(instance), false);
+            let hash = self.mark_on_disk(instance);
+            let observed = loaded.observe_as(is_packaged, hash.clone(), false);
+            self.add_ends(instance, hash.as_ref(), &loaded, listing);
             listing.units.push((component.clone(), add_stop(observed)));
             return Ok(Some(loaded.path));
         }
@@ -78,16 +81,27 @@ impl Systemd {
             // One that waits for its own first start holds nothing yet.
             let has_rival = loaded.is_up() && is_renamed;
             let observed = self.observe_ours(instance, &loaded, &text, has_rival);
-            if let Some(hash) = observed.hash.as_ref().filter(|_| is_packaged) {
-                let ends = self.note_ends(unit, hash, &loaded);
-                listing.ends.push((component.clone(), ends));
-            }
+            self.add_ends(instance, observed.hash.as_ref(), &loaded, listing);
             listing.units.push((component.clone(), add_stop(observed)));
         } else if loaded.has_file() {
             let observed = loaded.observe_as(is_packaged, None, true);
             listing.units.push((component.clone(), add_stop(observed)));
         }
         Ok(Some(loaded.path))
+    }
+
+    /// Adds the recent ends of a packaged unit with the drop-in of that hash.
+    fn add_ends(
+        &self,
+        instance: &InstanceDocument,
+        hash: Option<&ContentHash>,
+        loaded: &Loaded,
+        listing: &mut UnitListing,
+    ) {
+        if let (Workload::Unit(_), Some(hash)) = (&*instance.workload, hash) {
+            let ends = self.note_ends(instance.unit.as_str(), hash, loaded);
+            listing.ends.push((instance.component.clone(), ends));
+        }
     }
 
     /// Returns the hash in our file of an instance, of which systemd shows nothing while its unit is
@@ -139,6 +153,7 @@ impl Systemd {
                 return Ok(None);
             }
         };
+        self.signals.note_loaded(&loaded, file.unit.as_str());
         let stale = !file.mark.is_whole || loaded.needs_reload();
         let unit = loaded.observe_as(file.is_drop_in, Some(file.mark.hash.clone()), stale);
         listing.units.push((file.mark.component.clone(), unit));

@@ -1,7 +1,7 @@
 //! The signals of systemd. They end the wait for a job and wake the agent. A signal may be
 //! lost, so every wait also polls.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -36,7 +36,10 @@ pub(super) struct Signals {
 /// A unit of ours, and what was seen of its jobs.
 #[derive(Debug, Default)]
 struct OurUnit {
+    /// As our documents name it, which may be an alias.
     name: String,
+    /// As systemd names it when a job of it ends.
+    own_name: String,
     seen: SeenUnit,
     /// What the last signal said of its service. That of the unit follows it.
     service: ServiceProperties,
@@ -64,15 +67,23 @@ impl Signals {
         self.counter.subscribe()
     }
 
-    /// The objects whose changes count, and the names of their units.
-    pub(super) fn set_ours(&self, units: BTreeMap<String, String>) {
+    /// Notes what a look found of a unit of ours. From here on its changes count.
+    pub(super) fn note_loaded(&self, loaded: &Loaded, name: &str) {
         let mut ours = self.ours.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut before = std::mem::take(&mut *ours);
-        let keep = |(path, name): (String, String)| {
-            let known = before.remove(&path).filter(|unit| unit.name == name);
-            (path, known.unwrap_or(OurUnit { name, ..OurUnit::default() }))
-        };
-        *ours = units.into_iter().map(keep).collect();
+        let unit = ours.entry(loaded.path.clone()).or_default();
+        if unit.name != name {
+            let (name, own_name) = (name.to_owned(), loaded.own_name(name).to_owned());
+            *unit = OurUnit { name, own_name, ..OurUnit::default() };
+        }
+        if loaded.is_up() {
+            unit.seen.was_found_running();
+        }
+    }
+
+    /// Forgets the units that are not ours any more: those of other objects.
+    pub(super) fn keep_ours(&self, objects: &BTreeSet<String>) {
+        let mut ours = self.ours.lock().unwrap_or_else(PoisonError::into_inner);
+        ours.retain(|object, _| objects.contains(object));
     }
 
     /// Listens for ever; after every break of the connection the agent lists again.
@@ -125,7 +136,7 @@ impl Signals {
     fn change(&self, path: &str, message: &Message) {
         let body = message.body();
         self.change_ours(
-            |our_path, _| our_path == path,
+            |object, _| object == path,
             |unit| {
                 let of_service: zbus::Result<(&str, ServiceProperties, Vec<&str>)> =
                     body.deserialize();
@@ -160,12 +171,12 @@ impl Signals {
     /// Notes that a unit of ours has a job while it does not run.
     #[cfg(any(test, feature = "sim"))]
     pub(super) fn note_shown_job(&self, unit: &str, job: u32, since: u64) {
-        self.change_ours(|_, name| name == unit, |unit| unit.seen.rests(since, Some(job)));
+        self.change_ours(|_, own| own == unit, |unit| unit.seen.rests(since, Some(job)));
     }
 
     /// Notes that a job of a unit was done. That of a stop may change nothing of the unit.
     pub(super) fn note_done_job(&self, unit: &str, job: u32) {
-        self.change_ours(|_, name| name == unit, |unit| unit.seen.job_is_done(job));
+        self.change_ours(|_, own| own == unit, |unit| unit.seen.job_is_done(job));
     }
 
     /// Changes what is known of a unit of ours, if it is one, and wakes the agent.
@@ -175,17 +186,12 @@ impl Signals {
         change: impl FnOnce(&mut OurUnit),
     ) {
         let mut ours = self.ours.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = ours.iter_mut().find(|(path, unit)| is_meant(path, &unit.name));
+        let found = ours.iter_mut().find(|(object, unit)| is_meant(object, &unit.own_name));
         let is_ours = found.map(|(_, unit)| change(unit)).is_some();
         drop(ours);
         if is_ours {
             self.bump();
         }
-    }
-
-    /// Notes that a look found a unit of ours running.
-    pub(super) fn note_running(&self, unit: &str) {
-        self.with_ours(unit, |ours| ours.seen.was_found_running());
     }
 
     /// Returns since when a unit did not run, if it showed a job after that which was done.
@@ -241,7 +247,7 @@ impl OurUnit {
     }
 }
 
-/// Waits until the job has ended, or was missed, or `look` is due.
+/// Waits until the job has ended, or its end may have been missed, for [`LOOK_INTERVAL`] at most.
 pub(super) async fn next_look(
     ends: &mut broadcast::Receiver<OwnedObjectPath>,
     job: &OwnedObjectPath,

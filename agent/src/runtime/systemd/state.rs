@@ -20,6 +20,11 @@ const OF_ALL_SERVICES: &str = "service.d";
 const CLEAN_SIGNALS: [i32; 5] = [1, 2, 12, 13, 15];
 
 impl Loaded {
+    /// Returns the unit's own name, where `name` may be an alias of it.
+    pub(super) fn own_name<'a>(&'a self, name: &'a str) -> &'a str {
+        self.unit.id.as_deref().filter(|id| !id.is_empty()).unwrap_or(name)
+    }
+
     pub(super) fn active_word(&self) -> &str {
         self.unit.active_state.as_deref().unwrap_or_default()
     }

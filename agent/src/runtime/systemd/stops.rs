@@ -1,7 +1,7 @@
-//! Remembers that somebody stopped a unit, for as long as the unit does not run. systemd itself
-//! forgets it with `systemctl reset-failed` and when it unloads the unit, and changes nothing of a
-//! unit that has failed already: it only does the job. A note in the run folder lets the next agent
-//! know of it.
+//! Remembers how a unit ended, for as long as it does not run. systemd itself forgets a stop with
+//! `systemctl reset-failed` and when it unloads the unit, and a stop changes nothing of a unit that
+//! has failed already: systemd only does the job. A note in the run folder lets the next agent know of
+//! a stop.
 
 use std::sync::PoisonError;
 
@@ -32,7 +32,6 @@ impl Systemd {
         let mut all = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
         let before = all.get(unit).copied();
         if loaded.is_up() {
-            self.signals.note_running(unit);
             let since = loaded.unit.inactive_exit_timestamp.unwrap_or(0);
             all.insert(unit.to_owned(), UnitMemory::Runs { since });
             if !matches!(before, Some(UnitMemory::Runs { .. })) {
@@ -53,7 +52,7 @@ impl Systemd {
                 was_stopped_at_rest: self.was_stopped_at_rest(unit, loaded, at),
                 seen: self.signals.seen_rest(unit),
                 noted: self.noted_stop(unit, at),
-                is_unloaded: !loaded.is_enabled(),
+                unloads_at_rest: !loaded.is_enabled(),
                 has_run: !is_renamed && self.has_run(instance),
                 is_supervised: matches!(*instance.workload, Workload::Container(_)),
             },

@@ -20,6 +20,9 @@ const LAST_GOOD_MEANWHILE: &str = "the superseded version is not running; the la
                                    version runs until this one is ready";
 const STOPS_LEFTOVER: &str = "stopped on the host by hand while its supervisor did not run; its \
                               container is being stopped too";
+const WAITS_FOR_UNMASK: &str = "its unit runs and is masked on the host; the change waits until it \
+                                is unmasked there";
+
 /// The reason of a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
@@ -110,6 +113,8 @@ pub enum Reason {
     StoppedByHand(ManualStop),
     /// It was stopped or masked on the host before its soak finished.
     StoppedBeforeSoaked(ManualStop),
+    /// Its unit runs and was masked on the host, so it cannot be changed.
+    WaitsForUnmask,
     /// It was stopped on the host while its supervisor did not run, so its container still does.
     StopsLeftover,
     /// The unit is not active.
@@ -220,6 +225,7 @@ impl Display for Reason {
             Self::HealthyAfterAll => f.write_str("healthy after all"),
             Self::StoppedByHand(stop) => stop.fmt(f),
             Self::StoppedBeforeSoaked(stop) => before_soaked(f, *stop),
+            Self::WaitsForUnmask => f.write_str(WAITS_FOR_UNMASK),
             Self::StopsLeftover => f.write_str(STOPS_LEFTOVER),
             Self::Unit(inactive) => inactive.fmt(f),
             Self::Beside { change, version, state } => {

@@ -45,9 +45,12 @@ pub(super) fn masked(case: Case<'_>, unit: &ObservedUnit) -> Decision {
 
 /// Decides for a unit that was masked while it ran. Nothing of it changes.
 fn masked_and_running(case: Case<'_>) -> Decision {
-    if case.is_under_way() || !case.soaked_before() || !case.works_by_desired() {
+    if case.is_under_way() {
         let reason = Reason::StoppedBeforeSoaked(ManualStop::Masked);
         return Decision::wait(Phase::Blocked, reason);
+    }
+    if !case.works_by_desired() || !case.soaked_before() {
+        return Decision::wait(Phase::Blocked, Reason::WaitsForUnmask);
     }
     report_crash_loop(case, decide_health(case))
 }

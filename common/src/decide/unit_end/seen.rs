@@ -27,8 +27,8 @@ pub struct SeenUnit {
     start: Option<u32>,
     /// A job of which it is not known whether it is a start.
     unsure: Option<u32>,
-    /// The last job that it showed while it did not run, which is no start that ended, and the time
-    /// since which it did not.
+    /// The last job that it showed while it did not run, unless it may be a start that ended, and the
+    /// time since which it did not.
     at_rest: Option<(u32, u64)>,
     /// Its last job that was done.
     done: Option<u32>,
@@ -72,7 +72,7 @@ impl SeenUnit {
             };
             self.rest = Some(SeenRest { at, end });
         }
-        if let Some(job) = job.filter(|_| !is_start) {
+        if let Some(job) = job.filter(|_| !is_start && job != self.unsure) {
             self.at_rest = Some((job, at));
         }
         (self.runs, self.waits) = (false, job);

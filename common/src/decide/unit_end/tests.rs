@@ -114,7 +114,7 @@ fn resting() -> RestingUnit {
         was_stopped_at_rest: false,
         seen: None,
         noted: None,
-        is_unloaded: false,
+        unloads_at_rest: false,
         has_run: true,
         is_supervised: true,
     }
@@ -122,7 +122,7 @@ fn resting() -> RestingUnit {
 
 /// The same unit after systemd has unloaded it.
 fn unloaded() -> RestingUnit {
-    RestingUnit { at: 0, is_unloaded: true, ..resting() }
+    RestingUnit { at: 0, unloads_at_rest: true, ..resting() }
 }
 
 fn rests(at: u64, end: UnitEnd) -> UnitMemory {
@@ -178,7 +178,7 @@ fn what_was_known_of_a_unit_holds_after_it_was_unloaded() {
 }
 
 #[test]
-fn a_unit_that_ran_and_is_unloaded_was_stopped_unless_its_end_was_seen() {
+fn a_unit_that_ran_and_unloads_at_rest_was_stopped_unless_its_end_was_seen() {
     let runs = Some(UnitMemory::Runs { since: 100 });
     assert_eq!(remember(runs, unloaded()), rests(0, UnitEnd::Stopped));
     let packaged = RestingUnit { is_supervised: false, ..unloaded() };
@@ -202,7 +202,7 @@ fn an_unloaded_unit_that_no_look_saw_was_stopped_if_it_ran_since_the_boot() {
     assert_eq!(remember(None, packaged), rests(0, UnitEnd::Unknown));
     let never_ran = RestingUnit { has_run: false, ..unloaded() };
     assert_eq!(remember(None, never_ran), rests(0, UnitEnd::ByItself));
-    let enabled = RestingUnit { is_unloaded: false, ..unloaded() };
+    let enabled = RestingUnit { unloads_at_rest: false, ..unloaded() };
     assert_eq!(remember(None, enabled), rests(0, UnitEnd::ByItself), "it would not be unloaded");
     // An agent that enabled it again had noted the stop.
     let noted = RestingUnit { noted: Some(502), ..enabled };

@@ -48,10 +48,11 @@ impl NotDone {
     pub fn about(&self) -> Option<String> {
         match self {
             Self::DiskFull { error: _, about } => Some(about.clone()),
-            Self::HostError(_)
-            | Self::Unrecorded(_)
-            | Self::AgentFailed(_)
-            | Self::Ineffective { .. } => None,
+            Self::Ineffective { step, reason } => {
+                let reason = Box::new(reason.steady());
+                Some(Self::Ineffective { step: step.clone(), reason }.to_string())
+            }
+            Self::HostError(_) | Self::Unrecorded(_) | Self::AgentFailed(_) => None,
         }
     }
 }
@@ -77,6 +78,16 @@ mod tests {
 
     use super::*;
     use crate::decide::reconcile::Lack;
+
+    #[test]
+    fn what_a_step_that_changed_nothing_is_about_stays_the_same_while_calls_end() {
+        let about = |calls| {
+            let reason = Box::new(Reason::CutAtDeadline { calls: Some(calls) });
+            NotDone::Ineffective { step: Step::Start, reason }.about()
+        };
+        assert!(about(3).is_some());
+        assert_eq!(about(3), about(2));
+    }
 
     #[test]
     fn every_reason_has_its_words() {

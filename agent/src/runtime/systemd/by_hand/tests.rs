@@ -143,5 +143,6 @@ fn a_file_in_the_place_of_that_of_a_package_is_reported_and_a_unit_without_a_pac
     assert_eq!(found(paths.units.join("db@.service")), Some(Difference::ReplacedUnit { path }));
     assert_eq!(found(paths.units.join("other.service")), None);
     assert_eq!(found("/usr/lib/systemd/system/db@.service".into()), None);
+    assert!(found("/usr/local/lib/systemd/system/db@.service".into()).is_some());
     assert_eq!(replaced(&Loaded::default(), &paths), None);
 }

@@ -40,12 +40,24 @@ async fn signals_that_overran_the_queue_lead_to_a_look_at_once() {
 }
 
 const PATH: &str = "/org/freedesktop/systemd1/unit/asterisk_2eservice";
-const NAME: &str = "asterisk.service";
+/// The alias by which our document names it.
+const NAME: &str = "pbx.service";
+const OWN_NAME: &str = "asterisk.service";
 
 fn listening() -> Signals {
     let signals = Signals::new();
-    signals.set_ours(BTreeMap::from([(PATH.to_owned(), NAME.to_owned())]));
+    signals.note_loaded(&loaded("inactive"), NAME);
     signals
+}
+
+/// Our unit, which systemd knows by that name of its own.
+fn loaded(state: &str) -> Loaded {
+    let unit = UnitProperties {
+        id: Some(OWN_NAME.to_owned()),
+        active_state: Some(state.to_owned()),
+        ..UnitProperties::default()
+    };
+    Loaded { path: PATH.to_owned(), unit, ..Loaded::default() }
 }
 
 /// Announces the state and the job of the unit, as systemd does right before it announces a new job.
@@ -76,12 +88,12 @@ fn a_job_that_a_failed_unit_showed_is_seen_when_it_is_done_in_any_order_of_the_s
     let signals = listening();
     notify_state(&signals, "failed", 7);
     assert_eq!(signals.done_at_rest_since(NAME), None);
-    notify_end_of(&signals, NAME, 7, "done");
+    notify_end_of(&signals, OWN_NAME, 7, "done");
     notify_state(&signals, "inactive", 0);
     assert_eq!(signals.done_at_rest_since(NAME), Some(5_000_000));
     signals.forget_jobs(NAME);
     assert_eq!(signals.done_at_rest_since(NAME), None);
-    notify_end_of(&signals, NAME, 8, "done");
+    notify_end_of(&signals, OWN_NAME, 8, "done");
     notify_state(&signals, "inactive", 8);
     assert_eq!(signals.done_at_rest_since(NAME), Some(5_000_000));
 }
@@ -91,13 +103,13 @@ fn a_job_that_the_unit_did_not_show_or_that_failed_or_began_while_it_ran_is_none
     let signals = listening();
     // A try-restart of what does not run.
     notify_state(&signals, "failed", 0);
-    notify_end_of(&signals, NAME, 7, "done");
+    notify_end_of(&signals, OWN_NAME, 7, "done");
     assert_eq!(signals.done_at_rest_since(NAME), None);
     notify_state(&signals, "failed", 8);
-    notify_end_of(&signals, NAME, 8, "failed");
+    notify_end_of(&signals, OWN_NAME, 8, "failed");
     assert_eq!(signals.done_at_rest_since(NAME), None);
     notify_state(&signals, "active", 9);
-    notify_end_of(&signals, NAME, 9, "done");
+    notify_end_of(&signals, OWN_NAME, 9, "done");
     assert_eq!(signals.done_at_rest_since(NAME), None);
 }
 
@@ -110,9 +122,9 @@ fn the_jobs_of_the_units_of_others_wake_nobody_and_are_not_kept() {
     }
     assert!(!changes.has_changed().unwrap());
     assert_eq!(signals.ours.lock().unwrap().len(), 1);
-    notify_end_of(&signals, NAME, 100, "done");
+    notify_end_of(&signals, OWN_NAME, 100, "done");
     assert!(changes.has_changed().unwrap());
-    signals.set_ours(BTreeMap::new());
+    signals.keep_ours(&BTreeSet::new());
     assert!(signals.ours.lock().unwrap().is_empty());
 }
 
@@ -120,8 +132,9 @@ fn the_jobs_of_the_units_of_others_wake_nobody_and_are_not_kept() {
 fn what_was_seen_of_our_units_outlives_a_listing() {
     let signals = listening();
     notify_state(&signals, "failed", 7);
-    notify_end_of(&signals, NAME, 7, "done");
-    signals.set_ours(BTreeMap::from([(PATH.to_owned(), NAME.to_owned())]));
+    notify_end_of(&signals, OWN_NAME, 7, "done");
+    signals.note_loaded(&loaded("failed"), NAME);
+    signals.keep_ours(&BTreeSet::from([PATH.to_owned()]));
     assert_eq!(signals.done_at_rest_since(NAME), Some(5_000_000));
 }
 
@@ -170,7 +183,7 @@ fn how_a_unit_came_to_rest_is_known_by_its_first_signal() {
     for (first, second, end) in [(0, 7, UnitEnd::ByItself), (7, 0, UnitEnd::Stopped)] {
         let signals = listening();
         assert_eq!(signals.seen_rest(NAME), None, "nothing was seen");
-        signals.note_running(NAME);
+        signals.note_loaded(&loaded("active"), NAME);
         notify_end(&signals, 0, "dead", first);
         notify_end(&signals, 0, "dead", second);
         assert_eq!(signals.seen_rest(NAME), Some(SeenRest { at: 5_000_000, end }));
@@ -180,7 +193,7 @@ fn how_a_unit_came_to_rest_is_known_by_its_first_signal() {
 #[test]
 fn an_end_that_looks_like_a_stop_is_taken_where_nobody_stopped_the_unit() {
     let signals = listening();
-    signals.note_running(NAME);
+    signals.note_loaded(&loaded("active"), NAME);
     // Its program said that it stops, and ended half a second later.
     notify_state(&signals, "deactivating", 0);
     notify_end(&signals, 4_500_000, "failed", 0);

@@ -16,7 +16,7 @@ impl Reason {
 
     /// Returns the reason with every count and time that changes by itself at zero, and without
     /// what the program printed.
-    fn steady(&self) -> Self {
+    pub(in crate::decide) fn steady(&self) -> Self {
         match self {
             Self::NeedsNewerAgent { why, meanwhile } => {
                 let meanwhile = meanwhile.as_ref().map(Meanwhile::steady);
@@ -68,6 +68,7 @@ impl Reason {
             | Self::HealthyAfterAll
             | Self::StoppedByHand(_)
             | Self::StoppedBeforeSoaked(_)
+            | Self::WaitsForUnmask
             | Self::StopsLeftover
             | Self::Probe { .. }
             | Self::ProbeChanged

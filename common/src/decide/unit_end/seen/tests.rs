@@ -53,7 +53,9 @@ fn a_job_that_is_first_shown_in_the_midst_of_a_start_may_be_the_start_or_a_stop(
     unit.rests(500, None);
     unit.is_up(true, JOB);
     unit.rests(600, JOB);
+    unit.job_is_done(7);
     assert_eq!(ended(&unit), Some((600, UnitEnd::Unknown)));
+    assert_eq!(unit.done_at_rest_since(), None);
 }
 
 #[test]
