@@ -11,6 +11,7 @@
 
 use crate::decide::observed::ActiveState;
 
+pub mod recent;
 mod seen;
 
 pub use self::seen::{SeenRest, SeenUnit};
@@ -190,19 +191,6 @@ fn remember_fresh(before: Option<UnitMemory>, unit: RestingUnit) -> UnitMemory {
         },
     };
     UnitMemory::Rests { at, end }
-}
-
-/// The missed ends that are counted between two looks.
-const MISSED_MAX: u32 = 60;
-
-/// Returns how many ends of a unit were missed since a look that found `before` automatic
-/// restarts: each follows an end. Now there are `restarts`, and so many ends are known; the unit may
-/// have been restarted once after an end that was known before.
-#[must_use]
-pub fn missed_ends(before: Option<u32>, restarts: u32, known: usize) -> u32 {
-    let restarted = before.map_or(0, |before| restarts.saturating_sub(before));
-    let known = u32::try_from(known).unwrap_or(u32::MAX).saturating_add(1);
-    restarted.saturating_sub(known).min(MISSED_MAX)
 }
 
 #[cfg(test)]

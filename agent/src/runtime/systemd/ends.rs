@@ -3,9 +3,9 @@
 
 use std::sync::PoisonError;
 
-use oml_common::decide::crash_loop::note_end;
 use oml_common::decide::observed::ObservedUnit;
-use oml_common::decide::unit_end::{UnitEnd, UnitLife, how_it_ended, missed_ends};
+use oml_common::decide::unit_end::recent::{FoundEnds, merge};
+use oml_common::decide::unit_end::{UnitEnd, UnitLife, how_it_ended};
 use oml_common::document;
 use oml_common::document::status::{LastExit, Status};
 use oml_common::id::ContentHash;
@@ -115,26 +115,23 @@ impl Systemd {
     /// Notes the ends of a packaged unit since the last look, and returns all that are recent. The
     /// lines that it wrote before the last one come later.
     pub(super) fn note_ends(&self, unit: &str, hash: &ContentHash, loaded: &Loaded) -> Status {
-        let (mut recent, earlier) = self.recent_ends(unit, hash);
+        let (mut recent, with_other) = self.recent_ends(unit, hash);
         let before = recent.status.clone();
-        let mut ends = self.signals.take_ends(unit);
-        // Most of them are of the earlier drop-in; when they began is not known.
-        ends.retain(|_| earlier.is_none());
-        ends.extend(loaded.own_end(false));
-        let known = [Some(&before), earlier.as_ref()];
-        ends.retain(|end| !known.iter().flatten().any(|status| status.ends.contains(&end.at)));
-        ends.sort_by_key(|end| end.at);
-        ends.dedup_by_key(|end| end.at);
-        // The time of an end of which no signal came is not known well.
+        let (mut found, shown) = (self.signals.take_ends(unit), loaded.own_end(false));
         let restarts = loaded.service.restarts.unwrap_or(0);
-        let restarted_at = Timestamp(loaded.unit.inactive_exit_timestamp.unwrap_or(0) / 1000);
-        let missed = (0..missed_ends(recent.restarts, restarts, ends.len())).map(|_| restarted_at);
-        let mut times: Vec<Timestamp> = ends.iter().map(|end| end.at).chain(missed).collect();
-        times.sort();
-        for at in times {
-            note_end(&mut recent.status.ends, at);
-        }
-        if let Some(OwnEnd { at, exit_code, life }) = ends.pop() {
+        let merged = merge(FoundEnds {
+            known: &before.ends,
+            with_other: with_other.as_ref().map(|status| status.ends.as_slice()),
+            signalled: found.iter().map(|end| end.at).collect(),
+            shown: shown.as_ref().map(|end| end.at),
+            restarts_before: recent.restarts,
+            restarts,
+            started_at: Timestamp(loaded.unit.inactive_exit_timestamp.unwrap_or(0) / 1000),
+        });
+        recent.status.ends = merged.all;
+        found.extend(shown);
+        let last = found.into_iter().find(|end| Some(end.at) == merged.new_last);
+        if let Some(OwnEnd { at, exit_code, life }) = last {
             recent.status.last_exit = Some(LastExit { at, exit_code, log_tail: Vec::new() });
             self.read_log_tail(unit, loaded.own_name(unit), at, life);
         }

@@ -208,14 +208,3 @@ fn an_unloaded_unit_that_no_look_saw_was_stopped_if_it_ran_since_the_boot() {
     let noted = RestingUnit { noted: Some(502), ..enabled };
     assert_eq!(remember(None, noted), rests(502, UnitEnd::Stopped));
 }
-
-#[test]
-fn restarts_of_which_no_end_is_known_follow_missed_ends() {
-    assert_eq!(missed_ends(None, 9, 0), 0, "nothing was looked at before");
-    assert_eq!(missed_ends(Some(9), 9, 0), 0);
-    assert_eq!(missed_ends(Some(8), 9, 0), 0, "the end was known before its restart");
-    assert_eq!(missed_ends(Some(4), 9, 2), 2);
-    assert_eq!(missed_ends(Some(4), 9, 7), 0);
-    assert_eq!(missed_ends(Some(9), 1, 0), 0, "somebody started it");
-    assert_eq!(missed_ends(Some(0), 100_000, 0), 60);
-}
