@@ -64,7 +64,7 @@ pub struct Systemd {
     /// What is known of the units of the desired components.
     memories: Mutex<BTreeMap<String, UnitMemory>>,
     /// The recent ends of packaged units.
-    ends: Mutex<BTreeMap<String, ends::RecentEnds>>,
+    ends: Mutex<BTreeMap<String, ends::NotedEnds>>,
     log_tails: log_tails::LogTails,
     /// The units of the desired components at the last listing. `After=` lines name units.
     units: Mutex<BTreeMap<ComponentName, UnitName>>,

@@ -22,9 +22,9 @@ use crate::files;
 /// What shells and Docker add to the number of the signal that ended a program.
 const SIGNAL_BASE: i64 = 128;
 
-/// The recent ends of a packaged unit.
+/// The recent ends of a packaged unit, and what the next look needs beside them.
 #[derive(Debug, Clone)]
-pub(super) struct RecentEnds {
+pub(super) struct NotedEnds {
     /// With the hash of the drop-in with which it ran.
     status: Status,
     /// The automatic restarts at the last look; none before the first one of this agent.
@@ -146,15 +146,15 @@ impl Systemd {
     }
 
     /// Returns what is known of the ends with this drop-in, and the ends with another one before.
-    fn recent_ends(&self, unit: &str, hash: &ContentHash) -> (RecentEnds, Option<Status>) {
+    fn recent_ends(&self, unit: &str, hash: &ContentHash) -> (NotedEnds, Option<Status>) {
         let known = self.ends.lock().unwrap_or_else(PoisonError::into_inner).get(unit).cloned();
-        let noted = |status| RecentEnds { status, restarts: None, is_noted: true };
+        let noted = |status| NotedEnds { status, restarts: None, is_noted: true };
         let known = known.or_else(|| self.read_ends(unit).map(noted));
-        let (known, other): (Option<RecentEnds>, _) = match known {
+        let (known, other): (Option<NotedEnds>, _) = match known {
             Some(known) if &known.status.hash == hash => (Some(known), None),
             other => (None, other.map(|other| other.status)),
         };
-        let new = || RecentEnds {
+        let new = || NotedEnds {
             status: Status::new(hash.clone(), Timestamp(0)),
             restarts: None,
             is_noted: false,
@@ -188,7 +188,7 @@ impl Systemd {
     }
 
     /// Notes the ends for the next agent, and returns true if this succeeded. This agent knows of
-    /// them all the same.
+    /// them all the same, and writes them again at its next look.
     fn write_ends(&self, unit: &str, status: &Status) -> bool {
         let text = document::write(status);
         let path = self.paths.ends_note(unit);

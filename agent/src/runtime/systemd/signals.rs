@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use oml_common::decide::observed::ActiveState;
-use oml_common::decide::unit_end::{SeenRest, SeenUnit, UnitEnd};
+use oml_common::decide::unit_end::{SeenRest, SeenUnit};
 use tokio::sync::{broadcast, watch};
 use zbus::message::Type;
 use zbus::{MatchRule, Message, MessageStream, OwnedObjectPath};
@@ -235,10 +235,8 @@ impl OurUnit {
         } else if let Some(at) = loaded.unit.inactive_enter_timestamp {
             self.seen.rests(at, job);
         }
-        let rest = self.seen.rest();
-        let ended_alone = rest.is_some_and(|rest| {
-            rest.end == UnitEnd::ByItself && loaded.unit.inactive_enter_timestamp == Some(rest.at)
-        });
+        let ended_alone =
+            loaded.unit.inactive_enter_timestamp.is_some_and(|at| self.seen.ended_alone(at));
         if let Some(end) = loaded.own_end(ended_alone).filter(|end| self.ends.last() != Some(end)) {
             self.ends.push(end);
             let surplus = self.ends.len().saturating_sub(ENDS_MAX);

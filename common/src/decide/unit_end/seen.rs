@@ -97,6 +97,12 @@ impl SeenUnit {
         (self.done == Some(shown)).then_some(since)
     }
 
+    /// Returns true if the unit was seen to come to rest at that time and nobody had stopped it.
+    #[must_use]
+    pub fn ended_alone(&self, at: u64) -> bool {
+        self.rest == Some(SeenRest { at, end: UnitEnd::ByItself })
+    }
+
     /// Returns how the unit was seen to come to rest last.
     #[must_use]
     pub fn rest(&self) -> Option<SeenRest> {

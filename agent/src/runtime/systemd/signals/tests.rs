@@ -1,5 +1,7 @@
 #![expect(clippy::disallowed_methods, reason = "a real bus, by real time")]
 
+use oml_common::decide::unit_end::UnitEnd;
+
 use super::*;
 use zbus::{ObjectPath, Variant};
 

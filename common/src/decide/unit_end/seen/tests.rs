@@ -23,6 +23,8 @@ fn a_unit_that_comes_to_rest_without_a_job_ended_by_itself_and_with_one_it_was_s
         unit.rests(500, first);
         unit.rests(500, second);
         assert_eq!(ended(&unit), Some((500, end)), "the first signal counts");
+        assert_eq!(unit.ended_alone(500), end == UnitEnd::ByItself);
+        assert!(!unit.ended_alone(400), "another end");
     }
 }
 
