@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use oml_common::decide::observed::ActiveState;
 use oml_common::decide::unit_end::{SeenRest, SeenUnit};
 use tokio::sync::{broadcast, watch};
 use zbus::message::Type;
@@ -231,7 +230,7 @@ impl OurUnit {
         let loaded = Loaded { path: String::new(), unit, service: self.service.clone() };
         let job = loaded.unit.job.as_ref().map(|(job, _)| *job).filter(|job| *job != 0);
         if loaded.is_up() {
-            self.seen.is_up(loaded.active() == ActiveState::Activating, job);
+            self.seen.is_up(loaded.active(), job);
         } else if let Some(at) = loaded.unit.inactive_enter_timestamp {
             self.seen.rests(at, job);
         }

@@ -6,6 +6,7 @@
 //! `dbus-job.c`). A signal may be missing where the connection broke.
 
 use super::UnitEnd;
+use crate::decide::observed::ActiveState;
 
 /// How a unit was seen to come to rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,14 +48,23 @@ impl SeenUnit {
     }
 
     /// Notes the state and the job that a signal shows of a unit that is up.
-    pub fn is_up(&mut self, is_activating: bool, job: Option<u32>) {
+    pub fn is_up(&mut self, state: ActiveState, job: Option<u32>) {
         self.runs = true;
-        if !is_activating || job.is_none() || job == self.start {
-            return;
+        let is_start = job.is_some() && job == self.start;
+        match state {
+            ActiveState::Activating if is_start || job.is_none() => {}
+            ActiveState::Activating if job == self.waits => self.start = job,
+            // A stop in the midst of a start is first shown here, and so is a start whose first
+            // signal was joined with this one.
+            ActiveState::Activating => self.unsure = job,
+            // A start does not stop anything: a restart was joined with it.
+            ActiveState::Deactivating if is_start => (self.start, self.unsure) = (None, job),
+            ActiveState::Deactivating
+            | ActiveState::Active
+            | ActiveState::Reloading
+            | ActiveState::Inactive
+            | ActiveState::Failed => {}
         }
-        // A stop in the midst of a start is first shown here, and so is a start whose first signal
-        // was joined with this one.
-        if job == self.waits { self.start = job } else { self.unsure = job }
     }
 
     /// Notes the job that a signal shows of a unit that rests since a time in microseconds since

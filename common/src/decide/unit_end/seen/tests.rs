@@ -1,4 +1,5 @@
 use super::*;
+use crate::decide::observed::ActiveState::{Activating, Active, Deactivating};
 
 const JOB: Option<u32> = Some(7);
 
@@ -6,8 +7,8 @@ const JOB: Option<u32> = Some(7);
 fn running() -> SeenUnit {
     let mut unit = SeenUnit::default();
     unit.rests(0, Some(1));
-    unit.is_up(true, Some(1));
-    unit.is_up(false, None);
+    unit.is_up(Activating, Some(1));
+    unit.is_up(Active, None);
     unit
 }
 
@@ -31,8 +32,7 @@ fn a_unit_that_comes_to_rest_without_a_job_ended_by_itself_and_with_one_it_was_s
 #[test]
 fn a_program_that_says_that_it_stops_ended_by_itself() {
     let mut unit = running();
-    // It is deactivating.
-    unit.is_up(false, None);
+    unit.is_up(Deactivating, None);
     unit.rests(500, None);
     assert_eq!(ended(&unit), Some((500, UnitEnd::ByItself)));
 }
@@ -42,7 +42,7 @@ fn a_start_whose_program_ends_quietly_is_no_stop() {
     let mut unit = running();
     unit.rests(500, None);
     unit.rests(500, JOB);
-    unit.is_up(true, JOB);
+    unit.is_up(Activating, JOB);
     unit.rests(600, JOB);
     unit.job_is_done(7);
     assert_eq!(ended(&unit), Some((600, UnitEnd::ByItself)));
@@ -53,7 +53,7 @@ fn a_start_whose_program_ends_quietly_is_no_stop() {
 fn a_job_that_is_first_shown_in_the_midst_of_a_start_may_be_the_start_or_a_stop() {
     let mut unit = running();
     unit.rests(500, None);
-    unit.is_up(true, JOB);
+    unit.is_up(Activating, JOB);
     unit.rests(600, JOB);
     unit.job_is_done(7);
     assert_eq!(ended(&unit), Some((600, UnitEnd::Unknown)));
@@ -63,12 +63,27 @@ fn a_job_that_is_first_shown_in_the_midst_of_a_start_may_be_the_start_or_a_stop(
 #[test]
 fn a_restart_stops_the_unit_and_then_starts_it() {
     let mut unit = running();
-    unit.is_up(false, JOB);
+    unit.is_up(Deactivating, JOB);
     unit.rests(500, JOB);
     assert_eq!(ended(&unit), Some((500, UnitEnd::Stopped)));
-    unit.is_up(true, JOB);
+    unit.is_up(Activating, JOB);
     unit.rests(600, JOB);
     assert_eq!(ended(&unit), Some((600, UnitEnd::ByItself)), "its program did not stay");
+}
+
+#[test]
+fn a_restart_that_is_joined_with_a_start_is_no_end_of_the_program() {
+    let mut unit = running();
+    unit.rests(500, None);
+    unit.rests(500, JOB);
+    unit.is_up(Activating, JOB);
+    // systemd keeps the number of the start (`job_merge_into_installed` in its `job.c`).
+    unit.is_up(Deactivating, JOB);
+    unit.rests(600, JOB);
+    assert_eq!(ended(&unit), Some((600, UnitEnd::Unknown)));
+    unit.is_up(Activating, JOB);
+    unit.rests(700, JOB);
+    assert_eq!(ended(&unit), Some((700, UnitEnd::ByItself)), "what was started ended quietly");
 }
 
 #[test]
