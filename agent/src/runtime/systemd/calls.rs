@@ -58,6 +58,9 @@ pub(super) struct ServiceProperties {
     pub(super) main_code: Option<i32>,
     #[zbus(rename = "ExecMainStatus")]
     pub(super) main_status: Option<i32>,
+    /// The main process; 0 if none runs.
+    #[zbus(rename = "MainPID")]
+    pub(super) main_pid: Option<u32>,
     #[zbus(rename = "ExecMainStartTimestamp")]
     pub(super) main_start: Option<u64>,
     /// When the main process ended; 0 while it runs, or if systemd knows none.

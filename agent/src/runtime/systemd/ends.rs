@@ -85,6 +85,10 @@ impl Loaded {
     /// Returns the last end of the unit, if it was by itself. `ended_alone` is true if signals
     /// showed that nobody stopped it.
     pub(super) fn own_end(&self, ended_alone: bool) -> Option<OwnEnd> {
+        // systemd sends the process of the next start once with the state before it.
+        if self.service.main_pid.is_some_and(|process| process > 0) {
+            return None;
+        }
         match how_it_ended(self.life())? {
             UnitEnd::ByItself => {}
             UnitEnd::Stopped | UnitEnd::Unknown if ended_alone => {}

@@ -150,6 +150,7 @@ fn loaded(name: &str, state: UnitState) -> Loaded {
             restarts: Some(state.restarts),
             main_code: Some(main_code),
             main_status: Some(main_status),
+            main_pid: None,
             main_start: None,
             main_exit: Some(state.main_exit_us),
             main_exit_monotonic: Some(state.main_exit_us),

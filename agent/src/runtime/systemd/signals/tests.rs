@@ -142,18 +142,20 @@ fn what_was_seen_of_our_units_outlives_a_listing() {
 
 /// Announces the state of the unit and of its service after its program ended or was ended.
 fn notify_end(signals: &Signals, main_exit_us: u64, sub_state: &str, job: u32) {
+    let state = if sub_state == "auto-restart" { "activating" } else { "failed" };
     let none: Vec<&str> = Vec::new();
     let service = BTreeMap::from([
         ("ExecMainCode", Variant::from(1_i32)),
         ("ExecMainExitTimestamp", Variant::from(main_exit_us)),
         ("ExecMainExitTimestampMonotonic", Variant::from(main_exit_us)),
         ("ExecMainStatus", Variant::from(3_i32)),
+        ("MainPID", Variant::from(if main_exit_us == 0 { 266_u32 } else { 0 })),
         ("Result", Variant::from("exit-code")),
     ]);
     let unit = BTreeMap::from([
         ("ActiveEnterTimestampMonotonic", Variant::from(1_000_000_u64)),
         ("ActiveExitTimestampMonotonic", Variant::from(4_000_000_u64)),
-        ("ActiveState", Variant::from("failed")),
+        ("ActiveState", Variant::from(state)),
         ("InactiveEnterTimestamp", Variant::from(5_000_000_u64)),
         ("InactiveEnterTimestampMonotonic", Variant::from(5_000_000_u64)),
         ("InactiveExitTimestampMonotonic", Variant::from(900_000_u64)),
@@ -178,6 +180,18 @@ fn an_end_that_the_next_start_hides_is_taken_from_the_signals_once() {
     assert_eq!(signals.take_ends(NAME).len(), 0);
     notify_end(&signals, 4_500_000, "failed", 0);
     assert_eq!(signals.take_ends(NAME).len(), 0, "it was stopped");
+}
+
+#[test]
+fn the_old_state_that_systemd_sends_with_the_process_of_the_next_start_is_no_end() {
+    for sub_state in ["dead", "auto-restart"] {
+        let signals = listening();
+        signals.note_loaded(&loaded("active"), NAME);
+        notify_end(&signals, 4_000_000, sub_state, 0);
+        // systemd 252 sends it so, with a job: the process runs already, and the unit rests.
+        notify_end(&signals, 0, sub_state, 7);
+        assert_eq!(signals.take_ends(NAME).len(), 1, "{sub_state}");
+    }
 }
 
 #[test]
