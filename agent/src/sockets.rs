@@ -1,9 +1,10 @@
-//! The sockets of the host that wait for peers, from the kernel's tables (proc_net_tcp(5)).
+//! The sockets of the host that wait for peers.
+
+mod diag;
+mod tables;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, Read as _};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::path::Path;
 
 use oml_common::document::instance::{Port, Protocol};
@@ -12,34 +13,9 @@ use tracing::{debug, warn};
 
 use crate::files::FileError;
 
-/// The state of a TCP socket that listens (`tcp_states.h`).
-const LISTENING: &str = "0A";
-/// The state of a UDP socket that is bound to no peer (`tcp_states.h`).
-const UNCONNECTED: &str = "07";
-
-/// A table of sockets. The kernel prints the TCP sockets that listen before all others
-/// (`tcp_get_idx`), so that the connections of a busy host are not read.
-struct Table {
-    name: &'static str,
-    protocol: Protocol,
-    /// The state of a socket that waits for peers.
-    waiting: &'static str,
-}
-
-const TABLES: [Table; 4] = [
-    Table { name: "tcp", protocol: Protocol::Tcp, waiting: LISTENING },
-    Table { name: "tcp6", protocol: Protocol::Tcp, waiting: LISTENING },
-    Table { name: "udp", protocol: Protocol::Udp, waiting: UNCONNECTED },
-    Table { name: "udp6", protocol: Protocol::Udp, waiting: UNCONNECTED },
-];
-
-/// A row of a table.
-struct Socket {
-    local: Listener,
-    waits: bool,
-    /// The number by which the kernel knows it, and which no later one gets soon.
-    inode: u64,
-}
+/// Where the kernel shows this host. Its sockets need not be read there, as they must be in the
+/// copy of a test.
+const PROC: &str = "/proc";
 
 /// A port on which some program waits for peers, with the address that it is bound to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,98 +25,62 @@ pub(crate) struct Listener {
     pub(crate) address: IpAddr,
 }
 
-/// The bytes read of a table. A socket has a line of at most 200 bytes.
-const TABLE_BYTES_MAX: u64 = 64 << 20;
-
-/// Reads all listeners of the host. A table that cannot be read is logged and left out.
-pub(crate) fn listeners(proc: &Path) -> BTreeSet<Listener> {
-    let read = |protocol| listeners_of(proc, protocol);
-    [Protocol::Tcp, Protocol::Udp].into_iter().flat_map(read).collect()
+/// A socket that waits for peers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Socket {
+    local: Listener,
+    /// The number by which the kernel knows it, and which no later one gets soon.
+    inode: u64,
 }
 
-/// Reads the listeners of a protocol. A table that cannot be read is logged and left out.
-pub(crate) fn listeners_of(proc: &Path, protocol: Protocol) -> BTreeSet<Listener> {
+/// Reads all listeners of the host. What cannot be read of a protocol is logged and left out.
+pub(crate) fn listeners(proc: &Path) -> BTreeSet<Listener> {
     let mut found = BTreeSet::new();
-    for table in TABLES.iter().filter(|table| table.protocol == protocol) {
-        let path = proc.join("net").join(table.name);
-        let read = table.read(&path, |socket| _ = found.insert(socket.local));
-        if let Err(error) = read.map_err(FileError::of("read", &path)) {
+    for protocol in [Protocol::Tcp, Protocol::Udp] {
+        let read = waiting(proc, protocol, None, |socket| _ = found.insert(socket.local));
+        if let Err(error) = read {
             warn!(error = chain(&error), "cannot read which ports are in use");
         }
     }
     found
 }
 
-/// Reads the sockets that wait for peers at a port: the number of each and its address. A table
-/// that cannot be read is left out.
+/// Reads the sockets that wait for peers at a port: the number of each and its address. What
+/// cannot be read is left out.
 pub(crate) fn waiting_at(proc: &Path, port: Port) -> BTreeMap<u64, IpAddr> {
     let mut found = BTreeMap::new();
-    for table in TABLES.iter().filter(|table| table.protocol == port.protocol) {
-        let path = proc.join("net").join(table.name);
-        let read = table.read(&path, |socket| {
-            if socket.local.port == port {
-                found.insert(socket.inode, socket.local.address);
-            }
-        });
-        if let Err(error) = read.map_err(FileError::of("read", &path)) {
-            debug!(error = chain(&error), "cannot read who listens at a port");
-        }
+    let read = waiting(proc, port.protocol, Some(port.number), |Socket { local, inode }| {
+        found.insert(inode, local.address);
+    });
+    if let Err(error) = read {
+        debug!(error = chain(&error), "cannot read who listens at a port");
     }
     found
 }
 
-impl Table {
-    fn read(&self, path: &Path, mut take: impl FnMut(Socket)) -> io::Result<()> {
-        let file = match File::open(path) {
-            Ok(file) => file,
-            // Without IPv6 there is no such table.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        let mut table = BufReader::new(file.take(TABLE_BYTES_MAX));
-        let mut line = String::new();
-        while table.read_line(&mut line)? > 0 {
-            match self.socket(&line) {
-                Some(socket @ Socket { waits: true, .. }) => take(socket),
-                Some(Socket { waits: false, .. }) if self.protocol == Protocol::Tcp => break,
-                Some(Socket { .. }) | None => {}
+/// Passes on the sockets of a protocol that wait for peers, of all ports or of one. The kernel is
+/// asked, and its files are read where it does not answer: for these it goes through all
+/// connections that it has room for, which takes about ten milliseconds on a host without any.
+fn waiting(
+    proc: &Path,
+    protocol: Protocol,
+    port: Option<u16>,
+    mut take: impl FnMut(Socket),
+) -> Result<(), FileError> {
+    if proc == Path::new(PROC) {
+        match diag::waiting(protocol, port) {
+            Ok(sockets) => {
+                sockets.into_iter().for_each(take);
+                return Ok(());
             }
-            line.clear();
-        }
-        match table.get_ref().limit() {
-            0 => Err(io::Error::new(io::ErrorKind::FileTooLarge, "longer than 64 MiB")),
-            _ => Ok(()),
+            Err(error) => debug!(error = chain(&error), "the kernel does not say who listens"),
         }
     }
-
-    fn socket(&self, line: &str) -> Option<Socket> {
-        let mut words = line.split_whitespace();
-        let (address, port) = words.nth(1)?.split_once(':')?;
-        let waits = words.nth(1)? == self.waiting;
-        let number = u16::from_str_radix(port, 16).ok()?;
-        let port = Port { number, protocol: self.protocol };
-        let local = Listener { port, address: parse_address(address)? };
-        // A table without numbers, as in a test, has no owners either.
-        let inode = words.nth(5).and_then(|number| number.parse().ok()).unwrap_or(0);
-        Some(Socket { local, waits, inode })
-    }
-}
-
-/// Reads an address, which the kernel prints as one or four words in the byte order of the
-/// machine. An IPv4 address in a table of IPv6 is returned as what it is.
-fn parse_address(text: &str) -> Option<IpAddr> {
-    let words = text.as_bytes().chunks(8).map(|word| {
-        let word = std::str::from_utf8(word).ok().filter(|word| word.len() == 8)?;
-        Some(u32::from_str_radix(word, 16).ok()?.to_ne_bytes())
-    });
-    match words.collect::<Option<Vec<[u8; 4]>>>()?.as_slice() {
-        [v4] => Some(Ipv4Addr::from(*v4).into()),
-        words @ [_, _, _, _] => {
-            let octets: [u8; 16] = words.concat().try_into().ok()?;
-            Some(IpAddr::from(Ipv6Addr::from(octets)).to_canonical())
+    tables::waiting(proc, protocol, |socket| {
+        if port.is_none_or(|port| port == socket.local.port.number) {
+            take(socket);
         }
-        _ => None,
-    }
+    })
 }
 
 #[cfg(test)]
