@@ -4,7 +4,7 @@
 use super::*;
 
 const UNIT: &str = include_str!("../fixtures/unit_mark.service");
-const UNIT_HASH: &str = "6c9d1419a6e308b11575f6cbe28190c62c42ce6c502b7e06815c5e14235521f0";
+const UNIT_HASH: &str = "77a7f93cd9cca06efb736d0d14bb095e84505105a98556b85d2bfe8516daa1b4";
 const DROP_IN: &str = include_str!("../fixtures/unit_mark_drop_in.conf");
 const DROP_IN_HASH: &str = "f4907570ef6d8326ed9e2db3d5f96efe367da6cfa5e5fbe20bd7d53bd84a039d";
 
