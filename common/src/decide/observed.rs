@@ -87,11 +87,8 @@ pub struct ObservedUnit {
     /// Whether the unit is active although its processes have ended (`SubState` is `exited`).
     pub is_exited: bool,
     pub masked: bool,
-    /// Whether somebody other than the agent stopped the unit: it ran and is inactive by a stop,
-    /// or it had failed and was stopped after that.
-    pub stopped_by_hand: bool,
-    /// Whether nothing tells if the unit was stopped or ended by itself. It counts as stopped then.
-    pub is_end_unknown: bool,
+    /// How the unit ended last; none while it runs or has a job, or if it never ran.
+    pub ended: Option<UnitEnd>,
     pub since: Timestamp,
     /// The automatic restarts since the last start by hand (`NRestarts`).
     pub restarts: u32,
@@ -116,6 +113,17 @@ pub enum ActiveState {
     Failed,
     /// The program is reading its configuration again.
     Reloading,
+}
+
+/// How a unit ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnitEnd {
+    /// Its program ended, or systemd ended it for a cause of its own, such as its watchdog.
+    ByItself,
+    /// Somebody stopped it, or something that it belongs to.
+    Stopped,
+    /// systemd says the same of both.
+    Unknown,
 }
 
 /// One of our containers as the engine reports it.
@@ -195,6 +203,19 @@ impl ObservedInstance {
 }
 
 impl ObservedUnit {
+    /// Whether the unit counts as stopped by somebody other than the agent: it was, or nothing tells
+    /// whether it was or ended by itself.
+    #[must_use]
+    pub fn counts_as_stopped(&self) -> bool {
+        matches!(self.ended, Some(UnitEnd::Stopped | UnitEnd::Unknown))
+    }
+
+    /// Whether it is known that somebody other than the agent stopped the unit.
+    #[must_use]
+    pub fn was_stopped(&self) -> bool {
+        self.ended == Some(UnitEnd::Stopped)
+    }
+
     /// Whether systemd restarts the unit repeatedly because it does not start.
     #[must_use]
     pub fn keeps_failing(&self) -> bool {

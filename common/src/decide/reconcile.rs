@@ -185,7 +185,7 @@ fn decide_beside_foreign(case: Case<'_>, foreign: &ForeignObject) -> Decision {
         return stopped::masked(case, unit);
     }
     let maintained = maintain::maintain(case);
-    if unit.stopped_by_hand || maintained.step == Some(Step::Start) {
+    if unit.counts_as_stopped() || maintained.step == Some(Step::Start) {
         maintained
     } else {
         Decision { wake_at: maintained.wake_at, ..blocked }

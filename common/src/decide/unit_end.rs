@@ -9,12 +9,16 @@
 //! stop came first, the unit left that state first (systemd's `service.c`: `service_sigchld_event`
 //! and `service_stop`).
 
-use crate::decide::observed::ActiveState;
+use crate::decide::observed::{ActiveState, UnitEnd};
 
 pub mod recent;
 mod seen;
+mod supervised;
 
 pub use self::seen::{SeenRest, SeenUnit};
+pub use self::supervised::{
+    ProcessEnd, StartedUnit, SupervisedLife, how_supervised_ended, was_interrupted,
+};
 
 /// What systemd says about the last life of a unit. The times are in microseconds since boot, and 0
 /// if it never happened.
@@ -41,17 +45,6 @@ pub struct UnitLife<'a> {
     pub inactive_enter: u64,
     /// When the unit last stopped being inactive or failed.
     pub inactive_exit: u64,
-}
-
-/// How a unit ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UnitEnd {
-    /// Its program ended, or systemd ended it for a cause of its own, such as its watchdog.
-    ByItself,
-    /// Somebody stopped it, or something that it belongs to.
-    Stopped,
-    /// systemd says the same of both.
-    Unknown,
 }
 
 /// Returns how the unit ended last; none while it runs, or if it never ran since the boot.

@@ -54,7 +54,7 @@ async fn what_is_put_does_not_run(host: &ContractHost) {
     assert_ne!(containers[0].name, "oml-contract-put-server");
     let unit = host.unit(&instance).await.unwrap();
     assert_eq!(unit.active, ActiveState::Inactive);
-    assert!(unit.hash.is_some() && !unit.stale && !unit.stopped_by_hand, "{unit:?}");
+    assert!(unit.hash.is_some() && !unit.stale && !unit.counts_as_stopped(), "{unit:?}");
     host.clear(&instance).await;
 }
 

@@ -96,16 +96,16 @@ async fn a_packaged_unit_that_was_stopped_is_distinguished_from_one_that_ended(
     host.systemd.start(&instance).await.unwrap();
     host.manual.systemctl("stop", &instance).await;
     let unit = host.unit(&instance).await.unwrap();
-    assert!(unit.stopped_by_hand && !unit.is_end_unknown, "{unit:?}");
+    assert!(unit.was_stopped(), "{unit:?}");
     host.manual.systemctl("start", &instance).await;
-    assert!(!host.unit(&instance).await.unwrap().stopped_by_hand);
+    assert!(!host.unit(&instance).await.unwrap().counts_as_stopped());
     host.manual.kill_packaged_program(&instance);
     host.until("it has ended", async || {
         host.unit(&instance).await.unwrap().active == ActiveState::Failed
     })
     .await;
     let listing = host.systemd.list(std::slice::from_ref(&instance)).await.unwrap();
-    assert!(listing.units.iter().all(|(_, unit)| !unit.stopped_by_hand), "{listing:?}");
+    assert!(listing.units.iter().all(|(_, unit)| !unit.counts_as_stopped()), "{listing:?}");
     let (_, noted) = listing.ends.first().expect("its end is noted");
     let code = noted.last_exit.as_ref().and_then(|exit| exit.exit_code);
     assert_eq!((noted.ends.len(), code), (1, Some(137)), "{noted:?}");
@@ -120,12 +120,12 @@ async fn a_unit_stopped_by_hand_is_distinguished_from_one_that_failed(host: &Con
     host.manual.systemctl("stop", &instance).await;
     let unit = host.unit(&instance).await.unwrap();
     assert_eq!(unit.active, ActiveState::Inactive);
-    assert!(unit.stopped_by_hand, "{unit:?}");
+    assert!(unit.counts_as_stopped(), "{unit:?}");
     assert!(!host.runs(&instance).await);
     host.manual.systemctl("start", &instance).await;
     let unit = host.unit(&instance).await.unwrap();
     assert_eq!(unit.active, ActiveState::Active);
-    assert!(!unit.stopped_by_hand, "{unit:?}");
+    assert!(!unit.counts_as_stopped(), "{unit:?}");
     assert!(host.runs(&instance).await);
     host.clear(&instance).await;
 }
@@ -142,12 +142,12 @@ async fn a_unit_that_was_disabled_and_stopped_is_known_as_stopped(host: &Contrac
         host.manual.disable_unit(instance).await;
         host.manual.systemctl("stop", instance).await;
         let unit = host.unit(instance).await.unwrap();
-        assert!(unit.active == ActiveState::Inactive && unit.stopped_by_hand, "{unit:?}");
+        assert!(unit.active == ActiveState::Inactive && unit.counts_as_stopped(), "{unit:?}");
         host.systemd.write(instance).await.unwrap();
         let unit = host.unit(instance).await.unwrap();
-        assert!(unit.stopped_by_hand && !unit.stale, "it is enabled again: {unit:?}");
+        assert!(unit.counts_as_stopped() && !unit.stale, "it is enabled again: {unit:?}");
         host.manual.systemctl("start", instance).await;
-        assert!(!host.unit(instance).await.unwrap().stopped_by_hand);
+        assert!(!host.unit(instance).await.unwrap().counts_as_stopped());
     }
     host.clear(&supervised).await;
     host.systemd.stop(&packaged.component).await.unwrap();
@@ -172,7 +172,7 @@ async fn a_stop_during_the_start_leaves_nothing_running(host: &ContractHost) {
     .await;
     assert!(!host.runs(&instance).await);
     let unit = host.unit(&instance).await.unwrap();
-    assert!(unit.active == ActiveState::Inactive && unit.stopped_by_hand, "{unit:?}");
+    assert!(unit.active == ActiveState::Inactive && unit.counts_as_stopped(), "{unit:?}");
     host.clear(&instance).await;
 }
 

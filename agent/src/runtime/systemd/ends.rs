@@ -3,9 +3,9 @@
 
 use std::sync::PoisonError;
 
-use oml_common::decide::observed::ObservedUnit;
+use oml_common::decide::observed::{ObservedUnit, UnitEnd};
 use oml_common::decide::unit_end::recent::{FoundEnds, merge};
-use oml_common::decide::unit_end::{UnitEnd, UnitLife, how_it_ended};
+use oml_common::decide::unit_end::{UnitLife, how_it_ended};
 use oml_common::document;
 use oml_common::document::status::{LastExit, Status};
 use oml_common::id::ContentHash;
@@ -70,16 +70,8 @@ impl Loaded {
         hash: Option<ContentHash>,
         stale: bool,
     ) -> ObservedUnit {
-        let observed = self.observe(hash, stale);
-        if !is_packaged {
-            return observed;
-        }
-        let end = self.packaged_end();
-        ObservedUnit {
-            stopped_by_hand: matches!(end, Some(UnitEnd::Stopped | UnitEnd::Unknown)),
-            is_end_unknown: end == Some(UnitEnd::Unknown),
-            ..observed
-        }
+        let ended = if is_packaged { self.packaged_end() } else { self.supervised_end() };
+        ObservedUnit { ended, ..self.observe(hash, stale) }
     }
 
     /// Returns the last end of the unit, if it was by itself. `ended_alone` is true if signals

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
-use oml_common::decide::observed::{ActiveState, ObservedUnit};
-use oml_common::decide::unit_end::UnitEnd;
+use oml_common::decide::observed::{ActiveState, ObservedUnit, UnitEnd};
+use oml_common::decide::unit_end::{
+    ProcessEnd, StartedUnit, SupervisedLife, how_supervised_ended, was_interrupted,
+};
 use oml_common::id::ContentHash;
 use oml_common::time::Timestamp;
 use zbus::OwnedObjectPath;
@@ -15,9 +17,6 @@ pub(super) const EXITED: i32 = 1;
 pub(super) const KILLED: i32 = 2;
 /// The folder of the drop-ins of every service, which distributions fill too.
 const OF_ALL_SERVICES: &str = "service.d";
-/// The signals that systemd takes for a clean end (SIGHUP, SIGINT, SIGPIPE and SIGTERM), and
-/// SIGUSR2, by which it stops our supervisors.
-const CLEAN_SIGNALS: [i32; 5] = [1, 2, 12, 13, 15];
 
 impl Loaded {
     /// Returns the unit's own name, where `name` may be an alias of it.
@@ -124,6 +123,7 @@ impl Loaded {
         }
     }
 
+    /// Returns the state of the unit, without the way in which it ended.
     pub(super) fn observe(&self, hash: Option<ContentHash>, stale: bool) -> ObservedUnit {
         ObservedUnit {
             hash,
@@ -131,8 +131,7 @@ impl Loaded {
             active: self.active(),
             is_exited: self.unit.sub_state.as_deref() == Some("exited"),
             masked: self.is_masked(),
-            stopped_by_hand: self.was_stopped_by_hand(),
-            is_end_unknown: false,
+            ended: None,
             since: self.since(),
             restarts: self.service.restarts.unwrap_or(0),
             by_hand: Vec::new(),
@@ -140,48 +139,31 @@ impl Loaded {
         }
     }
 
-    /// Returns true if the unit ran and somebody stopped it. A failure that was only reset
-    /// (`systemctl reset-failed`) still shows in the way in which the main process ended.
-    /// A unit that is inactive after a failure was stopped while systemd waited to start it
-    /// again; otherwise systemd would have started it, or the unit would be failed. Only where
-    /// `ExecCondition=` said no does a unit become inactive by itself.
-    fn was_stopped_by_hand(&self) -> bool {
+    /// Returns how a unit in which a supervisor runs ended last.
+    pub(super) fn supervised_end(&self) -> Option<UnitEnd> {
         let status = self.service.main_status.unwrap_or(0);
-        let ended_well = match self.service.main_code {
-            Some(EXITED) => status == 0,
-            Some(KILLED) => CLEAN_SIGNALS.contains(&status),
-            Some(_) | None => false,
-        };
-        let was_stopped = match self.service.result.as_deref() {
-            Some("success") => ended_well,
-            Some("exec-condition") | None => false,
-            Some(_) => true,
-        };
-        // Between the two halves of a restart it is inactive too, and has a job.
-        self.active() == ActiveState::Inactive
-            && !self.has_any_job()
-            && self.unit.inactive_enter_timestamp.unwrap_or(0) > 0
-            && was_stopped
+        how_supervised_ended(SupervisedLife {
+            state: self.active(),
+            has_job: self.has_any_job(),
+            result: self.service.result.as_deref(),
+            process: match self.service.main_code {
+                Some(EXITED) => Some(ProcessEnd::Exited(status)),
+                Some(KILLED) => Some(ProcessEnd::Killed(status)),
+                Some(_) | None => None,
+            },
+            rests_since: self.unit.inactive_enter_timestamp.unwrap_or(0),
+        })
     }
 
-    /// Returns true if somebody stopped the unit during its start. A supervisor never ends
-    /// with success by itself; a packaged program may.
-    ///
-    /// The job of a stop replaces that of the start before it acts, so a unit that is still
-    /// activating without a failure is about to stop. One that systemd starts again after a
-    /// failure is activating too, but has restarted.
+    /// Returns true if somebody stopped the unit during its start.
     pub(super) fn was_interrupted(&self, is_supervised: bool) -> bool {
-        let was_stopped = || match is_supervised {
-            true => self.was_stopped_by_hand(),
-            false => self.packaged_end() == Some(UnitEnd::Stopped),
-        };
-        let failed = !matches!(self.service.result.as_deref(), None | Some("" | "success"));
-        match self.active() {
-            ActiveState::Deactivating => true,
-            ActiveState::Activating => !failed && self.service.restarts.unwrap_or(0) == 0,
-            ActiveState::Inactive | ActiveState::Failed => was_stopped(),
-            ActiveState::Active | ActiveState::Reloading => false,
-        }
+        let ended = if is_supervised { self.supervised_end() } else { self.packaged_end() };
+        was_interrupted(StartedUnit {
+            state: self.active(),
+            result: self.service.result.as_deref().unwrap_or_default(),
+            restarts: self.service.restarts.unwrap_or(0),
+            ended,
+        })
     }
 
     fn since(&self) -> Timestamp {

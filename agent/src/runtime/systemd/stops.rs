@@ -5,8 +5,8 @@
 
 use std::sync::PoisonError;
 
-use oml_common::decide::observed::ObservedUnit;
-use oml_common::decide::unit_end::{RestingUnit, UnitEnd, UnitMemory, remember};
+use oml_common::decide::observed::{ObservedUnit, UnitEnd};
+use oml_common::decide::unit_end::{RestingUnit, UnitMemory, remember};
 use oml_common::document;
 use oml_common::document::host_notes::{Note as _, StopNote};
 use oml_common::document::instance::{InstanceDocument, Workload};
@@ -44,11 +44,7 @@ impl Systemd {
             before,
             RestingUnit {
                 at,
-                shown: match (observed.stopped_by_hand, observed.is_end_unknown) {
-                    (_, true) => UnitEnd::Unknown,
-                    (true, false) => UnitEnd::Stopped,
-                    (false, false) => UnitEnd::ByItself,
-                },
+                shown: observed.ended.unwrap_or(UnitEnd::ByItself),
                 was_stopped_at_rest: self.was_stopped_at_rest(unit, loaded, at),
                 seen: self.signals.seen_rest(unit),
                 noted: self.noted_stop(unit, at),
@@ -63,9 +59,8 @@ impl Systemd {
             self.note_stop(unit, ended_at);
         }
         ObservedUnit {
-            is_end_unknown: end == UnitEnd::Unknown,
             // A job of the unit, such as a start, cancels the stop.
-            stopped_by_hand: end != UnitEnd::ByItself && !loaded.has_any_job(),
+            ended: (!loaded.has_any_job()).then_some(end),
             since: if at == 0 { Timestamp(ended_at / 1000) } else { observed.since },
             ..observed
         }

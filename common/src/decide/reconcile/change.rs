@@ -71,7 +71,11 @@ fn lost_while_stopped(case: Case<'_>) -> bool {
     let last_end = case.seen.containers.iter().filter_map(end).max();
     let desired_end = case.seen.container(case.desired_hash).and_then(end);
     case.seen.document.is_none()
-        && case.seen.unit.as_ref().is_some_and(|unit| unit.hash.is_some() && unit.stopped_by_hand)
+        && case
+            .seen
+            .unit
+            .as_ref()
+            .is_some_and(|unit| unit.hash.is_some() && unit.counts_as_stopped())
         && desired_end.is_some()
         && desired_end == last_end
 }
@@ -140,7 +144,7 @@ pub(super) fn resume_switch(case: Case<'_>, since: Timestamp, calls_cut: Option<
     let Some(unit) = case.seen.unit.as_ref().filter(|_| case.works_by_desired()) else {
         return again(Interruption::BeforeStop);
     };
-    if unit.stopped_by_hand && !unit.is_end_unknown && unit.since >= since {
+    if unit.was_stopped() && unit.since >= since {
         return stopped(case, unit, ManualStop::of(unit));
     }
     if !was_started(case, unit, since) {
@@ -164,7 +168,7 @@ pub(super) fn resume_switch(case: Case<'_>, since: Timestamp, calls_cut: Option<
         }
         // The host was shut down in between. A packaged program may end well by itself.
         ActiveState::Inactive
-            if unit.result == "success" && !unit.stopped_by_hand && case.is_container() =>
+            if unit.result == "success" && !unit.counts_as_stopped() && case.is_container() =>
         {
             again(Interruption::BeforeAnswer)
         }
@@ -209,7 +213,7 @@ pub(super) fn soak(case: Case<'_>, since: Timestamp) -> Decision {
     let Some(unit) = &case.seen.unit else {
         return fail(SoakState::UnitLost);
     };
-    if unit.stopped_by_hand {
+    if unit.counts_as_stopped() {
         return stopped(case, unit, ManualStop::of(unit));
     }
     match continuity(case, unit, since) {

@@ -26,7 +26,7 @@ pub(super) fn maintain(case: Case<'_>) -> Decision {
     let Some(unit) = seen.unit.as_ref().filter(|unit| unit.hash.is_some()) else {
         return Decision::act(Phase::Preparing, Step::Create, Reason::Lacks(Lack::Unit));
     };
-    if unit.stopped_by_hand {
+    if unit.counts_as_stopped() {
         return stopped(case, unit, ManualStop::of(unit));
     }
     let document_is_current = seen

@@ -66,7 +66,7 @@ fn in_use(case: Case<'_>) -> Option<(&ObservedDocument, &ObservedUnit)> {
     let seen = case.seen;
     let document = seen.document.as_ref()?;
     let unit = seen.unit.as_ref()?;
-    let is_ours = unit.hash.is_some() && !unit.masked && !unit.stopped_by_hand;
+    let is_ours = unit.hash.is_some() && !unit.masked && !unit.counts_as_stopped();
     let is_there = seen.containers.is_empty() || seen.container(&document.workload).is_some();
     let holds = seen.running().is_none_or(|running| running.hash == document.workload);
     (is_ours && is_there && holds).then_some((document, unit))

@@ -17,7 +17,7 @@ pub(super) fn fallen_back(case: Case<'_>) -> Option<&ContentHash> {
     let Some(LastGood::Previous(last_good)) = case.update.map(|update| &update.last_good) else {
         return None;
     };
-    let unit = case.seen.unit.as_ref().filter(|unit| !unit.stopped_by_hand)?;
+    let unit = case.seen.unit.as_ref().filter(|unit| !unit.counts_as_stopped())?;
     let rests = matches!(unit.active, ActiveState::Inactive | ActiveState::Failed)
         && case.seen.running().is_none();
     // A program that is restarted again and again may have answered before, and have calls.
@@ -29,8 +29,8 @@ pub(super) fn fallen_back(case: Case<'_>) -> Option<&ContentHash> {
 
 /// Decides for a new version that failed. It is rolled back to the previous one, if there is one.
 pub(super) fn failed(case: Case<'_>, failure: &Failure) -> Decision {
-    let stopped = case.seen.unit.as_ref().filter(|unit| unit.stopped_by_hand);
-    if let Some(unit) = stopped.filter(|unit| !unit.is_end_unknown) {
+    let stopped = case.seen.unit.as_ref().filter(|unit| unit.counts_as_stopped());
+    if let Some(unit) = stopped.filter(|unit| unit.was_stopped()) {
         // The version is known to have failed, so the rollout need not wait for the operator who stopped it.
         return Decision::wait(Phase::Failed, failed_reason(failure, Some(ManualStop::of(unit))));
     }
@@ -130,7 +130,7 @@ pub(super) fn returned(case: Case<'_>, failure: &Failure) -> Decision {
         stop,
     };
     let Some(unit) = &case.seen.unit else { return Decision::wait(Phase::Failed, reason(None)) };
-    if unit.stopped_by_hand {
+    if unit.counts_as_stopped() {
         return Decision::wait(Phase::RolledBack, reason(Some(ManualStop::of(unit))));
     }
     // A version that the superseded change left running never passed its soak either.

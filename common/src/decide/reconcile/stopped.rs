@@ -59,7 +59,7 @@ fn masked_and_running(case: Case<'_>) -> Decision {
 /// left the container running, so the stop of the unit did not reach it.
 pub(super) fn stop_leftover(case: Case<'_>, decision: Decision) -> Decision {
     let component = &case.desired.instance.component;
-    let was_stopped = case.seen.unit.as_ref().is_some_and(|unit| unit.stopped_by_hand);
+    let was_stopped = case.seen.unit.as_ref().is_some_and(|unit| unit.counts_as_stopped());
     let is_left = case.is_container() && was_stopped && case.seen.running().is_some();
     let backoff = case.update.and_then(|update| update.backoff.as_ref());
     let may_act = !case.input.busy.contains_key(component)

@@ -19,7 +19,7 @@ pub(super) fn decide_unreadable(name: &ComponentName, why: &str, input: Input<'_
     let wait = Decision::wait(Phase::Blocked, newer(None));
     let Some(seen) = input.observed.instances.get(name) else { return wait };
     let Some(unit) = seen.unit.as_ref().filter(|unit| unit.hash.is_some()) else { return wait };
-    let is_ours_to_start = seen.foreign.is_none() && !unit.masked && !unit.stopped_by_hand;
+    let is_ours_to_start = seen.foreign.is_none() && !unit.masked && !unit.counts_as_stopped();
     if !is_ours_to_start || input.busy.contains_key(name) {
         return wait;
     }

@@ -5,8 +5,7 @@
 //! the job leads to, before the job is gone (`bus_job_send_removed_signal` in systemd's
 //! `dbus-job.c`). A signal may be missing where the connection broke.
 
-use super::UnitEnd;
-use crate::decide::observed::ActiveState;
+use crate::decide::observed::{ActiveState, UnitEnd};
 
 /// How a unit was seen to come to rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

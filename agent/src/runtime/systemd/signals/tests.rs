@@ -1,6 +1,6 @@
 #![expect(clippy::disallowed_methods, reason = "a real bus, by real time")]
 
-use oml_common::decide::unit_end::UnitEnd;
+use oml_common::decide::observed::UnitEnd;
 
 use super::*;
 use zbus::{ObjectPath, Variant};

@@ -21,38 +21,10 @@ fn stopped(result: &str, code: i32, status: i32) -> Loaded {
 #[test]
 fn a_unit_that_ran_and_ended_well_was_stopped_by_hand() {
     for clean in [stopped("success", EXITED, 0), stopped("success", KILLED, 15)] {
-        let unit = clean.observe(None, false);
-        assert!(unit.stopped_by_hand);
+        let unit = clean.observe_as(false, None, false);
+        assert_eq!(unit.ended, Some(UnitEnd::Stopped));
         assert_eq!(unit.since, Timestamp(5_000));
     }
-}
-
-#[test]
-fn a_failure_that_was_only_forgotten_was_not_a_stop_by_hand() {
-    for failed in [stopped("success", EXITED, 1), stopped("success", KILLED, 9)] {
-        assert!(!failed.observe(None, false).stopped_by_hand);
-    }
-}
-
-#[test]
-fn a_unit_stopped_while_systemd_waited_to_start_it_again_was_stopped_by_hand() {
-    let mut waiting = stopped("exit-code", EXITED, 1);
-    assert!(waiting.observe(None, false).stopped_by_hand);
-    let skipped = stopped("exec-condition", EXITED, 1);
-    assert!(!skipped.observe(None, false).stopped_by_hand, "its condition said no");
-    let job = OwnedObjectPath::try_from("/org/freedesktop/systemd1/job/7").unwrap();
-    waiting.unit.job = Some((7, job));
-    assert!(!waiting.observe(None, false).stopped_by_hand, "it is being restarted");
-    (waiting.unit.job, waiting.unit.active_state) = (None, Some("failed".to_owned()));
-    assert!(!waiting.observe(None, false).stopped_by_hand);
-}
-
-#[test]
-fn a_unit_that_never_ran_was_not_stopped() {
-    let mut fresh = stopped("success", 0, 0);
-    fresh.unit.inactive_enter_timestamp = Some(0);
-    assert!(!fresh.observe(None, false).stopped_by_hand);
-    assert!(!Loaded::default().observe(None, false).stopped_by_hand);
 }
 
 #[test]
@@ -123,14 +95,14 @@ fn packaged(code: i32, status: i32, main_exit_us: u64) -> Loaded {
 #[test]
 fn a_packaged_program_that_ended_well_by_itself_was_not_stopped_by_hand() {
     let ended = packaged(EXITED, 0, 4_000_000);
-    assert!(!ended.observe_as(true, None, false).stopped_by_hand);
+    assert_eq!(ended.observe_as(true, None, false).ended, Some(UnitEnd::ByItself));
     assert!(ended.own_end(false).is_some());
     let stopped = packaged(KILLED, 15, 4_500_000);
     let unit = stopped.observe_as(true, None, false);
-    assert!(unit.stopped_by_hand && !unit.is_end_unknown && stopped.own_end(false).is_none());
+    assert!(unit.ended == Some(UnitEnd::Stopped) && stopped.own_end(false).is_none());
     let without = packaged(0, 0, 0);
     let unit = without.observe_as(true, None, false);
-    assert!(unit.stopped_by_hand && unit.is_end_unknown && without.own_end(false).is_none());
+    assert!(unit.ended == Some(UnitEnd::Unknown) && without.own_end(false).is_none());
 }
 
 #[test]

@@ -137,7 +137,7 @@ pub enum RestartOfUnhealthy {
 impl ManualStop {
     /// Returns how a unit was stopped that counts as stopped by hand.
     pub(in crate::decide::reconcile) fn of(unit: &ObservedUnit) -> Self {
-        if unit.is_end_unknown { Self::Perhaps } else { Self::Stopped }
+        if unit.was_stopped() { Self::Stopped } else { Self::Perhaps }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::world::{World, name, packaged};
 use super::{ActiveState, Health, LastGood, Phase, Reason, Step, Timestamp};
-use crate::decide::observed::ObservedUnit;
+use crate::decide::observed::{ObservedUnit, UnitEnd};
 use crate::decide::reconcile::{Decision, SoakState};
 use crate::document::status::{LastExit, Status};
 
@@ -75,7 +75,7 @@ fn a_packaged_unit_on_which_systemd_gave_up_is_described_by_its_end() {
 fn a_packaged_unit_that_may_have_been_stopped_is_not_started_and_this_is_said() {
     let decision = decided(0, |unit, now| {
         rest(unit, now);
-        (unit.stopped_by_hand, unit.is_end_unknown) = (true, true);
+        unit.ended = Some(UnitEnd::Unknown);
     });
     assert_eq!(decision.step, None);
     assert!(matches!(decision.phase, Phase::StoppedByHand { .. }));

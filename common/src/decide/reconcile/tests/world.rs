@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::decide::difference::ForeignObject;
 use crate::decide::observed::{
     ActiveState, ContainerState, Counting, Observed, ObservedContainer, ObservedDocument,
-    ObservedInstance, ObservedUnit,
+    ObservedInstance, ObservedUnit, UnitEnd,
 };
 use crate::decide::reconcile::{Action, Decision, Input, decide, reconcile};
 use crate::decide::step::Step;
@@ -247,8 +247,7 @@ impl World {
             active: unit.active,
             is_exited: false,
             masked: false,
-            stopped_by_hand: unit.by_hand,
-            is_end_unknown: false,
+            ended: unit.by_hand.then_some(UnitEnd::Stopped),
             since: unit.since,
             restarts: unit.restarts,
             by_hand: Vec::new(),
