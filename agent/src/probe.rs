@@ -18,17 +18,22 @@ use crate::runtime::{ContainerCalls, RuntimeError};
 
 mod active;
 mod address;
+mod ask;
+mod gearman;
 mod http;
 #[cfg(any(test, feature = "sim"))]
 mod model;
 mod postgres;
+mod rabbitmq;
 mod redis;
+mod rtpengine;
 mod silence;
 mod sip;
 mod tls;
 
 pub use active::count;
 use address::OwnSockets;
+use ask::ask_at;
 #[cfg(any(test, feature = "sim"))]
 pub use model::ModelProber;
 use silence::Silence;
@@ -215,28 +220,6 @@ async fn ask_in_turn(
         }
     }
     Err(refused)
-}
-
-async fn ask_at(
-    check: &Check,
-    address: SocketAddr,
-    target: ProbeTarget<'_>,
-) -> Result<String, Silence> {
-    if matches!(check, Check::SipOptions { .. }) {
-        return sip::ask(address, target.random).await;
-    }
-    let stream = address::connect(address).await?;
-    match check {
-        Check::Http { path, tls: false, .. } => http::ask(stream, path).await,
-        Check::Http { path, tls: true, .. } => {
-            http::ask(tls::wrap(stream, address.ip()).await?, path).await
-        }
-        Check::Redis { .. } => redis::ask(stream).await,
-        Check::Postgres { user, .. } => postgres::ask(stream, user).await,
-        Check::Tcp { .. } | Check::SipOptions { .. } | Check::Exec { .. } | Check::UnitActive => {
-            Ok("accepts connections".to_owned())
-        }
-    }
 }
 
 /// The first line of an answer, at most 256 bytes of it.

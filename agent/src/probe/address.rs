@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
 use oml_common::document::instance::Port;
-use tokio::net::{TcpSocket, TcpStream, lookup_host};
+use tokio::net::{TcpSocket, TcpStream, UdpSocket, lookup_host};
 use tokio::task::spawn_blocking;
 
 use super::silence::{HostError, Silence};
@@ -133,15 +133,24 @@ async fn connect_from(socket: TcpSocket, address: SocketAddr) -> Result<TcpStrea
     Ok(stream)
 }
 
+/// Opens a socket of UDP from the [`own_end`]. It is connected, so that a closed port is reported at
+/// once, and the answer's way back is known.
+pub(super) async fn connect_udp(address: SocketAddr) -> Result<UdpSocket, Silence> {
+    let bound = UdpSocket::bind(own_end(address)).await;
+    let socket = bound.map_err(|error| not_bound(address, error))?;
+    socket.connect(address).await?;
+    Ok(socket)
+}
+
 /// The end from which an address is asked, so that no other host can answer: a port of the same
 /// address. An address that moved to another host, as that of a pair does, cannot be bound; or,
 /// with `ip_nonlocal_bind` (ip(7)), its new host ignores what claims to come from itself.
-pub(super) fn own_end(address: SocketAddr) -> SocketAddr {
+fn own_end(address: SocketAddr) -> SocketAddr {
     (address.ip(), 0).into()
 }
 
 /// Returns why nothing can be asked from the [`own_end`].
-pub(super) fn not_bound(address: SocketAddr, error: io::Error) -> Silence {
+fn not_bound(address: SocketAddr, error: io::Error) -> Silence {
     if error.kind() == io::ErrorKind::AddrNotAvailable {
         return Silence::AddressOfAnother { address: address.ip() };
     }

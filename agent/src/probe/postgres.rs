@@ -21,7 +21,7 @@ pub(super) async fn ask(mut stream: TcpStream, user: &str) -> Result<String, Sil
         return Ok("accepts logins".to_owned());
     }
     if kind != b'E' || !(4..=BODY_BYTES_MAX).contains(&length) {
-        return Err(Silence::NotPostgres);
+        return Err(Silence::NotOf("PostgreSQL's"));
     }
     // Bounded above.
     let mut body = vec![0; length as usize - 4];

@@ -25,15 +25,18 @@ pub(super) enum Silence {
     AddressOfAnother { address: IpAddr },
     #[error("HTTP status {0}")]
     HttpStatus(u16),
-    #[error("the answer is not HTTP")]
-    NotHttp,
-    #[error("the answer is not PostgreSQL's")]
-    NotPostgres,
+    /// The answer is not of this protocol or program.
+    #[error("the answer is not {0}")]
+    NotOf(&'static str),
+    #[error("answers the ng ping with {0:?}")]
+    NoNgPong(String),
     /// The words are those of the server, if it has any.
     #[error("{}", said.as_deref().unwrap_or("is starting up"))]
     NotNow { said: Option<String> },
     #[error("answers PING with {0:?}")]
     NoPong(String),
+    #[error("the TLS name of the probe is not a host name")]
+    NotTlsName,
     #[error(transparent)]
     Tls(#[from] rustls::Error),
     #[error(transparent)]

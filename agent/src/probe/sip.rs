@@ -1,5 +1,5 @@
-//! SIP OPTIONS over UDP (RFC 3261 §11 and §17.1.2): one request, sent again
-//! until a final answer comes.
+//! SIP OPTIONS (RFC 3261 §11): over UDP one request that is sent again until a final answer comes
+//! (§17.1.2), over TCP (§18) and WebSocket (RFC 7118) one that is sent once.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,8 +7,13 @@ use std::time::Duration;
 use oml_daemon::env::Random;
 use tokio::net::UdpSocket;
 
-use super::Silence;
-use super::address::{not_bound, own_end};
+use super::{Silence, address};
+
+mod stream;
+mod websocket;
+
+pub(super) use stream::ask_over_tcp;
+pub(super) use websocket::{Ends, ask_over_websocket};
 
 /// T1 and T2 of RFC 3261: the first pause before sending again, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -16,12 +21,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 const ANSWER_BYTES_MAX: usize = 2048;
 
 /// Asks until answered; the caller bounds the time.
-pub(super) async fn ask(address: SocketAddr, random: &Random) -> Result<String, Silence> {
-    let bound = UdpSocket::bind(own_end(address)).await;
-    let socket = bound.map_err(|error| not_bound(address, error))?;
-    // Connected, so that a closed port is reported at once, and the answer's way back is known.
-    socket.connect(address).await?;
-    let request = Request::new(address, socket.local_addr()?, random);
+pub(super) async fn ask_over_udp(address: SocketAddr, random: &Random) -> Result<String, Silence> {
+    let socket = address::connect_udp(address).await?;
+    let request = Request::new("UDP", address, socket.local_addr()?, random);
     let text = request.text();
     let mut pause = FIRST_PAUSE;
     loop {
@@ -39,14 +41,20 @@ async fn final_answer(socket: &UdpSocket, request: &Request) -> Result<String, S
         let length = socket.recv(&mut buffer).await?;
         let text = String::from_utf8_lossy(&buffer[..length]);
         if let Some(status) = request.final_status(&text) {
-            return Ok(format!("answers OPTIONS with {status}"));
+            return Ok(answers_with(status));
         }
     }
+}
+
+fn answers_with(status: u16) -> String {
+    format!("answers OPTIONS with {status}")
 }
 
 /// What an answer must repeat.
 #[derive(Debug)]
 struct Request {
+    /// As a Via header names it.
+    transport: &'static str,
     address: SocketAddr,
     local: SocketAddr,
     branch: String,
@@ -54,9 +62,15 @@ struct Request {
 }
 
 impl Request {
-    fn new(address: SocketAddr, local: SocketAddr, random: &Random) -> Self {
+    fn new(
+        transport: &'static str,
+        address: SocketAddr,
+        local: SocketAddr,
+        random: &Random,
+    ) -> Self {
         let number = || format!("{:08x}{:08x}", random.spread(), random.spread());
         Self {
+            transport,
             address,
             local,
             branch: format!("z9hG4bK{}", number()),
@@ -65,11 +79,11 @@ impl Request {
     }
 
     fn text(&self) -> String {
-        let Self { address, local, branch, call_id } = self;
+        let Self { transport, address, local, branch, call_id } = self;
         let tag = &branch[branch.len() - 8..];
         format!(
             "OPTIONS sip:{address} SIP/2.0\r\n\
-             Via: SIP/2.0/UDP {local};branch={branch};rport\r\n\
+             Via: SIP/2.0/{transport} {local};branch={branch};rport\r\n\
              Max-Forwards: 70\r\n\
              From: <sip:omlagent@{local}>;tag={tag}\r\n\
              To: <sip:{address}>\r\n\

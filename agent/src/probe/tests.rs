@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 use std::path::Path;
 
+use oml_common::document::instance::{HttpDetails, SipTransport};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, UdpSocket};
 
@@ -51,7 +52,7 @@ async fn ask_at_address(check: Check, address: Option<&str>) -> Answer {
 }
 
 fn http(port: u16) -> Check {
-    Check::Http { port, path: "/".to_owned(), tls: false }
+    Check::Http { port, path: "/".to_owned(), tls: false, details: HttpDetails::default() }
 }
 
 /// Returns the answer without the address that was asked.
@@ -108,9 +109,103 @@ async fn nobody_listening_and_nobody_answering_are_distinguished() {
 }
 
 #[tokio::test]
+async fn an_http_probe_says_its_host_and_expects_its_statuses() {
+    let asked = |statuses: &[u16]| HttpDetails {
+        host: Some("cc.example.org".to_owned()),
+        statuses: statuses.to_vec(),
+        tls_name: None,
+    };
+    for (status, statuses, expected) in [
+        (401, &[200, 401][..], good("HTTP status 401")),
+        (302, &[200], bad("HTTP status 302")),
+        (200, &[], good("HTTP status 200")),
+    ] {
+        // The answer repeats what was asked as its reason phrase, which nobody reads.
+        let (port, question) = repeater(format!("HTTP/1.1 {status} X\r\n\r\n")).await;
+        let details = asked(statuses);
+        let check = Check::Http { port, path: "/health".to_owned(), tls: false, details };
+        assert_eq!(ask_for_words(check).await, expected);
+        let question = question.await.unwrap();
+        assert!(question.starts_with("GET /health HTTP/1.1\r\nHost: cc.example.org\r\n"));
+    }
+}
+
+/// Answers the first connection and passes on what it was asked.
+async fn repeater(answer: String) -> (u16, tokio::task::JoinHandle<String>) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let asked = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut question = [0; 2048];
+        let read = stream.read(&mut question).await.unwrap();
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        String::from_utf8_lossy(&question[..read]).into_owned()
+    });
+    (port, asked)
+}
+
+#[tokio::test]
+async fn gearman_is_healthy_when_it_says_its_version() {
+    for (answer, expected) in [
+        ("OK 1.1.21.2\n", good("Gearman 1.1.21.2")),
+        ("0.33\n", good("Gearman 0.33")),
+        ("ERR UNKNOWN_COMMAND Unknown+server+command\n", bad("the answer is not Gearman's")),
+        ("", bad("connection closed without an answer")),
+    ] {
+        let port = server(answer).await;
+        assert_eq!(ask_for_words(Check::Gearman { port }).await, expected, "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn rabbitmq_is_healthy_when_it_offers_a_login() {
+    let start = [1, 0, 0, 0, 0, 1, 0xf8, 0, 10, 0, 10, 0, 9];
+    for (answer, expected) in [
+        (start.to_vec(), good("offers an AMQP 0-9-1 login")),
+        // It speaks another version only.
+        (b"AMQP\x03\x01\x00\x00....".to_vec(), bad("the answer is not AMQP 0-9-1")),
+        (b"AMQP\x00\x00\x09\x01".to_vec(), bad("connection closed without an answer")),
+    ] {
+        let port = server(answer.clone()).await;
+        assert_eq!(ask_for_words(Check::Rabbitmq { port }).await, expected, "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn rtpengine_is_asked_again_until_it_answers_this_ping() {
+    for (answer, expected) in [
+        ("d6:result4:ponge", good("answers the ng ping")),
+        ("d7:version2:126:result4:ponge", good("answers the ng ping")),
+        ("d6:result5:errore", bad("answers the ng ping with \"d6:result5:errore\"")),
+    ] {
+        let server = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let port = server.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let mut buffer = [0; 2048];
+            // The first one is lost.
+            server.recv_from(&mut buffer).await.unwrap();
+            let (length, from) = server.recv_from(&mut buffer).await.unwrap();
+            let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+            let (cookie, question) = text.split_once(' ').unwrap();
+            assert_eq!(question, "d7:command4:pinge");
+            for text in [format!("other {answer}"), format!("{cookie} {answer}")] {
+                server.send_to(text.as_bytes(), from).await.unwrap();
+            }
+        });
+        assert_eq!(ask_for_words(Check::Rtpengine { port }).await, expected);
+    }
+}
+
+#[tokio::test]
 async fn tls_to_something_else_is_bad() {
     let port = server(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
-    let answer = ask_it(Check::Http { port, path: "/".to_owned(), tls: true }).await;
+    let answer = ask_it(Check::Http {
+        port,
+        path: "/".to_owned(),
+        tls: true,
+        details: HttpDetails::default(),
+    })
+    .await;
     assert!(matches!(answer, Answer::Bad(_)), "{answer:?}");
 }
 
@@ -190,7 +285,10 @@ async fn sip_asks_again_until_a_final_answer_comes() {
             server.send_to(answer.as_bytes(), from).await.unwrap();
         }
     });
-    assert_eq!(ask_it(Check::SipOptions { port }).await, good("answers OPTIONS with 200"));
+    assert_eq!(
+        ask_it(Check::SipOptions { port, transport: SipTransport::Udp }).await,
+        good("answers OPTIONS with 200")
+    );
 }
 
 /// Returns the address of this host in its network.
@@ -212,7 +310,10 @@ async fn a_program_that_is_bound_to_one_address_is_asked_there() {
     let udp = UdpSocket::bind((own.as_str(), 0)).await.unwrap();
     let port = udp.local_addr().unwrap().port();
     let silent = format!("no answer within 1000 ms (asked {own}:{port})");
-    assert_eq!(ask_it(Check::SipOptions { port }).await, bad(&silent));
+    assert_eq!(
+        ask_it(Check::SipOptions { port, transport: SipTransport::Udp }).await,
+        bad(&silent)
+    );
 }
 
 #[tokio::test]
@@ -240,7 +341,9 @@ async fn a_program_is_asked_at_the_address_that_its_document_says() {
 
 #[tokio::test]
 async fn another_host_does_not_answer_for_the_program_whose_address_moved_there() {
-    for check in [Check::Tcp { port: 80 }, Check::SipOptions { port: 5060 }] {
+    for check in
+        [Check::Tcp { port: 80 }, Check::SipOptions { port: 5060, transport: SipTransport::Udp }]
+    {
         let answer = ask_at_address(check.clone(), Some("192.0.2.1")).await;
         let Answer::Bad(why) = answer else { panic!("{answer:?}") };
         assert!(why.starts_with("192.0.2.1 is not an address of this host (asked "), "{why}");

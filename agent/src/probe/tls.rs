@@ -18,8 +18,13 @@ use super::Silence;
 pub(super) async fn wrap(
     stream: TcpStream,
     address: IpAddr,
+    name: Option<&str>,
 ) -> Result<TlsStream<TcpStream>, Silence> {
-    let name = ServerName::from(address);
+    let name = match name {
+        Some(name) => ServerName::try_from(name.to_owned()).map_err(|_| Silence::NotTlsName)?,
+        // An address is not sent.
+        None => ServerName::from(address),
+    };
     Ok(TlsConnector::from(config()?).connect(name, stream).await?)
 }
 

@@ -142,6 +142,9 @@ impl Supervisor {
                     | Check::SipOptions { .. }
                     | Check::Redis { .. }
                     | Check::Postgres { .. }
+                    | Check::Rtpengine { .. }
+                    | Check::Gearman { .. }
+                    | Check::Rabbitmq { .. }
                     | Check::UnitActive,
                 )
                 | None => FIRST_PAUSE,

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::decide::order;
-use crate::document::instance::{PidsLimit, RestartUnhealthy, Timing};
+use crate::document::instance::{HttpDetails, PidsLimit, RestartUnhealthy, SipTransport, Timing};
 use crate::id::{
     CatalogName, ComponentName, ContainerName, EnvName, Repository, RoleName, SecretName, UnitName,
 };
@@ -15,6 +15,7 @@ use crate::text::yaml::{FieldNode, Fields, Node, Value, parse};
 
 mod component;
 mod literal;
+mod probe;
 mod volume;
 
 pub(crate) use self::literal::is_template;
@@ -99,13 +100,40 @@ pub struct ProbeTemplate {
 /// A health check whose port is a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CheckTemplate {
-    Http { port: String, path: String, tls: bool },
-    Tcp { port: String },
-    SipOptions { port: String },
-    Redis { port: String },
-    Postgres { port: String, user: String },
-    Exec { command: Vec<String> },
+    Http {
+        port: String,
+        path: String,
+        tls: bool,
+        /// Its host and its TLS name are templates.
+        details: HttpDetails,
+    },
+    Tcp {
+        port: String,
+    },
+    SipOptions {
+        port: String,
+        transport: SipTransport,
+    },
+    Redis {
+        port: String,
+    },
+    Postgres {
+        port: String,
+        user: String,
+    },
+    Exec {
+        command: Vec<String>,
+    },
     UnitActive,
+    Rtpengine {
+        port: String,
+    },
+    Gearman {
+        port: String,
+    },
+    Rabbitmq {
+        port: String,
+    },
 }
 
 impl Catalog {

@@ -1,7 +1,13 @@
+#![expect(clippy::disallowed_methods, reason = "real sockets, which the test makes itself")]
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
 use super::*;
 
 fn request() -> Request {
     Request::new(
+        "UDP",
         "127.0.0.1:5060".parse().unwrap(),
         "127.0.0.1:40000".parse().unwrap(),
         &Random::system(),
@@ -46,4 +52,92 @@ fn the_request_says_what_the_standard_asks_for() {
     assert!(text.contains(";tag="));
     assert!(request.branch.starts_with("z9hG4bK"));
     assert!(text.ends_with("Content-Length: 0\r\n\r\n"));
+}
+
+/// Returns an answer to a request of OPTIONS as its text was received.
+fn answer_to(text: &str, status: &str) -> String {
+    let repeated: String = text
+        .lines()
+        .filter(|line| ["Via", "Call-ID", "CSeq"].iter().any(|name| line.starts_with(name)))
+        .map(|line| format!("{line}\r\n"))
+        .collect();
+    format!("SIP/2.0 {status}\r\n{repeated}Content-Length: 0\r\n\r\n")
+}
+
+async fn listener() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+#[tokio::test]
+async fn over_tcp_an_answer_may_come_in_pieces_and_after_another() {
+    let (listener, address) = listener().await;
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut buffer = [0; 2048];
+        let length = stream.read(&mut buffer).await.unwrap();
+        let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        assert!(text.contains("\r\nVia: SIP/2.0/TCP 127.0.0.1:"), "{text}");
+        let both = answer_to(&text, "100 Trying") + &answer_to(&text, "200 OK");
+        let (first, second) = both.split_at(both.len() - 9);
+        stream.write_all(first.as_bytes()).await.unwrap();
+        stream.flush().await.unwrap();
+        stream.write_all(second.as_bytes()).await.unwrap();
+        // The asker closes it.
+        assert_eq!(stream.read(&mut buffer).await.unwrap(), 0);
+    });
+    let stream = TcpStream::connect(address).await.unwrap();
+    let answered = ask_over_tcp(stream, &Random::system()).await;
+    assert_eq!(answered.unwrap(), "answers OPTIONS with 200");
+}
+
+async fn ask_at(address: SocketAddr) -> Result<String, Silence> {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (peer, local) = (stream.peer_addr().unwrap(), stream.local_addr().unwrap());
+    let ends = Ends { transport: "WS", peer, local };
+    ask_over_websocket(stream, ends, &Random::system()).await
+}
+
+#[tokio::test]
+async fn over_websocket_the_subprotocol_is_sip_and_a_message_is_a_text() {
+    use futures_util::{SinkExt as _, StreamExt as _};
+    use tokio_tungstenite::tungstenite::Message;
+    use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+    use tokio_tungstenite::tungstenite::http::HeaderValue;
+
+    let (listener, address) = listener().await;
+    tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let accept = |request: &Request, mut response: Response| {
+            let asked = request.headers().get("Sec-WebSocket-Protocol");
+            assert_eq!(asked, Some(&HeaderValue::from_static("sip")));
+            let agreed = HeaderValue::from_static("sip");
+            response.headers_mut().insert("Sec-WebSocket-Protocol", agreed);
+            Ok(response)
+        };
+        let mut socket = tokio_tungstenite::accept_hdr_async(stream, accept).await.unwrap();
+        let text = socket.next().await.unwrap().unwrap().into_text().unwrap();
+        assert!(text.contains("\r\nVia: SIP/2.0/WS 127.0.0.1:"), "{text}");
+        socket.send(Message::text(answer_to(&text, "100 Trying"))).await.unwrap();
+        socket.send(Message::text(answer_to(&text, "404 Not Here"))).await.unwrap();
+    });
+    assert_eq!(ask_at(address).await.unwrap(), "answers OPTIONS with 404");
+}
+
+#[tokio::test]
+async fn what_speaks_no_websocket_is_named() {
+    for (answer, expected) in [
+        ("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", "HTTP status 503"),
+        ("SSH-2.0-OpenSSH\r\n\r\n", "the answer is not a WebSocket's"),
+    ] {
+        let (listener, address) = listener().await;
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut buffer = [0; 2048];
+            assert!(stream.read(&mut buffer).await.unwrap() > 0);
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        });
+        assert_eq!(ask_at(address).await.unwrap_err().to_string(), expected);
+    }
 }

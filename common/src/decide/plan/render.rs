@@ -12,7 +12,8 @@ use crate::document::catalog::{
     CheckTemplate, Component, ContainerTemplate, ProbeTemplate, WorkloadTemplate, is_template,
 };
 use crate::document::instance::{
-    Check, Container, Instance, MetricsEndpoint, PackagedUnit, Port, Probe, Protocol, Workload,
+    Check, Container, HttpDetails, Instance, MetricsEndpoint, PackagedUnit, Port, Probe, Protocol,
+    Workload,
 };
 use crate::document::spec::{ComponentSpec, TenantSpec};
 use crate::id::{Address, ComponentName, EnvName, NodeName};
@@ -200,16 +201,22 @@ impl Writer<'_> {
         number
     }
 
-    fn address(&mut self, template: &str) -> Option<String> {
-        let text = self.filled("probe.address", template)?;
+    fn address(&mut self, field: &str, template: &str) -> Option<String> {
+        let text = self.filled(field, template)?;
         if text.parse::<Address>().is_err() {
-            self.problem(
-                "probe.address",
-                format!("{text:?} is neither a host name nor an IP address"),
-            );
+            self.problem(field, format!("{text:?} is neither a host name nor an IP address"));
             return None;
         }
         Some(text)
+    }
+
+    fn http_details(&mut self, template: &HttpDetails) -> HttpDetails {
+        let HttpDetails { host, statuses, tls_name } = template;
+        let mut name = |field, template: &Option<String>| {
+            template.as_deref().and_then(|template| self.address(field, template))
+        };
+        let (host, tls_name) = (name("probe.host", host), name("probe.tls_name", tls_name));
+        HttpDetails { host, statuses: statuses.clone(), tls_name }
     }
 
     fn port_of(&mut self, template: &str) -> Option<Port> {
@@ -253,12 +260,14 @@ impl Writer<'_> {
 
     fn probe(&mut self, template: &ProbeTemplate) -> Probe {
         let check = match &template.check {
-            CheckTemplate::Http { port, path, tls } => {
-                Check::Http { port: self.number("probe.port", port), path: path.clone(), tls: *tls }
+            CheckTemplate::Http { port, path, tls, details } => {
+                let port = self.number("probe.port", port);
+                let details = self.http_details(details);
+                Check::Http { port, path: path.clone(), tls: *tls, details }
             }
             CheckTemplate::Tcp { port } => Check::Tcp { port: self.number("probe.port", port) },
-            CheckTemplate::SipOptions { port } => {
-                Check::SipOptions { port: self.number("probe.port", port) }
+            CheckTemplate::SipOptions { port, transport } => {
+                Check::SipOptions { port: self.number("probe.port", port), transport: *transport }
             }
             CheckTemplate::Redis { port } => Check::Redis { port: self.number("probe.port", port) },
             CheckTemplate::Postgres { port, user } => Check::Postgres {
@@ -267,8 +276,18 @@ impl Writer<'_> {
             },
             CheckTemplate::Exec { command } => Check::Exec { command: command.clone() },
             CheckTemplate::UnitActive => Check::UnitActive,
+            CheckTemplate::Rtpengine { port } => {
+                Check::Rtpengine { port: self.number("probe.port", port) }
+            }
+            CheckTemplate::Gearman { port } => {
+                Check::Gearman { port: self.number("probe.port", port) }
+            }
+            CheckTemplate::Rabbitmq { port } => {
+                Check::Rabbitmq { port: self.number("probe.port", port) }
+            }
         };
-        let address = template.address.as_ref().and_then(|address| self.address(address));
+        let address = template.address.as_deref();
+        let address = address.and_then(|address| self.address("probe.address", address));
         let ProbeTemplate { interval_ms, timeout_ms, failures_max, .. } = *template;
         Probe { check, address, interval_ms, timeout_ms, failures_max }
     }

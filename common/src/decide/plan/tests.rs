@@ -7,6 +7,7 @@ use super::*;
 use crate::decide::assign;
 use crate::document;
 use crate::document::assignment::Assignment;
+use crate::document::instance::Check;
 use crate::testing::{CATALOG, SPEC, nodes, plan_of, plan_on, plan_with};
 
 const OMNILEADS: &str = include_str!("../../../../catalog/omnileads.yaml");
@@ -155,6 +156,23 @@ fn a_probe_asks_at_the_address_that_the_catalog_says() {
         let problems = plan_with(SPEC, &saying(wrong), 1).unwrap_err().to_string();
         let expected = "is neither a host name nor an IP address";
         assert!(problems.contains(expected), "{wrong:?}: {problems}");
+    }
+}
+
+#[test]
+fn the_names_that_an_http_probe_says_are_filled_in() {
+    let saying = |name: &str| {
+        let (from, to) = ("{check: sip-options,", "{check: http, tls: true, path: /health,");
+        CATALOG.replace(from, &format!("{to} host: \"{name}\", tls_name: \"{name}\","))
+    };
+    let plan = plan_with(SPEC, &saying("{{ settings.colour }}.example.org"), 1).unwrap();
+    let voice = &plan.nodes[&"n3".parse().unwrap()].instances[&"voice".parse().unwrap()];
+    let Check::Http { details, .. } = &voice.instance.probe.check else { panic!("{voice:?}") };
+    assert_eq!(details.host.as_deref(), Some("blue.example.org"));
+    assert_eq!(details.tls_name, details.host);
+    let problems = plan_with(SPEC, &saying("a\\r\\nX: b"), 1).unwrap_err().to_string();
+    for place in ["components.voice.probe.host: ", "components.voice.probe.tls_name: "] {
+        assert!(problems.contains(place), "{place}: {problems}");
     }
 }
 

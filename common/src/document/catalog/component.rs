@@ -7,14 +7,11 @@ use crate::document::spec::{read_bytes, read_env};
 use crate::text::problem::Problems;
 use crate::text::yaml::{FieldNode, Fields, Value};
 
-use super::{CheckTemplate, Component, ContainerTemplate, ProbeTemplate, WorkloadTemplate};
-use super::{literal, volume};
+use super::{CheckTemplate, Component, ContainerTemplate, WorkloadTemplate};
+use super::{literal, probe, volume};
 
 const START_TIMEOUT_MS: u64 = 120_000;
 const STOP_GRACE_MS: u64 = 10_000;
-const PROBE_INTERVAL_MS: u64 = 10_000;
-const PROBE_TIMEOUT_MS: u64 = 2_000;
-const PROBE_FAILURES_MAX: u32 = 3;
 /// Below this many, an entry point and its probes hardly run.
 const PIDS_LIMIT_MIN: u64 = 16;
 /// The kernel allows no more processes and threads on a whole host (`PID_MAX_LIMIT`).
@@ -36,7 +33,7 @@ pub(super) fn read(field: &FieldNode<'_>, problems: &mut Problems) -> Option<Com
     let after = fields.get("after").map(|p| p.parse_list(problems)).unwrap_or_default();
     let ports = texts(fields.get("ports").as_ref(), problems);
     let probe_field = fields.need("probe", problems);
-    let probe = probe_field.as_ref().and_then(|p| read_probe(p, problems));
+    let probe = probe_field.as_ref().and_then(|p| probe::read(p, problems));
     let active_field = fields.get("active");
     let active = active_field.as_ref().and_then(|p| read_active(p, problems));
     if !is_container {
@@ -153,65 +150,6 @@ fn texts(field: Option<&FieldNode<'_>>, problems: &mut Problems) -> Vec<String> 
     let Some(field) = field else { return Vec::new() };
     let items = field.list(problems);
     items.iter().filter_map(|item| item.text(problems).map(str::to_owned)).collect()
-}
-
-fn read_probe(field: &FieldNode<'_>, problems: &mut Problems) -> Option<ProbeTemplate> {
-    let mut fields = Fields::open(field, problems)?;
-    let words = ["http", "tcp", "sip-options", "redis", "postgres", "exec", "unit-active"];
-    let choices: Vec<(&str, &str)> = words.iter().map(|word| (*word, *word)).collect();
-    let kind = fields.need("check", problems).and_then(|p| p.choice(&choices, problems));
-    let check = kind.and_then(|kind| read_check(kind, &mut fields, problems));
-    let address_field = fields.get("address");
-    let address = address_field.as_ref().and_then(|p| p.text(problems)).map(str::to_owned);
-    let asks_no_port =
-        matches!(check, Some(CheckTemplate::Exec { .. } | CheckTemplate::UnitActive));
-    if let Some(field) = address_field.filter(|_| asks_no_port) {
-        problems.push(field.problem("this check asks no port, so it has no address"));
-    }
-    let mut duration = |name, default| {
-        let field = fields.get(name);
-        field.and_then(|p| p.duration_ms(problems)).filter(|ms| *ms > 0).unwrap_or(default)
-    };
-    let interval_ms = duration("interval", PROBE_INTERVAL_MS);
-    let timeout_ms = duration("timeout", PROBE_TIMEOUT_MS);
-    let failures_max = fields
-        .get("failures")
-        .and_then(|p| p.number(1..=100, problems))
-        .and_then(|n| u32::try_from(n).ok())
-        .unwrap_or(PROBE_FAILURES_MAX);
-    fields.finish(problems);
-    Some(ProbeTemplate { check: check?, address, interval_ms, timeout_ms, failures_max })
-}
-
-fn read_check(
-    kind: &str,
-    fields: &mut Fields<'_>,
-    problems: &mut Problems,
-) -> Option<CheckTemplate> {
-    let mut text = |name: &'static str, problems: &mut Problems| {
-        fields.need(name, problems).and_then(|p| p.text(problems)).map(str::to_owned)
-    };
-    Some(match kind {
-        "http" => {
-            let port = text("port", problems);
-            let path = fields.get("path").and_then(|p| literal::text(&p, problems));
-            let path = path.unwrap_or_else(|| "/".to_owned());
-            let tls = fields.get("tls").and_then(|p| p.flag(problems)).unwrap_or(false);
-            CheckTemplate::Http { port: port?, path, tls }
-        }
-        "tcp" => CheckTemplate::Tcp { port: text("port", problems)? },
-        "sip-options" => CheckTemplate::SipOptions { port: text("port", problems)? },
-        "redis" => CheckTemplate::Redis { port: text("port", problems)? },
-        "postgres" => {
-            let (port, user) = (text("port", problems), text("user", problems));
-            CheckTemplate::Postgres { port: port?, user: user? }
-        }
-        "exec" => {
-            let command = literal::texts(fields.need("command", problems).as_ref(), problems);
-            CheckTemplate::Exec { command }
-        }
-        _ => CheckTemplate::UnitActive,
-    })
 }
 
 fn read_active(field: &FieldNode<'_>, problems: &mut Problems) -> Option<ActiveProbe> {

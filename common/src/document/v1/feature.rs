@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use crate::document::Document;
 use crate::document::instance::{
-    ActiveProbe, Check, Container, Instance, PackagedUnit, Port, Probe, Protocol, Timing, Volume,
-    Workload,
+    ActiveProbe, Check, Container, HttpDetails, Instance, PackagedUnit, Port, Probe, Protocol,
+    SipTransport, Timing, Volume, Workload,
 };
 use crate::text::printable::shortened;
 
@@ -45,6 +45,16 @@ pub enum Feature {
     ActiveCount,
     /// Asks at the address that a probe says.
     ProbeAddress,
+    /// Sends a host name in HTTP or TLS, or expects certain statuses.
+    ProbeHttpDetails,
+    /// Sends SIP OPTIONS over TCP or WebSocket.
+    ProbeSipTransport,
+    /// Sends a ping of rtpengine's ng protocol.
+    ProbeRtpengine,
+    /// Asks Gearman's server for its version.
+    ProbeGearman,
+    /// Begins a connection of AMQP 0-9-1.
+    ProbeRabbitmq,
 }
 
 /// The error of a word that names no feature of this release.
@@ -54,7 +64,7 @@ pub struct UnknownFeature(String);
 
 impl Feature {
     /// Every feature that this release knows.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 20] = [
         Self::Container,
         Self::ContainerCommand,
         Self::MemoryLimit,
@@ -70,6 +80,11 @@ impl Feature {
         Self::ProbeUnitActive,
         Self::ActiveCount,
         Self::ProbeAddress,
+        Self::ProbeHttpDetails,
+        Self::ProbeSipTransport,
+        Self::ProbeRtpengine,
+        Self::ProbeGearman,
+        Self::ProbeRabbitmq,
     ];
 
     /// Returns the name of the feature in greetings and messages.
@@ -91,6 +106,11 @@ impl Feature {
             Self::ProbeUnitActive => "probe-unit-active",
             Self::ActiveCount => "active-count",
             Self::ProbeAddress => "probe-address",
+            Self::ProbeHttpDetails => "probe-http-details",
+            Self::ProbeSipTransport => "probe-sip-transport",
+            Self::ProbeRtpengine => "probe-rtpengine",
+            Self::ProbeGearman => "probe-gearman",
+            Self::ProbeRabbitmq => "probe-rabbitmq",
         }
     }
 
@@ -150,7 +170,7 @@ impl Instance {
         let of_active = active.as_ref().map(of_active);
         let of_ports = ports.iter().flat_map(of_port);
         let of_address = address.as_ref().map(|_| Feature::ProbeAddress);
-        let of_probe = [of_check(check)].into_iter().chain(of_address);
+        let of_probe = of_check(check).into_iter().chain(of_address);
         of_workload.into_iter().chain(of_probe).chain(of_active).chain(of_ports).collect()
     }
 }
@@ -194,16 +214,26 @@ fn of_active(active: &ActiveProbe) -> Feature {
     Feature::ActiveCount
 }
 
-fn of_check(check: &Check) -> Feature {
-    match check {
-        Check::Http { port: _, path: _, tls: _ } => Feature::ProbeHttp,
+fn of_check(check: &Check) -> BTreeSet<Feature> {
+    let feature = match check {
+        Check::Http { port: _, path: _, tls: _, details } => {
+            let HttpDetails { host: _, statuses: _, tls_name: _ } = details;
+            let has_details = details != &HttpDetails::default();
+            let of_details = has_details.then_some(Feature::ProbeHttpDetails);
+            return [Feature::ProbeHttp].into_iter().chain(of_details).collect();
+        }
+        Check::SipOptions { port: _, transport: SipTransport::Udp } => Feature::ProbeSipOptions,
+        Check::SipOptions { port: _, transport: _ } => Feature::ProbeSipTransport,
         Check::Tcp { port: _ } => Feature::ProbeTcp,
-        Check::SipOptions { port: _ } => Feature::ProbeSipOptions,
         Check::Redis { port: _ } => Feature::ProbeRedis,
         Check::Postgres { port: _, user: _ } => Feature::ProbePostgres,
         Check::Exec { command: _ } => Feature::ProbeExec,
         Check::UnitActive => Feature::ProbeUnitActive,
-    }
+        Check::Rtpengine { port: _ } => Feature::ProbeRtpengine,
+        Check::Gearman { port: _ } => Feature::ProbeGearman,
+        Check::Rabbitmq { port: _ } => Feature::ProbeRabbitmq,
+    };
+    BTreeSet::from([feature])
 }
 
 #[cfg(test)]

@@ -14,8 +14,10 @@ use crate::id::{
     UnitName, Version,
 };
 
+mod check;
 mod held;
 
+pub use self::check::{Check, HttpDetails, SipTransport};
 pub use self::held::{HeldInstance, HeldWorkload};
 
 /// A component of a tenant on a node, with every value filled in.
@@ -169,46 +171,6 @@ pub struct Probe {
     pub timeout_ms: u64,
     /// The number of failures in a row after which the instance is unhealthy.
     pub failures_max: u32,
-}
-
-/// A health check. It uses the addresses of the host itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Check {
-    /// An HTTP GET whose status is below 400. With `tls`, the certificate is not verified.
-    Http { port: u16, path: String, tls: bool },
-    /// A TCP connection that is accepted.
-    Tcp { port: u16 },
-    /// SIP OPTIONS over UDP (RFC 3261 §11) with any final answer.
-    SipOptions { port: u16 },
-    /// A `PING` that is answered by `+PONG` or by a demand for authentication.
-    Redis { port: u16 },
-    /// A start-up message (PostgreSQL protocol 3.0) with any answer but "starting up".
-    Postgres { port: u16, user: String },
-    /// A command inside the container that exits with 0.
-    Exec { command: Vec<String> },
-    /// A unit that systemd shows as active.
-    UnitActive,
-}
-
-impl Check {
-    /// The names of all kinds in documents.
-    pub(crate) const KINDS: [&'static str; 7] =
-        ["http", "tcp", "sip-options", "redis", "postgres", "exec", "unit-active"];
-
-    /// Returns the port at which a program is asked; none for a check that asks at no port.
-    #[must_use]
-    pub fn port(&self) -> Option<Port> {
-        let (number, protocol) = match *self {
-            Self::SipOptions { port } => (port, Protocol::Udp),
-            Self::Http { port, .. }
-            | Self::Tcp { port }
-            | Self::Redis { port }
-            | Self::Postgres { port, .. } => (port, Protocol::Tcp),
-            Self::Exec { .. } | Self::UnitActive => return None,
-        };
-        Some(Port { number, protocol })
-    }
 }
 
 /// A command inside the container that counts the calls which a stop would cut.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::document::instance::{HttpDetails, SipTransport};
 
 const TEXT: &str = include_str!("../../fixtures/instance.json");
 const UNIT: &str = include_str!("../../fixtures/instance_minimal.json");
@@ -60,13 +61,16 @@ fn what_listens_on_a_udp_port_or_on_one_of_a_later_release_may_carry_calls() {
 #[test]
 fn a_probe_of_a_later_release_is_none_and_a_damaged_one_is_refused() {
     let checks = [
-        Check::Http { port: 80, path: "/".to_owned(), tls: false },
+        Check::Http { port: 80, path: "/".to_owned(), tls: false, details: HttpDetails::default() },
         Check::Tcp { port: 80 },
-        Check::SipOptions { port: 5060 },
+        Check::SipOptions { port: 5060, transport: SipTransport::Udp },
         Check::Redis { port: 6379 },
         Check::Postgres { port: 5432, user: "oml".to_owned() },
         Check::Exec { command: vec!["true".to_owned()] },
         Check::UnitActive,
+        Check::Rtpengine { port: 22222 },
+        Check::Gearman { port: 4730 },
+        Check::Rabbitmq { port: 5672 },
     ];
     assert_eq!(checks.len(), Check::KINDS.len());
     let whole = InstanceDocument::read(TEXT).unwrap();
