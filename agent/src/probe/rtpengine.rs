@@ -10,7 +10,7 @@ use tokio::net::UdpSocket;
 use super::{Silence, address};
 
 const PING: &str = "d7:command4:pinge";
-/// The answer's dictionary holds this pair, whatever else a release adds.
+/// The answer's dictionary holds this pair, among others that a release may add.
 const PONG: &str = "6:result4:pong";
 const PAUSE: Duration = Duration::from_millis(500);
 const ANSWER_BYTES_MAX: usize = 2048;

@@ -55,6 +55,13 @@ fn silence(error: Error) -> Silence {
         Error::Io(error) => error.into(),
         Error::ConnectionClosed | Error::AlreadyClosed => Silence::Closed,
         Error::Http(answer) => Silence::HttpStatus(answer.status().as_u16()),
-        _ => Silence::NotOf("a WebSocket's"),
+        Error::Tls(_)
+        | Error::Capacity(_)
+        | Error::Protocol(_)
+        | Error::WriteBufferFull(_)
+        | Error::Utf8(_)
+        | Error::AttackAttempt
+        | Error::Url(_)
+        | Error::HttpFormat(_) => Silence::NotOf("a WebSocket's"),
     }
 }
