@@ -100,6 +100,7 @@ async fn ask_at(address: SocketAddr) -> Result<String, Silence> {
 }
 
 #[tokio::test]
+#[expect(clippy::result_large_err, reason = "the type of the library's callback")]
 async fn over_websocket_the_subprotocol_is_sip_and_a_message_is_a_text() {
     use futures_util::{SinkExt as _, StreamExt as _};
     use tokio_tungstenite::tungstenite::Message;
