@@ -53,7 +53,7 @@ fn logins_are_found_by_registry() {
     let text = "[registries.\"10.0.0.1:5000\"]\nusername = \"u\"\npassword_file = \"/p\"\n";
     let folder = folder(&[("agent.toml", text)]);
     let settings = load(folder.path()).unwrap();
-    assert_eq!(settings.registries["10.0.0.1:5000"].username, "u");
+    assert_eq!(settings.registries["10.0.0.1:5000"].user, "u");
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn every_spelling_of_a_registry_is_the_same_key_and_two_are_refused() {
     };
     for written in ["docker.io", "index.docker.io", "https://index.docker.io/v1/"] {
         let folder = folder(&[("agent.toml", &entry(written))]);
-        assert_eq!(load(folder.path()).unwrap().registries["docker.io"].username, "u", "{written}");
+        assert_eq!(load(folder.path()).unwrap().registries["docker.io"].user, "u", "{written}");
     }
     let both = entry("docker.io") + &entry("registry-1.docker.io");
     let folder = folder(&[("agent.toml", &both)]);

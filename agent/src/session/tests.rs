@@ -6,6 +6,7 @@ use oml_common::document::Verbatim;
 use oml_common::document::assignment::{Assignment, Content};
 use oml_common::id::Generation;
 use oml_daemon::env::Clock;
+use oml_daemon::proxy::Proxies;
 use oml_proto::v1::agent_message;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -78,6 +79,7 @@ impl Bench {
             log: String::new(),
             min_free: crate::disk::MinFree::default(),
             registries: std::collections::BTreeMap::new(),
+            proxies: Proxies::default(),
         };
         let (assignments, assignment) = watch::channel(None);
         let (reports, reported) = watch::channel(Arc::new(empty_report(Clock::system().now())));
@@ -98,7 +100,7 @@ impl Bench {
             reports: reported,
             state: state_sender,
             error: error_sender,
-            dial: dial_over_tls(Clock::system()),
+            dial: dial_over_tls(Clock::system(), Proxies::default()),
         };
         let session = tokio::spawn(session.run());
         Self {

@@ -45,6 +45,8 @@ pub enum Feature {
     ActiveCount,
     /// Asks at the address that a probe says.
     ProbeAddress,
+    /// Pulls an image from another repository than its name says.
+    PullFrom,
 }
 
 /// The error of a word that names no feature of this release.
@@ -54,7 +56,7 @@ pub struct UnknownFeature(String);
 
 impl Feature {
     /// Every feature that this release knows.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Container,
         Self::ContainerCommand,
         Self::MemoryLimit,
@@ -70,6 +72,7 @@ impl Feature {
         Self::ProbeUnitActive,
         Self::ActiveCount,
         Self::ProbeAddress,
+        Self::PullFrom,
     ];
 
     /// Returns the name of the feature in greetings and messages.
@@ -91,6 +94,7 @@ impl Feature {
             Self::ProbeUnitActive => "probe-unit-active",
             Self::ActiveCount => "active-count",
             Self::ProbeAddress => "probe-address",
+            Self::PullFrom => "pull-from",
         }
     }
 
@@ -133,6 +137,7 @@ impl Instance {
             component: _,
             unit: _,
             workload,
+            pull_from,
             after: _,
             ports,
             probe,
@@ -151,7 +156,9 @@ impl Instance {
         let of_ports = ports.iter().flat_map(of_port);
         let of_address = address.as_ref().map(|_| Feature::ProbeAddress);
         let of_probe = [of_check(check)].into_iter().chain(of_address);
-        of_workload.into_iter().chain(of_probe).chain(of_active).chain(of_ports).collect()
+        let of_source = pull_from.as_ref().map(|_| Feature::PullFrom);
+        let of_workload = of_workload.into_iter().chain(of_source);
+        of_workload.chain(of_probe).chain(of_active).chain(of_ports).collect()
     }
 }
 
