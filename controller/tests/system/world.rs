@@ -17,7 +17,7 @@ use omlcontroller::config::Settings;
 use omlcontroller::pki::{Authority, Terms};
 use omlcontroller::records::values::{Epoch, PublicEndpoint};
 use omlcontroller::records::{Batch, Records, keys};
-use omlcontroller::registry::RegistryAccess;
+use omlcontroller::registry::{Reach, RegistryAccess};
 use omlcontroller::run::{Running, start};
 use omlcontroller::store::embedded::{self, Options};
 use omlcontroller::store::{Embedded, Expect, Memory, Store};
@@ -251,7 +251,7 @@ pub(crate) fn settings(dir: &Path, registry: &Registry) -> Settings {
         catalog_dir,
         node_lifetime_ms: 3_600_000,
         log: "info".into(),
-        registries: HashMap::from([(address, access)]),
+        reach: Reach { access: HashMap::from([(address, access)]), ..Reach::default() },
     }
 }
 

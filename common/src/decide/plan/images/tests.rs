@@ -102,7 +102,7 @@ fn a_catalog_refuses_versions_and_wrong_names() {
         ("db:1", "has no version; every tenant chooses it (write db)"),
         ("r.example/B", "is in lower case (write r.example/b)"),
         ("D", "is in lower case (write d)"),
-        ("a b", "is not an image repository"),
+        ("a b", "is not a image repository"),
     ] {
         let catalog = CATALOG.replace("image: db", &format!("image: {image:?}"));
         let refused = images_with("\"1\"", &catalog).unwrap_err();
