@@ -26,7 +26,7 @@ enum Parts {
 }
 
 impl ImageVersion {
-    /// Makes the version that is this digest, whatever its tag names.
+    /// Makes the version that is this digest, without a tag.
     #[must_use]
     pub fn pinned(digest: Digest) -> Self {
         Self(Parts::Digest(digest))

@@ -106,7 +106,7 @@ impl Http {
         let port = url.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
         let mut request = Request::new(Empty::<Bytes>::new());
         *request.method_mut() = method;
-        // A proxy for plain HTTP is told the whole address (RFC 9112 §3.2.2).
+        // A proxy for plain HTTP needs the whole address (RFC 9112 §3.2.2).
         let proxy = self.proxies.of(url).filter(|_| !is_tls);
         let path = url.path_and_query().map_or("/", |path| path.as_str());
         *request.uri_mut() = match &proxy {

@@ -120,7 +120,7 @@ async fn a_private_authority_is_trusted_for_its_registry_and_for_no_other() {
     assert!(untrusted.contains("ca_file"), "{untrusted}");
 }
 
-/// Starts a proxy that forwards whatever it is asked for to `target`. Returns its address, and
+/// Starts a proxy that forwards every request to `target`. Returns its address, and
 /// the first line of every request that it got.
 async fn proxy(target: SocketAddr) -> (SocketAddr, Arc<Mutex<Vec<String>>>, JoinSet<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

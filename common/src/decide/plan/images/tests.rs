@@ -14,7 +14,8 @@ const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef012
 
 fn prepared(
     nodes: &BTreeMap<NodeName, NodeFacts>,
-    (spec, catalog): (&str, &str),
+    spec: &str,
+    catalog: &str,
     mirrors: &[(&str, &str)],
 ) -> Result<Prepared, String> {
     let spec = TenantSpec::parse(spec).map_err(|problems| problems.to_string())?;
@@ -28,7 +29,7 @@ fn prepared(
 /// Returns the images of a specification with another entry for `db`.
 fn images_with(db: &str, catalog: &str) -> Result<Vec<String>, String> {
     let spec = SPEC.replace("db: \"1\"", &format!("db: {db}"));
-    let prepared = prepared(&nodes(), (&spec, catalog), &[])?;
+    let prepared = prepared(&nodes(), &spec, catalog, &[])?;
     Ok(prepared.images().values().map(ToString::to_string).collect())
 }
 
@@ -48,7 +49,7 @@ fn one_tenant_has_images_of_several_registries() {
     );
     // The tenant's registry is for the images that name none.
     let spec = format!("registry: own.example:5000/a\n{SPEC}");
-    let prepared = prepared(&nodes(), (&spec, &catalog), &[]).unwrap();
+    let prepared = prepared(&nodes(), &spec, &catalog, &[]).unwrap();
     let names: Vec<String> = prepared.images().values().map(ToString::to_string).collect();
     assert_eq!(names, ["quay.io/sql/db:1", "own.example:5000/a/voice:1"]);
 }
@@ -82,7 +83,7 @@ fn wrong_images_of_a_tenant_are_refused_all_at_once() {
     let spec = SPEC
         .replace("db: \"1\"", "db: {image: \"r.example/B:1\", version: \"1\"}")
         .replace("voice: \"1\"", "voice: {image: \"r.example/b:1\", version: \"2@sha256:12\"}");
-    let refused = prepared(&nodes(), (&spec, CATALOG), &[]).unwrap_err();
+    let refused = prepared(&nodes(), &spec, CATALOG, &[]).unwrap_err();
     for words in [
         "line 5: components.db.image: the name of an image is in lower case (write r.example/b:1)",
         "line 6: components.voice.version: \"sha256:12\" is not a digest",
@@ -91,7 +92,7 @@ fn wrong_images_of_a_tenant_are_refused_all_at_once() {
         assert!(refused.contains(words), "{words}\n{refused}");
     }
     let unit = SPEC.replace("exporter: {}", "exporter: {image: r.example/b}");
-    let refused = prepared(&nodes(), (&unit, CATALOG), &[]).unwrap_err();
+    let refused = prepared(&nodes(), &unit, CATALOG, &[]).unwrap_err();
     assert!(refused.contains("components.exporter: must have no image"), "{refused}");
 }
 
@@ -126,15 +127,15 @@ fn a_pinned_version_is_known_by_the_digest_that_an_earlier_plan_recorded() {
 #[test]
 fn a_pinned_version_has_the_tag_as_its_version_in_documents() {
     let spec = SPEC.replace("db: \"1\"", &format!("db: \"7@{DIGEST}\""));
-    let prepared = prepared(&nodes(), (&spec, CATALOG), &[]).unwrap();
+    let prepared = prepared(&nodes(), &spec, CATALOG, &[]).unwrap();
     assert_eq!(instance(&prepared, "db").version().unwrap().as_str(), "7");
 }
 
 #[test]
 fn a_mirror_says_where_an_image_is_pulled_and_replaces_nothing() {
-    let direct = prepared(&nodes(), (SPEC, CATALOG), &[]).unwrap();
+    let direct = prepared(&nodes(), SPEC, CATALOG, &[]).unwrap();
     let rules = [("docker.io/test/", "mirror.corp:5000/oml/")];
-    let mirrored = prepared(&nodes(), (SPEC, CATALOG), &rules).unwrap();
+    let mirrored = prepared(&nodes(), SPEC, CATALOG, &rules).unwrap();
     let (before, after) = (instance(&direct, "voice"), instance(&mirrored, "voice"));
     assert_eq!(before.pull_from, None);
     assert_eq!(after.image_source().unwrap().as_str(), "mirror.corp:5000/oml/voice");
@@ -158,10 +159,10 @@ fn an_agent_that_cannot_pull_from_a_mirror_is_named() {
     let agent = AgentFacts { version: "0.1.0".to_owned(), features, platforms: [].into() };
     nodes.get_mut(&"n2".parse().unwrap()).unwrap().agent = Some(agent);
     let rules = [("docker.io/test/", "mirror.corp:5000/oml/")];
-    let refused = prepared(&nodes, (SPEC, CATALOG), &rules).unwrap_err();
+    let refused = prepared(&nodes, SPEC, CATALOG, &rules).unwrap_err();
     let words = "n2 cannot run it: its agent 0.1.0 does not support pull-from";
     assert!(refused.contains(words), "{refused}");
-    assert!(prepared(&nodes, (SPEC, CATALOG), &[]).is_ok());
+    assert!(prepared(&nodes, SPEC, CATALOG, &[]).is_ok());
 }
 
 #[test]
