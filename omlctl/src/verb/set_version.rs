@@ -16,7 +16,7 @@ use crate::pairs::Pairs;
 Examples:
   omlctl set-version tenant=acme asterisk=230204.01
   omlctl set-version tenant=acme asterisk=230215.01 kamailio=230215.01 --why 'fix of one-way audio'
-  omlctl set-version tenant=acme nginx=230215.01@sha256:4f53cda18c2b… (exactly that image)
+  omlctl set-version tenant=acme nginx=230215.01@sha256:DIGEST     # exactly that image
   omlctl set-version tenant=acme nginx=230215.01 --dry-run")]
 pub(crate) struct Arguments {
     /// tenant=NAME, and COMPONENT=VERSION for every component to change
