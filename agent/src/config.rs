@@ -75,11 +75,13 @@ impl Settings {
 /// # Errors
 /// Returns an error if a source cannot be read or a value is not allowed.
 pub fn load(folder: &Path) -> Result<Settings, SettingsError> {
-    let proxies = Proxies::of_environment()?;
-    Ok(Settings { proxies, ..settings(SOURCES.read(folder)?)? })
+    settings(SOURCES.read(folder)?, Proxies::of_environment())
 }
 
-fn settings(fragment: Fragment) -> Result<Settings, SettingsError> {
+fn settings(
+    fragment: Fragment,
+    proxies: Result<Proxies, Problems>,
+) -> Result<Settings, SettingsError> {
     let controllers = endpoints("controllers", fragment.controllers, CONTROLLER_PORT)?;
     let enrollment = endpoints("enrollment", fragment.enrollment, ENROLLMENT_PORT)?;
     let address = fragment.address.map(|text| {
@@ -101,6 +103,13 @@ fn settings(fragment: Fragment) -> Result<Settings, SettingsError> {
         state_bytes: size("state_disk_free_min", fragment.state_disk_free_min)?
             .unwrap_or(default.state_bytes),
     };
+    let mut problems = Problems::default();
+    let registries = logins(fragment.registries.unwrap_or_default(), &mut problems);
+    let proxies = proxies.unwrap_or_else(|wrong| {
+        problems.0.extend(wrong.0);
+        Proxies::default()
+    });
+    problems.into_result(())?;
     Ok(Settings {
         controllers,
         enrollment,
@@ -108,19 +117,18 @@ fn settings(fragment: Fragment) -> Result<Settings, SettingsError> {
         metrics_listen,
         log: fragment.log.unwrap_or_else(|| "info".to_owned()),
         min_free,
-        registries: registries(fragment.registries.unwrap_or_default())?,
-        proxies: Proxies::default(),
+        registries,
+        proxies,
     })
 }
 
 /// Returns the logins by the key of each registry.
-fn registries(
+fn logins(
     entries: BTreeMap<String, RegistryEntry>,
-) -> Result<BTreeMap<String, Login>, SettingsError> {
-    let mut problems = Problems::default();
-    let read = registries::read(entries, Reader::Agent, &mut problems);
-    let logins = read.into_iter().filter_map(|(key, registry)| Some((key, registry.login?)));
-    Ok(problems.into_result(logins.collect())?)
+    problems: &mut Problems,
+) -> BTreeMap<String, Login> {
+    let read = registries::read(entries, Reader::Agent, problems);
+    read.into_iter().filter_map(|(key, registry)| Some((key, registry.login?))).collect()
 }
 
 /// Reads the number of bytes from a size such as `512MiB`.

@@ -93,3 +93,19 @@ fn an_impossible_value_is_refused_with_its_name() {
         assert!(error.to_string().starts_with(key), "{error}");
     }
 }
+
+#[test]
+fn every_mistake_about_registries_is_refused_at_once_with_what_docker_needs() {
+    let text = "[registries.\"one.corp:5443\"]\nca_file = \"/ca.pem\"\n\
+                [registries.\"two.corp\"]\nusername = \"u\"\n";
+    let folder = folder(&[("agent.toml", text)]);
+    let refused = load(folder.path()).unwrap_err().to_string();
+    for words in [
+        "registries.\"one.corp:5443\".ca_file: unknown key (on a host, put the certificate into \
+         /etc/docker/certs.d/one.corp:5443/ca.crt)",
+        "registries.\"one.corp:5443\": a login takes both username and password_file",
+        "registries.\"two.corp\": a login takes both username and password_file",
+    ] {
+        assert!(refused.contains(words), "{words}\n{refused}");
+    }
+}
