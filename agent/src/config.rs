@@ -5,9 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use oml_common::id::registry_key;
+use oml_common::text::problem::Problems;
+use oml_daemon::proxy::Proxies;
+use oml_daemon::registries::{self, Login, Reader, RegistryEntry};
 use oml_daemon::settings::{SettingsError, Sources};
 use serde::Deserialize;
 
@@ -34,16 +36,7 @@ struct Fragment {
     log: Option<String>,
     engine_disk_free_min: Option<String>,
     state_disk_free_min: Option<String>,
-    registries: Option<BTreeMap<String, RegistryLogin>>,
-}
-
-/// The login to a private registry.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RegistryLogin {
-    pub username: String,
-    /// A file that holds the password and nothing else.
-    pub password_file: PathBuf,
+    registries: Option<BTreeMap<String, RegistryEntry>>,
 }
 
 /// The agent's settings, complete and valid.
@@ -62,7 +55,9 @@ pub struct Settings {
     /// The disk space that must stay free when something is pulled or created.
     pub min_free: MinFree,
     /// The logins by the key of the registry.
-    pub registries: BTreeMap<String, RegistryLogin>,
+    pub registries: BTreeMap<String, Login>,
+    /// The proxies through which controllers are reached.
+    pub proxies: Proxies,
 }
 
 impl Settings {
@@ -75,15 +70,18 @@ impl Settings {
 }
 
 /// Reads `agent.toml`, the drop-ins of `conf.d` in the order of their names,
-/// and the environment, each over the ones before.
+/// and the environment, each over the ones before, and the proxies that the environment names.
 ///
 /// # Errors
 /// Returns an error if a source cannot be read or a value is not allowed.
 pub fn load(folder: &Path) -> Result<Settings, SettingsError> {
-    settings(SOURCES.read(folder)?)
+    settings(SOURCES.read(folder)?, Proxies::of_environment())
 }
 
-fn settings(fragment: Fragment) -> Result<Settings, SettingsError> {
+fn settings(
+    fragment: Fragment,
+    proxies: Result<Proxies, Problems>,
+) -> Result<Settings, SettingsError> {
     let controllers = endpoints("controllers", fragment.controllers, CONTROLLER_PORT)?;
     let enrollment = endpoints("enrollment", fragment.enrollment, ENROLLMENT_PORT)?;
     let address = fragment.address.map(|text| {
@@ -105,6 +103,13 @@ fn settings(fragment: Fragment) -> Result<Settings, SettingsError> {
         state_bytes: size("state_disk_free_min", fragment.state_disk_free_min)?
             .unwrap_or(default.state_bytes),
     };
+    let mut problems = Problems::default();
+    let registries = logins(fragment.registries.unwrap_or_default(), &mut problems);
+    let proxies = proxies.unwrap_or_else(|wrong| {
+        problems.0.extend(wrong.0);
+        Proxies::default()
+    });
+    problems.into_result(())?;
     Ok(Settings {
         controllers,
         enrollment,
@@ -112,23 +117,18 @@ fn settings(fragment: Fragment) -> Result<Settings, SettingsError> {
         metrics_listen,
         log: fragment.log.unwrap_or_else(|| "info".to_owned()),
         min_free,
-        registries: registries(fragment.registries.unwrap_or_default())?,
+        registries,
+        proxies,
     })
 }
 
-/// Returns the logins by the key of each registry. Two spellings of one registry are refused.
-fn registries(
-    logins: BTreeMap<String, RegistryLogin>,
-) -> Result<BTreeMap<String, RegistryLogin>, SettingsError> {
-    let mut registries = BTreeMap::new();
-    for (address, login) in logins {
-        if registries.insert(registry_key(&address), login).is_some() {
-            let key = format!("registries.{address:?}");
-            let expected = "a registry of its own; another entry is for the same one";
-            return Err(SettingsError::value(key, address, expected));
-        }
-    }
-    Ok(registries)
+/// Returns the logins by the key of each registry.
+fn logins(
+    entries: BTreeMap<String, RegistryEntry>,
+    problems: &mut Problems,
+) -> BTreeMap<String, Login> {
+    let read = registries::read(entries, Reader::Agent, problems);
+    read.into_iter().filter_map(|(key, registry)| Some((key, registry.login?))).collect()
 }
 
 /// Reads the number of bytes from a size such as `512MiB`.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use oml_common::id::NodeName;
 use oml_daemon::env::Clock;
+use oml_daemon::proxy::Proxies;
 use oml_daemon::tls::{self, ConnectError, InvalidToken, JoinToken};
 use oml_proto::v1::enrollment_client::EnrollmentClient;
 use oml_proto::v1::{Certificate, EnrollRequest};
@@ -38,6 +39,8 @@ pub struct Enrollment {
     pub address: Option<std::net::IpAddr>,
     /// Whether a host that has joined before joins again.
     pub replace: bool,
+    /// The proxies through which the controller is reached.
+    pub proxies: Proxies,
 }
 
 /// The reason why the host did not join.
@@ -132,7 +135,7 @@ pub async fn enroll(
     };
     let request = KeyRequest::new()?;
     let config = Arc::new(tls::enrollment_config(token.ca(), clock));
-    let channel = tls::connect(&address, config).await?;
+    let channel = tls::connect(&address, config, &wish.proxies).await?;
     let asked = timeout(CALL_TIMEOUT, ask(channel, &token, wish, &node, &request)).await;
     let certificate = asked.map_err(|_elapsed| EnrollError::Slow(address.clone()))??;
     let identity = identity_files.keep(&certificate, &request.key_pem)?;

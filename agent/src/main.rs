@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use oml_common::id::{ComponentName, NodeName};
 use oml_common::text::error::chain;
 use oml_daemon::env::Env;
+use oml_daemon::proxy::Proxies;
 use oml_daemon::settings::SettingsError;
 use omlagent::enroll::{EnrollError, Enrollment, enroll};
 use omlagent::paths::Paths;
@@ -131,6 +132,7 @@ async fn join(env: &Env, args: EnrollArgs) -> anyhow::Result<()> {
         name: args.name,
         address: args.address,
         replace: args.replace,
+        proxies: Proxies::of_environment().map_err(SettingsError::from)?,
     };
     let identity = enroll(&paths, env.clock(), &wish).await?;
     eprintln!("enrolled as {} of {}", identity.node, identity.tenant);

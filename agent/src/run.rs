@@ -12,6 +12,7 @@ use oml_common::document::report::{Phase, Report};
 use oml_common::text::error::chain;
 use oml_daemon::env::Env;
 use oml_daemon::log;
+use oml_daemon::registries::Login;
 use omlagent::alive::SignOfLife;
 use omlagent::assembly::{Assembly, Daemons, Parts, assemble};
 use omlagent::config::{self, Settings};
@@ -59,7 +60,7 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
         facts: HostFacts::of_host(),
         // Without a name, a copy of this host is recognized only by another machine id.
         process: env.uuid().map(|id| id.to_string()).unwrap_or_default(),
-        dial: dial_over_tls(env.clock().clone()),
+        dial: dial_over_tls(env.clock().clone(), settings.proxies.clone()),
         usage: Box::new(move || sampler.sample()),
         alive: Box::new({
             let (env, sign) = (env.clone(), Arc::clone(&sign));
@@ -122,9 +123,9 @@ fn beat(sign: &Option<SignOfLife>, env: &Env) {
 }
 
 fn logins(settings: &Settings) -> Vec<PullLogin> {
-    let login = |(registry, login): (&String, &config::RegistryLogin)| PullLogin {
+    let login = |(registry, login): (&String, &Login)| PullLogin {
         registry: registry.clone(),
-        user: login.username.clone(),
+        user: login.user.clone(),
         password_file: login.password_file.clone(),
     };
     settings.registries.iter().map(login).collect()

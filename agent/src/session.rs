@@ -13,6 +13,7 @@ use oml_common::document::report::Report;
 use oml_common::text::error::chain;
 use oml_common::time::Timestamp;
 use oml_daemon::env::{Clock, Env, Random};
+use oml_daemon::proxy::Proxies;
 use oml_daemon::tls::{self, Credentials};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
@@ -70,14 +71,15 @@ pub type Dial = Box<
     dyn Fn(String, Credentials) -> BoxFuture<'static, Result<Channel, DialError>> + Send + Sync,
 >;
 
-/// Reaches controllers over mutual TLS, whose certificates must be valid by this clock.
+/// Reaches controllers over mutual TLS, through the proxies that are for them. Their certificates
+/// must be valid by this clock.
 #[must_use]
-pub fn dial_over_tls(clock: Clock) -> Dial {
+pub fn dial_over_tls(clock: Clock, proxies: Proxies) -> Dial {
     Box::new(move |endpoint, credentials| {
-        let clock = clock.clone();
+        let (clock, proxies) = (clock.clone(), proxies.clone());
         Box::pin(async move {
             let config = Arc::new(tls::client_config(&credentials, &clock)?);
-            Ok(tls::connect_admitted(&endpoint, config).await?)
+            Ok(tls::connect_admitted(&endpoint, config, &proxies).await?)
         })
     })
 }

@@ -11,13 +11,16 @@ use crate::text::printable::shortened;
 
 mod address;
 mod hex;
+mod image;
 mod machine;
 mod registry;
 
 pub use self::address::{Address, InvalidAddress};
 pub use self::hex::{Fingerprint, InvalidHex, Serial};
+pub(crate) use self::image::split as split_version;
+pub use self::image::{ImageReference, ImageVersion, InvalidReference};
 pub use self::machine::{InvalidMachineId, MachineId};
-pub use self::registry::{DOCKER_HUB, registry_key};
+pub use self::registry::{DOCKER_HUB, REGISTRY_RULE, registry_key, registry_of_address};
 
 /// The error of a text that is not a valid name; its message states the rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

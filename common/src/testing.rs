@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::decide::plan::{ImageName, Input, NodeFacts, prepare};
+use crate::decide::plan::{ImageName, Input, Mirrors, NodeFacts, prepare};
 use crate::document;
 use crate::document::catalog::Catalog;
 use crate::document::plan::Plan;
@@ -103,7 +103,8 @@ pub(crate) fn plan_on(
     let spec = TenantSpec::parse(spec)?;
     let catalog = Catalog::parse(catalog)?;
     let revision = RevisionNumber(revision);
-    let prepared = prepare(Input { revision, spec: &spec, catalog: &catalog, nodes })?;
+    let mirrors = &Mirrors::default();
+    let prepared = prepare(Input { revision, spec: &spec, catalog: &catalog, nodes, mirrors })?;
     let digests = digests(prepared.images().values());
     prepared.finish(&digests)
 }

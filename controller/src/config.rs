@@ -3,19 +3,21 @@
 //! A `Fragment` is the content of one source. Fragments are merged into one, and the rest
 //! of the program only sees [`Settings`].
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use oml_common::id::registry_key;
-use oml_common::text::secret::secret;
+use oml_common::text::problem::Problems;
 use oml_common::time::parse_duration_ms;
-use oml_daemon::regular_file;
+use oml_daemon::proxy::Proxies;
+use oml_daemon::registries::RegistryEntry;
 use oml_daemon::settings::{SettingsError, Sources};
 use serde::Deserialize;
 
 use crate::pki::NODE_LIFETIME_MS_DEFAULT;
-use crate::registry::{RegistryAccess, RegistryCredentials};
+use crate::registry::Reach;
+
+mod registries;
 
 /// The default folder of the settings.
 pub const FOLDER: &str = "/etc/omlcontroller";
@@ -41,17 +43,8 @@ struct Fragment {
     catalog_dir: Option<PathBuf>,
     node_certificate_life: Option<String>,
     log: Option<String>,
-    registries: Option<BTreeMap<String, RegistryFragment>>,
-}
-
-/// The access to one registry.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RegistryFragment {
-    username: Option<String>,
-    password_file: Option<PathBuf>,
-    #[serde(default)]
-    insecure: bool,
+    registries: Option<BTreeMap<String, RegistryEntry>>,
+    mirrors: Option<BTreeMap<String, String>>,
 }
 
 /// The controller's settings, complete and valid.
@@ -71,8 +64,8 @@ pub struct Settings {
     pub node_lifetime_ms: u64,
     /// The filter of the log.
     pub log: String,
-    /// The access to registries, by their key.
-    pub registries: HashMap<String, RegistryAccess>,
+    /// How registries are reached.
+    pub reach: Reach,
 }
 
 impl Settings {
@@ -90,15 +83,18 @@ impl Settings {
 }
 
 /// Reads `controller.toml`, the drop-ins of `conf.d` in the order of their names, and the
-/// environment. Each source overrides the ones before it.
+/// environment, which also names proxies. Each source overrides the ones before it.
 ///
 /// # Errors
 /// Returns an error for the source that cannot be used or the value that is not possible.
 pub fn load(folder: &Path) -> Result<Settings, SettingsError> {
-    settings(SOURCES.read(folder)?)
+    settings(SOURCES.read(folder)?, Proxies::of_environment())
 }
 
-fn settings(fragment: Fragment) -> Result<Settings, SettingsError> {
+fn settings(
+    fragment: Fragment,
+    proxies: Result<Proxies, Problems>,
+) -> Result<Settings, SettingsError> {
     let web_listen = match fragment.web_listen.as_deref() {
         Some("off") => None,
         other => Some(listen("web_listen", other, WEB_LISTEN)?),
@@ -123,7 +119,11 @@ fn settings(fragment: Fragment) -> Result<Settings, SettingsError> {
         catalog_dir: fragment.catalog_dir.unwrap_or_else(|| CATALOG_DIR.into()),
         node_lifetime_ms,
         log: fragment.log.unwrap_or_else(|| "info".to_owned()),
-        registries: registries(fragment.registries.unwrap_or_default())?,
+        reach: registries::reach(
+            fragment.registries.unwrap_or_default(),
+            &fragment.mirrors.unwrap_or_default(),
+            proxies,
+        )?,
     })
 }
 
@@ -132,43 +132,6 @@ fn listen(key: &str, text: Option<&str>, default: &str) -> Result<SocketAddr, Se
     text.parse().map_err(|_not_an_address| {
         SettingsError::value(key, text, "an IP address and a port, such as 0.0.0.0:7443")
     })
-}
-
-/// Returns the access by the key of each registry. Two spellings of one registry are refused.
-fn registries(
-    fragments: BTreeMap<String, RegistryFragment>,
-) -> Result<HashMap<String, RegistryAccess>, SettingsError> {
-    let mut registries = HashMap::new();
-    for (address, fragment) in fragments {
-        let key = registry_key(&address);
-        if registries.contains_key(&key) {
-            let key = format!("registries.{address:?}");
-            let expected = "a registry of its own; another entry is for the same one";
-            return Err(SettingsError::value(key, address, expected));
-        }
-        registries.insert(key, registry(&address, fragment)?);
-    }
-    Ok(registries)
-}
-
-fn registry(address: &str, fragment: RegistryFragment) -> Result<RegistryAccess, SettingsError> {
-    let login = match (fragment.username, fragment.password_file) {
-        (None, None) => None,
-        (Some(user), Some(path)) => {
-            let password = regular_file::read_to_string(&path)
-                .map_err(|source| SettingsError::Read { path: path.clone(), source })?;
-            let password = secret(&password)
-                .map_err(|source| SettingsError::Password { path, source })?
-                .to_owned();
-            Some(RegistryCredentials { user, password })
-        }
-        (user, _) => {
-            let key = format!("registries.{address:?}");
-            let expected = "a login: it takes both username and password_file";
-            return Err(SettingsError::value(key, user.unwrap_or_default(), expected));
-        }
-    };
-    Ok(RegistryAccess { plain_http: fragment.insecure, login })
 }
 
 #[cfg(test)]

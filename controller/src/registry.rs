@@ -1,4 +1,4 @@
-//! Resolves an image tag to a digest at its registry (OCI distribution
+//! Resolves the version of an image to a digest at its registry (OCI distribution
 //! specification). Every request is bounded in time and size; no image is pulled.
 
 use std::collections::HashMap;
@@ -8,18 +8,22 @@ use hyper::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE,
 };
 use hyper::{Method, StatusCode, Uri};
-use oml_common::decide::plan::ImageFacts;
-use oml_common::id::{ContentHash, DOCKER_HUB, Digest, Repository, Version};
+use oml_common::decide::plan::{ImageFacts, Mirrors};
+use oml_common::id::{ContentHash, DOCKER_HUB, Digest, ImageVersion, Repository};
 use oml_common::text::error::chain;
 use oml_daemon::env::Clock;
+use oml_daemon::proxy::Proxies;
+use rustls::pki_types::CertificateDer;
 use tokio::time::timeout;
 use tracing::debug;
 
+mod error;
 mod http;
 mod login;
 mod manifest;
 mod redirect;
 
+pub use self::error::RegistryError;
 use self::http::{Http, HttpError, Response};
 use self::manifest::Described;
 
@@ -44,6 +48,8 @@ pub struct RegistryAccess {
     pub plain_http: bool,
     /// The login for a registry that requires one.
     pub login: Option<RegistryCredentials>,
+    /// The authorities that are trusted for it besides those of the system.
+    pub authorities: Vec<CertificateDer<'static>>,
 }
 
 /// The user name and password for a registry.
@@ -60,39 +66,6 @@ impl std::fmt::Debug for RegistryCredentials {
     }
 }
 
-/// The reason for which a tag was not resolved.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RegistryError {
-    /// The registry does not have the image; this is the operator's mistake.
-    #[error("the registry {registry} has no image {name}:{version}")]
-    NotFound {
-        registry: String,
-        /// The image's name within the registry.
-        name: String,
-        version: Version,
-    },
-    /// The registry refused the login or requires one.
-    #[error("the registry {registry} refused the login: {reason}")]
-    Unauthorized { registry: String, reason: String },
-    /// The registry will refuse the same request again.
-    #[error("the registry {registry} refused the request: {reason}")]
-    Refused { registry: String, reason: String },
-    /// The registry sent no usable response; a later attempt may succeed.
-    #[error("the registry {registry} is unavailable: {reason}")]
-    Unavailable { registry: String, reason: String },
-}
-
-impl RegistryError {
-    /// Returns whether a later attempt may succeed.
-    #[must_use]
-    pub fn is_transient(&self) -> bool {
-        match self {
-            Self::Unavailable { .. } => true,
-            Self::NotFound { .. } | Self::Unauthorized { .. } | Self::Refused { .. } => false,
-        }
-    }
-}
-
 /// An image as its registry has it now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResolvedImage {
@@ -101,10 +74,21 @@ pub struct ResolvedImage {
     pub facts: ImageFacts,
 }
 
+/// How registries are reached. Every registry without an entry is reached over HTTPS without a
+/// login.
+#[derive(Debug, Clone, Default)]
+pub struct Reach {
+    /// The access by the registry's key ([`oml_common::id::registry_key`]).
+    pub access: HashMap<String, RegistryAccess>,
+    pub mirrors: Mirrors,
+    pub proxies: Proxies,
+}
+
 /// The image registries and how each is reached.
 #[derive(Debug)]
 pub struct Registries {
     access: HashMap<String, RegistryAccess>,
+    mirrors: Mirrors,
     http: Http,
     /// The simulation that replaces all registries, if there is one.
     #[cfg(feature = "sim")]
@@ -117,7 +101,7 @@ pub struct SimulatedRegistries(pub Resolve);
 
 /// What answers in the place of a registry.
 #[cfg(feature = "sim")]
-pub type Resolve = Box<dyn Fn(&Repository, &Version) -> Answered + Send + Sync>;
+pub type Resolve = Box<dyn Fn(&Repository, &oml_common::id::Version) -> Answered + Send + Sync>;
 
 /// The result of resolving a tag: its digest, or the reason that there is none.
 #[cfg(feature = "sim")]
@@ -131,14 +115,13 @@ impl std::fmt::Debug for SimulatedRegistries {
 }
 
 impl Registries {
-    /// Takes the configured access by the registry's key ([`oml_common::id::registry_key`]).
-    /// Every other registry is reached over HTTPS without a login. Certificates are judged by
-    /// `clock`.
+    /// Makes registries that are reached like this. Certificates are judged by `clock`.
     #[must_use]
-    pub fn new(access: HashMap<String, RegistryAccess>, clock: Clock) -> Self {
+    pub fn new(Reach { access, mirrors, proxies }: Reach, clock: Clock) -> Self {
         Self {
             access,
-            http: Http::new(clock),
+            mirrors,
+            http: Http::new(clock, proxies),
             #[cfg(feature = "sim")]
             simulated: None,
         }
@@ -148,27 +131,42 @@ impl Registries {
     #[cfg(feature = "sim")]
     #[must_use]
     pub fn simulated(simulated: SimulatedRegistries, clock: Clock) -> Self {
-        Self { simulated: Some(simulated), ..Self::new(HashMap::new(), clock) }
+        Self { simulated: Some(simulated), ..Self::new(Reach::default(), clock) }
     }
 
-    /// Returns the image that a tag names now.
+    /// Returns the rules by which images are pulled from another place than their names say.
+    #[must_use]
+    pub fn mirrors(&self) -> &Mirrors {
+        &self.mirrors
+    }
+
+    /// Returns the image that a version names now, asked where hosts pull it from.
     ///
     /// # Errors
     /// Returns [`RegistryError`] with the reason.
     pub async fn resolve(
         &self,
         repository: &Repository,
-        version: &Version,
+        version: &ImageVersion,
     ) -> Result<ResolvedImage, RegistryError> {
         #[cfg(feature = "sim")]
         if let Some(simulated) = &self.simulated {
-            let digest = simulated.0(repository, version)?;
+            let tagged = simulated.0(repository, &version.name())?;
+            let digest = version.digest().cloned().unwrap_or(tagged);
             return Ok(ResolvedImage { digest, facts: ImageFacts::default() });
         }
-        let (registry, name) = (repository.registry(), repository.name());
+        let mirrored = self.mirrors.source(repository);
+        let source = mirrored.as_ref().unwrap_or(repository);
+        let (registry, name) = (source.registry(), source.name());
         let access = self.access.get(&registry).cloned().unwrap_or_default();
-        let lookup =
-            TagLookup { http: &self.http, registry: &registry, name: &name, version, access };
+        let lookup = TagLookup {
+            http: &self.http,
+            registry: &registry,
+            name: &name,
+            mirror_of: mirrored.as_ref().map(|_| repository),
+            version,
+            access,
+        };
         let asked = timeout(RESOLVE_TIMEOUT, lookup.resolve()).await;
         let found = asked.unwrap_or_else(|_elapsed| {
             Err(lookup.unavailable(&format!("no response within {} s", RESOLVE_TIMEOUT.as_secs())))
@@ -181,7 +179,7 @@ impl Registries {
         // The digest is enough to go on; the engine of a host says the same later.
         let facts = facts.unwrap_or_else(|_elapsed| Ok(ImageFacts::default()));
         let facts = facts.unwrap_or_else(|error| {
-            debug!(%repository, %version, error = chain(&error), "cannot read the manifest");
+            debug!(repository = %source, %version, error = chain(&error), "cannot read the manifest");
             ImageFacts::default()
         });
         Ok(ResolvedImage { digest, facts })
@@ -214,13 +212,26 @@ struct TagLookup<'a> {
     http: &'a Http,
     registry: &'a str,
     name: &'a str,
-    version: &'a Version,
+    /// The image that is pulled from here by a rule, if there is one.
+    mirror_of: Option<&'a Repository>,
+    version: &'a ImageVersion,
     access: RegistryAccess,
 }
 
 impl TagLookup<'_> {
     async fn resolve(&self) -> Result<Found, RegistryError> {
-        let url = self.url(&format!("manifests/{}", self.version))?;
+        let found = self.find().await?;
+        match self.version.digest() {
+            Some(wanted) if *wanted != found.digest => {
+                Err(self.unavailable(&format!("asked for {wanted}, it sent {}", found.digest)))
+            }
+            Some(_) | None => Ok(found),
+        }
+    }
+
+    /// Returns what the registry has under the version.
+    async fn find(&self) -> Result<Found, RegistryError> {
+        let url = self.url(&format!("manifests/{}", self.version.reference()))?;
         let head = self.fetch(Method::HEAD, &url).await?;
         let is_elsewhere = !redirect::is_same_server(&head.url, &url);
         if head.status == StatusCode::OK
@@ -274,7 +285,7 @@ impl TagLookup<'_> {
         // The login is for this registry and for no other one to which it redirects.
         let is_own = redirect::is_same_server(&response.url, url);
         let login = self.access.login.clone().filter(|_| is_own);
-        let access = RegistryAccess { login, ..self.access };
+        let access = RegistryAccess { login, ..self.access.clone() };
         Self { access, ..*self }.log_in(&response, &mut headers).await?;
         self.send(method, &response.url, &headers).await
     }
@@ -302,9 +313,9 @@ impl TagLookup<'_> {
         let mut headers = headers.clone();
         let mut url = url.clone();
         for _ in 0..=redirect::REDIRECTS_MAX {
-            let response = self.http.send(method.clone(), &url, &headers).await;
-            let response =
-                response.map_err(|error: HttpError| self.unavailable(&error.to_string()))?;
+            let trusted = &self.access.authorities;
+            let response = self.http.send(method.clone(), &url, &headers, trusted).await;
+            let response = response.map_err(|error| self.failed(&error))?;
             if !redirect::is_redirect(response.status) {
                 return Ok(response);
             }
@@ -323,8 +334,8 @@ impl TagLookup<'_> {
             StatusCode::OK => Ok(()),
             StatusCode::NOT_FOUND | StatusCode::GONE => Err(RegistryError::NotFound {
                 registry: self.registry.to_owned(),
-                name: self.name.to_owned(),
-                version: self.version.clone(),
+                name: format!("{}{}", self.name, self.version.suffix()),
+                mirror_of: self.mirror_of.cloned(),
             }),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 Err(self.unauthorized(&format!("it responded with {status}")))
@@ -341,6 +352,16 @@ impl TagLookup<'_> {
             }
             other => Err(self.unavailable(&format!("it responded with {other}"))),
         }
+    }
+
+    fn failed(&self, error: &HttpError) -> RegistryError {
+        let hint = match error.is_untrusted() {
+            true => {
+                "; if its certificate is of a private authority, name that by ca_file in controller.toml"
+            }
+            false => "",
+        };
+        self.unavailable(&format!("{error}{hint}"))
     }
 
     fn unauthorized(&self, reason: &str) -> RegistryError {

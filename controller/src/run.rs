@@ -236,7 +236,7 @@ fn parts(
     for broken in catalogs.broken() {
         tracing::error!(file = %broken.error.path().display(), error = %broken, "changes of a catalog's tenants are refused until its file is corrected");
     }
-    let registries = Registries::new(settings.registries.clone(), env.clock().clone());
+    let registries = Registries::new(settings.reach.clone(), env.clock().clone());
     Ok(Parts {
         env,
         records,

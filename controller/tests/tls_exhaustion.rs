@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use oml_daemon::env::{Clock, Env, Random};
+use oml_daemon::proxy::Proxies;
 use oml_daemon::tls::{Fingerprint, Identity, connect, enrollment_config};
 use omlcontroller::pki::{Authority, Terms};
 use omlcontroller::tls::{self, Acceptor, Limits};
@@ -101,7 +102,7 @@ async fn a_port_without_descriptors_waits_and_serves_again() {
     let server = Server::start(dir.path());
     let client = Arc::new(enrollment_config(server.fingerprint, &Clock::system()));
     let address = server.address.to_string();
-    assert!(connect(&address, Arc::clone(&client)).await.is_ok());
+    assert!(connect(&address, Arc::clone(&client), &Proxies::default()).await.is_ok());
 
     let silent: Vec<_> =
         (0..DESCRIPTORS * 2).map(|_| TcpStream::connect(server.address).unwrap()).collect();
@@ -112,7 +113,7 @@ async fn a_port_without_descriptors_waits_and_serves_again() {
 
     drop(silent);
     let start = Instant::now();
-    while connect(&address, Arc::clone(&client)).await.is_err() {
+    while connect(&address, Arc::clone(&client), &Proxies::default()).await.is_err() {
         assert!(start.elapsed() < Duration::from_secs(30), "the server does not serve again");
     }
 }

@@ -1,5 +1,5 @@
 //! The parts that both daemons share: mutual TLS, the server of a few HTTP pages, their
-//! metrics, the log, the loader of settings, failpoints, files that people can replace, and the environment as a value.
+//! metrics, the log, the loader of settings and of those of registries, proxies, failpoints, files that people can replace, and the environment as a value.
 //!
 //! This crate decides nothing about tenants, and it knows neither the wire nor a store.
 //! `omlctl` uses only the client side of [`tls`] and [`mod@env`].
@@ -9,6 +9,8 @@ pub mod failpoint;
 pub mod http;
 pub mod log;
 pub mod metrics;
+pub mod proxy;
+pub mod registries;
 pub mod regular_file;
 pub mod settings;
 pub mod tls;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use config::builder::DefaultState;
 use config::{Config, ConfigBuilder, Environment, File};
-use oml_common::text::secret::InvalidSecret;
+use oml_common::text::problem::Problems;
 use serde::de::DeserializeOwned;
 
 use crate::regular_file;
@@ -52,9 +52,9 @@ pub enum SettingsError {
         /// What went wrong.
         source: io::Error,
     },
-    /// The content of a file is no password.
-    #[error("the password file {} {source}", path.display())]
-    Password { path: PathBuf, source: InvalidSecret },
+    /// Values are not possible, each with its place.
+    #[error(transparent)]
+    Problems(#[from] Problems),
 }
 
 impl SettingsError {

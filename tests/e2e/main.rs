@@ -23,6 +23,7 @@ mod packaged;
 mod pool;
 mod preflight;
 mod prometheus;
+mod registries;
 mod registry;
 mod revisions;
 mod security;
@@ -85,6 +86,7 @@ fn cases() -> Vec<Case> {
     cases.extend(preflight::CASES);
     cases.extend(prometheus::CASES);
     cases.extend(registry::CASES);
+    cases.extend(registries::CASES);
     cases.extend(images::CASES);
     cases.extend(revisions::CASES);
     cases.extend(bad_input::CASES);

@@ -132,7 +132,8 @@ impl Plans {
             let catalog = &Catalog::parse(CATALOG).expect("the catalog is valid");
             let digest: Digest = valid(&format!("sha256:{}", "0".repeat(64)));
             let revision = RevisionNumber(revision);
-            let input = plan::Input { revision, spec: &spec, catalog, nodes: &nodes };
+            let mirrors = &plan::Mirrors::default();
+            let input = plan::Input { revision, spec: &spec, catalog, nodes: &nodes, mirrors };
             let prepared = plan::prepare(input).expect("it can be planned");
             let images = prepared.images().values();
             let digests = images.map(|image| (image.clone(), digest.clone())).collect();

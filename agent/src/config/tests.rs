@@ -53,7 +53,7 @@ fn logins_are_found_by_registry() {
     let text = "[registries.\"10.0.0.1:5000\"]\nusername = \"u\"\npassword_file = \"/p\"\n";
     let folder = folder(&[("agent.toml", text)]);
     let settings = load(folder.path()).unwrap();
-    assert_eq!(settings.registries["10.0.0.1:5000"].username, "u");
+    assert_eq!(settings.registries["10.0.0.1:5000"].user, "u");
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn every_spelling_of_a_registry_is_the_same_key_and_two_are_refused() {
     };
     for written in ["docker.io", "index.docker.io", "https://index.docker.io/v1/"] {
         let folder = folder(&[("agent.toml", &entry(written))]);
-        assert_eq!(load(folder.path()).unwrap().registries["docker.io"].username, "u", "{written}");
+        assert_eq!(load(folder.path()).unwrap().registries["docker.io"].user, "u", "{written}");
     }
     let both = entry("docker.io") + &entry("registry-1.docker.io");
     let folder = folder(&[("agent.toml", &both)]);
@@ -91,5 +91,21 @@ fn an_impossible_value_is_refused_with_its_name() {
         let folder = folder(&[("agent.toml", text)]);
         let error = load(folder.path()).unwrap_err();
         assert!(error.to_string().starts_with(key), "{error}");
+    }
+}
+
+#[test]
+fn every_mistake_about_registries_is_refused_at_once_with_what_docker_needs() {
+    let text = "[registries.\"one.corp:5443\"]\nca_file = \"/ca.pem\"\n\
+                [registries.\"two.corp\"]\nusername = \"u\"\n";
+    let folder = folder(&[("agent.toml", text)]);
+    let refused = load(folder.path()).unwrap_err().to_string();
+    for words in [
+        "registries.\"one.corp:5443\".ca_file: unknown key (on a host, put the certificate into \
+         /etc/docker/certs.d/one.corp:5443/ca.crt)",
+        "registries.\"one.corp:5443\": a login takes both username and password_file",
+        "registries.\"two.corp\": a login takes both username and password_file",
+    ] {
+        assert!(refused.contains(words), "{words}\n{refused}");
     }
 }

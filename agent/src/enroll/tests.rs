@@ -1,6 +1,7 @@
 //! Joining, and every way it is refused.
 
 use oml_common::text::error::chain;
+use oml_daemon::proxy::Proxies;
 use oml_daemon::tls::Fingerprint;
 use tonic::Status;
 
@@ -36,6 +37,7 @@ impl Bench {
             name: Some("voice-1".parse().unwrap()),
             address: Some("192.0.2.7".parse().unwrap()),
             replace: false,
+            proxies: Proxies::default(),
         }
     }
 

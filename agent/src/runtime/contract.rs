@@ -195,6 +195,7 @@ impl ContractHost {
                 failures_max: 2,
             },
             timing: Timing { start_timeout_ms: 10_000, stop_grace_ms: 3_000 },
+            pull_from: None,
             restart_unhealthy: Default::default(),
             ..fixtures::instance(component, version)
         })

@@ -202,9 +202,9 @@ impl ContainerEngine for Docker {
         instance: ContainerInstance<'_>,
         progress: &watch::Sender<PullProgress>,
     ) -> Result<(), RuntimeError> {
-        let container = instance.container();
+        let container = instance.as_pulled();
         let login = login::find(&self.logins, &container.repository)?;
-        images::pull(&*self.engine, container, login, images::SILENCE_MAX, progress).await
+        images::pull(&*self.engine, &container, login, images::SILENCE_MAX, progress).await
     }
 
     async fn create(&self, instance: ContainerInstance<'_>) -> Result<(), RuntimeError> {

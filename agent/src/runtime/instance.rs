@@ -1,5 +1,7 @@
 //! An instance as a container engine takes it.
 
+use std::borrow::Cow;
+
 use oml_common::document::instance::{Container, InstanceDocument};
 
 /// An instance whose workload is a container. None can be made from a packaged unit, so no
@@ -27,5 +29,17 @@ impl<'a> ContainerInstance<'a> {
     #[must_use]
     pub fn container(self) -> &'a Container {
         self.container
+    }
+
+    /// Returns its workload with the repository from which the image is pulled, which may be a
+    /// mirror's. The digest makes sure that the image is the same.
+    #[must_use]
+    pub fn as_pulled(self) -> Cow<'a, Container> {
+        match &self.document.pull_from {
+            None => Cow::Borrowed(self.container),
+            Some(source) => {
+                Cow::Owned(Container { repository: source.clone(), ..self.container.clone() })
+            }
+        }
     }
 }

@@ -156,7 +156,7 @@ impl Session {
     ) -> Result<Certificate, SessionError> {
         let ca = tls::certificate(&identity.credentials.ca_pem, "authority's certificate")?;
         let config = Arc::new(tls::enrollment_config(Fingerprint::of(&ca), self.env.clock()));
-        let channel = tls::connect(address, config).await?;
+        let channel = tls::connect(address, config, &self.settings.proxies).await?;
         let ended = tls::certificate(&identity.credentials.certificate_pem, "certificate")?;
         let request = KeyRequest::by(&identity.credentials.key_pem)?;
         let mut client = EnrollmentClient::new(channel);

@@ -6,6 +6,7 @@ use oml_common::document::Verbatim;
 use oml_common::document::assignment::{Assignment, Content};
 use oml_common::id::Generation;
 use oml_daemon::env::Clock;
+use oml_daemon::proxy::Proxies;
 use oml_proto::v1::agent_message;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -48,6 +49,20 @@ struct Setting {
 const PLAIN: Setting =
     Setting { age: Duration::ZERO, life: HOUR, dead_controllers: 0, ahead: None, clock: None };
 
+/// Returns the settings of a host with these controllers and this enrolment service.
+fn settings(controllers: Vec<String>, enrollment: String) -> Settings {
+    Settings {
+        controllers,
+        enrollment: vec![enrollment],
+        address: None,
+        metrics_listen: None,
+        log: String::new(),
+        min_free: crate::disk::MinFree::default(),
+        registries: std::collections::BTreeMap::new(),
+        proxies: Proxies::default(),
+    }
+}
+
 impl Bench {
     async fn new(setting: Setting) -> Self {
         let authority = Authority::new();
@@ -70,15 +85,7 @@ impl Bench {
         // Nothing listens on port 1.
         let mut controllers = vec!["127.0.0.1:1".to_owned(); setting.dead_controllers];
         controllers.push(ports[0].address.to_string());
-        let settings = Settings {
-            controllers,
-            enrollment: vec![ports[1].address.to_string()],
-            address: None,
-            metrics_listen: None,
-            log: String::new(),
-            min_free: crate::disk::MinFree::default(),
-            registries: std::collections::BTreeMap::new(),
-        };
+        let settings = settings(controllers, ports[1].address.to_string());
         let (assignments, assignment) = watch::channel(None);
         let (reports, reported) = watch::channel(Arc::new(empty_report(Clock::system().now())));
         let (state_sender, state) = watch::channel(SessionState::default());
@@ -98,7 +105,7 @@ impl Bench {
             reports: reported,
             state: state_sender,
             error: error_sender,
-            dial: dial_over_tls(Clock::system()),
+            dial: dial_over_tls(Clock::system(), Proxies::default()),
         };
         let session = tokio::spawn(session.run());
         Self {

@@ -132,6 +132,11 @@ fn notes(old: &Desired, new: &Desired) -> Vec<ChangeNote> {
         (Workload::Unit(old), Workload::Unit(new)) if old == new => {}
         (Workload::Unit(_) | Workload::Container(_), _) => parts.push(ChangeNote::UnitSettings),
     }
+    if old.instance.pull_from != new.instance.pull_from
+        && let Some(source) = new.instance.image_source()
+    {
+        parts.push(ChangeNote::PulledFrom(source.clone()));
+    }
     if old.instance.probe != new.instance.probe || old.instance.active != new.instance.active {
         parts.push(ChangeNote::Probes);
     }

@@ -5,21 +5,26 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::order;
 use crate::document::assignment::ChangePolicy;
-use crate::document::catalog::{Catalog, Component, WorkloadTemplate, is_template};
+use crate::document::catalog::{Catalog, Component, is_template};
 use crate::document::node::AgentRecord;
 use crate::document::plan::{Plan, Strategy};
 use crate::document::spec::TenantSpec;
 use crate::document::{Feature, Share, Verbatim};
-use crate::id::{ComponentName, Digest, NodeName, Repository, RevisionNumber, RoleName, Version};
+use crate::id::{ComponentName, NodeName, RevisionNumber, RoleName};
 use crate::text::problem::{Problem, Problems};
 
 pub mod conflicts;
+mod images;
+mod mirrors;
 mod platform;
 mod prepared;
 mod render;
 mod template;
 mod waves;
 
+pub use images::ImageName;
+use images::images;
+pub use mirrors::Mirrors;
 pub use platform::{ImageFacts, feature_of_platform};
 pub use prepared::{Prepared, Unprepared};
 use render::Renderer;
@@ -45,19 +50,6 @@ pub struct AgentFacts {
     pub platforms: BTreeSet<String>,
 }
 
-/// An image by its repository and version, as operators name it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ImageName {
-    pub repository: Repository,
-    pub version: Version,
-}
-
-impl std::fmt::Display for ImageName {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}", self.repository, self.version)
-    }
-}
-
 /// The input of a plan.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
@@ -67,6 +59,8 @@ pub struct Input<'a> {
     pub catalog: &'a Catalog,
     /// The nodes of the tenant.
     pub nodes: &'a BTreeMap<NodeName, NodeFacts>,
+    /// Where images are pulled, if not where their names say.
+    pub mirrors: &'a Mirrors,
 }
 
 impl AgentRecord {
@@ -77,34 +71,6 @@ impl AgentRecord {
         let (features, platforms) = (Feature::known(names()), platform::platforms(names()));
         AgentFacts { version: self.version, features, platforms }
     }
-}
-
-impl Plan {
-    /// Returns every image that the plan uses, with its digest.
-    pub fn digests(&self) -> impl Iterator<Item = (ImageName, Digest)> {
-        let instances = self.nodes.values().flat_map(|node| node.instances.values());
-        instances.filter_map(|desired| {
-            let container = desired.instance.container()?;
-            let repository = container.repository.clone();
-            let version = container.version.clone();
-            Some((ImageName { repository, version }, container.digest.clone()))
-        })
-    }
-}
-
-/// Returns the images that a tenant needs, by component, and the problems of the others:
-/// unknown components, missing versions and repositories that are not valid.
-fn images(spec: &TenantSpec, catalog: &Catalog) -> (BTreeMap<ComponentName, ImageName>, Problems) {
-    let mut problems = Problems::default();
-    let mut images = BTreeMap::new();
-    for name in spec.components.keys() {
-        if let Some(component) = definition(spec, catalog, name, &mut problems)
-            && let Some(image) = image(spec, catalog, name, component, &mut problems)
-        {
-            images.insert(name.clone(), image);
-        }
-    }
-    (images, problems)
 }
 
 /// Makes the plan without the digests of its images.
@@ -163,41 +129,6 @@ fn definition<'a>(
         problems.push(problem.suggest(name.as_str(), known));
     }
     component
-}
-
-fn image(
-    spec: &TenantSpec,
-    catalog: &Catalog,
-    name: &ComponentName,
-    component: &Component,
-    problems: &mut Problems,
-) -> Option<ImageName> {
-    let path = format!("components.{name}");
-    let version = spec.components.get(name)?.version.as_ref();
-    match (&component.workload, version) {
-        (WorkloadTemplate::Unit { .. }, None) => None,
-        (WorkloadTemplate::Unit { .. }, Some(_)) => {
-            let message = "must have no version, because it is a packaged unit";
-            problems.push(spec.problem(&path, message).hint(format!("write {name}: {{}}")));
-            None
-        }
-        (WorkloadTemplate::Container(_), None) => {
-            problems.push(
-                spec.problem(&path, "has no version").hint(format!("write {name}: \"1.2.3\"")),
-            );
-            None
-        }
-        (WorkloadTemplate::Container(container), Some(version)) => {
-            let registry = spec.registry.as_ref().unwrap_or(&catalog.registry);
-            match format!("{registry}/{}", container.image).parse() {
-                Ok(repository) => Some(ImageName { repository, version: version.clone() }),
-                Err(error) => {
-                    problems.push(spec.problem("registry", format!("{error}")));
-                    None
-                }
-            }
-        }
-    }
 }
 
 fn check_settings(input: Input<'_>, problems: &mut Problems) {

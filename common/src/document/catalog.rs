@@ -14,6 +14,7 @@ use crate::text::problem::{Problem, Problems};
 use crate::text::yaml::{FieldNode, Fields, Node, Value, parse};
 
 mod component;
+mod image;
 mod literal;
 mod probe;
 mod volume;
@@ -24,8 +25,9 @@ pub(crate) use self::literal::is_template;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Catalog {
     pub name: CatalogName,
-    /// The registry of its images, unless the tenant names another.
-    pub registry: Repository,
+    /// The registry of its images, unless the tenant names another. There is none if every
+    /// image names its own.
+    pub registry: Option<Repository>,
     /// The settings and their defaults; a setting without one must be given by every tenant.
     pub settings: BTreeMap<String, Option<String>>,
     pub components: BTreeMap<ComponentName, Component>,
@@ -69,7 +71,7 @@ pub enum WorkloadTemplate {
 pub struct ContainerTemplate {
     /// The name in the container engine.
     pub name: ContainerName,
-    /// The last part of the image's repository, after the registry.
+    /// The image's repository if it names a registry, else the part of it after the registry.
     pub image: Repository,
     /// The environment variables, whose values are templates.
     pub env: BTreeMap<EnvName, String>,
@@ -193,7 +195,8 @@ impl Catalog {
 fn read(root: &Node, problems: &mut Problems) -> Option<Catalog> {
     let mut fields = Fields::open(&FieldNode::root(root), problems)?;
     let name = fields.need("catalog", problems).and_then(|field| field.parse(problems));
-    let registry = fields.need("registry", problems).and_then(|field| field.parse(problems));
+    let registry_field = fields.get("registry");
+    let registry = registry_field.as_ref().and_then(|field| field.parse(problems));
     let settings = match fields.get("settings") {
         Some(field) => read_settings(&field, problems),
         None => BTreeMap::new(),
@@ -206,8 +209,11 @@ fn read(root: &Node, problems: &mut Problems) -> Option<Catalog> {
             .collect(),
         None => BTreeMap::new(),
     };
+    if registry_field.is_none() {
+        image::need_registry(&components, problems);
+    }
     fields.finish(problems);
-    Some(Catalog { name: name?, registry: registry?, settings, components })
+    Some(Catalog { name: name?, registry, settings, components })
 }
 
 fn read_settings(

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 
 use crate::document::assignment::OnDeadline;
 use crate::document::plan::OnFailure;
-use crate::id::{CatalogName, ComponentName, EnvName, NodeName, Repository, TenantId, Version};
+use crate::id::{
+    CatalogName, ComponentName, EnvName, ImageVersion, NodeName, Repository, TenantId,
+};
 use crate::text::printable::name_of;
 use crate::text::problem::{Problem, Problems};
 use crate::text::yaml::{FieldNode, Fields, Node, Value, parse};
 
+mod image;
 mod versions;
 
 pub use self::versions::with_versions;
@@ -36,7 +39,9 @@ pub struct TenantSpec {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ComponentSpec {
     /// The version; a packaged unit has none.
-    pub version: Option<Version>,
+    pub version: Option<ImageVersion>,
+    /// The repository of its image, in place of the catalog's.
+    pub image: Option<Repository>,
     /// The environment variables in addition to the catalog's.
     pub env: BTreeMap<EnvName, String>,
     /// The nodes that run it, in place of all nodes with its role.
@@ -199,8 +204,10 @@ fn read_component(field: &FieldNode<'_>, problems: &mut Problems) -> Option<Comp
         return Some(ComponentSpec { version: Some(version), ..ComponentSpec::default() });
     }
     let mut fields = Fields::open(field, problems)?;
+    let (image, version) = image::read(&mut fields, problems);
     let spec = ComponentSpec {
-        version: fields.get("version").and_then(|field| field.parse(problems)),
+        version,
+        image,
         env: fields.get("env").map(|field| read_env(&field, problems)).unwrap_or_default(),
         nodes: fields.get("nodes").map(|field| field.parse_list(problems)),
         after: fields.get("after").map(|p| p.parse_list(problems)).unwrap_or_default(),

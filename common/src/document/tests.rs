@@ -54,6 +54,7 @@ fn full() -> Instance {
             pids_limit: PidsLimit(NonZeroU32::new(16_384).unwrap()),
             may_gain_privileges: true,
         })),
+        pull_from: None,
         after: vec!["postgres".parse().unwrap()],
         ports: vec![Port { number: 5060, protocol: Protocol::Udp }],
         probe: Probe {

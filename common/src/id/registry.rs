@@ -8,6 +8,19 @@ pub const DOCKER_HUB: &str = "docker.io";
 /// The addresses that people write for Docker Hub.
 const DOCKER_HUB_ADDRESSES: [&str; 3] = [DOCKER_HUB, "index.docker.io", "registry-1.docker.io"];
 
+/// What the address of a registry has to look like.
+pub const REGISTRY_RULE: &str =
+    "the address of a registry, such as docker.io or registry.example.com:5000";
+
+/// Reads the address under which people configure a registry, and returns its key as
+/// [`registry_key`] spells it; `None` for what is no address of a registry.
+#[must_use]
+pub fn registry_of_address(address: &str) -> Option<String> {
+    let key = registry_key(address);
+    let is_one = format!("{key}/image").parse::<Repository>().is_ok();
+    is_one.then_some(key)
+}
+
 /// Returns the one spelling of a registry's address: `host` or `host:port` in lower case. A
 /// scheme and a path, with which `docker login` writes some addresses, are left out, and every
 /// address of Docker Hub becomes [`DOCKER_HUB`].
@@ -39,6 +52,26 @@ impl Repository {
             Some(_) => false,
         };
         if is_short { format!("library/{name}") } else { name.to_owned() }
+    }
+
+    /// Returns true if it says which registry it is of. Every other one is of Docker Hub, or is
+    /// a part of a name.
+    #[must_use]
+    pub fn names_registry(&self) -> bool {
+        self.split().0.is_some()
+    }
+
+    /// Returns the repository in its one spelling, with the registry's key and the whole name:
+    /// `docker.io/library/postgres` for `index.docker.io/postgres`.
+    #[must_use]
+    pub fn spelled_out(&self) -> String {
+        format!("{}/{}", self.registry(), self.name())
+    }
+
+    /// Returns what is behind the registry, as it was written.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.split().1
     }
 
     /// Splits off the registry's address: the first segment, if it cannot be part of a name.

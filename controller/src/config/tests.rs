@@ -50,11 +50,11 @@ fn a_registry_is_named_by_its_address_with_dots_and_port() {
     );
     std::fs::write(dir.path().join("conf.d/lab.toml"), text).unwrap();
     let settings = load(dir.path()).unwrap();
-    let access = &settings.registries["registry.lab.example:5000"];
+    let access = &settings.reach.access["registry.lab.example:5000"];
     let login = access.login.as_ref().unwrap();
     assert!(access.plain_http);
     assert_eq!((login.user.as_str(), login.password.as_str()), ("oml", "s3cret"));
-    assert!(settings.registries["10.0.0.1:5000"].login.is_none());
+    assert!(settings.reach.access["10.0.0.1:5000"].login.is_none());
 }
 
 #[test]
@@ -62,12 +62,12 @@ fn every_spelling_of_a_registry_is_the_same_key_and_two_are_refused() {
     for written in ["docker.io", "index.docker.io", "https://index.docker.io/v1/"] {
         let text = format!("[registries.\"{written}\"]\ninsecure = true\n");
         let dir = folder(&[("conf.d/hub.toml", &text)]);
-        assert!(load(dir.path()).unwrap().registries["docker.io"].plain_http, "{written}");
+        assert!(load(dir.path()).unwrap().reach.access["docker.io"].plain_http, "{written}");
     }
     let both = "[registries.\"docker.io\"]\n[registries.\"index.docker.io\"]\n";
     let refused = refusal(&[("controller.toml", both)]);
-    let expected = "registries.\"index.docker.io\": \"index.docker.io\" is not a registry of its own; \
-                    another entry is for the same one";
+    let expected = "registries.\"index.docker.io\": it is the same registry as \
+                    registries.\"docker.io\" (remove one of them)";
     assert_eq!(refused, expected);
 }
 
@@ -79,12 +79,16 @@ fn a_password_is_one_line_and_anything_else_is_refused_with_its_file() {
         let settings = format!("[registries.x]\nusername = \"oml\"\npassword_file = {path:?}\n");
         std::fs::write(dir.path().join("conf.d/lab.toml"), settings).unwrap();
         let loaded = load(dir.path()).map_err(|error| error.to_string());
-        let login = |settings: Settings| settings.registries["x"].login.clone().unwrap().password;
+        let login = |settings: Settings| settings.reach.access["x"].login.clone().unwrap().password;
         loaded.map(login).map_err(|error| error.replace(&path.display().to_string(), "FILE"))
     };
     assert_eq!(with("s3cret\r\n"), Ok("s3cret".to_owned()));
-    assert_eq!(with("\n"), Err("the password file FILE is empty".to_owned()));
-    let why = "the password file FILE contains a carriage return (U+000D); write the value alone, on one line";
+    assert_eq!(
+        with("\n"),
+        Err("registries.\"x\".password_file: the password file FILE is empty".to_owned())
+    );
+    let why = "registries.\"x\".password_file: the password file FILE contains a carriage return \
+               (U+000D); write the value alone, on one line";
     assert_eq!(with("s3cret\r\n\n"), Err(why.to_owned()));
 }
 

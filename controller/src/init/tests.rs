@@ -1,7 +1,5 @@
 //! Tests of a new controller, its operators, its backup and the restore.
 
-use std::collections::HashMap;
-
 use oml_daemon::env::{Env, Random};
 use oml_daemon::tls::{Credentials, Identity, Peer, certificate};
 
@@ -10,6 +8,7 @@ use crate::backup::{backup, read_backup, restore};
 use crate::pki::Terms;
 use crate::records::keys;
 use crate::records::values::Epoch;
+use crate::registry::Reach;
 use crate::store::embedded::Options;
 use crate::store::{Embedded, Store as _};
 
@@ -22,7 +21,7 @@ fn settings(dir: &Path) -> Settings {
         catalog_dir: dir.to_owned(),
         node_lifetime_ms: 1,
         log: String::new(),
-        registries: HashMap::new(),
+        reach: Reach::default(),
     }
 }
 

@@ -137,7 +137,13 @@ impl Changes {
         let catalog = self.catalogs.of(spec)?;
         let nodes = self.node_facts(&draft.tenant).await?;
         let revision = next_revision(draft.head.as_ref().map(|head| head.value));
-        let prepared = plan::prepare(plan::Input { revision, spec, catalog, nodes: &nodes });
+        let prepared = plan::prepare(plan::Input {
+            revision,
+            spec,
+            catalog,
+            nodes: &nodes,
+            mirrors: self.registries.mirrors(),
+        });
         // The problems are found before the registries are asked, so that all problems
         // are reported together.
         let (images, mut problems) = match &prepared {

@@ -134,7 +134,13 @@ impl Changes {
 fn names_any(spec_yaml: &str, images: &[&ImageName]) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let mut words = spec_yaml.split(|c| !is_part(c));
-    words.any(|word| images.iter().any(|image| image.version.as_str() == word))
+    let version = |image: &ImageName| {
+        // Of a digest, the word is what follows the colon.
+        let word = image.version.reference();
+        word.rsplit_once(':').map_or(word, |(_, digits)| digits).to_owned()
+    };
+    let versions: BTreeSet<String> = images.iter().copied().map(version).collect();
+    words.any(|word| versions.contains(word))
 }
 
 fn not_found<'a>(

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::client::conn::http1;
-use hyper::header::{HOST, HeaderMap, HeaderValue, USER_AGENT};
+use hyper::header::{HOST, HeaderMap, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
 use hyper::{Method, Request, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use oml_daemon::env::Clock;
+use oml_daemon::proxy::Proxies;
 use oml_daemon::tls::{provider, time_provider};
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -47,17 +48,31 @@ pub(super) enum HttpError {
     Body,
 }
 
+impl HttpError {
+    /// Returns true if the server's certificate is of no authority that is trusted.
+    pub(super) fn is_untrusted(&self) -> bool {
+        let Self::Connect(error) = self else { return false };
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        matches!(
+            inner,
+            Some(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer))
+        )
+    }
+}
+
 /// Adds the cause to hyper's error, because hyper's own message leaves it out.
 fn innermost(error: &hyper::Error) -> String {
     error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
 }
 
-/// An HTTP client. It loads the system's trusted certificates at the first HTTPS
+/// An HTTP client. It loads the authorities that the system trusts at the first HTTPS
 /// request.
 pub(super) struct Http {
     /// The time by which the certificates of registries are judged.
     clock: Clock,
-    tls: OnceCell<TlsConnector>,
+    proxies: Proxies,
+    /// The authorities of the system.
+    system: OnceCell<RootCertStore>,
 }
 
 impl std::fmt::Debug for Http {
@@ -67,16 +82,18 @@ impl std::fmt::Debug for Http {
 }
 
 impl Http {
-    pub(super) fn new(clock: Clock) -> Self {
-        Self { clock, tls: OnceCell::new() }
+    pub(super) fn new(clock: Clock, proxies: Proxies) -> Self {
+        Self { clock, proxies, system: OnceCell::new() }
     }
 
-    /// Sends one request without a body. The caller limits the time.
+    /// Sends one request without a body, through the proxy that is for the address. A server's
+    /// certificate is of an authority of the system or of `trusted`. The caller limits the time.
     pub(super) async fn send(
         &self,
         method: Method,
         url: &Uri,
         headers: &HeaderMap,
+        trusted: &[CertificateDer<'static>],
     ) -> Result<Response, HttpError> {
         let address = || HttpError::Address(url.clone());
         let (host, authority) = url.host().zip(url.authority()).ok_or_else(address)?;
@@ -89,20 +106,33 @@ impl Http {
         let port = url.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
         let mut request = Request::new(Empty::<Bytes>::new());
         *request.method_mut() = method;
+        // A proxy for plain HTTP needs the whole address (RFC 9112 §3.2.2).
+        let proxy = self.proxies.of(url).filter(|_| !is_tls);
         let path = url.path_and_query().map_or("/", |path| path.as_str());
-        *request.uri_mut() = path.parse().map_err(|_invalid| address())?;
+        *request.uri_mut() = match &proxy {
+            Some(_) => url.clone(),
+            None => path.parse().map_err(|_invalid| address())?,
+        };
         *request.headers_mut() = headers.clone();
+        if let Some(login) = proxy.as_ref().and_then(|proxy| proxy.authorization.clone()) {
+            request.headers_mut().insert(PROXY_AUTHORIZATION, login);
+        }
         let authority = HeaderValue::from_str(authority.as_str()).map_err(|_invalid| address())?;
         request.headers_mut().insert(HOST, authority);
         let agent = concat!("omlcontroller/", env!("CARGO_PKG_VERSION"));
         request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(agent));
 
-        let tcp = TcpStream::connect((host, port)).await.map_err(HttpError::Connect)?;
+        let connected = match &proxy {
+            Some(proxy) => proxy.connect().await,
+            None if is_tls => self.proxies.tunnel(host, port).await,
+            None => TcpStream::connect((host, port)).await,
+        };
+        let tcp = connected.map_err(HttpError::Connect)?;
         if !is_tls {
             return exchange(tcp, url, request).await;
         }
         let name = ServerName::try_from(host.to_owned()).map_err(|_invalid| address())?;
-        let tls = self.tls.get_or_try_init(|| trust_the_system(&self.clock)).await?;
+        let tls = self.connector(trusted).await?;
         exchange(tls.connect(name, tcp).await.map_err(HttpError::Connect)?, url, request).await
     }
 }
@@ -127,7 +157,24 @@ async fn exchange(
     response
 }
 
-async fn trust_the_system(clock: &Clock) -> Result<TlsConnector, HttpError> {
+impl Http {
+    /// Trusts the authorities of the system and these.
+    async fn connector(
+        &self,
+        trusted: &[CertificateDer<'static>],
+    ) -> Result<TlsConnector, HttpError> {
+        let mut roots = match self.system.get_or_try_init(authorities_of_system).await {
+            Ok(roots) => roots.clone(),
+            // A system without any authority can still trust a private one.
+            Err(_) if !trusted.is_empty() => RootCertStore::empty(),
+            Err(error) => return Err(error),
+        };
+        roots.add_parsable_certificates(trusted.iter().cloned());
+        connector(roots, &self.clock)
+    }
+}
+
+async fn authorities_of_system() -> Result<RootCertStore, HttpError> {
     let loaded = tokio::task::spawn_blocking(rustls_native_certs::load_native_certs).await;
     let loaded = loaded.map_err(|error| HttpError::Authorities(error.to_string()))?;
     let mut roots = RootCertStore::empty();
@@ -136,7 +183,7 @@ async fn trust_the_system(clock: &Clock) -> Result<TlsConnector, HttpError> {
         let reason = loaded.errors.first().map_or("none found".into(), ToString::to_string);
         return Err(HttpError::Authorities(reason));
     }
-    connector(roots, clock)
+    Ok(roots)
 }
 
 /// Trusts these authorities, and judges by `clock` whether a certificate is valid now.

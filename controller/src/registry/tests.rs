@@ -27,6 +27,7 @@ use super::http::connector;
 use super::*;
 
 mod facts;
+mod reach;
 mod redirects;
 
 const MANIFEST: &str = r#"{"schemaVersion":2}"#;
@@ -41,6 +42,8 @@ struct Behaviour {
     /// The response of the token server to a client that sends [`LOGIN`].
     token: &'static str,
     digest: Option<&'static str>,
+    /// The path of its only manifest, if it is not that of the tag.
+    has: Option<String>,
     fails: Option<u16>,
     /// The status and address with which a request for a manifest is redirected.
     redirects: Option<(u16, String)>,
@@ -77,9 +80,9 @@ impl Registry {
 async fn resolve(address: SocketAddr, login: bool, version: &str) -> Result<Digest, RegistryError> {
     let login =
         login.then(|| RegistryCredentials { user: "lab".to_owned(), password: "pass".to_owned() });
-    let access = RegistryAccess { plain_http: true, login };
-    let registries =
-        Registries::new(HashMap::from([(address.to_string(), access)]), Clock::system());
+    let access = RegistryAccess { plain_http: true, login, ..RegistryAccess::default() };
+    let access = HashMap::from([(address.to_string(), access)]);
+    let registries = Registries::new(Reach { access, ..Reach::default() }, Clock::system());
     let repository = format!("{address}/oml/asterisk").parse().unwrap();
     let resolved = registries.resolve(&repository, &version.parse().unwrap()).await;
     resolved.map(|resolved| resolved.digest)
@@ -108,7 +111,7 @@ async fn handle(State((behaviour, seen, logins)): State<Shared>, request: Reques
         let moved = Response::builder().status(status).header("Location", target);
         return moved.body(Body::empty()).unwrap();
     }
-    if path != "/v2/oml/asterisk/manifests/230204.01" {
+    if path != behaviour.has.as_deref().unwrap_or("/v2/oml/asterisk/manifests/230204.01") {
         return answer(404, r#"{"errors":[{"code":"MANIFEST_UNKNOWN"}]}"#);
     }
     let ok = Response::builder().status(StatusCode::OK);

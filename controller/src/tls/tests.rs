@@ -9,6 +9,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use oml_common::time::Timestamp;
 use oml_daemon::env::{Clock, Env, Random};
+use oml_daemon::proxy::Proxies;
 use oml_daemon::tls::{
     Credentials, Fingerprint, Identity, Peer, certificate, client_config, enrollment_config,
     private_key, provider,
@@ -489,7 +490,7 @@ impl v1::enrollment_server::Enrollment for WhoCalls {
 }
 
 async fn who_calls(address: &str, client: ClientConfig) -> Result<String, String> {
-    let channel = oml_daemon::tls::connect(address, Arc::new(client)).await;
+    let channel = oml_daemon::tls::connect(address, Arc::new(client), &Proxies::default()).await;
     let channel = channel.map_err(|error| error.to_string())?;
     let mut client = v1::enrollment_client::EnrollmentClient::new(channel);
     let answer = client.enroll(v1::EnrollRequest::default()).await;

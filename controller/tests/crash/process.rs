@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use oml_daemon::env::Clock;
+use oml_daemon::proxy::Proxies;
 use oml_daemon::tls::{Credentials, JoinToken, client_config, connect, enrollment_config};
 use oml_proto::v1;
 use oml_proto::v1::enrollment_client::EnrollmentClient;
@@ -183,7 +184,7 @@ impl Controller {
 
     async fn try_operator(&self) -> Result<FleetClient<Channel>, Status> {
         let config = client_config(self.credentials.as_ref().unwrap(), &Clock::system()).unwrap();
-        let channel = connect(&self.listen, Arc::new(config)).await;
+        let channel = connect(&self.listen, Arc::new(config), &Proxies::default()).await;
         channel.map(FleetClient::new).map_err(|error| Status::unavailable(error.to_string()))
     }
 
@@ -260,7 +261,7 @@ impl Controller {
     pub(crate) async fn join(&self, token: &str, node: &str) -> Result<v1::Certificate, Status> {
         let parsed: JoinToken = token.parse().unwrap();
         let config = Arc::new(enrollment_config(parsed.ca(), &Clock::system()));
-        let channel = connect(&self.enrollment, config).await.unwrap();
+        let channel = connect(&self.enrollment, config, &Proxies::default()).await.unwrap();
         let key = KeyPair::generate().unwrap();
         let csr = CertificateParams::default().serialize_request(&key).unwrap().der().to_vec();
         let (token, node, address) = (token.into(), node.into(), "10.0.0.9".into());

@@ -11,6 +11,7 @@ use oml_common::document::status::Health;
 use oml_common::document::{Feature, Verbatim};
 use oml_common::id::{ComponentName, RevisionNumber};
 use oml_daemon::env::Clock;
+use oml_daemon::proxy::Proxies;
 use oml_daemon::tls::{Credentials, JoinToken, client_config, connect, enrollment_config};
 use oml_proto::report::{generation_to_wire, to_wire};
 use oml_proto::v1;
@@ -59,7 +60,7 @@ pub(crate) async fn join(world: &World, token: &str, node: &str) -> Result<Host,
     let parsed: JoinToken = token.parse().unwrap();
     let config = Arc::new(enrollment_config(parsed.ca(), &Clock::system()));
     let address = world.running().enrollment_listen.to_string();
-    let channel = connect(&address, config).await.unwrap();
+    let channel = connect(&address, config, &Proxies::default()).await.unwrap();
     let (csr, key) = request();
     let request = v1::EnrollRequest {
         token: token.into(),
@@ -184,7 +185,7 @@ async fn work(
     runs: &mut Runs,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let config = client_config(&host.credentials, &Clock::system())?;
-    let channel = connect(address, Arc::new(config)).await?;
+    let channel = connect(address, Arc::new(config), &Proxies::default()).await?;
     let generation = held.as_ref().map(|held| generation_to_wire(held.generation));
     let mut session = Session::over(channel, generation).await?;
     if let Some(held) = held {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use oml_common::document;
 use oml_common::time::Timestamp;
 use oml_daemon::env::Clock;
+use oml_daemon::proxy::Proxies;
 use oml_daemon::tls::{
     Credentials, Fingerprint, Identity, JoinToken, Peer, certificate, connect, enrollment_config,
 };
@@ -84,7 +85,7 @@ async fn an_expired_foreign_or_unknown_token_is_refused() {
     // The host itself refuses a controller that does not match its token.
     let foreign = enrollment_config(Fingerprint::of(b"another authority"), &Clock::system());
     let address = world.running().enrollment_listen.to_string();
-    assert!(connect(&address, Arc::new(foreign)).await.is_err());
+    assert!(connect(&address, Arc::new(foreign), &Proxies::default()).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -180,7 +181,10 @@ async fn no_certificate_is_accepted_by_the_service_of_the_other_kind() {
     assert_eq!(refused.code(), Code::PermissionDenied);
     // The enrolment port serves only enrolment.
     let config = Arc::new(enrollment_config(world.authority.fingerprint(), &Clock::system()));
-    let channel = connect(&world.running().enrollment_listen.to_string(), config).await.unwrap();
+    let channel =
+        connect(&world.running().enrollment_listen.to_string(), config, &Proxies::default())
+            .await
+            .unwrap();
     let refused = FleetClient::new(channel).who_am_i(v1::WhoAmIRequest {}).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unauthenticated);
 }
@@ -316,7 +320,7 @@ async fn renewed(world: &World, host: &Host) -> Host {
 async fn enrollment(world: &World) -> EnrollmentClient<Channel> {
     let config = Arc::new(enrollment_config(world.authority.fingerprint(), &Clock::system()));
     let address = world.running().enrollment_listen.to_string();
-    EnrollmentClient::new(connect(&address, config).await.unwrap())
+    EnrollmentClient::new(connect(&address, config, &Proxies::default()).await.unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -336,7 +340,7 @@ async fn a_removed_node_is_disconnected_at_once_and_its_certificate_is_refused()
     let channel = oml_daemon::tls::client_config(&host.credentials, &Clock::system()).unwrap();
     let address = fleet.world.running().listen.to_string();
     // With TLS 1.3 the client sees the refusal at its first call.
-    if let Ok(channel) = connect(&address, Arc::new(channel)).await {
+    if let Ok(channel) = connect(&address, Arc::new(channel), &Proxies::default()).await {
         assert!(
             Session::over(channel, None).await.is_err(),
             "it must be refused after a restart too"

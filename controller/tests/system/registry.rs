@@ -1,4 +1,4 @@
-//! A small registry that has every tag except those that begin with "no".
+//! A small registry that has every digest, and every tag except those that begin with "no".
 #![expect(clippy::disallowed_methods, reason = "real sockets, which the test makes itself")]
 
 use std::net::SocketAddr;
@@ -60,7 +60,10 @@ async fn answer(State(manner): State<Arc<Behaviour>>, request: Request) -> Respo
         0 => String::new(),
         moves => moves.to_string(),
     };
-    let digest = format!("sha256:{}", ContentHash::of(format!("{path}{moves}").as_bytes()));
+    let digest = match tag.starts_with("sha256:") {
+        true => tag.to_owned(),
+        false => format!("sha256:{}", ContentHash::of(format!("{path}{moves}").as_bytes())),
+    };
     Response::builder()
         .status(status)
         .header("docker-content-digest", digest)

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use oml_common::id::Generation;
 use oml_daemon::env::Clock;
+use oml_daemon::proxy::Proxies;
 use oml_daemon::tls::{Identity, Serial, client_config, connect};
 use oml_proto::v1;
 use oml_proto::v1::RolloutState;
@@ -152,7 +153,7 @@ async fn a_silent_host_is_unreachable_within_five_seconds_and_its_last_contact_i
     let (world, host) = one_host().await;
     let (way, silent) = silenceable_proxy(world.running().listen).await;
     let config = Arc::new(client_config(&host.credentials, &Clock::system()).unwrap());
-    let channel = connect(&way.to_string(), config).await.unwrap();
+    let channel = connect(&way.to_string(), config, &Proxies::default()).await.unwrap();
     let mut session = Session::over(channel, None).await.unwrap();
     session.assignment().await.unwrap().unwrap();
     let mut operator = world.operator().await;

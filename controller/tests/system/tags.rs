@@ -43,3 +43,24 @@ async fn an_earlier_revision_that_is_damaged_stops_no_change() {
     set_version(&mut fleet.operator, "voice", "1", "").await.unwrap();
     assert_ne!(running(&mut fleet, 3).await, first);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_digest_behind_a_tag_is_what_runs_and_is_recorded_for_the_tag() {
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
+    let digest = format!("sha256:{}", "b".repeat(64));
+    let pinned = format!("2@{digest}");
+    set_version(&mut fleet.operator, "voice", &pinned, "").await.unwrap();
+    assert_eq!(running(&mut fleet, 2).await, digest);
+    set_version(&mut fleet.operator, "voice", "1", "").await.unwrap();
+    assert_ne!(running(&mut fleet, 3).await, digest);
+    // From here on, nothing is asked: the plan of revision 2 has it.
+    fleet.world.registry.state.is_broken.store(true, Ordering::SeqCst);
+    for (version, revision) in [("2", 4), (digest.as_str(), 5), (pinned.as_str(), 6)] {
+        set_version(&mut fleet.operator, "voice", version, "").await.unwrap();
+        assert_eq!(running(&mut fleet, revision).await, digest, "{version}");
+    }
+    for wrong in ["2@sha256:12", "2@", "sha256:B"] {
+        let refused = set_version(&mut fleet.operator, "voice", wrong, "").await.unwrap_err();
+        assert_eq!(refused.code(), tonic::Code::InvalidArgument, "{wrong}: {refused}");
+    }
+}

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use oml_common::time::Timestamp;
 use oml_daemon::env::{Clock, Env, Random};
+use oml_daemon::proxy::Proxies;
 use oml_daemon::tls::{Credentials, Identity, client_config, connect};
 use oml_proto::v1;
 use oml_proto::v1::RolloutState;
@@ -16,7 +17,7 @@ use omlcontroller::config::Settings;
 use omlcontroller::pki::{Authority, Terms};
 use omlcontroller::records::values::{Epoch, PublicEndpoint};
 use omlcontroller::records::{Batch, Records, keys};
-use omlcontroller::registry::RegistryAccess;
+use omlcontroller::registry::{Reach, RegistryAccess};
 use omlcontroller::run::{Running, start};
 use omlcontroller::store::embedded::{self, Options};
 use omlcontroller::store::{Embedded, Expect, Memory, Store};
@@ -222,7 +223,9 @@ impl World {
 
     pub(crate) async fn channel(&self, credentials: &Credentials) -> Channel {
         let config = client_config(credentials, &Clock::system()).unwrap();
-        connect(&self.running().listen.to_string(), Arc::new(config)).await.unwrap()
+        connect(&self.running().listen.to_string(), Arc::new(config), &Proxies::default())
+            .await
+            .unwrap()
     }
 
     /// Connects as an operator.
@@ -238,7 +241,7 @@ pub(crate) fn settings(dir: &Path, registry: &Registry) -> Settings {
     let address = registry.address.to_string();
     let catalog = CATALOG.replace("REGISTRY", &address);
     std::fs::write(catalog_dir.join("test.yaml"), catalog).unwrap();
-    let access = RegistryAccess { plain_http: true, login: None };
+    let access = RegistryAccess { plain_http: true, ..RegistryAccess::default() };
     let loopback = "127.0.0.1:0".parse().unwrap();
     Settings {
         listen: loopback,
@@ -248,7 +251,7 @@ pub(crate) fn settings(dir: &Path, registry: &Registry) -> Settings {
         catalog_dir,
         node_lifetime_ms: 3_600_000,
         log: "info".into(),
-        registries: HashMap::from([(address, access)]),
+        reach: Reach { access: HashMap::from([(address, access)]), ..Reach::default() },
     }
 }
 

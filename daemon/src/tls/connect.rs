@@ -14,6 +14,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tonic::transport::{Channel, Endpoint, Uri};
 
+use crate::proxy::Proxies;
+
 /// The error of opening a channel. With TLS 1.3, a server refuses a client's certificate
 /// only after the handshake of the client, so that the first call fails instead.
 #[derive(Debug, thiserror::Error)]
@@ -40,17 +42,22 @@ const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const HEADERS_BYTES_MAX: u32 = 64 << 10;
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Connects to `address`, which is `host:port`, within five seconds. The channel
+/// Connects to `address`, which is `host:port`, within five seconds, through the proxy that is
+/// for it if there is one. The channel
 /// reconnects by itself with the same configuration; a new certificate needs a new
 /// channel.
 ///
 /// # Errors
 /// Returns [`ConnectError`] if the address is invalid, nothing answers, or the server is
 /// not trusted.
-pub async fn connect(address: &str, config: Arc<ClientConfig>) -> Result<Channel, ConnectError> {
+pub async fn connect(
+    address: &str,
+    config: Arc<ClientConfig>,
+    proxies: &Proxies,
+) -> Result<Channel, ConnectError> {
     let endpoint = endpoint(address)?;
-    let tls = TlsConnector::from(config);
-    let connector = tower::service_fn(move |uri: Uri| dial(uri, tls.clone()));
+    let (tls, proxies) = (TlsConnector::from(config), proxies.clone());
+    let connector = tower::service_fn(move |uri: Uri| dial(uri, tls.clone(), proxies.clone()));
     let connected = endpoint.connect_with_connector(connector).await;
     connected.map_err(|source| ConnectError::Failed { address: address.to_owned(), source })
 }
@@ -64,12 +71,13 @@ pub async fn connect(address: &str, config: Arc<ClientConfig>) -> Result<Channel
 pub async fn connect_admitted(
     address: &str,
     config: Arc<ClientConfig>,
+    proxies: &Proxies,
 ) -> Result<Channel, ConnectError> {
     let endpoint = endpoint(address)?;
-    let tls = TlsConnector::from(config);
+    let (tls, proxies) = (TlsConnector::from(config), proxies.clone());
     let connector = tower::service_fn(move |uri: Uri| {
-        let tls = tls.clone();
-        async move { open(&uri, &tls).await.map(TokioIo::new) }
+        let (tls, proxies) = (tls.clone(), proxies.clone());
+        async move { open(&uri, &tls, &proxies).await.map(TokioIo::new) }
     });
     let connected = endpoint.connect_with_connector(connector).await;
     connected.map_err(|source| ConnectError::Failed { address: address.to_owned(), source })
@@ -120,11 +128,15 @@ fn endpoint(address: &str) -> Result<Endpoint, ConnectError> {
 }
 
 /// Connects and performs the client's part of the handshake.
-async fn handshake(uri: &Uri, tls: &TlsConnector) -> io::Result<TlsStream<TcpStream>> {
+async fn handshake(
+    uri: &Uri,
+    tls: &TlsConnector,
+    proxies: &Proxies,
+) -> io::Result<TlsStream<TcpStream>> {
     let invalid = || io::Error::from(io::ErrorKind::InvalidInput);
     let host = uri.host().ok_or_else(invalid)?.trim_matches(['[', ']']);
     let port = uri.port_u16().ok_or_else(invalid)?;
-    let tcp = TcpStream::connect((host, port)).await?;
+    let tcp = proxies.tunnel(host, port).await?;
     tcp.set_nodelay(true)?;
     // The controller is known by the identity in its certificate, not by a name.
     let name = ServerName::try_from(SERVER_NAME).map_err(|_error| invalid())?;
@@ -142,14 +154,22 @@ async fn handshake(uri: &Uri, tls: &TlsConnector) -> io::Result<TlsStream<TcpStr
 /// # Errors
 /// Returns an error if nothing answers, the server is not trusted, or it refuses the
 /// client's certificate.
-pub async fn open(uri: &Uri, tls: &TlsConnector) -> io::Result<BufReader<TlsStream<TcpStream>>> {
-    let mut stream = BufReader::new(handshake(uri, tls).await?);
+pub async fn open(
+    uri: &Uri,
+    tls: &TlsConnector,
+    proxies: &Proxies,
+) -> io::Result<BufReader<TlsStream<TcpStream>>> {
+    let mut stream = BufReader::new(handshake(uri, tls, proxies).await?);
     if stream.fill_buf().await?.is_empty() {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     Ok(stream)
 }
 
-async fn dial(uri: Uri, tls: TlsConnector) -> io::Result<TokioIo<TlsStream<TcpStream>>> {
-    handshake(&uri, &tls).await.map(TokioIo::new)
+async fn dial(
+    uri: Uri,
+    tls: TlsConnector,
+    proxies: Proxies,
+) -> io::Result<TokioIo<TlsStream<TcpStream>>> {
+    handshake(&uri, &tls, &proxies).await.map(TokioIo::new)
 }

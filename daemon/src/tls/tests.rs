@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::proxy::Proxies;
 
 proptest! {
     #[test]
@@ -41,7 +42,7 @@ fn credentials_that_are_not_pem_are_named() {
 async fn an_address_that_is_none_is_refused_before_anything_is_dialled() {
     let config = Arc::new(enrollment_config(Fingerprint([0; 32]), &Clock::system()));
     for address in ["", "host", "host:", "host:x", ":1", "host:1/path", "http://host:1", "a b:1"] {
-        let error = connect(address, Arc::clone(&config)).await.unwrap_err();
+        let error = connect(address, Arc::clone(&config), &Proxies::default()).await.unwrap_err();
         assert!(matches!(error, ConnectError::Address { .. }), "{address}: {error}");
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
+use oml_daemon::proxy::Proxies;
 use oml_daemon::tls;
 use rustls::ClientConfig;
 use tokio_rustls::TlsConnector;
@@ -38,7 +39,7 @@ pub(super) async fn dial(address: &str, config: Arc<ClientConfig>) -> Result<Cha
     let connector = TlsConnector::from(config);
     let connector = tower::service_fn(move |uri: Uri| {
         let connector = connector.clone();
-        async move { tls::open(&uri, &connector).await.map(TokioIo::new) }
+        async move { tls::open(&uri, &connector, &Proxies::default()).await.map(TokioIo::new) }
     });
     endpoint.connect_with_connector(connector).await.map_err(DialError::Failed)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::ValueHint;
-use oml_common::id::{ComponentName, TenantId, Version};
+use oml_common::id::{ComponentName, ImageVersion, TenantId};
 use oml_common::text::problem::Problem;
 
 use crate::change::{ChangeArgs, ChangeRequest};
@@ -16,6 +16,7 @@ use crate::pairs::Pairs;
 Examples:
   omlctl set-version tenant=acme asterisk=230204.01
   omlctl set-version tenant=acme asterisk=230215.01 kamailio=230215.01 --why 'fix of one-way audio'
+  omlctl set-version tenant=acme nginx=230215.01@sha256:DIGEST     # exactly that image
   omlctl set-version tenant=acme nginx=230215.01 --dry-run")]
 pub(crate) struct Arguments {
     /// tenant=NAME, and COMPONENT=VERSION for every component to change
@@ -29,7 +30,7 @@ impl Arguments {
     pub(super) fn request(&self) -> Result<ChangeRequest, CommandError> {
         let mut pairs = Pairs::open(&self.words)?;
         let tenant: TenantId = pairs.need("tenant", "acme")?;
-        let versions: Vec<(ComponentName, Version)> = pairs.rest()?;
+        let versions: Vec<(ComponentName, ImageVersion)> = pairs.rest()?;
         if versions.is_empty() {
             let problem = Problem::new("", "no component is given");
             return Err(CommandError::usage(&problem.hint("for example asterisk=230204.01")));

@@ -57,8 +57,14 @@ impl HostFiles<'_> {
 
 /// Returns the content of Docker's settings file on a host.
 pub(crate) fn daemon_json(subnet: Subnet, live_restore: bool) -> String {
+    let names = [subnet.cidr(), format!("{REGISTRY}:5000"), format!("{REGISTRY}:5001")];
+    docker_settings(&names.each_ref().map(String::as_str), live_restore)
+}
+
+/// Returns Docker's settings with these registries, with which it does not insist on TLS.
+pub(crate) fn docker_settings(insecure_registries: &[&str], live_restore: bool) -> String {
     json!({
-        "insecure-registries": [subnet.cidr(), format!("{REGISTRY}:5000"), format!("{REGISTRY}:5001")],
+        "insecure-registries": insecure_registries,
         "live-restore": live_restore,
         // By default Docker tries a broken download five times with growing pauses, which takes a minute.
         "max-download-attempts": 1,

@@ -9,13 +9,14 @@ use crate::cache;
 use crate::disk;
 use crate::error::{LabError, Result};
 use crate::host::Host;
-use crate::host_files::{HostFiles, daemon_json};
+use crate::host_files::{HostFiles, daemon_json, docker_settings};
 use crate::machine::Machine;
 use crate::network;
 use crate::prepare::{Prepared, prepare};
 use crate::progress::log;
 use crate::proxy::FaultyRegistry;
 use crate::record::{self, Record, check_name};
+use crate::registries::{FurtherRegistry, RegistrySpec};
 use crate::registry::{self, Registry};
 
 /// The last number of the first host's address; the other hosts get the numbers that follow.
@@ -154,6 +155,19 @@ impl Lab {
             (gateway, registry::FAULTY_PORT).into(),
             (gateway, registry::PORT).into(),
         )
+    }
+
+    /// Starts a further registry on the bridge's address. Hosts have to know its name.
+    pub fn further_registry(&self, spec: &RegistrySpec<'_>) -> Result<FurtherRegistry> {
+        let folder = registry_folder(&self.record).join(spec.name);
+        FurtherRegistry::start(spec, &folder, self.gateway()?, &prepare()?)
+    }
+
+    /// Rewrites Docker's settings on a host, so that it speaks TLS with every registry but these. They take effect when
+    /// Docker is reloaded.
+    pub fn set_insecure_registries(&self, host: &Host, registries: &[&str]) -> Result<()> {
+        let text = docker_settings(registries, true);
+        host.push("/etc/docker/daemon.json", text.as_bytes(), 0o644)
     }
 
     /// Returns the lab's folder on this machine, which is removed when the lab is taken down.

@@ -140,7 +140,7 @@ pub(crate) fn blob_of(bytes: Vec<u8>) -> Blob {
 }
 
 /// Returns the processor architecture by the name that images use.
-fn architecture() -> &'static str {
+pub(crate) fn architecture() -> &'static str {
     match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",

@@ -13,7 +13,7 @@ use crate::preflight::{preflight, require_root};
 use crate::progress::log;
 use crate::push::Client;
 use crate::recipes::{BOOKWORM, HOST, STORE, TOOLS};
-use crate::registry;
+use crate::registry::{self, Served};
 
 /// The prepared files that every lab is made from.
 #[derive(Debug, Clone)]
@@ -68,7 +68,9 @@ fn fill_store(cache: &Cache, program: &Path, folder: &Path) -> Result<()> {
     let address = free_port()?;
     let client = Client { address, login: None };
     let scratch = folder.join("scratch");
-    let served = registry::serve(program, folder, &folder.join("store"), address, None);
+    let store = folder.join("store");
+    let served = Served { folder, store: &store, address, passwords: None, tls: None };
+    let served = served.start(program);
     let pushed = served.and_then(|()| {
         in_parallel(&ALL, |image| {
             let base = images::base_layers(image, cache)?;
@@ -82,7 +84,7 @@ fn fill_store(cache: &Cache, program: &Path, folder: &Path) -> Result<()> {
     crate::cache::discard(&scratch)
 }
 
-fn free_port() -> Result<SocketAddr> {
+pub(crate) fn free_port() -> Result<SocketAddr> {
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     TcpListener::bind(any)
         .and_then(|listener| listener.local_addr())

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cache::hex;
 use crate::debian::write;
@@ -112,17 +112,16 @@ impl Registry {
             LabError::Invalid(format!("cannot make a random password: {error}"))
         })?;
         let password = hex(&random);
-        let line =
-            Run::new("htpasswd").args(["-n", "-i", "-B", USER]).stdin(password.clone()).ok()?;
-        let passwords = folder.join("htpasswd");
-        write(&passwords, &line.stdout, 0o600)?;
+        let passwords = write_login(folder, USER, &password)?;
         write(&folder.join("password"), &password, 0o600)?;
         let token = STANDARD.encode(format!("{USER}:{password}"));
         let auth = |port| (format!("{REGISTRY}:{port}"), json!({ "auth": token }));
         let auths: serde_json::Map<_, _> = [auth(PORT), auth(FAULTY_PORT)].into_iter().collect();
         write(&folder.join("login.json"), &json!({ "auths": auths }).to_string(), 0o600)?;
         let address = SocketAddr::from((gateway, PORT));
-        serve(program, folder, &own, address, Some(&passwords))
+        let served =
+            Served { folder, store: &own, address, passwords: Some(&passwords), tls: None };
+        served.start(program)
     }
 
     /// Returns the registry of a running lab.
@@ -141,44 +140,73 @@ impl Registry {
     }
 }
 
-/// Starts the registry program with this content and waits until it answers. It runs until `stop` is called.
-pub(crate) fn serve(
-    program: &Path,
-    folder: &Path,
-    store: &Path,
-    address: SocketAddr,
-    passwords: Option<&Path>,
-) -> Result<()> {
-    let mut settings = json!({
-        "version": "0.1",
-        "log": {"level": "warn", "accesslog": {"disabled": true}},
-        "storage": {"filesystem": {"rootdirectory": store}, "delete": {"enabled": true}},
-        "http": {"addr": address},
-    });
-    if let (Some(path), Some(settings)) = (passwords, settings.as_object_mut()) {
-        let login = json!({"htpasswd": {"realm": "lab", "path": path}});
-        settings.insert("auth".into(), login);
+/// Writes a login into the folder of a registry, and returns the file.
+pub(crate) fn write_login(folder: &Path, user: &str, password: &str) -> Result<PathBuf> {
+    let line =
+        Run::new("htpasswd").args(["-n", "-i", "-B", user]).stdin(password.to_owned()).ok()?;
+    let file = folder.join("htpasswd");
+    write(&file, &line.stdout, 0o600)?;
+    Ok(file)
+}
+
+/// What a registry program serves, and how.
+pub(crate) struct Served<'a> {
+    /// The folder of its settings and its log.
+    pub(crate) folder: &'a Path,
+    /// The folder with its content.
+    pub(crate) store: &'a Path,
+    pub(crate) address: SocketAddr,
+    /// The file with the logins, if it requires one.
+    pub(crate) passwords: Option<&'a Path>,
+    /// The files with its certificate and its key, if it speaks TLS.
+    pub(crate) tls: Option<(&'a Path, &'a Path)>,
+}
+
+impl Served<'_> {
+    /// Starts the registry program and waits until it answers. It runs until `stop` is called.
+    pub(crate) fn start(&self, program: &Path) -> Result<()> {
+        let Self { folder, address, .. } = *self;
+        // The program reads YAML, and every JSON text is also YAML.
+        let file = folder.join("config.yml");
+        write(&file, &self.settings().to_string(), 0o600)?;
+        let path = folder.join("registry.log");
+        let log = File::create(&path).map_err(LabError::io("open", &path))?;
+        let errors = log.try_clone().map_err(LabError::io("open", &path))?;
+        let mut child = Command::new("setsid")
+            .args([program.as_os_str(), "serve".as_ref(), file.as_os_str()])
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(errors)
+            .spawn()
+            .map_err(LabError::io("start", program))?;
+        thread::spawn(move || child.wait());
+        let client = Client { address, login: None };
+        until("an answer from the registry", START_LIMIT, || match client.api_status() {
+            Ok(200 | 401) => Ok(()),
+            // It speaks TLS, and says so.
+            Ok(400) if self.tls.is_some() => Ok(()),
+            Ok(status) => Err(format!("status {status}")),
+            Err(error) => Err(error.to_string()),
+        })
     }
-    // The program reads YAML, and every JSON text is also YAML.
-    let file = folder.join("config.yml");
-    write(&file, &settings.to_string(), 0o600)?;
-    let path = folder.join("registry.log");
-    let log = File::create(&path).map_err(LabError::io("open", &path))?;
-    let errors = log.try_clone().map_err(LabError::io("open", &path))?;
-    let mut child = Command::new("setsid")
-        .args([program.as_os_str(), "serve".as_ref(), file.as_os_str()])
-        .stdin(Stdio::null())
-        .stdout(log)
-        .stderr(errors)
-        .spawn()
-        .map_err(LabError::io("start", program))?;
-    thread::spawn(move || child.wait());
-    let client = Client { address, login: None };
-    until("an answer from the registry", START_LIMIT, || match client.api_status() {
-        Ok(200 | 401) => Ok(()),
-        Ok(status) => Err(format!("status {status}")),
-        Err(error) => Err(error.to_string()),
-    })
+
+    fn settings(&self) -> Value {
+        let mut http = json!({ "addr": self.address });
+        if let (Some((certificate, key)), Some(http)) = (self.tls, http.as_object_mut()) {
+            http.insert("tls".into(), json!({"certificate": certificate, "key": key}));
+        }
+        let mut settings = json!({
+            "version": "0.1",
+            "log": {"level": "warn", "accesslog": {"disabled": true}},
+            "storage": {"filesystem": {"rootdirectory": self.store}, "delete": {"enabled": true}},
+            "http": http,
+        });
+        if let (Some(path), Some(settings)) = (self.passwords, settings.as_object_mut()) {
+            let login = json!({"htpasswd": {"realm": "lab", "path": path}});
+            settings.insert("auth".into(), login);
+        }
+        settings
+    }
 }
 
 /// Kills every registry whose settings file is below this folder.

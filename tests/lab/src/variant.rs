@@ -1,4 +1,4 @@
-//! Images that cannot be used, each made from a good one in the registry.
+//! Images that are made from a good one in the registry; most of them cannot be used.
 
 use serde_json::{Value, json};
 
@@ -13,11 +13,15 @@ const ZSTD_LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 const LAYER_BYTES: usize = 10_240;
 
-/// What is wrong with an image.
+/// What is different about an image, which is what is wrong with it for all but the first two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Variant {
-    /// An index lists the image for another processor only.
+    /// The image says its tag, so that it has another digest.
+    Named,
+    /// An index lists the image of the tag for this processor, and an attestation.
+    Index,
+    /// An index lists the image for another processor only, and an attestation.
     ForeignIndex,
     /// The image's configuration says that it is for another processor.
     ForeignConfig,
@@ -40,26 +44,16 @@ impl Client {
     ) -> Result<String> {
         let unreadable = |error: serde_json::Error| LabError::Invalid(format!("{from}: {error}"));
         let original = self.manifest(repository, from)?.body;
-        if variant == Variant::ForeignIndex {
-            let index = oci::blob(&json!({
-                "schemaVersion": 2,
-                "mediaType": INDEX_TYPE,
-                "manifests": [{
-                    "mediaType": MANIFEST_TYPE,
-                    "digest": self.digest(repository, from)?,
-                    "size": original.len(),
-                    "platform": {"os": "linux", "architecture": FOREIGN_ARCHITECTURE},
-                }],
-            }));
-            self.put_manifest(repository, to, INDEX_TYPE, &index.bytes)?;
-            return Ok(index.digest);
+        if let Some(architecture) = variant.architecture_of_index() {
+            return self.push_index(repository, from, to, architecture);
         }
         let mut manifest: Value = serde_json::from_slice(&original).map_err(unreadable)?;
         let digest = manifest["config"]["digest"].as_str().unwrap_or_default();
         let config = self.blob(repository, digest)?;
         let mut config: Value = serde_json::from_slice(&config).map_err(unreadable)?;
         match variant {
-            Variant::ForeignIndex => {}
+            Variant::Named => config["config"]["Labels"]["lab.tag"] = json!(to),
+            Variant::Index | Variant::ForeignIndex => {}
             Variant::ForeignConfig => config["architecture"] = json!(FOREIGN_ARCHITECTURE),
             Variant::NoCommand => config["config"]["Entrypoint"] = Value::Null,
             Variant::MissingProgram => config["config"]["Entrypoint"] = json!(["/oml/missing"]),
@@ -81,6 +75,93 @@ impl Client {
         let manifest = oci::blob(&manifest);
         self.put_manifest(repository, to, MANIFEST_TYPE, &manifest.bytes)?;
         Ok(manifest.digest)
+    }
+}
+
+impl Variant {
+    /// Returns the processor that the index lists; none for what is no index.
+    fn architecture_of_index(self) -> Option<&'static str> {
+        match self {
+            Self::Index => Some(oci::architecture()),
+            Self::ForeignIndex => Some(FOREIGN_ARCHITECTURE),
+            Self::Named
+            | Self::ForeignConfig
+            | Self::NoCommand
+            | Self::MissingProgram
+            | Self::UnknownCompression => None,
+        }
+    }
+}
+
+impl Client {
+    /// Pushes an index with an image and with an attestation, as builders write them.
+    fn push_index(
+        &self,
+        repository: &str,
+        from: &str,
+        to: &str,
+        architecture: &str,
+    ) -> Result<String> {
+        // With a digest of its own, so that the engine does not have the image already.
+        let own = format!("{to}.image");
+        let image = self.push_variant(repository, from, &own, Variant::Named)?;
+        let size = self.manifest(repository, &own)?.body.len();
+        let attestation = self.push_attestation(repository, &image)?;
+        let index = oci::blob(&json!({
+            "schemaVersion": 2,
+            "mediaType": INDEX_TYPE,
+            "manifests": [{
+                "mediaType": MANIFEST_TYPE,
+                "digest": image,
+                "size": size,
+                "platform": {"os": "linux", "architecture": architecture},
+            }, {
+                "mediaType": MANIFEST_TYPE,
+                "digest": attestation.digest,
+                "size": attestation.bytes.len(),
+                "platform": {"os": "unknown", "architecture": "unknown"},
+                "annotations": {
+                    "vnd.docker.reference.type": "attestation-manifest",
+                    "vnd.docker.reference.digest": image,
+                },
+            }],
+        }));
+        self.put_manifest(repository, to, INDEX_TYPE, &index.bytes)?;
+        Ok(index.digest)
+    }
+
+    /// Pushes a statement about an image, and returns its manifest.
+    fn push_attestation(&self, repository: &str, image: &str) -> Result<Blob> {
+        let statement = oci::blob(&json!({
+            "_type": "https://in-toto.io/Statement/v0.1",
+            "predicateType": "https://slsa.dev/provenance/v0.2",
+            "subject": [{"name": repository, "digest": {"sha256": image.trim_start_matches("sha256:")}}],
+        }));
+        let config = oci::blob(&json!({
+            "architecture": "unknown",
+            "os": "unknown",
+            "config": {},
+            "rootfs": {"type": "layers", "diff_ids": [statement.digest]},
+        }));
+        for blob in [&statement, &config] {
+            self.push_small_blob(repository, blob)?;
+        }
+        let manifest = oci::blob(&json!({
+            "schemaVersion": 2,
+            "mediaType": MANIFEST_TYPE,
+            "config": {
+                "mediaType": "application/vnd.oci.image.config.v1+json",
+                "digest": config.digest,
+                "size": config.bytes.len(),
+            },
+            "layers": [{
+                "mediaType": "application/vnd.in-toto+json",
+                "digest": statement.digest,
+                "size": statement.bytes.len(),
+            }],
+        }));
+        self.put_manifest(repository, &manifest.digest, MANIFEST_TYPE, &manifest.bytes)?;
+        Ok(manifest)
     }
 }
 

@@ -319,4 +319,4 @@ impl AsyncWrite for Pipe {
 }
 
 /// Versions of components, as `set` gives them.
-pub(super) type Versions = BTreeMap<oml_common::id::ComponentName, oml_common::id::Version>;
+pub(super) type Versions = BTreeMap<oml_common::id::ComponentName, oml_common::id::ImageVersion>;

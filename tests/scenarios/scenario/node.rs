@@ -10,6 +10,7 @@ use oml_common::document::report::{HostUsage, Report};
 use oml_common::id::{ContentHash, NodeName};
 use oml_daemon::env::Simulated;
 use oml_daemon::failpoint::{Crashes, Question, simulate};
+use oml_daemon::proxy::Proxies;
 use oml_proto::v1;
 use oml_sim::{HostModel, HostSettings, NewContainer, Process, Registry};
 use omlagent::assembly::{Assembly, Daemons, Parts, assemble};
@@ -292,6 +293,7 @@ fn settings(address: &str) -> Settings {
         log: String::new(),
         min_free: MinFree { engine_bytes: 0, state_bytes: 0 },
         registries: std::collections::BTreeMap::new(),
+        proxies: Proxies::default(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::{Display, Formatter, Result};
 
 use crate::document::assignment::OnDeadline;
 use crate::document::plan::OnFailure;
-use crate::id::EnvName;
+use crate::id::{EnvName, Repository};
 use crate::time::print_duration_ms;
 
 /// A part of an instance that differs.
@@ -22,6 +22,8 @@ pub enum ChangeNote {
     /// These variables differ. Their values may be private.
     Environment(BTreeSet<EnvName>),
     ContainerSettings,
+    /// Where its image is pulled from.
+    PulledFrom(Repository),
     Time {
         limit: TimeLimit,
         was_ms: u64,
@@ -84,6 +86,7 @@ impl Display for ChangeNote {
                 write!(f, "environment {}", names.join(" "))
             }
             Self::ContainerSettings => f.write_str("container settings"),
+            Self::PulledFrom(repository) => write!(f, "pulled from {repository}"),
             Self::Time { limit, was_ms, is_ms } => {
                 let (was, is) = (print_duration_ms(*was_ms), print_duration_ms(*is_ms));
                 write!(f, "{} {was} -> {is}", limit.as_str())

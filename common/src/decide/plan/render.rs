@@ -19,9 +19,10 @@ use crate::document::spec::{ComponentSpec, TenantSpec};
 use crate::id::{Address, ComponentName, EnvName, NodeName};
 use crate::text::problem::{Problem, Problems};
 
+use super::images::image;
 use super::prepared::unresolved;
 use super::template::{self, DROP_IN, NAMES};
-use super::{Input, Placed, dependencies, image, policy};
+use super::{Input, Placed, dependencies, policy};
 
 /// The values that templates can use.
 #[derive(Serialize)]
@@ -80,11 +81,16 @@ impl<'a> Renderer<'a> {
                 Workload::Container(writer.container(input, name, definition, template)?)
             }
         };
+        let pull_from = match &workload {
+            Workload::Container(container) => input.mirrors.source(&container.repository),
+            Workload::Unit(_) => None,
+        };
         let instance = Instance {
             tenant: input.spec.tenant.clone(),
             component: name.clone(),
             unit: definition.unit.clone(),
             workload: Verbatim::seal(workload),
+            pull_from,
             after: dependencies(input, name),
             ports: definition.ports.iter().filter_map(|text| writer.port_of(text)).collect(),
             probe: writer.probe(&definition.probe),
@@ -245,7 +251,7 @@ impl Writer<'_> {
         let env = self.environment(&template.env, &spec.env);
         Some(Container {
             name: template.name.clone(),
-            version: image.version,
+            version: image.version.name(),
             repository: image.repository,
             digest: unresolved(),
             env,

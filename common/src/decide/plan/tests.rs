@@ -7,7 +7,9 @@ use super::*;
 use crate::decide::assign;
 use crate::document;
 use crate::document::assignment::Assignment;
+use crate::document::catalog::WorkloadTemplate;
 use crate::document::instance::Check;
+use crate::id::Digest;
 use crate::testing::{CATALOG, SPEC, nodes, plan_of, plan_on, plan_with};
 
 const OMNILEADS: &str = include_str!("../../../../catalog/omnileads.yaml");
@@ -332,7 +334,9 @@ proptest! {
 fn a_prepared_plan_lacks_only_the_digests() {
     let (spec, catalog) = (TenantSpec::parse(SPEC).unwrap(), Catalog::parse(CATALOG).unwrap());
     let (revision, nodes) = (RevisionNumber(1), &crate::testing::nodes());
-    let prepared = prepare(Input { revision, spec: &spec, catalog: &catalog, nodes }).unwrap();
+    let mirrors = &Mirrors::default();
+    let prepared =
+        prepare(Input { revision, spec: &spec, catalog: &catalog, nodes, mirrors }).unwrap();
     let names: Vec<String> = prepared.images().values().map(ToString::to_string).collect();
     assert_eq!(names, ["docker.io/test/db:1", "docker.io/test/voice:1"]);
     let plan = plan_of(SPEC, 1).unwrap();

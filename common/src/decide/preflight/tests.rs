@@ -41,6 +41,7 @@ fn document(component: &str, workload: Workload, ports: &[Port]) -> InstanceDocu
         component: component.parse().unwrap(),
         unit: format!("{component}.service").parse().unwrap(),
         workload: Verbatim::seal(workload),
+        pull_from: None,
         after: Vec::new(),
         ports: ports.to_vec(),
         probe: Probe {

@@ -8,7 +8,7 @@ use crate::text::problem::Problems;
 use crate::text::yaml::{FieldNode, Fields, Value};
 
 use super::{CheckTemplate, Component, ContainerTemplate, WorkloadTemplate};
-use super::{literal, probe, volume};
+use super::{image, literal, probe, volume};
 
 const START_TIMEOUT_MS: u64 = 120_000;
 const STOP_GRACE_MS: u64 = 10_000;
@@ -84,7 +84,7 @@ fn refuse_probes(
 
 fn read_container(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<ContainerTemplate> {
     let name = fields.need("container", problems).and_then(|p| p.parse(problems));
-    let image = fields.need("image", problems).and_then(|p| p.parse(problems));
+    let image = fields.need("image", problems).and_then(|p| image::read(&p, problems));
     let env = fields.get("env").map(|p| read_env(&p, problems)).unwrap_or_default();
     let secrets = match fields.get("secrets") {
         Some(field) => field

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::document::spec::TenantSpec;
-use crate::id::{ComponentName, Version};
+use crate::id::{ComponentName, ImageReference, ImageVersion};
 use crate::text::problem::{Problem, Problems};
 use crate::text::yaml::{DOCUMENT_BYTES_MAX, Node, Value, parse};
 
@@ -13,7 +13,9 @@ use crate::text::yaml::{DOCUMENT_BYTES_MAX, Node, Value, parse};
 struct Edit<'v> {
     component: &'v ComponentName,
     bytes: Range<usize>,
-    version: &'v Version,
+    version: &'v ImageVersion,
+    /// What stands there: the version, or the image with the version behind it.
+    text: String,
 }
 
 /// Writes other versions into a specification. Everything else stays as it was
@@ -24,7 +26,7 @@ struct Edit<'v> {
 /// that has no version, and for every version that cannot be replaced where it is written.
 pub fn with_versions(
     text: &str,
-    versions: &BTreeMap<ComponentName, Version>,
+    versions: &BTreeMap<ComponentName, ImageVersion>,
 ) -> Result<String, Problems> {
     let spec = TenantSpec::parse(text)?;
     let root = parse(text)?;
@@ -35,8 +37,8 @@ pub fn with_versions(
         let wanted = Some(version);
         match spec.components.get(component) {
             Some(written) if written.version.as_ref() == wanted => {}
-            Some(_) => match version_place(&root, component) {
-                Some(bytes) => edits.push(Edit { component, bytes, version }),
+            Some(_) => match version_place(&root, component, version) {
+                Some((bytes, text)) => edits.push(Edit { component, bytes, version, text }),
                 None => {
                     let message =
                         format!("{component} has no version to set: it is a packaged unit");
@@ -63,9 +65,9 @@ fn splice(text: &str, edits: &[Edit<'_>]) -> String {
     let mut last_first: Vec<&Edit<'_>> = edits.iter().collect();
     last_first.sort_by_key(|edit| std::cmp::Reverse(edit.bytes.start));
     let mut edited = text.to_owned();
-    for Edit { bytes, version, .. } in last_first {
+    for Edit { bytes, text: new, .. } in last_first {
         let rest = rest_of_header(&text[bytes.clone()]);
-        edited.replace_range(bytes.clone(), &format!("\"{version}\"{rest}"));
+        edited.replace_range(bytes.clone(), &format!("\"{new}\"{rest}"));
     }
     edited
 }
@@ -101,14 +103,30 @@ fn not_editable(Edit { component, version, .. }: &Edit<'_>, spec: &TenantSpec) -
     spec.problem(&format!("components.{component}"), message).hint(hint)
 }
 
-fn version_place(root: &Node, component: &ComponentName) -> Option<Range<usize>> {
-    let entry = entry(entry(root, "components")?, component.as_str())?;
-    let version = match &entry.value {
-        Value::Text(_) => entry,
-        Value::Map(_) => self::entry(entry, "version")?,
+/// Returns the place of the version and the text that stands there with another version.
+fn version_place(
+    root: &Node,
+    component: &ComponentName,
+    version: &ImageVersion,
+) -> Option<(Range<usize>, String)> {
+    let component = entry(entry(root, "components")?, component.as_str())?;
+    let place = match &component.value {
+        Value::Text(_) => component,
+        Value::Map(_) => match entry(component, "version") {
+            Some(place) => place,
+            None => return image_place(entry(component, "image")?, version),
+        },
         Value::Empty | Value::List(_) => return None,
     };
-    Some(version.bytes.clone())
+    Some((place.bytes.clone(), version.to_string()))
+}
+
+/// Returns the place of an image with a version behind it, and the image with the other version.
+fn image_place(place: &Node, version: &ImageVersion) -> Option<(Range<usize>, String)> {
+    let Value::Text(text) = &place.value else { return None };
+    let image: ImageReference = text.parse().ok()?;
+    let image = ImageReference { version: Some(version.clone()), ..image };
+    Some((place.bytes.clone(), image.to_string()))
 }
 
 fn entry<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {

@@ -55,6 +55,8 @@ pub enum Feature {
     ProbeGearman,
     /// Begins a connection of AMQP 0-9-1.
     ProbeRabbitmq,
+    /// Pulls an image from another repository than its name says.
+    PullFrom,
 }
 
 /// The error of a word that names no feature of this release.
@@ -64,7 +66,7 @@ pub struct UnknownFeature(String);
 
 impl Feature {
     /// Every feature that this release knows.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Container,
         Self::ContainerCommand,
         Self::MemoryLimit,
@@ -85,6 +87,7 @@ impl Feature {
         Self::ProbeRtpengine,
         Self::ProbeGearman,
         Self::ProbeRabbitmq,
+        Self::PullFrom,
     ];
 
     /// Returns the name of the feature in greetings and messages.
@@ -111,6 +114,7 @@ impl Feature {
             Self::ProbeRtpengine => "probe-rtpengine",
             Self::ProbeGearman => "probe-gearman",
             Self::ProbeRabbitmq => "probe-rabbitmq",
+            Self::PullFrom => "pull-from",
         }
     }
 
@@ -153,6 +157,7 @@ impl Instance {
             component: _,
             unit: _,
             workload,
+            pull_from,
             after: _,
             ports,
             probe,
@@ -171,7 +176,9 @@ impl Instance {
         let of_ports = ports.iter().flat_map(of_port);
         let of_address = address.as_ref().map(|_| Feature::ProbeAddress);
         let of_probe = of_check(check).into_iter().chain(of_address);
-        of_workload.into_iter().chain(of_probe).chain(of_active).chain(of_ports).collect()
+        let of_source = pull_from.as_ref().map(|_| Feature::PullFrom);
+        let of_workload = of_workload.into_iter().chain(of_source);
+        of_workload.chain(of_probe).chain(of_active).chain(of_ports).collect()
     }
 }
 

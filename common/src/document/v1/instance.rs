@@ -30,6 +30,10 @@ pub struct Instance {
     pub unit: UnitName,
     /// What the unit runs; when it changes, the instance is replaced.
     pub workload: Verbatim<Workload>,
+    /// The repository from which the image is pulled, if that is not the container's own. It is
+    /// no part of the workload, because the image is the same wherever it comes from.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub pull_from: Option<Repository>,
     /// The components that must be healthy first on the same node.
     #[serde(default, skip_serializing_if = "is_default")]
     pub after: Vec<ComponentName>,
@@ -260,6 +264,13 @@ impl Instance {
             Workload::Container(container) => Some(container),
             Workload::Unit(_) => None,
         }
+    }
+
+    /// Returns the repository from which its image is pulled; none for a packaged unit.
+    #[must_use]
+    pub fn image_source(&self) -> Option<&Repository> {
+        let own = self.container().map(|container| &container.repository);
+        own.map(|own| self.pull_from.as_ref().unwrap_or(own))
     }
 
     /// Returns the version, which a packaged unit does not have.

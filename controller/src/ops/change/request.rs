@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use oml_common::decide::diff::StrategyChange;
 use oml_common::document::revision::{Change, ChangeKind};
 use oml_common::document::spec::TenantSpec;
-use oml_common::id::{ComponentName, ContentHash, RevisionNumber, TenantId, Version};
+use oml_common::id::{ComponentName, ContentHash, ImageVersion, RevisionNumber, TenantId};
 use oml_common::text::problem::Problem;
 use oml_daemon::tls::OperatorName;
 use serde::Serialize;
@@ -20,7 +20,7 @@ pub enum ChangeRequest {
         spec_yaml: String,
     },
     /// The current specification with other versions.
-    SetVersion { tenant: TenantId, versions: BTreeMap<ComponentName, Version> },
+    SetVersion { tenant: TenantId, versions: BTreeMap<ComponentName, ImageVersion> },
     /// The specification of an earlier revision.
     Rollback { tenant: TenantId, to: RevisionNumber },
 }

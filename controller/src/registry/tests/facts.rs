@@ -46,10 +46,10 @@ async fn resolved(kind: &str, manifest: &str, is_readable: bool) -> ResolvedImag
     let app = Router::new().fallback(answer).with_state(Arc::new(answers));
     let mut tasks = JoinSet::new();
     tasks.spawn(async move { axum::serve(listener, app).await.unwrap() });
-    let access = RegistryAccess { plain_http: true, login: None };
+    let access = RegistryAccess { plain_http: true, ..RegistryAccess::default() };
     let access = HashMap::from([(address.to_string(), access)]);
     let repository = format!("{address}/redis").parse().unwrap();
-    let registries = Registries::new(access, Clock::system());
+    let registries = Registries::new(Reach { access, ..Reach::default() }, Clock::system());
     let resolved = registries.resolve(&repository, &"1".parse().unwrap()).await.unwrap();
     assert_eq!(resolved.digest.as_str(), digest);
     resolved

@@ -23,6 +23,7 @@ fn body_of(container: &Container, paths: &Paths) -> Result<ContainerCreateBody, 
     let instance = Verbatim::seal(Instance {
         workload: Verbatim::seal(Workload::Container(container.clone())),
         timing: Timing { start_timeout_ms: 30_000, stop_grace_ms: 1_500 },
+        pull_from: None,
         restart_unhealthy: Default::default(),
         ..fixtures::instance("redis", "7")
     });

@@ -1,8 +1,11 @@
 use bollard::models::ProgressDetail;
+use oml_common::document::Verbatim;
+use oml_common::id::Repository;
 
 use super::super::stub::Stub;
 use super::*;
-use crate::fixtures;
+use crate::fixtures::{self, ModelHost};
+use crate::runtime::{ContainerEngine as _, ContainerInstance};
 
 fn line(id: &str, status: &str, current: i64, total: i64) -> CreateImageInfo {
     CreateImageInfo {
@@ -133,4 +136,24 @@ async fn a_registry_that_hangs_is_given_up_and_no_engine_that_is_away() {
 fn an_engine_that_goes_away_in_the_middle_is_away() {
     let error = pull_failure(&of("r/i"), Error::RequestTimeoutError);
     assert!(matches!(error, RuntimeError::Unavailable { daemon: "docker", .. }), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_image_of_a_mirror_is_pulled_from_there_and_runs_under_its_own_name() {
+    let host = ModelHost::new();
+    host.offer(&fixtures::digest("1"), oml_sim::Behaviour::Good);
+    let mirror: Repository = "mirror.corp:5000/oml/voice".parse().unwrap();
+    let mut instance = fixtures::instance("voice", "1");
+    instance.pull_from = Some(mirror.clone());
+    let document = Verbatim::seal(instance);
+    let instance = ContainerInstance::of(&document).unwrap();
+    let docker = host.docker();
+    docker.pull(instance, &watch::channel(PullProgress::default()).0).await.unwrap();
+    let images = host.host.list_images().await.unwrap();
+    let names: Vec<&str> = images.iter().map(|image| image.repository.as_str()).collect();
+    assert_eq!(names, [mirror.as_str()]);
+    docker.create(instance).await.unwrap();
+    let created = host.host.containers().remove(0);
+    assert!(created.image.starts_with(mirror.as_str()), "{}", created.image);
+    assert_eq!(instance.container().repository.as_str(), "registry:5000/stack/voice");
 }

@@ -1,7 +1,7 @@
 //! Images that nodes cannot run.
 
 use super::*;
-use crate::decide::plan::{AgentFacts, Input, prepare};
+use crate::decide::plan::{AgentFacts, Input, Mirrors, prepare};
 use crate::document::Feature;
 use crate::document::catalog::Catalog;
 use crate::id::RevisionNumber;
@@ -16,8 +16,8 @@ fn unusable(facts: ImageFacts, platforms: &[&str]) -> Vec<(String, String)> {
         platforms: platforms.iter().map(|&it| it.to_owned()).collect(),
     };
     nodes.get_mut(&"n3".parse().unwrap()).unwrap().agent = Some(agent);
-    let input =
-        Input { revision: RevisionNumber(1), spec: &spec, catalog: &catalog, nodes: &nodes };
+    let (revision, mirrors) = (RevisionNumber(1), &Mirrors::default());
+    let input = Input { revision, spec: &spec, catalog: &catalog, nodes: &nodes, mirrors };
     let prepared = prepare(input).unwrap();
     let facts = prepared.images().values().map(|image| (image.clone(), facts.clone())).collect();
     let problems = prepared.unusable(&spec, &nodes, &facts).0;

@@ -130,6 +130,7 @@ pub(super) fn instance(component: &str, version: &str) -> Instance {
             pids_limit: PidsLimit::default(),
             may_gain_privileges: false,
         })),
+        pull_from: None,
         after: Vec::new(),
         ports: Vec::new(),
         probe: Probe {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::document::spec::tests::ACME;
 
-fn versions(pairs: &[(&str, &str)]) -> BTreeMap<ComponentName, Version> {
+fn versions(pairs: &[(&str, &str)]) -> BTreeMap<ComponentName, ImageVersion> {
     pairs.iter().map(|(name, v)| (name.parse().unwrap(), v.parse().unwrap())).collect()
 }
 
@@ -74,11 +74,27 @@ fn several_versions_of_every_form_are_replaced_in_one_edit() {
 }
 
 #[test]
+fn a_version_behind_an_image_is_replaced_there_and_may_have_a_digest() {
+    let digest = format!("sha256:{}", "a".repeat(64));
+    let text = "tenant: acme\ncatalog: c\ncomponents:\n  a: {image: r.example:5000/x/a:1}  # ours\n  \
+                b: {image: r.example/b, version: 1}\n";
+    let (pinned, both) = (digest.as_str(), format!("2@{digest}"));
+    let edited = with_versions(text, &versions(&[("a", pinned), ("b", &both)])).unwrap();
+    let expected = text
+        .replace("r.example:5000/x/a:1", &format!("\"r.example:5000/x/a@{digest}\""))
+        .replace("version: 1", &format!("version: \"{both}\""));
+    assert_eq!(edited, expected);
+    let back = with_versions(&edited, &versions(&[("a", "1")])).unwrap();
+    assert!(back.contains("{image: \"r.example:5000/x/a:1\"}  # ours"), "{back}");
+}
+
+#[test]
 fn a_text_that_would_say_something_else_is_refused() {
     let text = "tenant: acme\ncatalog: c\ncomponents:\n  web: \"1\"\n";
     let spec = TenantSpec::parse(text).unwrap();
     let (component, version) = ("web".parse().unwrap(), "2".parse().unwrap());
-    let edits = [Edit { component: &component, bytes: 0..0, version: &version }];
+    let edits =
+        [Edit { component: &component, bytes: 0..0, version: &version, text: "2".to_owned() }];
     for broken in ["tenant: acme\ncatalog: c\ncomponents:\n  web: \"2\"\n  x: 1\n", "web: \"", text]
     {
         let refused = check(broken, &edits, spec.clone()).unwrap_err().to_string();

@@ -1,0 +1,130 @@
+//! The images that a tenant needs: which repository, which version, and where they are pulled.
+
+use std::collections::BTreeMap;
+
+use crate::document::catalog::{Catalog, Component, ContainerTemplate, WorkloadTemplate};
+use crate::document::plan::Plan;
+use crate::document::spec::{ComponentSpec, TenantSpec};
+use crate::id::{ComponentName, Digest, ImageVersion, InvalidId, Repository};
+use crate::text::problem::Problems;
+
+use super::definition;
+
+/// An image by its repository and version, as operators name it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ImageName {
+    pub repository: Repository,
+    pub version: ImageVersion,
+}
+
+impl std::fmt::Display for ImageName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}{}", self.repository, self.version.suffix())
+    }
+}
+
+impl Plan {
+    /// Returns every image that the plan uses, with its digest, by each of its names: by its tag,
+    /// by its digest, and by both.
+    pub fn digests(&self) -> impl Iterator<Item = (ImageName, Digest)> {
+        let instances = self.nodes.values().flat_map(|node| node.instances.values());
+        instances.filter_map(|desired| desired.instance.container()).flat_map(|container| {
+            let (tag, digest) = (container.version.clone(), container.digest.clone());
+            let versions = [
+                ImageVersion::from(tag.clone()),
+                ImageVersion::tag_at(tag, digest.clone()),
+                ImageVersion::pinned(digest.clone()),
+            ];
+            versions.map(|version| {
+                (ImageName { repository: container.repository.clone(), version }, digest.clone())
+            })
+        })
+    }
+}
+
+/// Returns the images that a tenant needs, by component, and the problems of the others:
+/// unknown components, missing versions and repositories that are not valid.
+pub(super) fn images(
+    spec: &TenantSpec,
+    catalog: &Catalog,
+) -> (BTreeMap<ComponentName, ImageName>, Problems) {
+    let mut problems = Problems::default();
+    let mut images = BTreeMap::new();
+    for name in spec.components.keys() {
+        if let Some(component) = definition(spec, catalog, name, &mut problems)
+            && let Some(image) = image(spec, catalog, name, component, &mut problems)
+        {
+            images.insert(name.clone(), image);
+        }
+    }
+    (images, problems)
+}
+
+/// Returns the image of a component; none for a packaged unit, and after a problem.
+pub(super) fn image(
+    spec: &TenantSpec,
+    catalog: &Catalog,
+    name: &ComponentName,
+    component: &Component,
+    problems: &mut Problems,
+) -> Option<ImageName> {
+    let path = format!("components.{name}");
+    let wanted = spec.components.get(name)?;
+    let container = match &component.workload {
+        WorkloadTemplate::Container(container) => container,
+        WorkloadTemplate::Unit { .. } => {
+            refuse_of_unit(spec, name, wanted, problems);
+            return None;
+        }
+    };
+    let Some(version) = &wanted.version else {
+        let hint = format!("write {name}: \"1.2.3\"");
+        problems.push(spec.problem(&path, "has no version").hint(hint));
+        return None;
+    };
+    match repository(spec, catalog, wanted, container) {
+        Ok(repository) => Some(ImageName { repository, version: version.clone() }),
+        Err(error) => {
+            problems.push(spec.problem("registry", format!("{error}")));
+            None
+        }
+    }
+}
+
+/// Refuses a version and an image of a packaged unit.
+fn refuse_of_unit(
+    spec: &TenantSpec,
+    name: &ComponentName,
+    wanted: &ComponentSpec,
+    problems: &mut Problems,
+) {
+    let path = format!("components.{name}");
+    let what = match (&wanted.image, &wanted.version) {
+        (Some(_), _) => "image",
+        (None, Some(_)) => "version",
+        (None, None) => return,
+    };
+    let message = format!("must have no {what}, because it is a packaged unit");
+    problems.push(spec.problem(&path, message).hint(format!("write {name}: {{}}")));
+}
+
+/// Returns the repository of a container: the tenant's own one for the component, else that of
+/// the catalog, which is in the tenant's or the catalog's registry unless it names its own.
+fn repository(
+    spec: &TenantSpec,
+    catalog: &Catalog,
+    wanted: &ComponentSpec,
+    container: &ContainerTemplate,
+) -> Result<Repository, InvalidId> {
+    if let Some(image) = &wanted.image {
+        return Ok(image.clone());
+    }
+    let registry = spec.registry.as_ref().or(catalog.registry.as_ref());
+    match registry.filter(|_| !container.image.names_registry()) {
+        Some(registry) => format!("{registry}/{}", container.image).parse(),
+        None => Ok(container.image.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests;
