@@ -30,6 +30,7 @@ struct Bench {
     files: IdentityFiles,
     cache: Cache,
     session: JoinHandle<()>,
+    policies: watch::Sender<FoundPolicy>,
     _ports: Vec<Port>,
     folder: tempfile::TempDir,
 }
@@ -83,6 +84,7 @@ impl Bench {
         let (reports, reported) = watch::channel(Arc::new(empty_report(Clock::system().now())));
         let (state_sender, state) = watch::channel(SessionState::default());
         let (error_sender, error) = watch::channel(None);
+        let (policies, policy) = watch::channel(FoundPolicy::default());
         let cache = Cache::new(&paths, "");
         let session = Session {
             settings: Arc::new(settings),
@@ -97,6 +99,7 @@ impl Bench {
             assignments,
             reports: reported,
             state: state_sender,
+            policy,
             error: error_sender,
             dial: dial_over_tls(Clock::system()),
         };
@@ -111,6 +114,7 @@ impl Bench {
             files,
             cache,
             session,
+            policies,
             _ports: ports,
             folder,
         }

@@ -22,6 +22,8 @@ pub enum ChangeNote {
     /// These variables differ. Their values may be private.
     Environment(BTreeSet<EnvName>),
     ContainerSettings,
+    /// These options of the container differ, by their words in a catalog.
+    Options(Vec<&'static str>),
     Time {
         limit: TimeLimit,
         was_ms: u64,
@@ -84,6 +86,7 @@ impl Display for ChangeNote {
                 write!(f, "environment {}", names.join(" "))
             }
             Self::ContainerSettings => f.write_str("container settings"),
+            Self::Options(words) => f.write_str(&words.join(", ")),
             Self::Time { limit, was_ms, is_ms } => {
                 let (was, is) = (print_duration_ms(*was_ms), print_duration_ms(*is_ms));
                 write!(f, "{} {was} -> {is}", limit.as_str())

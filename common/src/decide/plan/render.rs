@@ -8,11 +8,12 @@ use serde::Serialize;
 
 use crate::document::Verbatim;
 use crate::document::assignment::Desired;
+use crate::document::catalog::port::PortText;
 use crate::document::catalog::{
     CheckTemplate, Component, ContainerTemplate, ProbeTemplate, WorkloadTemplate, is_template,
 };
 use crate::document::instance::{
-    Check, Container, Instance, MetricsEndpoint, PackagedUnit, Port, Probe, Protocol, Workload,
+    Check, Container, Instance, MetricsEndpoint, PackagedUnit, Probe, Workload,
 };
 use crate::document::spec::{ComponentSpec, TenantSpec};
 use crate::id::{Address, ComponentName, EnvName, NodeName};
@@ -21,6 +22,8 @@ use crate::text::problem::{Problem, Problems};
 use super::prepared::unresolved;
 use super::template::{self, DROP_IN, NAMES};
 use super::{Input, Placed, dependencies, image, policy};
+
+mod options;
 
 /// The values that templates can use.
 #[derive(Serialize)]
@@ -71,12 +74,13 @@ impl<'a> Renderer<'a> {
             path,
             problems,
         };
+        let ports = writer.ports(definition);
         let workload = match &definition.workload {
             WorkloadTemplate::Unit { drop_in } => {
                 Workload::Unit(writer.packaged(input.spec.components.get(name)?, drop_in))
             }
             WorkloadTemplate::Container(template) => {
-                Workload::Container(writer.container(input, name, definition, template)?)
+                Workload::Container(writer.container(input, name, definition, template, &ports)?)
             }
         };
         let instance = Instance {
@@ -85,7 +89,8 @@ impl<'a> Renderer<'a> {
             unit: definition.unit.clone(),
             workload: Verbatim::seal(workload),
             after: dependencies(input, name),
-            ports: definition.ports.iter().filter_map(|text| writer.port_of(text)).collect(),
+            ports: options::single(&ports),
+            ranges: options::ranges(&ports),
             probe: writer.probe(&definition.probe),
             active: definition.active.clone(),
             timing: definition.timing.clone(),
@@ -212,26 +217,13 @@ impl Writer<'_> {
         Some(text)
     }
 
-    fn port_of(&mut self, template: &str) -> Option<Port> {
-        let text = self.filled("ports", template)?;
-        let (number, protocol) = text.split_once('/').unwrap_or((&text, "tcp"));
-        let protocol = match protocol {
-            "tcp" => Protocol::Tcp,
-            "udp" => Protocol::Udp,
-            other => {
-                self.problem("ports", format!("{other:?} is neither tcp nor udp"));
-                return None;
-            }
-        };
-        Some(Port { number: self.number_from("ports", number)?, protocol })
-    }
-
     fn container(
         &mut self,
         input: Input<'_>,
         name: &ComponentName,
         definition: &Component,
         template: &ContainerTemplate,
+        ports: &[PortText],
     ) -> Option<Container> {
         let spec = input.spec.components.get(name)?;
         let image = image(input.spec, input.catalog, name, definition, self.problems)?;
@@ -248,6 +240,7 @@ impl Writer<'_> {
             memory_bytes_max: spec.memory_bytes_max.or(template.memory_bytes_max),
             pids_limit: template.pids_limit,
             may_gain_privileges: template.may_gain_privileges,
+            options: self.options(&template.options, ports),
         })
     }
 

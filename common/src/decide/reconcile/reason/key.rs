@@ -49,6 +49,7 @@ impl Reason {
                 Self::CrashLoop { ends: Box::new(ends.steady()), now: Box::new(now.steady()) }
             }
             other @ (Self::Foreign { .. }
+            | Self::NotAllowed(_)
             | Self::DaemonAway { .. }
             | Self::Unseen { .. }
             | Self::Refused { .. }
