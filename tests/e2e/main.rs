@@ -25,6 +25,7 @@ mod preflight;
 mod prometheus;
 mod registry;
 mod revisions;
+mod rights;
 mod security;
 mod texts;
 mod units;
@@ -87,6 +88,7 @@ fn cases() -> Vec<Case> {
     cases.extend(registry::CASES);
     cases.extend(images::CASES);
     cases.extend(revisions::CASES);
+    cases.extend(rights::CASES);
     cases.extend(bad_input::CASES);
     cases.extend(mistakes::CASES);
     cases.extend(security::CASES);

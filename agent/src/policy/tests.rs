@@ -34,7 +34,8 @@ fn a_file_with_a_mistake_allows_only_the_default_and_every_mistake_is_named() {
 fn the_file_that_is_installed_changes_nothing_and_every_line_of_it_can_be_used() {
     let installed = include_str!("../../../packaging/etc/omlagent/policy.toml");
     assert_eq!(HostPolicy::parse(installed), Ok(HostPolicy::default()));
-    let is_setting = |line: &&str| line.starts_with('#') && !line.starts_with("# ") && line.len() > 1;
+    let is_setting =
+        |line: &&str| line.starts_with('#') && !line.starts_with("# ") && line.len() > 1;
     let settings: Vec<&str> = installed.lines().filter(is_setting).map(|line| &line[1..]).collect();
     assert_eq!(settings.len(), 7, "{settings:?}");
     let policy = HostPolicy::parse(&settings.join("\n")).unwrap();

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use oml_common::document::Verbatim;
 use oml_common::document::assignment::{Assignment, Content};
+use oml_common::document::host_policy::HostPolicy;
 use oml_common::id::Generation;
 use oml_daemon::env::Clock;
 use oml_proto::v1::agent_message;
@@ -49,6 +50,18 @@ struct Setting {
 const PLAIN: Setting =
     Setting { age: Duration::ZERO, life: HOUR, dead_controllers: 0, ahead: None, clock: None };
 
+fn settings(controllers: Vec<String>, enrollment: String) -> Settings {
+    Settings {
+        controllers,
+        enrollment: vec![enrollment],
+        address: None,
+        metrics_listen: None,
+        log: String::new(),
+        min_free: crate::disk::MinFree::default(),
+        registries: std::collections::BTreeMap::new(),
+    }
+}
+
 impl Bench {
     async fn new(setting: Setting) -> Self {
         let authority = Authority::new();
@@ -71,15 +84,7 @@ impl Bench {
         // Nothing listens on port 1.
         let mut controllers = vec!["127.0.0.1:1".to_owned(); setting.dead_controllers];
         controllers.push(ports[0].address.to_string());
-        let settings = Settings {
-            controllers,
-            enrollment: vec![ports[1].address.to_string()],
-            address: None,
-            metrics_listen: None,
-            log: String::new(),
-            min_free: crate::disk::MinFree::default(),
-            registries: std::collections::BTreeMap::new(),
-        };
+        let settings = settings(controllers, ports[1].address.to_string());
         let (assignments, assignment) = watch::channel(None);
         let (reports, reported) = watch::channel(Arc::new(empty_report(Clock::system().now())));
         let (state_sender, state) = watch::channel(SessionState::default());
@@ -232,6 +237,20 @@ async fn it_says_hello_and_reports_what_changes() {
             |kind| matches!(kind, agent_message::Kind::Report(report) if report.revision == 9),
         )
         .await;
+}
+
+#[tokio::test]
+async fn it_greets_again_when_the_host_allows_something_else() {
+    let bench = Bench::new(PLAIN).await;
+    let allows = |kind: &agent_message::Kind, privileged| {
+        matches!(kind, agent_message::Kind::Hello(hello)
+            if hello.policy.as_ref().is_some_and(|policy| policy.privileged == privileged))
+    };
+    bench.until_heard(|kind| allows(kind, false)).await;
+    let policy = HostPolicy { privileged: true, ..HostPolicy::default() };
+    bench.policies.send_replace(FoundPolicy { policy, problem: String::new() });
+    bench.until_heard(|kind| allows(kind, true)).await;
+    assert_eq!(bench.state.borrow().failures, 0);
 }
 
 #[tokio::test]

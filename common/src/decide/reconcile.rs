@@ -225,7 +225,7 @@ fn decide_desired(name: &ComponentName, case: Case<'_>) -> Decision {
                     Decision::act(Phase::Starting, Step::Soak, reason)
                 }
                 true => health::report_crash_loop(case, maintain::maintain(case)),
-                // What runs stays, with whatever rights it was created.
+                // What runs stays, with the rights with which it was created.
                 false if !case.seen.not_allowed.is_empty() => {
                     let rights = NotAllowed(case.seen.not_allowed.clone());
                     Decision::wait(Phase::Blocked, Reason::NotAllowed(rights))

@@ -109,7 +109,7 @@ fn read_container(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Co
     };
     let volumes = fields.get("volumes").map(|p| volume::read_all(&p, problems));
     let volumes = volumes.unwrap_or_default();
-    let command = texts(fields.get("command").as_ref(), problems);
+    let command = literal::templates(fields.get("command").as_ref(), problems);
     let memory_bytes_max = fields.get("memory_max").and_then(|p| read_bytes(&p, problems));
     let has_reason = has_reason(fields, problems);
     let (pids_limit, may_gain_privileges) = read_confinement(fields, has_reason, problems);
@@ -167,12 +167,6 @@ fn read_confinement(
         may_gain_privileges = true;
     }
     (pids_limit, may_gain_privileges)
-}
-
-pub(super) fn texts(field: Option<&FieldNode<'_>>, problems: &mut Problems) -> Vec<String> {
-    let Some(field) = field else { return Vec::new() };
-    let items = field.list(problems);
-    items.iter().filter_map(|item| item.text(problems).map(str::to_owned)).collect()
 }
 
 fn read_probe(field: &FieldNode<'_>, problems: &mut Problems) -> Option<ProbeTemplate> {

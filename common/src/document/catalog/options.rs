@@ -8,7 +8,7 @@ use crate::document::spec::{bytes_of, read_bytes};
 use crate::text::problem::Problems;
 use crate::text::yaml::{FieldNode, Fields};
 
-use super::{component, literal};
+use super::literal;
 
 mod hosts;
 mod process;
@@ -46,7 +46,7 @@ pub(super) fn read(
     let rights = rights::read(fields, has_reason, problems);
     let runtime = fields.get("cpu_rt_runtime");
     ContainerOptions {
-        entrypoint: component::texts(fields.get("entrypoint").as_ref(), problems),
+        entrypoint: literal::templates(fields.get("entrypoint").as_ref(), problems),
         user: fields.get("user").and_then(|field| process::user(&field, problems)),
         privileged: rights.privileged,
         cap_add: rights.cap_add,

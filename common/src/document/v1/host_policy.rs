@@ -19,10 +19,10 @@ const PROBLEM_CHARS_MAX: usize = 1_000;
 /// The default is what holds without that file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostPolicy {
-    /// Every right of the host.
+    /// Containers may have every right of the host.
     #[serde(default, skip_serializing_if = "is_default")]
     pub privileged: bool,
-    /// Real-time priority.
+    /// Containers may have real-time priority.
     #[serde(default, skip_serializing_if = "is_default")]
     pub realtime: bool,
     /// No container may have the network of the host.

@@ -1,13 +1,13 @@
 use super::*;
 use crate::document::instance::Protocol;
 
-fn published(host: (u16, u16), container: u16) -> Published {
-    let host = PortRange { first: host.0, last: host.1, protocol: Protocol::Udp };
+fn published(first: u16, last: u16, container: u16) -> Published {
+    let host = PortRange { first, last, protocol: Protocol::Udp };
     Published { host, container, address: None }
 }
 
 fn created() -> ContainerOptions {
-    let published = vec![published((20_000, 20_003), 30_000)];
+    let published = vec![published(20_000, 20_003, 30_000)];
     ContainerOptions {
         network: Network::Bridge { published },
         user: Some("1000".to_owned()),
@@ -26,7 +26,7 @@ fn changes(found: &FoundOptions) -> Vec<String> {
 
 #[test]
 fn ports_that_the_engine_shows_one_by_one_are_the_range_that_was_published() {
-    let each = (0..4).rev().map(|n| published((20_000 + n, 20_000 + n), 30_000 + n)).collect();
+    let each = (0..4).rev().map(|n| published(20_000 + n, 20_000 + n, 30_000 + n)).collect();
     let shown = ContainerOptions { network: Network::Bridge { published: each }, ..created() };
     assert_eq!(changes(&found(shown)), [""; 0]);
 }
