@@ -64,7 +64,7 @@ pub(crate) fn policy(node: &NodeStatus) -> Option<String> {
         (policy.no_host_network, "no network of the host"),
         (policy.only_host_paths, "only these host paths"),
     ];
-    let flags = flags.into_iter().filter_map(|(is_set, word)| is_set.then(|| word.to_owned()));
+    let flags = flags.into_iter().filter(|(is_set, _)| *is_set).map(|(_, word)| word.to_owned());
     let names = [&policy.capabilities, &policy.devices, &policy.sysctls, &policy.host_paths];
     let allowed: Vec<String> =
         flags.chain(names.into_iter().flatten().map(|name| printable(name))).collect();

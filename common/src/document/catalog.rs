@@ -88,7 +88,7 @@ pub struct ContainerTemplate {
     pub may_gain_privileges: bool,
     /// Its other options, in which the entry point and the addresses of hosts are templates. The
     /// ports that lead to it are those of the component.
-    pub options: ContainerOptions,
+    pub options: Box<ContainerOptions>,
 }
 
 /// A probe, before templates are filled in.

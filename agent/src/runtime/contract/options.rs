@@ -21,6 +21,7 @@ pub(super) async fn all(host: &ContractHost) {
 }
 
 fn with_options(instance: &InstanceDocument, options: ContainerOptions) -> InstanceDocument {
+    let options = Box::new(options);
     let container = Container { options, ..instance.container().unwrap().clone() };
     let workload = Verbatim::seal(Workload::Container(container));
     Verbatim::seal(Instance { workload, ..(**instance).clone() })

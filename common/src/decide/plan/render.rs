@@ -8,7 +8,6 @@ use serde::Serialize;
 
 use crate::document::Verbatim;
 use crate::document::assignment::Desired;
-use crate::document::catalog::port::PortText;
 use crate::document::catalog::{
     CheckTemplate, Component, ContainerTemplate, ProbeTemplate, WorkloadTemplate, is_template,
 };
@@ -80,7 +79,9 @@ impl<'a> Renderer<'a> {
                 Workload::Unit(writer.packaged(input.spec.components.get(name)?, drop_in))
             }
             WorkloadTemplate::Container(template) => {
-                Workload::Container(writer.container(input, name, definition, template, &ports)?)
+                let container = writer.container(input, name, definition, template)?;
+                let options = Box::new(writer.options(&template.options, &ports));
+                Workload::Container(Container { options, ..container })
             }
         };
         let instance = Instance {
@@ -223,7 +224,6 @@ impl Writer<'_> {
         name: &ComponentName,
         definition: &Component,
         template: &ContainerTemplate,
-        ports: &[PortText],
     ) -> Option<Container> {
         let spec = input.spec.components.get(name)?;
         let image = image(input.spec, input.catalog, name, definition, self.problems)?;
@@ -240,7 +240,7 @@ impl Writer<'_> {
             memory_bytes_max: spec.memory_bytes_max.or(template.memory_bytes_max),
             pids_limit: template.pids_limit,
             may_gain_privileges: template.may_gain_privileges,
-            options: self.options(&template.options, ports),
+            options: Default::default(),
         })
     }
 

@@ -12,7 +12,7 @@ fn container(options: ContainerOptions) -> Container {
     let plan = plan_of(SPEC, 1).unwrap();
     let share = &plan.nodes[&"n1".parse().unwrap()];
     let db = share.instances[&"db".parse().unwrap()].instance.container().unwrap().clone();
-    Container { options, volumes, ..db }
+    Container { options: Box::new(options), volumes, ..db }
 }
 
 fn device(path: &str) -> Device {

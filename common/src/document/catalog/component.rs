@@ -113,7 +113,7 @@ fn read_container(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Co
     let memory_bytes_max = fields.get("memory_max").and_then(|p| read_bytes(&p, problems));
     let has_reason = has_reason(fields, problems);
     let (pids_limit, may_gain_privileges) = read_confinement(fields, has_reason, problems);
-    let options = options::read(fields, &volumes, has_reason, problems);
+    let options = Box::new(options::read(fields, &volumes, has_reason, problems));
     Some(ContainerTemplate {
         name: name?,
         image: image?,

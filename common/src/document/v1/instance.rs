@@ -94,7 +94,7 @@ pub struct Container {
     #[serde(default, skip_serializing_if = "is_default")]
     pub may_gain_privileges: bool,
     #[serde(default, skip_serializing_if = "is_default")]
-    pub options: ContainerOptions,
+    pub options: Box<ContainerOptions>,
 }
 
 /// The largest number of processes and threads that a container may have at one time.

@@ -19,7 +19,7 @@ fn options(lines: &str) -> ContainerOptions {
     else {
         panic!("no container")
     };
-    container.options
+    *container.options
 }
 
 fn problems(lines: &str) -> String {

@@ -49,7 +49,7 @@ fn options() -> ContainerOptions {
 fn with_options() -> Instance {
     let workload = full().workload.edited(|workload| {
         if let Workload::Container(container) = workload {
-            container.options = options();
+            *container.options = options();
         }
     });
     Instance { workload, ranges: vec![range(20_000, 20_100)], ..full() }
@@ -91,7 +91,7 @@ fn options_and_policies_are_written_in_the_bytes_that_are_pinned() {
 fn an_instance_without_options_is_written_as_before() {
     let silent = full().workload.edited(|workload| {
         if let Workload::Container(container) = workload {
-            container.options = ContainerOptions::default();
+            *container.options = ContainerOptions::default();
         }
     });
     assert_eq!(write(&Instance { workload: silent, ..full() }), fixture("instance.json"));

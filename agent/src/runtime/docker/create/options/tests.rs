@@ -93,6 +93,7 @@ fn what_was_asked_for_is_read_again_without_a_difference() {
     host.cap_add = Some(vec!["CAP_NET_ADMIN".to_owned()]);
     let found = found(host, config, Some(networks));
     let settings = ContainerSettings { options: found, ..ContainerSettings::default() };
+    let options = Box::new(options);
     let created = Container { options, ..crate::fixtures::container("web", "1") };
     assert_eq!(altered(&created, &settings), []);
     let plain = crate::fixtures::container("web", "1");

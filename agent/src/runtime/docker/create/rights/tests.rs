@@ -10,7 +10,7 @@ fn a_container_is_refused_as_the_file_says_at_that_moment_and_may_be_created_lat
     let write = |text: &str| files::write_durably(&paths.policy(), text.as_bytes(), 0o644).unwrap();
     let usual = fixtures::container("web", "1");
     let options = ContainerOptions { privileged: true, ..ContainerOptions::default() };
-    let privileged = Container { options, ..usual.clone() };
+    let privileged = Container { options: Box::new(options), ..usual.clone() };
     assert!(check(&usual, &paths).is_ok());
     let error = check(&privileged, &paths).unwrap_err();
     let expected = "could not create oml-web: this host does not allow it: privileged; allow it in \
