@@ -124,7 +124,7 @@ pub(crate) fn nodes(output: &Output, now_ms: u64, rows: &[NodeRow<'_>], of_all: 
     }
     let table = output.tables.table(&header(of_all, &columns), lines.collect());
     let policies = rows.iter().filter_map(|row| describe::policy(row.node));
-    policies.fold(table, |text, policy| format!("{text}{policy}\n"))
+    policies.fold(table, |text, policy| format!("{text}\n{policy}"))
 }
 
 /// Formats a line for every instance, with the tenant if there may be several tenants.
