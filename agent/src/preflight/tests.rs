@@ -109,7 +109,7 @@ async fn a_port_of_another_program_blocks_before_anything_is_made() {
 #[tokio::test(start_paused = true)]
 async fn a_port_of_another_program_within_a_range_blocks_before_anything_is_made() {
     let bench = Bench::new();
-    bench.install(&instance("v1", &["8083/tcp"])).await;
+    bench.install(&instance("v1", &["9083/tcp"])).await;
     bench.listen("tcp", TCP);
     let range = |version: &str, first, last| {
         let range = PortRange { first, last, protocol: Protocol::Tcp };

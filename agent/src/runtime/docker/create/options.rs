@@ -73,7 +73,7 @@ pub(in crate::runtime::docker) fn found(
     let published = published(host.port_bindings.unwrap_or_default());
     let network = match host.network_mode.as_deref() {
         Some("host") => Network::Host,
-        // Any other is shown by its name.
+        // Any other is among the networks that it is connected to.
         Some(_) | None => Network::Bridge { published },
     };
     let hosts = host.extra_hosts.unwrap_or_default();
