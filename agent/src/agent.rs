@@ -15,6 +15,7 @@ use oml_common::decide::reconcile::Busy;
 use oml_common::decide::step::Step;
 use oml_common::decide::update::{self, NotDone, Outcome};
 use oml_common::document::assignment::AssignmentDocument;
+use oml_common::document::host_policy::FoundPolicy;
 use oml_common::document::instance::{HeldInstance, InstanceDocument};
 use oml_common::document::report::{HostUsage, Report};
 use oml_common::id::{ComponentName, ContentHash};
@@ -61,6 +62,8 @@ pub struct Inputs {
     pub session_error: watch::Receiver<Option<String>>,
     /// The reason why the cached assignment is not acted on, for the report.
     pub unused_assignment: Option<NotOwn>,
+    /// Where the policy of the host goes, for the session.
+    pub policy: watch::Sender<FoundPolicy>,
     /// Samples the use of the host.
     pub usage: Box<dyn FnMut() -> HostUsage + Send>,
     /// Counts the passes.
@@ -75,6 +78,8 @@ pub struct Agent {
     cache: Cache,
     inputs: Inputs,
     reports: watch::Sender<Arc<Report>>,
+    /// What this host allows.
+    policy: watch::Sender<FoundPolicy>,
     docker: RuntimeWatch<ContainerListing>,
     systemd: RuntimeWatch<UnitListing>,
     steps: JoinSet<(Work, Outcome)>,
@@ -158,7 +163,8 @@ impl Agent {
         let assignment = inputs.unused_assignment.take();
         let errors = AgentErrors { assignment, ..AgentErrors::default() };
         let state = State { unsaved, updates, unreadable, mark, errors, ..State::default() };
-        Self { host, cache, inputs, reports, docker, systemd, steps: JoinSet::new(), state }
+        let (steps, policy) = (JoinSet::new(), inputs.policy.clone());
+        Self { host, cache, inputs, reports, policy, docker, systemd, steps, state }
     }
 
     /// Runs until dropped.
@@ -213,6 +219,7 @@ impl Agent {
         self.end_superseded_pulls();
         self.state.needed = self.ask_again();
         self.read_documents();
+        self.read_policy();
     }
 
     /// Aborts pulls for superseded workloads, because they delay the next ones.
@@ -229,6 +236,7 @@ impl Agent {
 
     fn take_snapshot(&mut self) {
         self.read_documents();
+        self.read_policy();
         let answered = self.answered();
         let State { settling, busy, reviving, .. } = &mut self.state;
         reviving.retain(|_, number| number.is_none_or(|number| answered < number));
@@ -287,6 +295,7 @@ impl Agent {
         if let Err(error) = reserve::allocate(&self.host.paths, self.host.min_free.state_bytes) {
             debug!(error = chain(&error), "cannot allocate disk reserve");
         }
+        self.read_policy();
         self.state.usage = (self.inputs.usage)();
         (self.inputs.alive)(&self.reports.borrow());
     }

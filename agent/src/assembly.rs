@@ -17,6 +17,7 @@ use crate::config::Settings;
 use crate::host::Host;
 use crate::identity::{HostIdentity, IdentityFiles};
 use crate::paths::Paths;
+use crate::policy;
 use crate::runtime::{ContainerEngine, UnitManager};
 use crate::session::{Dial, HostFacts, Session, SessionState};
 use crate::statuses::Statuses;
@@ -78,11 +79,15 @@ pub fn assemble(parts: Parts) -> Assembly {
     let (state, session_state) = watch::channel(SessionState::default());
     let (error, session_error) = watch::channel(None);
     let passes = Arc::default();
+    let found = policy::read(&paths);
+    policy::log(&found);
+    let (policies, policy) = watch::channel(found);
     let inputs = Inputs {
         assignment,
         statuses,
         session_error,
         unused_assignment,
+        policy: policies,
         usage,
         passes: Arc::clone(&passes),
         alive,
@@ -99,6 +104,7 @@ pub fn assemble(parts: Parts) -> Assembly {
         assignments,
         reports: reports.clone(),
         state,
+        policy,
         error,
         dial,
     };

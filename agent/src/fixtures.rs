@@ -25,6 +25,7 @@ pub(crate) fn instance(component: &str, version: &str) -> Instance {
         workload: Verbatim::seal(Workload::Container(container(component, version))),
         after: Vec::new(),
         ports: Vec::new(),
+        ranges: Vec::new(),
         probe: Probe {
             check: Check::Tcp { port: 5060 },
             address: None,
@@ -59,5 +60,6 @@ pub(crate) fn container(component: &str, version: &str) -> Container {
         memory_bytes_max: None,
         pids_limit: PidsLimit::default(),
         may_gain_privileges: false,
+        options: Default::default(),
     }
 }

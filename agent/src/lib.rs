@@ -21,6 +21,7 @@ pub mod metrics;
 mod observe;
 pub mod paths;
 pub mod pause;
+mod policy;
 pub mod preflight;
 pub mod probe;
 mod reserve;

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use oml_common::decide::difference::Difference;
 use oml_common::decide::observed::{Counting, Observed, ObservedDocument, ObservedInstance};
+use oml_common::decide::rights::refused;
 use oml_common::document::assignment::Assignment;
+use oml_common::document::host_policy::HostPolicy;
 use oml_common::document::instance::HeldInstance;
 use oml_common::document::status::Status;
 use oml_common::id::ComponentName;
@@ -24,6 +27,8 @@ pub(crate) struct Sources<'a> {
     /// When systemd last answered.
     pub(crate) units_at: Option<Timestamp>,
     pub(crate) systemd_is_away: bool,
+    /// What this host allows.
+    pub(crate) policy: &'a HostPolicy,
 }
 
 /// Joins everything that was found on the host.
@@ -52,6 +57,13 @@ pub(crate) fn join(sources: Sources<'_>) -> Observed {
             .instance
             .container()
             .is_none_or(|container| sources.engine.images.contains(&container.digest));
+        let container = desired.instance.container();
+        seen.not_allowed = container.map(|it| refused(it, sources.policy)).unwrap_or_default();
+    }
+    for (name, label) in &sources.engine.labels {
+        let seen = instances.entry(name.clone()).or_default();
+        let differs = label.as_ref().and_then(|it| with_refused_rights(seen, it, sources.policy));
+        seen.differs.extend(differs);
     }
     for (name, seen) in &mut instances {
         seen.document = document(name, seen, sources);
@@ -70,6 +82,18 @@ pub(crate) fn join(sources: Sources<'_>) -> Observed {
         seen.status = hash.map(|hash| Status { hash, ..ends.clone() });
     }
     Observed { instances }
+}
+
+/// Returns the running container if it has rights that the host does not allow any more.
+fn with_refused_rights(
+    seen: &ObservedInstance,
+    label: &HeldInstance,
+    policy: &HostPolicy,
+) -> Option<Difference> {
+    let name = seen.running()?.name.clone();
+    // One that only a later release can read was created by it, and its rights are not known.
+    let rights = refused(label.whole().ok()?.container()?, policy);
+    (!rights.is_empty()).then_some(Difference::NotAllowed { name, rights })
 }
 
 /// How calls are counted, by the document on disk or else the running container's label.

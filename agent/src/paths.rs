@@ -127,6 +127,12 @@ impl Paths {
         self.run.join("ends").join(unit)
     }
 
+    /// What containers may have of this host.
+    #[must_use]
+    pub fn policy(&self) -> PathBuf {
+        self.config.join("policy.toml")
+    }
+
     /// A secret's file.
     #[must_use]
     pub fn secret(&self, name: &SecretName) -> PathBuf {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use oml_common::decide::preflight::{self, Checks, PortOwners};
-use oml_common::document::instance::{InstanceDocument, Port, Probe};
+use oml_common::document::instance::{InstanceDocument, Port, PortRange, Probe};
 use oml_common::id::ComponentName;
 use oml_common::text::error::chain;
 use tokio::sync::watch;
@@ -82,8 +82,8 @@ impl Host {
                 self.may_pull().await?;
                 has_room(&self.paths.state, self.min_free.state_bytes)?;
                 let before = self.docker.document(component, &running).await?;
-                let before = before.as_ref().map_or(&[][..], |before| &before.ports);
-                match preflight::gives_up_a_port(before, &instance.ports) {
+                let before = before.map(|before| before.port_ranges()).unwrap_or_default();
+                match preflight::gives_up_a_port(&before, &instance.port_ranges()) {
                     true => self.may_listen(instance, &listing).await,
                     false => Ok(()),
                 }
@@ -98,7 +98,8 @@ impl Host {
     ) -> Result<(), Blocked> {
         let found = in_the_way(listeners(&self.paths.proc), bound_port(&instance.probe));
         let listening = found.keys().copied().collect();
-        let taken = |own: &BTreeSet<Port>| preflight::first_taken(&instance.ports, &listening, own);
+        let wanted = instance.port_ranges();
+        let taken = |own: &BTreeSet<PortRange>| preflight::first_taken(&wanted, &listening, own);
         // Most often nothing listens there, and the owner of the port need not be found.
         if taken(&BTreeSet::new()).is_none() {
             return Ok(());
@@ -110,7 +111,10 @@ impl Host {
     }
 
     /// Reads which ports our running instances have.
-    async fn own_ports(&self, listing: &ContainerListing) -> Result<BTreeSet<Port>, RuntimeError> {
+    async fn own_ports(
+        &self,
+        listing: &ContainerListing,
+    ) -> Result<BTreeSet<PortRange>, RuntimeError> {
         let (mut running, mut labelled) = (BTreeSet::new(), Vec::new());
         for (component, container) in &listing.containers {
             if container.is_running() {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use oml_common::document::assignment::AssignmentDocument;
+use oml_common::document::host_policy::FoundPolicy;
 use oml_common::document::report::Report;
 use oml_common::text::error::chain;
 use oml_common::time::Timestamp;
@@ -59,6 +60,8 @@ pub struct Session {
     pub assignments: watch::Sender<Option<AssignmentDocument>>,
     pub reports: watch::Receiver<Arc<Report>>,
     pub state: watch::Sender<SessionState>,
+    /// What this host allows.
+    pub policy: watch::Receiver<FoundPolicy>,
     /// The reason why there is no session, for the report.
     pub error: watch::Sender<Option<String>>,
     /// Opens the connection to a controller.
@@ -97,9 +100,13 @@ pub struct SessionState {
     pub certificate_expires: Option<Timestamp>,
 }
 
-/// The certificate was replaced, and the next session uses the new one. No session ends in
-/// another way without an error.
-struct Renewed;
+/// Why another session begins at once. No session ends in another way without an error.
+enum Next {
+    /// The certificate was replaced, and the next session uses the new one.
+    Renewed,
+    /// The host allows something else, which the agent says in its greeting.
+    Policy,
+}
 
 impl Session {
     /// Runs until dropped.
@@ -125,8 +132,13 @@ impl Session {
             self.state.send_modify(|state| state.connected_to = None);
             let lasted = began.elapsed();
             match ended {
-                Ok(Renewed) => {
+                Ok(Next::Renewed) => {
                     renew_after = Instant::now() + RETRY_MIN;
+                    continue;
+                }
+                Ok(Next::Policy) => {
+                    info!(endpoint, "policy of this host changed; greeting the controller again");
+                    sleep(pause(0, self.env.random())).await;
                     continue;
                 }
                 Err(error) => {
@@ -159,7 +171,7 @@ impl Session {
         endpoint: &str,
         current: &mut CurrentIdentity,
         renew_after: Instant,
-    ) -> Result<Renewed, SessionError> {
+    ) -> Result<Next, SessionError> {
         let mut unrecovered = None;
         if current.looks_ended(self.env.clock()) {
             // On failure the present one is tried all the same: the clock here may be ahead.
@@ -177,7 +189,7 @@ impl Session {
             unrecovered = self.recover(current).await.err();
         }
         match unrecovered {
-            None => Ok(Renewed),
+            None => Ok(Next::Renewed),
             Some(error) => {
                 self.report_unrecovered(current, &error);
                 Err(error)

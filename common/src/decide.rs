@@ -21,6 +21,7 @@ pub mod plan;
 pub mod preflight;
 pub mod reconcile;
 pub mod retention;
+pub mod rights;
 pub mod rollout;
 pub mod schedule;
 pub mod slots;

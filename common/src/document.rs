@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 use crate::text::error::chain;
 
 pub mod catalog;
+pub mod policy;
 pub mod spec;
 mod v1;
 mod verbatim;
@@ -24,8 +25,8 @@ mod verbatim;
 pub use self::v1::feature::{Feature, UnknownFeature};
 pub use self::v1::share::{Share, Unreadable};
 pub use self::v1::{
-    assignment, backup, bundle, cluster, container_labels, host_notes, instance, node, plan,
-    report, revision, rollout, status, token, unit_mark, update,
+    assignment, backup, bundle, cluster, container_labels, host_notes, host_policy, instance, node,
+    plan, report, revision, rollout, status, token, unit_mark, update,
 };
 pub use self::verbatim::Verbatim;
 

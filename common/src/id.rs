@@ -163,6 +163,11 @@ text_id!(
     EnvName, "environment variable name", is_env,
     "1 to 128 letters, digits and underscores, not starting with a digit"
 );
+text_id!(
+    /// A capability of Linux (capabilities(7)) without its `CAP_`, or `ALL`.
+    CapabilityName, "capability", is_capability,
+    "1 to 40 upper-case letters, digits and underscores, such as NET_ADMIN"
+);
 
 impl ContentHash {
     /// Hashes `bytes` with SHA-256 (FIPS 180-4).
@@ -293,6 +298,11 @@ fn is_secret(text: &str) -> bool {
     text.len() <= 63
         && text.starts_with(|c: char| c.is_ascii_lowercase())
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
+fn is_capability(text: &str) -> bool {
+    (1..=40).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
 }
 
 fn is_env(text: &str) -> bool {

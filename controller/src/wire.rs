@@ -10,7 +10,7 @@ use oml_common::text::error::chain;
 use oml_common::text::problem::{Problem, Problems};
 use oml_common::time::Timestamp;
 use oml_proto::report::{failure_to_wire, generation_to_wire, to_wire};
-use oml_proto::{problem, v1};
+use oml_proto::{host_policy, problem, v1};
 use tonic::{Code, Status};
 
 use crate::ops::change::ChangeResult;
@@ -254,6 +254,7 @@ fn node_status(name: &NodeName, status: &NodeStatus, now: Timestamp) -> v1::Node
             .map(|report| v1::Report { revision: status.applied_revision(name).0, ..report }),
         certificate_ends_ms: node.certificates.current.expires.0,
         agent_version: node.agent.as_ref().map(|agent| agent.version.clone()).unwrap_or_default(),
+        policy: node.agent.as_ref().and_then(|it| it.policy.as_ref()).map(host_policy::to_wire),
         expected: status
             .unreported(name)
             .iter()

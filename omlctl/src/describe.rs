@@ -1,5 +1,7 @@
 //! Describes the states of the protocol in words for people.
 
+use oml_common::decide::rights::POLICY_FILE;
+use oml_common::text::printable::printable;
 use oml_proto::enums::{EnumName as _, name_of};
 use oml_proto::v1::{
     Failure, Health, InstanceReport, LastExit, NodeState, NodeStatus, PhaseName, Rollout,
@@ -46,6 +48,27 @@ pub(crate) fn phase(clock: &Clock, host: &NodeStatus, instance: &InstanceReport)
             name.as_str().to_owned()
         }
     }
+}
+
+/// Describes what a node allows to containers; none if it is the default or not known.
+pub(crate) fn policy(node: &NodeStatus) -> Option<String> {
+    let policy = node.policy.as_ref()?;
+    let name = printable(&node.node);
+    if !policy.problem.is_empty() {
+        let problem = printable(&policy.problem);
+        return Some(format!("{name}: {POLICY_FILE} cannot be used: {problem}"));
+    }
+    let flags = [
+        (policy.privileged, "privileged"),
+        (policy.realtime, "real-time priority"),
+        (policy.no_host_network, "no network of the host"),
+        (policy.only_host_paths, "only these host paths"),
+    ];
+    let flags = flags.into_iter().filter(|(is_set, _)| *is_set).map(|(_, word)| word.to_owned());
+    let names = [&policy.capabilities, &policy.devices, &policy.sysctls, &policy.host_paths];
+    let allowed: Vec<String> =
+        flags.chain(names.into_iter().flatten().map(|name| printable(name))).collect();
+    (!allowed.is_empty()).then(|| format!("{name} allows: {}", allowed.join(", ")))
 }
 
 /// Whether a time by the clock of the host was ahead when the host reported. A wait without

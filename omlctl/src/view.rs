@@ -103,8 +103,9 @@ pub(crate) fn tenants(output: &Output, now_ms: u64, tenants: &[TenantStatus]) ->
     )
 }
 
-/// Formats a line for every node, with the version of its agent. For the nodes of several
-/// tenants, the tenant replaces the address, so that a line fits 80 columns.
+/// Formats a line for every node, with the version of its agent, and below them what the nodes allow
+/// beyond the default. For the nodes of several tenants, the tenant replaces the address, so that a
+/// line fits 80 columns.
 pub(crate) fn nodes(output: &Output, now_ms: u64, rows: &[NodeRow<'_>], of_all: bool) -> String {
     let lines = rows.iter().map(|row| {
         let mut fields = node_fields(row.node, now_ms);
@@ -121,7 +122,9 @@ pub(crate) fn nodes(output: &Output, now_ms: u64, rows: &[NodeRow<'_>], of_all: 
     if of_all {
         columns.remove(NODE_ADDRESS);
     }
-    output.tables.table(&header(of_all, &columns), lines.collect())
+    let table = output.tables.table(&header(of_all, &columns), lines.collect());
+    let policies = rows.iter().filter_map(|row| describe::policy(row.node));
+    policies.fold(table, |text, policy| format!("{text}\n{policy}"))
 }
 
 /// Formats a line for every instance, with the tenant if there may be several tenants.

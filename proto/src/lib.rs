@@ -17,6 +17,7 @@ pub mod v1 {
 pub const DESCRIPTION: &[u8] = tonic::include_file_descriptor_set!("oml");
 
 pub mod enums;
+pub mod host_policy;
 pub mod problem;
 pub mod report;
 

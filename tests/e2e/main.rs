@@ -26,6 +26,7 @@ mod prometheus;
 mod registries;
 mod registry;
 mod revisions;
+mod rights;
 mod security;
 mod texts;
 mod units;
@@ -89,6 +90,7 @@ fn cases() -> Vec<Case> {
     cases.extend(registries::CASES);
     cases.extend(images::CASES);
     cases.extend(revisions::CASES);
+    cases.extend(rights::CASES);
     cases.extend(bad_input::CASES);
     cases.extend(mistakes::CASES);
     cases.extend(security::CASES);

@@ -18,6 +18,7 @@
 //! | `systemctl stop acme-voice asterisk` | also `start`, `restart`: by hand, on the host |
 //! | `foreign acme-voice asterisk unit asterisk.service`, `… gone` | something that is not ours |
 //! | `port acme-voice 5060/udp taken`, `… free` | a program that is not ours listens there |
+//! | `policy acme-voice realtime = true`, `… none` | the file in which the host says what containers may have |
 //! | `tick 30s`, `run`, `run quietly` | time passes: so long, or until nothing new is seen |
 //! | `at each step of acme-voice: kill` | the story so far and what follows, once for every failpoint that its agent reaches, killed there; also `forget`, `reboot`, `kill, then 12 calls` |
 //! | `show rollout` | also `nodes`, `containers`, `volumes`, `revisions`, `diff`, `spec` |

@@ -8,7 +8,8 @@ pub(crate) const FIXTURES: &str = "common/src/document/v1/fixtures";
 
 /// The files that may write or read JSON by themselves, and why. Everybody else uses
 /// `document::write` and `document::read`, which know versions.
-const JSON: [(&str, &str); 9] = [
+const JSON: [(&str, &str); 10] = [
+    ("agent/src/runtime/docker/model.rs", "the model of an engine keeps requests as they are"),
     ("common/src/document", "documents are written and read here"),
     ("controller/src/ops/change/request.rs", "a request is hashed and never read"),
     ("controller/src/records.rs", "an export passes values on in their bytes"),

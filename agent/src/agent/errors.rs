@@ -1,5 +1,6 @@
 //! The errors of the agent itself that are reported until they are over.
 
+use oml_common::decide::rights::POLICY_FILE;
 use oml_common::text::error::chain;
 
 use crate::cache::NotOwn;
@@ -14,6 +15,8 @@ pub(super) struct AgentErrors {
     pub(super) cache: Option<FileError>,
     /// The documents on disk cannot be listed.
     pub(super) documents: Option<FileError>,
+    /// What is wrong with the policy of this host; empty if nothing is.
+    pub(super) policy: String,
 }
 
 impl AgentErrors {
@@ -21,6 +24,9 @@ impl AgentErrors {
     pub(super) fn sentences(&self) -> impl Iterator<Item = String> {
         let assignment = self.assignment.as_ref().map(|error| chain(error));
         let files = [&self.cache, &self.documents].into_iter().flatten();
-        assignment.into_iter().chain(files.map(|error| chain(error)))
+        let policy = (!self.policy.is_empty()).then(|| {
+            format!("{POLICY_FILE} cannot be used, so only the default is allowed: {}", self.policy)
+        });
+        assignment.into_iter().chain(files.map(|error| chain(error))).chain(policy)
     }
 }

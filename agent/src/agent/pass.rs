@@ -24,6 +24,7 @@ use super::{Agent, Running, State};
 use crate::documents;
 use crate::execute::Work;
 use crate::observe::{Sources, join};
+use crate::policy;
 use crate::runtime::PullProgress;
 
 impl Agent {
@@ -113,7 +114,22 @@ impl Agent {
             statuses: &self.inputs.statuses.borrow(),
             units_at: units.listed_at,
             systemd_is_away: units.unavailable.is_some(),
+            policy: &self.policy.borrow().policy,
         })
+    }
+
+    /// Reads again what this host allows, and tells the session if it is something else.
+    pub(super) fn read_policy(&mut self) {
+        let found = policy::read(&self.host.paths);
+        self.state.errors.policy = found.problem.clone();
+        self.policy.send_if_modified(|policy| {
+            let is_new = *policy != found;
+            if is_new {
+                policy::log(&found);
+                *policy = found;
+            }
+            is_new
+        });
     }
 
     /// Reads the current documents again. One that cannot be read is treated as missing.

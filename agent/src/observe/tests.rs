@@ -2,10 +2,13 @@
 
 use oml_common::decide::difference::ForeignObject;
 use oml_common::decide::observed::{ContainerState, ObservedContainer};
+use oml_common::document::Verbatim;
+use oml_common::document::instance::{Instance, Workload};
 use oml_common::id::{ContentHash, Digest};
 use oml_common::time::Timestamp;
 
 use super::*;
+use crate::fixtures;
 
 fn container(hash: &ContentHash, state: ContainerState) -> ObservedContainer {
     let digest: Digest = format!("sha256:{hash}").parse().unwrap();
@@ -34,6 +37,7 @@ fn a_lost_document_is_known_from_the_container_that_runs() {
         statuses: &Statuses::new(),
         units_at: None,
         systemd_is_away: false,
+        policy: &HostPolicy::default(),
     });
     let document = observed.instances[&name].document.as_ref().unwrap();
     assert_eq!((&document.workload, document.on_disk), (&old, false));
@@ -54,6 +58,7 @@ fn what_one_runtime_finds_foreign_is_foreign() {
         statuses: &Statuses::new(),
         units_at: None,
         systemd_is_away: false,
+        policy: &HostPolicy::default(),
     });
     assert_eq!(observed.instances[&name].foreign.as_ref(), Some(&foreign));
 }
@@ -75,7 +80,44 @@ fn calls_are_unknown_where_neither_document_nor_label_names_them() {
             statuses: &Statuses::new(),
             units_at: None,
             systemd_is_away: false,
+            policy: &HostPolicy::default(),
         });
         assert_eq!(observed.instances[&name].counting, expected);
     }
+}
+
+#[test]
+fn what_runs_with_a_right_that_is_not_allowed_any_more_is_named() {
+    let instance = fixtures::instance("web", "1").workload.edited(|workload| {
+        if let Workload::Container(container) = workload {
+            container.options.privileged = true;
+        }
+    });
+    let instance = Instance { workload: instance, ..fixtures::instance("web", "1") };
+    let document = Verbatim::seal(instance);
+    let running = ContainerState::Running { since: Timestamp(1) };
+    let name: ComponentName = "web".parse().unwrap();
+    let listing = ContainerListing {
+        containers: vec![(name.clone(), container(&document.workload_hash(), running))],
+        labels: [(name.clone(), HeldInstance::read(document.text()).ok())].into(),
+        ..ContainerListing::default()
+    };
+    let differs = |policy: &HostPolicy| -> Vec<String> {
+        let observed = join(Sources {
+            assignment: None,
+            engine: &listing,
+            systemd: &UnitListing::default(),
+            documents: &BTreeMap::new(),
+            statuses: &Statuses::new(),
+            units_at: None,
+            systemd_is_away: false,
+            policy,
+        });
+        observed.instances[&name].differs.iter().map(ToString::to_string).collect()
+    };
+    let allowed = HostPolicy { privileged: true, ..HostPolicy::default() };
+    assert_eq!(differs(&allowed), [""; 0]);
+    let found = differs(&HostPolicy::default());
+    let expected = "has what /etc/omlagent/policy.toml does not allow: privileged";
+    assert!(found.len() == 1 && found[0].ends_with(expected), "{found:?}");
 }

@@ -107,6 +107,22 @@ async fn a_port_of_another_program_blocks_before_anything_is_made() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_port_of_another_program_within_a_range_blocks_before_anything_is_made() {
+    let bench = Bench::new();
+    bench.install(&instance("v1", &["9083/tcp"])).await;
+    bench.listen("tcp", TCP);
+    let range = |version: &str, first, last| {
+        let range = PortRange { first, last, protocol: Protocol::Tcp };
+        instance(version, &[]).edited(|instance| instance.ranges = vec![range])
+    };
+    let outcome = bench.perform(&range("v2", 8_000, 8_100), Step::Create).await;
+    let why = "port 8081/tcp is taken by another program".to_owned();
+    assert_eq!(outcome, Outcome::Retry(NotDone::HostError(why)));
+    let beside = bench.perform(&range("v3", 8_090, 8_100), Step::Create).await;
+    assert_eq!(beside, Outcome::Done);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_port_is_taken_by_a_program_at_any_address_that_others_reach() {
     let bench = Bench::new();
     bench.install(&instance("v1", &["8083/tcp"])).await;

@@ -50,6 +50,7 @@ macro_rules! in_order {
 
 mod engine;
 mod manual_actions;
+mod options;
 mod supervised;
 mod units;
 
@@ -83,6 +84,11 @@ struct Images {
 #[tokio::test(start_paused = true)]
 async fn the_model_of_an_engine_keeps_its_contract() {
     engine::all(&model()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_model_of_an_engine_keeps_its_contract_about_options() {
+    options::all(&model()).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -158,6 +164,7 @@ async fn the_real_daemons_keep_the_contract() {
         },
     };
     engine::all(&host).await;
+    options::all(&host).await;
     units::all(&host).await;
     units::of_real_daemons(&host).await;
     supervised::all(&host).await;

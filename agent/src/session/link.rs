@@ -10,7 +10,7 @@ use oml_common::text::printable::printable;
 use oml_daemon::failpoint;
 use oml_proto::v1::agent_client::AgentClient;
 use oml_proto::v1::{AgentMessage, Hello, agent_message, controller_message};
-use oml_proto::{MESSAGE_BYTES_MAX, report, v1};
+use oml_proto::{MESSAGE_BYTES_MAX, host_policy, report, v1};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_stream::wrappers::ReceiverStream;
@@ -19,7 +19,7 @@ use tracing::{info, warn};
 
 use super::error::{CALL_TIMEOUT, SessionError, refused};
 use super::renewal::CurrentIdentity;
-use super::{Renewed, Session};
+use super::{Next, Session};
 use crate::identity::HostIdentity;
 
 /// The pause between two attempts to write an assignment to a full disk.
@@ -41,7 +41,7 @@ impl Session {
         endpoint: &str,
         current: &mut CurrentIdentity,
         renew_after: Instant,
-    ) -> Result<Renewed, SessionError> {
+    ) -> Result<Next, SessionError> {
         let credentials = current.identity.credentials.clone();
         let channel = (self.dial)(endpoint.to_owned(), credentials).await?;
         let mut client = AgentClient::new(channel)
@@ -70,7 +70,7 @@ impl Session {
         line: Line,
         current: &mut CurrentIdentity,
         renew_after: Instant,
-    ) -> Result<Renewed, SessionError> {
+    ) -> Result<Next, SessionError> {
         let Line { mut client, mut inbound, outbound } = line;
         let mut refresh = interval(REFRESH);
         let mut renewal = Box::pin(sleep_until(self.renewal(current, renew_after)));
@@ -93,6 +93,7 @@ impl Session {
                     None => return Err(SessionError::Ended),
                 },
                 Ok(()) = self.reports.changed() => pending = true,
+                Ok(()) = self.policy.changed() => return Ok(Next::Policy),
                 _ = refresh.tick() => pending = true,
                 _ = keep_again.tick(), if unkept.is_some() => {
                     unkept = unkept.take().and_then(|assignment| self.keep(assignment));
@@ -105,7 +106,7 @@ impl Session {
                 () = &mut renewal => match self.renew(&mut client).await {
                     Ok(renewed) => {
                         current.take(renewed, self.env.clock());
-                        return Ok(Renewed);
+                        return Ok(Next::Renewed);
                     }
                     Err(error) => {
                         let pause = self.after_failed_renewal(current, &error);
@@ -121,7 +122,8 @@ impl Session {
         AgentMessage { kind: Some(agent_message::Kind::Report(report)) }
     }
 
-    async fn hello(&self, endpoint: &str) -> Hello {
+    async fn hello(&mut self, endpoint: &str) -> Hello {
+        let policy = host_policy::to_wire(&self.policy.borrow_and_update());
         let current = self.assignments.borrow().as_ref().map(|a| a.generation);
         let address = match self.settings.address {
             Some(address) => Some(address),
@@ -141,6 +143,7 @@ impl Session {
             held: current.map(report::generation_to_wire),
             features: features(),
             process_id: self.process.clone(),
+            policy: Some(policy),
         }
     }
 

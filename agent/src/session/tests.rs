@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use oml_common::document::Verbatim;
 use oml_common::document::assignment::{Assignment, Content};
+use oml_common::document::host_policy::HostPolicy;
 use oml_common::id::Generation;
 use oml_daemon::env::Clock;
 use oml_daemon::proxy::Proxies;
@@ -31,6 +32,7 @@ struct Bench {
     files: IdentityFiles,
     cache: Cache,
     session: JoinHandle<()>,
+    policies: watch::Sender<FoundPolicy>,
     _ports: Vec<Port>,
     folder: tempfile::TempDir,
 }
@@ -90,6 +92,7 @@ impl Bench {
         let (reports, reported) = watch::channel(Arc::new(empty_report(Clock::system().now())));
         let (state_sender, state) = watch::channel(SessionState::default());
         let (error_sender, error) = watch::channel(None);
+        let (policies, policy) = watch::channel(FoundPolicy::default());
         let cache = Cache::new(&paths, "");
         let session = Session {
             settings: Arc::new(settings),
@@ -104,6 +107,7 @@ impl Bench {
             assignments,
             reports: reported,
             state: state_sender,
+            policy,
             error: error_sender,
             dial: dial_over_tls(Clock::system(), Proxies::default()),
         };
@@ -118,6 +122,7 @@ impl Bench {
             files,
             cache,
             session,
+            policies,
             _ports: ports,
             folder,
         }
@@ -235,6 +240,20 @@ async fn it_says_hello_and_reports_what_changes() {
             |kind| matches!(kind, agent_message::Kind::Report(report) if report.revision == 9),
         )
         .await;
+}
+
+#[tokio::test]
+async fn it_greets_again_when_the_host_allows_something_else() {
+    let bench = Bench::new(PLAIN).await;
+    let allows = |kind: &agent_message::Kind, privileged| {
+        matches!(kind, agent_message::Kind::Hello(hello)
+            if hello.policy.as_ref().is_some_and(|policy| policy.privileged == privileged))
+    };
+    bench.until_heard(|kind| allows(kind, false)).await;
+    let policy = HostPolicy { privileged: true, ..HostPolicy::default() };
+    bench.policies.send_replace(FoundPolicy { policy, problem: String::new() });
+    bench.until_heard(|kind| allows(kind, true)).await;
+    assert_eq!(bench.state.borrow().failures, 0);
 }
 
 #[tokio::test]

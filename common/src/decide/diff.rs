@@ -11,6 +11,7 @@ use crate::id::{ComponentName, EnvName, NodeName};
 
 mod limits;
 mod note;
+mod options;
 
 pub use self::limits::strategy;
 pub use self::note::{AtDeadline, ChangeNote, StrategyChange, TimeLimit};
@@ -161,6 +162,10 @@ fn container_note(old: &Container, new: &Container) -> Vec<ChangeNote> {
     };
     if rest(old) != rest(new) || old.volumes != new.volumes || limits(old) != limits(new) {
         parts.push(ChangeNote::ContainerSettings);
+    }
+    let options = options::differing(&old.options, &new.options);
+    if !options.is_empty() {
+        parts.push(ChangeNote::Options(options));
     }
     parts
 }

@@ -1,8 +1,10 @@
 //! What differs on a host from what we wrote or created, and what is in the way, as people read it.
 
+use std::collections::BTreeSet;
 use std::fmt::{Display, Formatter, Result};
 
 use crate::decide::ownership::NotOurs;
+use crate::decide::rights::{POLICY_FILE, Right, listed};
 use crate::id::{TenantId, UnitName};
 
 /// A difference that is left as it is, and that is reported for as long as it is there.
@@ -12,6 +14,8 @@ pub enum Difference {
     Container { name: String, change: ContainerChange },
     /// A container bears the labels of the component and is not ours.
     LabelledContainer { name: String, why: NotOurs },
+    /// A container of ours runs with rights that the host does not allow any more.
+    NotAllowed { name: String, rights: BTreeSet<Right> },
     /// The unit is masked.
     MaskedUnit { unit: UnitName },
     /// A drop-in that is not ours changes a unit of ours.
@@ -67,6 +71,12 @@ pub enum ContainerChange {
         was_bytes: Option<u64>,
     },
     CpuLimit,
+    /// An option that it was created with, by its word in a catalog.
+    Option {
+        word: &'static str,
+        is: String,
+        was: String,
+    },
 }
 
 /// The reason why a file that bears our mark is not ours.
@@ -103,6 +113,10 @@ impl Display for Difference {
             Self::LabelledContainer { name, why } => {
                 let why = why.as_str();
                 write!(f, "container {name} has its labels but {why}: not ours, left alone")
+            }
+            Self::NotAllowed { name, rights } => {
+                let rights = listed(rights);
+                write!(f, "container {name} has what {POLICY_FILE} does not allow: {rights}")
             }
             Self::MaskedUnit { unit } => write!(f, "unit {unit} is masked"),
             Self::ForeignDropIn { path, unit } => {
@@ -156,6 +170,7 @@ impl Display for ContainerChange {
                 write!(f, "has the memory limit {}, not {}", memory(*is_bytes), memory(*was_bytes))
             }
             Self::CpuLimit => f.write_str("has a limit of its CPU time"),
+            Self::Option { word, is, was } => write!(f, "has {word} {is}, not {was}"),
         }
     }
 }

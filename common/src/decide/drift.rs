@@ -17,6 +17,10 @@ use crate::document::update::{InstanceUpdate, Stage};
 use crate::id::{ComponentName, ContentHash};
 use crate::time::Timestamp;
 
+mod options;
+
+pub use self::options::FoundOptions;
+
 /// The drift of the components of a host, without what their supervisors report.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DriftLog {
@@ -31,7 +35,8 @@ pub struct DriftLog {
     named: BTreeMap<ComponentName, String>,
 }
 
-/// The settings of a container that somebody can change while it exists.
+/// The settings of a container that somebody can change: while it exists, or by creating it
+/// again under its name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ContainerSettings {
     /// Its program is frozen.
@@ -41,6 +46,7 @@ pub struct ContainerSettings {
     pub memory_bytes_max: Option<u64>,
     /// Whether its share of the processors is limited.
     pub has_cpu_limit: bool,
+    pub options: FoundOptions,
 }
 
 /// What was found at a time.
@@ -238,6 +244,7 @@ pub fn altered(created: &Container, found: &ContainerSettings) -> Vec<ContainerC
     if found.has_cpu_limit {
         changes.push(ContainerChange::CpuLimit);
     }
+    changes.extend(options::altered(&created.options, &found.options));
     changes
 }
 

@@ -1,8 +1,9 @@
 //! The state that an agent found on its host, as the engine and systemd report it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::difference::{Difference, ForeignObject, UnitChange};
+use crate::decide::rights::Right;
 use crate::document::instance::{ActiveProbe, Probe};
 use crate::document::status::{Health, Status};
 use crate::id::{ComponentName, ContentHash, Digest, Version};
@@ -40,6 +41,8 @@ pub struct ObservedInstance {
     pub unseen: Option<UnseenContainer>,
     /// What else differs from what we wrote and is left as it is.
     pub differs: Vec<Difference>,
+    /// The rights that the desired instance asks for and the host does not allow.
+    pub not_allowed: BTreeSet<Right>,
 }
 
 /// A container of which the engine does not tell the state.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::decide::order;
 use crate::document::assignment::ChangePolicy;
 use crate::document::catalog::{Catalog, Component, is_template};
+use crate::document::host_policy::FoundPolicy;
 use crate::document::node::AgentRecord;
 use crate::document::plan::{Plan, Strategy};
 use crate::document::spec::TenantSpec;
@@ -17,8 +18,10 @@ pub mod conflicts;
 mod images;
 mod mirrors;
 mod platform;
+mod ports;
 mod prepared;
 mod render;
+mod rights;
 mod template;
 mod waves;
 
@@ -48,6 +51,8 @@ pub struct AgentFacts {
     /// The platforms whose images the host runs, such as `linux/amd64`; empty if its agent
     /// does not say.
     pub platforms: BTreeSet<String>,
+    /// What its host allows; `None` if its agent does not say.
+    pub policy: Option<FoundPolicy>,
 }
 
 /// The input of a plan.
@@ -69,7 +74,7 @@ impl AgentRecord {
     pub fn facts(self) -> AgentFacts {
         let names = || self.features.iter().map(String::as_str);
         let (features, platforms) = (Feature::known(names()), platform::platforms(names()));
-        AgentFacts { version: self.version, features, platforms }
+        AgentFacts { version: self.version, features, platforms, policy: self.policy }
     }
 }
 
@@ -95,8 +100,12 @@ pub fn prepare(input: Input<'_>) -> Result<Prepared, Unprepared> {
         }
     }
     for (node, share) in &nodes {
-        check_ports(input.spec, node, share, &mut problems);
-        check_features(input, node, share, &mut problems);
+        ports::check(input.spec, node, share, &mut problems);
+        let Some(agent) = input.nodes.get(node).and_then(|facts| facts.agent.as_ref()) else {
+            continue;
+        };
+        check_features(input, node, agent, share, &mut problems);
+        rights::check(input.spec, node, agent, share, &mut problems);
     }
     let waves = waves::waves(&nodes, &order);
     let strategy = Strategy {
@@ -269,22 +278,14 @@ fn nodes_by_role(
     carriers
 }
 
-fn check_ports(spec: &TenantSpec, node: &NodeName, share: &Share, problems: &mut Problems) {
-    let mut taken = BTreeMap::new();
-    for (component, desired) in &share.instances {
-        for port in &desired.instance.ports {
-            if let Some(other) = taken.insert(*port, component) {
-                let message = format!("{other} and {component} both use port {port} of {node}");
-                let hint = "place one of them on another node, or change its port";
-                problems.push(spec.problem(&format!("components.{component}"), message).hint(hint));
-            }
-        }
-    }
-}
-
 /// Checks that the agent of a node has the features that its instances need.
-fn check_features(input: Input<'_>, node: &NodeName, share: &Share, problems: &mut Problems) {
-    let Some(agent) = input.nodes.get(node).and_then(|facts| facts.agent.as_ref()) else { return };
+fn check_features(
+    input: Input<'_>,
+    node: &NodeName,
+    agent: &AgentFacts,
+    share: &Share,
+    problems: &mut Problems,
+) {
     for (component, desired) in &share.instances {
         let missing: Vec<&str> =
             desired.instance.needs().difference(&agent.features).map(|f| f.as_str()).collect();

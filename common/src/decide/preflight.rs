@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::decide::observed::ObservedContainer;
-use crate::document::instance::{InstanceDocument, Port};
+use crate::document::instance::{InstanceDocument, Port, PortRange};
 use crate::id::{ComponentName, ContentHash};
 
 /// What is checked before a container is created.
@@ -36,8 +36,9 @@ pub fn checks(own: &[&ObservedContainer], desired: &ContentHash) -> Checks {
 /// Returns true if the change gives up a port. A port that is only added may be one on which
 /// the running version listens already without its document saying so, so it is no conflict.
 #[must_use]
-pub fn gives_up_a_port(running: &[Port], desired: &[Port]) -> bool {
-    running.iter().any(|port| !desired.contains(port))
+pub fn gives_up_a_port(running: &[PortRange], desired: &[PortRange]) -> bool {
+    let is_kept = |range: &PortRange| desired.iter().any(|other| other.covers(*range));
+    running.iter().any(|range| !is_kept(range))
 }
 
 /// The documents by which ports are known to be ours.
@@ -54,23 +55,27 @@ pub struct PortOwners<'a> {
 /// Returns the ports of our running instances by their documents. An instance that has one of
 /// them stops for the change, or the plan has refused the change.
 #[must_use]
-pub fn own_ports(owners: PortOwners<'_>) -> BTreeSet<Port> {
+pub fn own_ports(owners: PortOwners<'_>) -> BTreeSet<PortRange> {
     // A packaged unit has no container to show that it runs.
     let may_run = |document: &&InstanceDocument| {
         document.container().is_none() || owners.running.contains(&document.component)
     };
     let current = owners.current.iter().filter(may_run);
-    owners.labelled.iter().chain(current).flat_map(|document| document.ports.clone()).collect()
+    owners.labelled.iter().chain(current).flat_map(|document| document.port_ranges()).collect()
 }
 
 /// Returns the first wanted port on which a program listens that is not ours.
 #[must_use]
 pub fn first_taken(
-    wanted: &[Port],
+    wanted: &[PortRange],
     listening: &BTreeSet<Port>,
-    own: &BTreeSet<Port>,
+    own: &BTreeSet<PortRange>,
 ) -> Option<Port> {
-    wanted.iter().copied().find(|port| listening.contains(port) && !own.contains(port))
+    let is_own = |port: Port| own.iter().any(|range| range.contains(port));
+    let taken = |range: &PortRange| {
+        listening.iter().copied().find(|port| range.contains(*port) && !is_own(*port))
+    };
+    wanted.iter().find_map(taken)
 }
 
 #[cfg(test)]

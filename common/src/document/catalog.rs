@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 
 use crate::decide::order;
-use crate::document::instance::{HttpDetails, PidsLimit, RestartUnhealthy, SipTransport, Timing};
+use crate::document::instance::{
+    ContainerOptions, HttpDetails, PidsLimit, RestartUnhealthy, SipTransport, Timing,
+};
 use crate::id::{
     CatalogName, ComponentName, ContainerName, EnvName, Repository, RoleName, SecretName, UnitName,
 };
@@ -16,10 +18,14 @@ use crate::text::yaml::{FieldNode, Fields, Node, Value, parse};
 mod component;
 mod image;
 mod literal;
+mod options;
+pub(crate) mod port;
+pub(crate) mod ports;
 mod probe;
 mod volume;
 
 pub(crate) use self::literal::is_template;
+pub(crate) use self::options::is_address;
 
 /// A set of component definitions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +49,8 @@ pub struct Component {
     pub workload: WorkloadTemplate,
     /// The components that must be healthy first on the same node.
     pub after: Vec<ComponentName>,
-    /// The ports it listens on, as templates such as `5060/udp`.
+    /// The ports and ranges of ports it listens on, or that lead to it, as templates such as
+    /// `5060/udp` and `8080:80/tcp`.
     pub ports: Vec<String>,
     pub probe: ProbeTemplate,
     /// How its calls are counted, if it has any.
@@ -84,6 +91,9 @@ pub struct ContainerTemplate {
     pub memory_bytes_max: Option<u64>,
     pub pids_limit: PidsLimit,
     pub may_gain_privileges: bool,
+    /// Its other options, in which the entry point and the addresses of hosts are templates. The
+    /// ports that lead to it are those of the component.
+    pub options: Box<ContainerOptions>,
 }
 
 /// A probe, before templates are filled in.

@@ -236,7 +236,15 @@ pub(crate) fn read_env(
 
 /// Reads a size such as `512MiB`, in bytes.
 pub(crate) fn read_bytes(field: &FieldNode<'_>, problems: &mut Problems) -> Option<u64> {
-    let text = field.text(problems)?;
+    let bytes = bytes_of(field.text(problems)?);
+    if bytes.is_none() {
+        problems.push(field.problem("must be a size of at least 8MiB, such as 512MiB or 2GiB"));
+    }
+    bytes
+}
+
+/// Returns the number of bytes of a size such as `512MiB`; none below 8 MiB.
+pub(crate) fn bytes_of(text: &str) -> Option<u64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let factor: Option<u64> = match unit {
@@ -245,11 +253,7 @@ pub(crate) fn read_bytes(field: &FieldNode<'_>, problems: &mut Problems) -> Opti
         _ => None,
     };
     let bytes = number.parse::<u64>().ok().zip(factor).and_then(|(n, f)| n.checked_mul(f));
-    let bytes = bytes.filter(|bytes| *bytes >= 8 << 20);
-    if bytes.is_none() {
-        problems.push(field.problem("must be a size of at least 8MiB, such as 512MiB or 2GiB"));
-    }
-    bytes
+    bytes.filter(|bytes| *bytes >= 8 << 20)
 }
 
 fn read_rollout(field: &FieldNode<'_>, problems: &mut Problems) -> RolloutSpec {

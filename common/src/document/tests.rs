@@ -31,7 +31,7 @@ fn timing() -> Timing {
     Timing { start_timeout_ms: 30_000, stop_grace_ms: 10_000 }
 }
 
-/// A container with every field set.
+/// A container with every field set but its options, which `golden::options` has.
 fn full() -> Instance {
     Instance {
         tenant: "acme".parse().unwrap(),
@@ -53,10 +53,12 @@ fn full() -> Instance {
             memory_bytes_max: Some(1 << 30),
             pids_limit: PidsLimit(NonZeroU32::new(16_384).unwrap()),
             may_gain_privileges: true,
+            options: Default::default(),
         })),
         pull_from: None,
         after: vec!["postgres".parse().unwrap()],
         ports: vec![Port { number: 5060, protocol: Protocol::Udp }],
+        ranges: Vec::new(),
         probe: Probe {
             address: Some("192.0.2.10".parse().unwrap()),
             ..probe(Check::SipOptions { port: 5060, transport: SipTransport::Udp })

@@ -10,6 +10,7 @@ pub mod container_labels;
 mod desired;
 pub(super) mod feature;
 pub mod host_notes;
+pub mod host_policy;
 pub mod instance;
 pub mod node;
 pub mod plan;

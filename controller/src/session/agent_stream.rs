@@ -7,6 +7,7 @@ use futures_util::{Stream, TryStreamExt as _};
 use oml_common::id::{Address, Generation};
 use oml_common::text::error::chain;
 use oml_daemon::failpoint;
+use oml_proto::host_policy;
 use oml_proto::report::{from_wire, generation_from_wire};
 use oml_proto::v1;
 use oml_proto::v1::agent_message::Kind;
@@ -94,7 +95,8 @@ impl AgentStream {
         let shown = record_of(&self.node.peer);
         // If the host's file is missing or invalid, the machine is unknown.
         let machine = hello.machine_id.parse().ok();
-        let agent = AgentRecord::new(&hello.agent_version, hello.features);
+        let policy = hello.policy.map(host_policy::from_wire);
+        let agent = AgentRecord::new(&hello.agent_version, hello.features).with_policy(policy);
         // An agent of an earlier release names its boot only.
         let process = if hello.process_id.is_empty() { hello.boot_id } else { hello.process_id };
         let process = process.chars().take(PROCESS_CHARS_MAX).collect();

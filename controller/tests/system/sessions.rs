@@ -386,6 +386,22 @@ async fn a_host_whose_address_changes_with_every_hello_is_refused_for_a_while() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_host_allows_is_known_from_its_greeting_until_another_one() {
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
+    let host = enroll(&fleet.world, "acme", "data", "acme-strict").await;
+    let channel = fleet.world.channel(&host.credentials).await;
+    for privileged in [true, false] {
+        let policy = Some(v1::HostPolicy { privileged, ..v1::HostPolicy::default() });
+        let hello = v1::Hello { policy: policy.clone(), ..hello(None) };
+        let _session = Session::open_with_hello(channel.clone(), hello).await.unwrap();
+        until(&mut fleet.operator, "acme", |status| {
+            status.nodes.iter().any(|node| node.node == "acme-strict" && node.policy == policy)
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_report_of_one_node_changes_no_other_node_of_its_tenant() {
     let mut fleet = Fleet::installed(StoreKind::InMemory).await;
     let liar = enroll(&fleet.world, "acme", "data", "acme-liar").await;

@@ -2,7 +2,8 @@
 
 use oml_common::document::catalog::{Catalog, Component, WorkloadTemplate};
 use oml_proto::v1::{
-    Failure, HostUsage, LastExit, Phase, PhaseName, Report, Rollout, RolloutState, StatusReply,
+    Failure, HostPolicy, HostUsage, LastExit, Phase, PhaseName, Report, Rollout, RolloutState,
+    StatusReply,
 };
 
 use super::*;
@@ -275,4 +276,30 @@ fn catalogs_that_cannot_be_used_come_first_in_status_and_explain() {
         assert_eq!(shown.lines().next(), Some(first.as_str()));
         assert!(shown.contains("acme"), "{shown}");
     }
+}
+
+#[test]
+fn what_a_node_allows_beyond_the_default_is_below_the_table() {
+    let policy = |policy: HostPolicy| NodeStatus {
+        policy: Some(policy),
+        ..node("acme-voice", "voice", Vec::new())
+    };
+    let shown = |node: &NodeStatus| {
+        let rows = [NodeRow { tenant: "acme", node }];
+        let output = output(80);
+        nodes(&output, NOON_MS, &rows, false).lines().skip(2).collect::<Vec<_>>().join("|")
+    };
+    assert_eq!(shown(&node("acme-voice", "voice", Vec::new())), "");
+    assert_eq!(shown(&policy(HostPolicy::default())), "");
+    let more = HostPolicy {
+        privileged: true,
+        capabilities: vec!["SYS_NICE".into()],
+        devices: vec!["/dev/net/tun".into()],
+        ..HostPolicy::default()
+    };
+    let expected = "acme-voice allows: privileged, SYS_NICE, /dev/net/tun";
+    assert_eq!(shown(&policy(more)), expected);
+    let broken = HostPolicy { problem: "line 3: no".into(), ..HostPolicy::default() };
+    let expected = "acme-voice: /etc/omlagent/policy.toml cannot be used: line 3: no";
+    assert_eq!(shown(&policy(broken)), expected);
 }

@@ -59,6 +59,8 @@ pub struct Container {
     /// The largest number of its processes and threads.
     pub pids_limit: Option<i64>,
     pub security_options: Vec<String>,
+    /// The ports of the host that lead to it while it runs, such as `80/tcp`.
+    pub published: BTreeSet<String>,
     /// The time of its creation, in milliseconds since the epoch.
     pub created_ms: u64,
     pub state: ContainerState,
@@ -82,6 +84,8 @@ pub struct ContainerSettings {
     pub restart_policy: String,
     /// The limit of its memory in bytes; 0 for none.
     pub memory_bytes_max: u64,
+    /// Everything else of its request, in the words of the engine's clients.
+    pub options: String,
 }
 
 /// The request for a container.
@@ -98,6 +102,8 @@ pub struct NewContainer {
     /// The largest number of its processes and threads.
     pub pids_limit: Option<i64>,
     pub security_options: Vec<String>,
+    /// The ports of the host that lead to it while it runs, such as `80/tcp`.
+    pub published: BTreeSet<String>,
     pub settings: ContainerSettings,
 }
 
@@ -144,6 +150,7 @@ impl Engine {
             environment,
             pids_limit,
             security_options,
+            published,
             settings,
         } = new;
         self.note(now_ms, &id, EventAction::Create);
@@ -157,6 +164,7 @@ impl Engine {
             environment,
             pids_limit,
             security_options,
+            published,
             created_ms: now_ms,
             state: ContainerState::Created,
             is_paused: false,
@@ -187,6 +195,13 @@ impl Engine {
         self.stale.remove(&id);
         self.note(now_ms, &id, EventAction::Start);
         Ok((id, start))
+    }
+
+    /// Returns the first port of a container that leads to another one that runs.
+    fn taken_port(&self, container: &Container) -> Option<&String> {
+        let others = self.containers.iter().filter(|it| it.id != container.id && it.is_running());
+        let mut taken = others.flat_map(|other| &other.published);
+        taken.find(|port| container.published.contains(*port))
     }
 
     fn is_free(&self, name: &str) -> Result<(), EngineError> {

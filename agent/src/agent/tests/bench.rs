@@ -8,6 +8,7 @@ use oml_common::document::Verbatim;
 use oml_common::document::assignment::{
     Assignment, AssignmentDocument, ChangePolicy, Content, Desired, OnDeadline,
 };
+use oml_common::document::host_policy::FoundPolicy;
 use oml_common::document::instance::{ActiveProbe, InstanceDocument, Port, Protocol};
 use oml_common::document::report::{HostUsage, InstanceReport, Phase, Report};
 use oml_common::id::{ComponentName, Generation, RevisionNumber};
@@ -96,6 +97,7 @@ impl Bench {
             statuses: self.host.statuses.clone(),
             session_error,
             unused_assignment,
+            policy: watch::channel(FoundPolicy::default()).0,
             usage: Box::new(HostUsage::default),
             passes: Arc::default(),
             alive: Box::new(|_report| {}),

@@ -1,11 +1,10 @@
 //! Builds the request for the container of an instance.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 
 use bollard::models::{
-    ContainerCreateBody, HealthConfig, HostConfig, HostConfigLogConfig, Mount, MountType,
-    RestartPolicy, RestartPolicyNameEnum,
+    ContainerCreateBody, HealthConfig, HostConfig, Mount, MountType, RestartPolicy,
+    RestartPolicyNameEnum,
 };
 use oml_common::document::instance::{Container, Volume};
 use oml_common::text::secret::secret;
@@ -14,6 +13,9 @@ use super::{label, mounts};
 use crate::files;
 use crate::paths::Paths;
 use crate::runtime::{ContainerInstance, RuntimeError};
+
+pub(super) mod options;
+mod rights;
 
 /// Settings that depend on the engine of the host.
 #[derive(Debug, Clone)]
@@ -37,7 +39,8 @@ pub(super) fn body(
 ) -> Result<ContainerCreateBody, RuntimeError> {
     let container = instance.container();
     mounts::check(container, paths, local.root.as_deref())?;
-    Ok(ContainerCreateBody {
+    rights::check(container, paths)?;
+    let mut body = ContainerCreateBody {
         image: Some(local.image),
         env: Some(environment(container, paths)?),
         cmd: (!container.command.is_empty()).then(|| container.command.clone()),
@@ -51,13 +54,14 @@ pub(super) fn body(
         }),
         host_config: Some(host_config(container, &local.log_driver)),
         ..ContainerCreateBody::default()
-    })
+    };
+    options::add(&container.options, &mut body);
+    Ok(body)
 }
 
 fn host_config(container: &Container, log_driver: &str) -> HostConfig {
     let memory = container.memory_bytes_max.and_then(|bytes| i64::try_from(bytes).ok());
     HostConfig {
-        network_mode: Some("host".to_owned()),
         // Only systemd restarts it.
         restart_policy: Some(RestartPolicy {
             name: Some(RestartPolicyNameEnum::NO),
@@ -71,19 +75,9 @@ fn host_config(container: &Container, log_driver: &str) -> HostConfig {
         security_opt: (!container.may_gain_privileges)
             .then(|| vec!["no-new-privileges".to_owned()]),
         mounts: Some(container.volumes.iter().map(mount).collect()),
-        log_config: log_config(log_driver),
+        log_config: options::log_config(log_driver, container.options.log),
         ..HostConfig::default()
     }
-}
-
-/// Returns limits for a log driver that writes files; none for any other.
-fn log_config(driver: &str) -> Option<HostConfigLogConfig> {
-    if !matches!(driver, "json-file" | "local") {
-        return None;
-    }
-    let bounds = [("max-size", "10m"), ("max-file", "3")];
-    let config = bounds.map(|(key, value)| (key.to_owned(), value.to_owned()));
-    Some(HostConfigLogConfig { typ: Some(driver.to_owned()), config: Some(HashMap::from(config)) })
 }
 
 fn mount(volume: &Volume) -> Mount {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bollard::auth::DockerCredentials;
-use bollard::models::{ContainerCreateBody, ContainerSummary, HostConfig};
+use bollard::models::{ContainerCreateBody, ContainerInspectResponse, ContainerSummary};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, ListContainersOptions, ListContainersOptionsBuilder,
     RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder, StopContainerOptionsBuilder,
@@ -18,6 +18,7 @@ use oml_common::time::Timestamp;
 use tokio::sync::watch;
 
 use super::calls::{EngineCalls, EngineInfo};
+use super::create::options;
 use super::socket::Engine;
 use super::{events, exec, failure, images, messages, time};
 use crate::runtime::{
@@ -29,9 +30,10 @@ const CALL_LIMIT: Duration = Duration::from_secs(20);
 /// The time limit of a stop beyond the grace of the container.
 const STOP_MARGIN: Duration = Duration::from_secs(20);
 
-/// Reads the settings that `docker update` can change.
-fn settings(config: HostConfig, is_paused: bool) -> ContainerSettings {
-    let policy = config.restart_policy.and_then(|policy| policy.name);
+/// Reads the settings that somebody can change.
+fn settings(found: ContainerInspectResponse, is_paused: bool) -> ContainerSettings {
+    let config = found.host_config.unwrap_or_default();
+    let policy = config.restart_policy.as_ref().and_then(|policy| policy.name);
     let is_set = |number: Option<i64>| number.is_some_and(|number| number > 0);
     ContainerSettings {
         is_paused,
@@ -39,7 +41,8 @@ fn settings(config: HostConfig, is_paused: bool) -> ContainerSettings {
         memory_bytes_max: config.memory.and_then(|b| u64::try_from(b).ok()).filter(|b| *b > 0),
         has_cpu_limit: is_set(config.nano_cpus)
             || is_set(config.cpu_quota)
-            || config.cpuset_cpus.is_some_and(|cpus| !cpus.is_empty()),
+            || config.cpuset_cpus.as_ref().is_some_and(|cpus| !cpus.is_empty()),
+        options: options::found(config, found.config.unwrap_or_default(), found.network_settings),
     }
 }
 
@@ -61,12 +64,12 @@ impl ContainerCalls for Engine {
         let call = client.inspect_container(id, None);
         let answer = failure::within_if_there(CALL_LIMIT, "inspect", id, call).await?;
         let Some(found) = answer else { return Ok(None) };
-        let state = found.state.unwrap_or_default();
+        let state = found.state.clone().unwrap_or_default();
         let error = state.error.clone().unwrap_or_default();
         let started = time::timestamp(state.started_at.as_deref());
         let started = (started != Timestamp(0)).then_some(started);
         let is_paused = state.paused == Some(true);
-        let settings = settings(found.host_config.unwrap_or_default(), is_paused);
+        let settings = settings(found, is_paused);
         Ok(Some(Inspected { state: time::state(&state), started, error, settings }))
     }
 

@@ -1,14 +1,17 @@
 //! The model of a host in the place of the engine's socket. Everything above it
 //! is the same code.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bollard::auth::DockerCredentials;
-use bollard::models::{ContainerCreateBody, ContainerSummary, ContainerSummaryStateEnum};
-use oml_common::decide::drift::ContainerSettings;
+use bollard::models::{
+    ContainerConfig, ContainerCreateBody, ContainerSummary, ContainerSummaryStateEnum,
+    EndpointSettings, NetworkSettings, PortMap,
+};
+use oml_common::decide::drift::{ContainerSettings, FoundOptions};
 use oml_common::decide::observed::ContainerState;
 use oml_common::document::instance::Container;
 use oml_common::id::TenantId;
@@ -18,6 +21,7 @@ use tokio::sync::watch;
 
 use super::Docker;
 use super::calls::{EngineCalls, EngineInfo};
+use super::create::options;
 use crate::paths::Paths;
 use crate::runtime::{
     ContainerCalls, ContainerEvents, ExecOutput, Inspected, PullProgress, RuntimeError, Waited,
@@ -76,6 +80,38 @@ fn state(state: &oml_sim::ContainerState) -> ContainerState {
     }
 }
 
+/// Returns what the model keeps of a request, to show it again as an engine does.
+fn kept(body: &ContainerCreateBody) -> String {
+    // Without it the model would show a container with other options, which a test would notice.
+    serde_json::to_string(body).unwrap_or_default()
+}
+
+/// Returns the options of a container, with the networks to which an engine connects it.
+fn shown(kept: &str) -> FoundOptions {
+    let body: ContainerCreateBody = serde_json::from_str(kept).unwrap_or_default();
+    let config = ContainerConfig {
+        entrypoint: body.entrypoint,
+        user: body.user,
+        stop_signal: body.stop_signal,
+        ..ContainerConfig::default()
+    };
+    let host = body.host_config.unwrap_or_default();
+    let network = host.network_mode.iter().map(|name| (name.clone(), EndpointSettings::default()));
+    let networks = Some(network.collect());
+    let networks = NetworkSettings { networks, ..NetworkSettings::default() };
+    options::found(host, config, Some(networks))
+}
+
+/// Returns the ports of the host that lead to a container.
+fn published(bindings: PortMap) -> BTreeSet<String> {
+    let ports = bindings.into_iter().flat_map(|(inside, bindings)| {
+        let protocol = inside.split_once('/').map_or("tcp", |(_, protocol)| protocol).to_owned();
+        let hosts = bindings.unwrap_or_default().into_iter().filter_map(|it| it.host_port);
+        hosts.map(move |host| format!("{host}/{protocol}"))
+    });
+    ports.collect()
+}
+
 /// The model of a host in the place of an engine's socket.
 #[derive(Debug)]
 struct Model(HostModel);
@@ -105,6 +141,7 @@ impl ContainerCalls for Model {
                 restart_policy: found.settings.restart_policy,
                 memory_bytes_max: Some(found.settings.memory_bytes_max).filter(|bytes| *bytes > 0),
                 has_cpu_limit: false,
+                options: shown(&found.settings.options),
             };
             Inspected { state, started, error: String::new(), settings }
         }))
@@ -184,13 +221,16 @@ impl EngineCalls for Model {
     }
 
     async fn create(&self, name: &str, body: ContainerCreateBody) -> Result<String, RuntimeError> {
+        let options = kept(&body);
         let config = body.host_config.unwrap_or_default();
         let policy = config.restart_policy.and_then(|policy| policy.name);
         let memory = config.memory.and_then(|bytes| u64::try_from(bytes).ok());
         let settings = oml_sim::ContainerSettings {
             restart_policy: policy.map(|name| name.to_string()).unwrap_or_default(),
             memory_bytes_max: memory.unwrap_or(0),
+            options,
         };
+        let published = published(config.port_bindings.unwrap_or_default());
         let mounts = config.mounts.unwrap_or_default();
         let labels: HashMap<String, String> = body.labels.unwrap_or_default();
         let new = NewContainer {
@@ -201,6 +241,7 @@ impl EngineCalls for Model {
             environment: body.env.unwrap_or_default(),
             pids_limit: config.pids_limit,
             security_options: config.security_opt.unwrap_or_default(),
+            published,
             settings,
         };
         self.0.create_container(new).await.map_err(failure("create", name))

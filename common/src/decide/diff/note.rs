@@ -24,6 +24,8 @@ pub enum ChangeNote {
     ContainerSettings,
     /// Where its image is pulled from.
     PulledFrom(Repository),
+    /// These options of the container differ, by their words in a catalog.
+    Options(Vec<&'static str>),
     Time {
         limit: TimeLimit,
         was_ms: u64,
@@ -87,6 +89,7 @@ impl Display for ChangeNote {
             }
             Self::ContainerSettings => f.write_str("container settings"),
             Self::PulledFrom(repository) => write!(f, "pulled from {repository}"),
+            Self::Options(words) => f.write_str(&words.join(", ")),
             Self::Time { limit, was_ms, is_ms } => {
                 let (was, is) = (print_duration_ms(*was_ms), print_duration_ms(*is_ms));
                 write!(f, "{} {was} -> {is}", limit.as_str())

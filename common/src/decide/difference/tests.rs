@@ -38,6 +38,22 @@ fn a_changed_setting_of_a_container_is_shown_with_what_it_was() {
             &in_container(ContainerChange::CpuLimit),
             "container x-server has a limit of its CPU time",
         ),
+        (
+            &in_container(ContainerChange::Option {
+                word: "user",
+                is: "none".to_owned(),
+                was: "1000".to_owned(),
+            }),
+            "container x-server has user none, not 1000",
+        ),
+        (
+            &Difference::NotAllowed {
+                name: "x-server".to_owned(),
+                rights: [Right::Privileged, Right::Realtime].into(),
+            },
+            "container x-server has what /etc/omlagent/policy.toml does not allow: privileged, \
+             real-time priority",
+        ),
     ]);
 }
 

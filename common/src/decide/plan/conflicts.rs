@@ -6,7 +6,7 @@
 //! after the other, avoid both.
 
 use crate::document::Share;
-use crate::document::instance::{Instance, Workload};
+use crate::document::instance::{Instance, PortRange, Workload};
 use crate::document::plan::Plan;
 use crate::id::{ComponentName, NodeName};
 use crate::text::problem::{Problem, Problems};
@@ -82,8 +82,11 @@ fn shared(old: &Instance, new: &Instance) -> Option<String> {
     if let Some(name) = name(old).filter(|old| Some(old) == name(new).as_ref()) {
         return Some(format!("the container {name}"));
     }
-    let port = old.ports.iter().find(|port| new.ports.contains(port))?;
-    Some(format!("port {port}"))
+    let ranges = new.port_ranges();
+    let in_common = |old: PortRange| ranges.iter().find_map(|new| old.common(*new));
+    let common = old.port_ranges().into_iter().find_map(in_common)?;
+    let noun = if common.first == common.last { "port" } else { "ports" };
+    Some(format!("{noun} {common}"))
 }
 
 #[cfg(test)]

@@ -12,8 +12,7 @@ use crate::document::catalog::{
     CheckTemplate, Component, ContainerTemplate, ProbeTemplate, WorkloadTemplate, is_template,
 };
 use crate::document::instance::{
-    Check, Container, HttpDetails, Instance, MetricsEndpoint, PackagedUnit, Port, Probe, Protocol,
-    Workload,
+    Check, Container, HttpDetails, Instance, MetricsEndpoint, PackagedUnit, Probe, Workload,
 };
 use crate::document::spec::{ComponentSpec, TenantSpec};
 use crate::id::{Address, ComponentName, EnvName, NodeName};
@@ -23,6 +22,8 @@ use super::images::image;
 use super::prepared::unresolved;
 use super::template::{self, DROP_IN, NAMES};
 use super::{Input, Placed, dependencies, policy};
+
+mod options;
 
 /// The values that templates can use.
 #[derive(Serialize)]
@@ -73,12 +74,15 @@ impl<'a> Renderer<'a> {
             path,
             problems,
         };
+        let ports = writer.ports(definition);
         let workload = match &definition.workload {
             WorkloadTemplate::Unit { drop_in } => {
                 Workload::Unit(writer.packaged(input.spec.components.get(name)?, drop_in))
             }
             WorkloadTemplate::Container(template) => {
-                Workload::Container(writer.container(input, name, definition, template)?)
+                let container = writer.container(input, name, definition, template)?;
+                let options = Box::new(writer.options(&template.options, &ports));
+                Workload::Container(Container { options, ..container })
             }
         };
         let pull_from = match &workload {
@@ -92,7 +96,8 @@ impl<'a> Renderer<'a> {
             workload: Verbatim::seal(workload),
             pull_from,
             after: dependencies(input, name),
-            ports: definition.ports.iter().filter_map(|text| writer.port_of(text)).collect(),
+            ports: options::single(&ports),
+            ranges: options::ranges(&ports),
             probe: writer.probe(&definition.probe),
             active: definition.active.clone(),
             timing: definition.timing.clone(),
@@ -225,20 +230,6 @@ impl Writer<'_> {
         HttpDetails { host, statuses: statuses.clone(), tls_name }
     }
 
-    fn port_of(&mut self, template: &str) -> Option<Port> {
-        let text = self.filled("ports", template)?;
-        let (number, protocol) = text.split_once('/').unwrap_or((&text, "tcp"));
-        let protocol = match protocol {
-            "tcp" => Protocol::Tcp,
-            "udp" => Protocol::Udp,
-            other => {
-                self.problem("ports", format!("{other:?} is neither tcp nor udp"));
-                return None;
-            }
-        };
-        Some(Port { number: self.number_from("ports", number)?, protocol })
-    }
-
     fn container(
         &mut self,
         input: Input<'_>,
@@ -261,6 +252,7 @@ impl Writer<'_> {
             memory_bytes_max: spec.memory_bytes_max.or(template.memory_bytes_max),
             pids_limit: template.pids_limit,
             may_gain_privileges: template.may_gain_privileges,
+            options: Default::default(),
         })
     }
 

@@ -242,7 +242,12 @@ fn a_feature_that_an_agent_lacks_is_refused_by_name() {
     let mut nodes = nodes();
     let mut features = BTreeSet::from(Feature::ALL);
     features.remove(&Feature::ProbeSipOptions);
-    let old = AgentFacts { version: "0.0.9".to_owned(), features, platforms: BTreeSet::new() };
+    let old = AgentFacts {
+        version: "0.0.9".to_owned(),
+        features,
+        platforms: BTreeSet::new(),
+        policy: None,
+    };
     nodes.get_mut(&"n3".parse().unwrap()).unwrap().agent = Some(old);
     let problems = plan_on(&nodes, SPEC, CATALOG, 1).unwrap_err();
     let [problem] = &problems.0[..] else { panic!("{problems}") };

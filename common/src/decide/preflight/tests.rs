@@ -44,6 +44,7 @@ fn document(component: &str, workload: Workload, ports: &[Port]) -> InstanceDocu
         pull_from: None,
         after: Vec::new(),
         ports: ports.to_vec(),
+        ranges: Vec::new(),
         probe: Probe {
             check: Check::UnitActive,
             address: None,
@@ -70,6 +71,7 @@ fn in_container(component: &str, ports: &[Port]) -> InstanceDocument {
         command: Vec::new(),
         pids_limit: PidsLimit::default(),
         may_gain_privileges: false,
+        options: Default::default(),
         memory_bytes_max: None,
     });
     document(component, workload, ports)
@@ -97,23 +99,38 @@ fn the_disk_is_checked_only_if_a_running_version_would_be_stopped() {
     assert_eq!(checks(&[], &hash("2")), Checks::Ports);
 }
 
+fn ranges<const N: usize>(ports: [Port; N]) -> [PortRange; N] {
+    ports.map(PortRange::from)
+}
+
+fn udp_range(first: u16, last: u16) -> PortRange {
+    PortRange { first, last, protocol: Protocol::Udp }
+}
+
 #[test]
 fn a_change_that_only_adds_ports_gives_up_none() {
-    assert!(!gives_up_a_port(&[tcp(80)], &[tcp(80), tcp(81)]));
-    assert!(!gives_up_a_port(&[], &[tcp(80)]));
-    assert!(gives_up_a_port(&[tcp(80)], &[tcp(81)]));
-    assert!(gives_up_a_port(&[tcp(80)], &[udp(80)]));
+    let gives_up = |running: &[PortRange], desired: &[PortRange]| gives_up_a_port(running, desired);
+    assert!(!gives_up(&ranges([tcp(80)]), &ranges([tcp(80), tcp(81)])));
+    assert!(!gives_up(&[], &ranges([tcp(80)])));
+    assert!(gives_up(&ranges([tcp(80)]), &ranges([tcp(81)])));
+    assert!(gives_up(&ranges([tcp(80)]), &ranges([udp(80)])));
+    assert!(!gives_up(&[udp_range(10, 20)], &[udp_range(5, 20)]));
+    assert!(gives_up(&[udp_range(10, 20)], &[udp_range(10, 19)]));
 }
 
 #[test]
 fn a_port_is_taken_if_a_program_listens_on_it_that_is_not_ours() {
     let listening = [tcp(80), tcp(81), udp(82)].into();
-    let taken = |wanted: &[Port], own: &[Port]| {
+    let taken = |wanted: &[PortRange], own: &[PortRange]| {
         first_taken(wanted, &listening, &own.iter().copied().collect())
     };
-    assert_eq!(taken(&[tcp(80), tcp(81)], &[tcp(80)]), Some(tcp(81)));
-    assert_eq!(taken(&[tcp(80), tcp(81)], &[tcp(80), tcp(81)]), None);
-    assert_eq!(taken(&[tcp(82), tcp(83)], &[]), None);
+    let both = ranges([tcp(80), tcp(81)]);
+    assert_eq!(taken(&both, &ranges([tcp(80)])), Some(tcp(81)));
+    assert_eq!(taken(&both, &both), None);
+    assert_eq!(taken(&ranges([tcp(82), tcp(83)]), &[]), None);
+    assert_eq!(taken(&[udp_range(70, 90)], &[]), Some(udp(82)));
+    assert_eq!(taken(&[udp_range(70, 90)], &[udp_range(80, 85)]), None);
+    assert_eq!(taken(&[udp_range(83, 90)], &[]), None);
 }
 
 #[test]
@@ -127,5 +144,6 @@ fn ports_are_ours_by_the_labels_of_what_runs_and_by_the_documents_of_what_may_ru
     let running = ["web".parse().unwrap()].into();
     let owners = PortOwners { running: &running, labelled: &labelled, current: &current };
     let own = own_ports(owners);
-    assert_eq!(own, [tcp(80), tcp(81), tcp(9100)].into(), "the database does not run");
+    let expected = ranges([tcp(80), tcp(81), tcp(9100)]).into();
+    assert_eq!(own, expected, "the database does not run");
 }

@@ -3,6 +3,7 @@
 use std::fmt::{Display, Formatter, Result};
 
 use crate::decide::difference::ForeignObject;
+use crate::decide::rights::NotAllowed;
 use crate::document::update::Backoff;
 use crate::id::{ComponentName, Version};
 use crate::text::plural::{counted, is_or_are};
@@ -35,6 +36,8 @@ pub enum Reason {
     Foreign {
         object: ForeignObject,
     },
+    /// It asks for rights that the host does not allow.
+    NotAllowed(NotAllowed),
     /// The engine or systemd does not answer.
     DaemonAway {
         message: String,
@@ -193,6 +196,7 @@ impl Display for Reason {
         match self {
             Self::NeedsNewerAgent { why, meanwhile } => newer_agent(f, why, meanwhile.as_ref()),
             Self::Foreign { object } => foreign(f, object),
+            Self::NotAllowed(rights) => rights.fmt(f),
             Self::DaemonAway { message } => f.write_str(message),
             Self::Unseen { container, why } => {
                 write!(f, "the state of container {container} is not known: {why}")
@@ -224,7 +228,7 @@ impl Display for Reason {
             }
             Self::HealthyAfterAll => f.write_str("healthy after all"),
             Self::StoppedByHand(stop) => stop.fmt(f),
-            Self::StoppedBeforeSoaked(stop) => before_soaked(f, *stop),
+            Self::StoppedBeforeSoaked(stop) => f.write_str(stop.before_soaked()),
             Self::WaitsForUnmask => f.write_str(WAITS_FOR_UNMASK),
             Self::StopsLeftover => f.write_str(STOPS_LEFTOVER),
             Self::Unit(inactive) => inactive.fmt(f),
@@ -261,23 +265,6 @@ fn foreign(f: &mut Formatter<'_>, object: &ForeignObject) -> Result {
             write!(f, "{object} exists on the host and is not ours; it was not touched")
         }
     }
-}
-
-fn before_soaked(f: &mut Formatter<'_>, stop: ManualStop) -> Result {
-    f.write_str(match stop {
-        ManualStop::Stopped => {
-            "stopped on the host by hand before its soak finished; start it there or apply \
-             another change"
-        }
-        ManualStop::Perhaps => {
-            "not running before its soak finished; it is not known whether it was stopped on the \
-             host by hand or ended by itself; start it there or apply another change"
-        }
-        ManualStop::Masked => {
-            "its unit is masked on the host and its soak has not finished; unmask it there or \
-             apply another change"
-        }
-    })
 }
 
 fn rolled_back(

@@ -20,6 +20,7 @@ mod properties;
 mod refused;
 mod replaced;
 mod revived;
+mod rights;
 mod unreadable;
 mod unseen;
 mod world;

@@ -2,13 +2,13 @@
 
 use std::num::NonZeroU32;
 
-use crate::document::instance::{ActiveProbe, PidsLimit, RestartUnhealthy, Timing};
+use crate::document::instance::{ActiveProbe, Network, PidsLimit, RestartUnhealthy, Timing};
 use crate::document::spec::{read_bytes, read_env};
 use crate::text::problem::Problems;
 use crate::text::yaml::{FieldNode, Fields, Value};
 
 use super::{CheckTemplate, Component, ContainerTemplate, WorkloadTemplate};
-use super::{image, literal, probe, volume};
+use super::{image, literal, options, ports, probe, volume};
 
 const START_TIMEOUT_MS: u64 = 120_000;
 const STOP_GRACE_MS: u64 = 10_000;
@@ -31,7 +31,8 @@ pub(super) fn read(field: &FieldNode<'_>, problems: &mut Problems) -> Option<Com
         Some(WorkloadTemplate::Unit { drop_in: drop_in.unwrap_or_default() })
     };
     let after = fields.get("after").map(|p| p.parse_list(problems)).unwrap_or_default();
-    let ports = texts(fields.get("ports").as_ref(), problems);
+    let ports =
+        ports::read(fields.get("ports").as_ref(), has_own_network(workload.as_ref()), problems);
     let probe_field = fields.need("probe", problems);
     let probe = probe_field.as_ref().and_then(|p| probe::read(p, problems));
     let active_field = fields.get("active");
@@ -65,6 +66,15 @@ pub(super) fn read(field: &FieldNode<'_>, problems: &mut Problems) -> Option<Com
     })
 }
 
+/// Whether a workload has a network of its own, or may have one because it cannot be read.
+fn has_own_network(workload: Option<&WorkloadTemplate>) -> bool {
+    match workload {
+        Some(WorkloadTemplate::Container(container)) => container.options.network != Network::Host,
+        Some(WorkloadTemplate::Unit { .. }) => false,
+        None => true,
+    }
+}
+
 /// Refuses probes of a packaged unit. It has no supervisor that could run them.
 fn refuse_probes(
     probe: Option<FieldNode<'_>>,
@@ -96,9 +106,11 @@ fn read_container(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Co
     };
     let volumes = fields.get("volumes").map(|p| volume::read_all(&p, problems));
     let volumes = volumes.unwrap_or_default();
-    let command = texts(fields.get("command").as_ref(), problems);
+    let command = literal::templates(fields.get("command").as_ref(), problems);
     let memory_bytes_max = fields.get("memory_max").and_then(|p| read_bytes(&p, problems));
-    let (pids_limit, may_gain_privileges) = read_confinement(fields, problems);
+    let has_reason = has_reason(fields, problems);
+    let (pids_limit, may_gain_privileges) = read_confinement(fields, has_reason, problems);
+    let options = Box::new(options::read(fields, &volumes, has_reason, problems));
     Some(ContainerTemplate {
         name: name?,
         image: image?,
@@ -109,15 +121,23 @@ fn read_container(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Co
         memory_bytes_max,
         pids_limit,
         may_gain_privileges,
+        options,
     })
+}
+
+/// Whether a component says why it has unusual rights or limits.
+fn has_reason(fields: &mut Fields<'_>, problems: &mut Problems) -> bool {
+    let because = fields.get("because");
+    because.and_then(|field| field.text(problems)).is_some_and(|text| !text.trim().is_empty())
 }
 
 /// Reads the limit of processes and whether they may gain privileges. More than the default
 /// needs a reason.
-fn read_confinement(fields: &mut Fields<'_>, problems: &mut Problems) -> (PidsLimit, bool) {
-    let because = fields.get("because");
-    let has_reason =
-        because.and_then(|field| field.text(problems)).is_some_and(|text| !text.trim().is_empty());
+fn read_confinement(
+    fields: &mut Fields<'_>,
+    has_reason: bool,
+    problems: &mut Problems,
+) -> (PidsLimit, bool) {
     let check = |field: &FieldNode<'_>, message: String, problems: &mut Problems| {
         if !has_reason {
             let hint = "write because: and the reason, in the same component";
@@ -144,12 +164,6 @@ fn read_confinement(fields: &mut Fields<'_>, problems: &mut Problems) -> (PidsLi
         may_gain_privileges = true;
     }
     (pids_limit, may_gain_privileges)
-}
-
-fn texts(field: Option<&FieldNode<'_>>, problems: &mut Problems) -> Vec<String> {
-    let Some(field) = field else { return Vec::new() };
-    let items = field.list(problems);
-    items.iter().filter_map(|item| item.text(problems).map(str::to_owned)).collect()
 }
 
 fn read_active(field: &FieldNode<'_>, problems: &mut Problems) -> Option<ActiveProbe> {

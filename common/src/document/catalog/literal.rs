@@ -25,6 +25,12 @@ pub(super) fn texts(field: Option<&FieldNode<'_>>, problems: &mut Problems) -> V
     items.iter().filter_map(|item| text(item, problems)).collect()
 }
 
+/// Reads a list of texts that may be templates.
+pub(super) fn templates(field: Option<&FieldNode<'_>>, problems: &mut Problems) -> Vec<String> {
+    let items = field.map(|field| field.list(problems)).unwrap_or_default();
+    items.iter().filter_map(|item| item.text(problems).map(str::to_owned)).collect()
+}
+
 /// Reads the lines of a drop-in, a template. systemd would drop a line that it cannot read and
 /// still start the unit, so what cannot be meant is refused here.
 pub(super) fn drop_in(field: &FieldNode<'_>, problems: &mut Problems) -> Option<String> {

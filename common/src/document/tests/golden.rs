@@ -18,6 +18,7 @@ use crate::document::update::SavedUpdates;
 use crate::text::error::chain;
 
 mod hashes;
+mod options;
 
 use self::hashes::HASHES;
 use super::values as v;

@@ -11,6 +11,8 @@ use crate::document::instance::{
 };
 use crate::text::printable::shortened;
 
+mod options;
+
 /// An ability of an agent that earlier releases of it lack.
 ///
 /// An agent sends the features that it knows in its greeting. The controller
@@ -57,6 +59,36 @@ pub enum Feature {
     ProbeRabbitmq,
     /// Pulls an image from another repository than its name says.
     PullFrom,
+    /// Replaces the program of the image.
+    Entrypoint,
+    /// Runs the program as another user than the image says.
+    ContainerUser,
+    /// Gives a container a network of its own, with published ports.
+    BridgeNetwork,
+    /// Knows ranges of ports.
+    PortRanges,
+    /// Gives a container every right of the host.
+    Privileged,
+    /// Adds and drops capabilities.
+    Capabilities,
+    /// Gives a container devices of the host.
+    Devices,
+    /// Limits the processes of a container (getrlimit(2)).
+    Ulimits,
+    /// Gives real-time threads processor time.
+    RealtimeRuntime,
+    /// Sets the size of `/dev/shm`.
+    ShmSize,
+    /// Mounts folders in memory.
+    Tmpfs,
+    /// Sets the kernel settings of a container.
+    Sysctls,
+    /// Stops a program by another signal than the image says.
+    StopSignal,
+    /// Adds lines to `/etc/hosts` of a container.
+    ExtraHosts,
+    /// Limits what is kept of a container's output.
+    LogLimits,
 }
 
 /// The error of a word that names no feature of this release.
@@ -66,7 +98,7 @@ pub struct UnknownFeature(String);
 
 impl Feature {
     /// Every feature that this release knows.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 36] = [
         Self::Container,
         Self::ContainerCommand,
         Self::MemoryLimit,
@@ -88,6 +120,21 @@ impl Feature {
         Self::ProbeGearman,
         Self::ProbeRabbitmq,
         Self::PullFrom,
+        Self::Entrypoint,
+        Self::ContainerUser,
+        Self::BridgeNetwork,
+        Self::PortRanges,
+        Self::Privileged,
+        Self::Capabilities,
+        Self::Devices,
+        Self::Ulimits,
+        Self::RealtimeRuntime,
+        Self::ShmSize,
+        Self::Tmpfs,
+        Self::Sysctls,
+        Self::StopSignal,
+        Self::ExtraHosts,
+        Self::LogLimits,
     ];
 
     /// Returns the name of the feature in greetings and messages.
@@ -115,6 +162,21 @@ impl Feature {
             Self::ProbeGearman => "probe-gearman",
             Self::ProbeRabbitmq => "probe-rabbitmq",
             Self::PullFrom => "pull-from",
+            Self::Entrypoint => "container-entrypoint",
+            Self::ContainerUser => "container-user",
+            Self::BridgeNetwork => "network-bridge",
+            Self::PortRanges => "port-ranges",
+            Self::Privileged => "privileged",
+            Self::Capabilities => "capabilities",
+            Self::Devices => "devices",
+            Self::Ulimits => "ulimits",
+            Self::RealtimeRuntime => "cpu-rt-runtime",
+            Self::ShmSize => "shm-size",
+            Self::Tmpfs => "tmpfs",
+            Self::Sysctls => "sysctls",
+            Self::StopSignal => "stop-signal",
+            Self::ExtraHosts => "extra-hosts",
+            Self::LogLimits => "log-limits",
         }
     }
 
@@ -160,6 +222,7 @@ impl Instance {
             pull_from,
             after: _,
             ports,
+            ranges,
             probe,
             active,
             timing: Timing { start_timeout_ms: _, stop_grace_ms: _ },
@@ -174,10 +237,12 @@ impl Instance {
         let Probe { check, address, interval_ms: _, timeout_ms: _, failures_max: _ } = probe;
         let of_active = active.as_ref().map(of_active);
         let of_ports = ports.iter().flat_map(of_port);
+        let of_ranges = (!ranges.is_empty()).then_some(Feature::PortRanges);
         let of_address = address.as_ref().map(|_| Feature::ProbeAddress);
         let of_probe = of_check(check).into_iter().chain(of_address);
         let of_source = pull_from.as_ref().map(|_| Feature::PullFrom);
         let of_workload = of_workload.into_iter().chain(of_source);
+        let of_ports = of_ports.chain(of_ranges);
         of_workload.chain(of_probe).chain(of_active).chain(of_ports).collect()
     }
 }
@@ -195,6 +260,7 @@ fn of_container(container: &Container) -> BTreeSet<Feature> {
         memory_bytes_max,
         pids_limit: _,
         may_gain_privileges: _,
+        options,
     } = container;
     let asked = [
         (true, Feature::Container),
@@ -203,7 +269,7 @@ fn of_container(container: &Container) -> BTreeSet<Feature> {
         (memory_bytes_max.is_some(), Feature::MemoryLimit),
     ];
     let asked = asked.into_iter().filter_map(|(is_asked, feature)| is_asked.then_some(feature));
-    asked.chain(volumes.iter().map(of_volume)).collect()
+    asked.chain(volumes.iter().map(of_volume)).chain(options::of(options)).collect()
 }
 
 fn of_volume(volume: &Volume) -> Feature {

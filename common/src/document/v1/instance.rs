@@ -16,9 +16,13 @@ use crate::id::{
 
 mod check;
 mod held;
+mod options;
+mod ports;
 
 pub use self::check::{Check, HttpDetails, SipTransport};
 pub use self::held::{HeldInstance, HeldWorkload};
+pub use self::options::{ContainerOptions, Device, LogLimits, Network, Published, Tmpfs, Ulimit};
+pub use self::ports::PortRange;
 
 /// A component of a tenant on a node, with every value filled in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,9 +41,12 @@ pub struct Instance {
     /// The components that must be healthy first on the same node.
     #[serde(default, skip_serializing_if = "is_default")]
     pub after: Vec<ComponentName>,
-    /// The ports it listens on, in the network of the host.
+    /// The ports of the host that it listens on or that lead to it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub ports: Vec<Port>,
+    /// Ranges of such ports.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub ranges: Vec<PortRange>,
     pub probe: Probe,
     /// How its calls, dialogs or sessions are counted, if it has any.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -62,7 +69,7 @@ pub enum Workload {
     Unit(PackagedUnit),
 }
 
-/// A container in the network of the host, exactly as it is created.
+/// A container, exactly as it is created.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Container {
@@ -92,6 +99,8 @@ pub struct Container {
     /// with file capabilities do.
     #[serde(default, skip_serializing_if = "is_default")]
     pub may_gain_privileges: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub options: Box<ContainerOptions>,
 }
 
 /// The largest number of processes and threads that a container may have at one time.
@@ -201,7 +210,7 @@ impl Instance {
     /// Returns true if a stop may cut calls, as [`may_carry_calls`] says.
     #[must_use]
     pub fn may_carry_calls(&self) -> bool {
-        let protocols = self.ports.iter().map(|port| port.protocol.as_str());
+        let protocols = self.port_ranges().into_iter().map(|range| range.protocol.as_str());
         may_carry_calls(self.active.as_ref(), protocols)
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::document::host_policy::FoundPolicy;
 use crate::document::report::Report;
 use crate::document::{Document, is_default};
 use crate::id::{Fingerprint, MachineId, RoleName, Serial};
@@ -42,6 +43,10 @@ pub struct AgentRecord {
     /// The names of its features, including those that this release does not know.
     #[serde(default, skip_serializing_if = "is_default")]
     pub features: BTreeSet<String>,
+    /// The rights that its host gives to containers; absent if the agent is of a release that
+    /// has no such policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<FoundPolicy>,
 }
 
 /// A node's newest certificate, and the previous one until the node has shown the
@@ -93,7 +98,13 @@ impl AgentRecord {
     pub fn new(version: &str, features: Vec<String>) -> Self {
         let version = printable(version).chars().take(AGENT_VERSION_CHARS_MAX).collect();
         let fitting = features.into_iter().filter(|word| word.len() <= FEATURE_BYTES_MAX);
-        Self { version, features: fitting.take(FEATURES_MAX).collect() }
+        Self { version, features: fitting.take(FEATURES_MAX).collect(), policy: None }
+    }
+
+    /// Adds the policy of its host. The part that exceeds the limits is left out.
+    #[must_use]
+    pub fn with_policy(self, policy: Option<FoundPolicy>) -> Self {
+        Self { policy: policy.map(FoundPolicy::bounded), ..self }
     }
 }
 

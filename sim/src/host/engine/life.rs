@@ -28,6 +28,10 @@ impl HostModel {
         if container.is_running() {
             return Ok(());
         }
+        if let Some(port) = self.state().engine.taken_port(&container) {
+            let why = format!("Bind for 0.0.0.0:{port} failed: port is already allocated");
+            return Err(EngineError::Conflict(why));
+        }
         let behaviour = self.settings().programs.behaviour(&container);
         let now_ms = self.now_ms();
         let (id, start) = self.state().engine.start(id, now_ms, behaviour.clone())?;
@@ -201,7 +205,8 @@ impl HostModel {
     pub fn update_by_hand(&self, id: &str, restart_policy: &str, memory_bytes_max: u64) {
         if let Ok(container) = self.state().engine.find(id) {
             let restart_policy = restart_policy.to_owned();
-            container.settings = ContainerSettings { restart_policy, memory_bytes_max };
+            let options = container.settings.options.clone();
+            container.settings = ContainerSettings { restart_policy, memory_bytes_max, options };
         }
         self.notify(Daemon::Engine);
     }

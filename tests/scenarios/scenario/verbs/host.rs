@@ -55,6 +55,7 @@ impl World {
             }
             ["node", node, "removed"] => self.remove_node(&name(node)?).await,
             ["node", node, "joins", "again"] => self.join(&name(node)?).await,
+            ["policy", node, text @ ..] => self.policy(node, text),
             ["agent", node, "killed"] => {
                 self.node(node)?.kill();
                 Ok(())
@@ -111,6 +112,18 @@ impl World {
             self.watch.ended_by_hand(&name, &container.id);
         }
         Ok(())
+    }
+
+    /// Writes what a host allows, or removes the file.
+    fn policy(&mut self, node: &str, text: &[&str]) -> Done {
+        let path = self.node(node)?.paths.policy();
+        let folder = path.parent().unwrap_or(&path);
+        let done = match text {
+            ["none"] => std::fs::remove_file(&path),
+            text => std::fs::create_dir_all(folder)
+                .and_then(|()| std::fs::write(&path, format!("{}\n", text.join(" ")))),
+        };
+        done.map_err(|error| mistake(error.to_string()))
     }
 
     /// Writes a unit file without our mark, or removes it again.

@@ -125,11 +125,3 @@ fn a_secret_is_the_line_of_its_file_and_anything_else_is_refused_by_name() {
         assert_eq!(error.to_string(), expected);
     }
 }
-
-#[test]
-fn only_log_drivers_that_write_files_are_bounded() {
-    assert_eq!(log_config("journald"), None);
-    let config = log_config("local").unwrap();
-    assert_eq!(config.typ.as_deref(), Some("local"));
-    assert!(config.config.unwrap().contains_key("max-size"));
-}

@@ -156,7 +156,8 @@ fn an_agent_that_cannot_pull_from_a_mirror_is_named() {
     let mut nodes = nodes();
     let mut features: std::collections::BTreeSet<Feature> = Feature::ALL.into();
     features.remove(&Feature::PullFrom);
-    let agent = AgentFacts { version: "0.1.0".to_owned(), features, platforms: [].into() };
+    let version = "0.1.0".to_owned();
+    let agent = AgentFacts { version, features, platforms: [].into(), policy: None };
     nodes.get_mut(&"n2".parse().unwrap()).unwrap().agent = Some(agent);
     let rules = [("docker.io/test/", "mirror.corp:5000/oml/")];
     let refused = prepared(&nodes, SPEC, CATALOG, &rules).unwrap_err();

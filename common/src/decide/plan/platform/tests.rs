@@ -14,6 +14,7 @@ fn unusable(facts: ImageFacts, platforms: &[&str]) -> Vec<(String, String)> {
         version: "1".to_owned(),
         features: Feature::ALL.into(),
         platforms: platforms.iter().map(|&it| it.to_owned()).collect(),
+        policy: None,
     };
     nodes.get_mut(&"n3".parse().unwrap()).unwrap().agent = Some(agent);
     let (revision, mirrors) = (RevisionNumber(1), &Mirrors::default());

@@ -38,10 +38,7 @@ impl Reason {
                 let (change, version) = (Box::new(change.steady()), version.clone());
                 Self::Beside { change, version, state: state.steady() }
             }
-            Self::Starting { activity, detail, printed: _ } => {
-                let (activity, detail) = (Box::new(activity.steady()), detail.clone());
-                Self::Starting { activity, detail, printed: Vec::new() }
-            }
+            Self::Starting { activity, detail, printed: _ } => starting(activity, detail),
             Self::Unhealthy { probe, remedy } => {
                 Self::Unhealthy { probe: Box::new(probe.steady()), remedy: remedy.steady() }
             }
@@ -49,6 +46,7 @@ impl Reason {
                 Self::CrashLoop { ends: Box::new(ends.steady()), now: Box::new(now.steady()) }
             }
             other @ (Self::Foreign { .. }
+            | Self::NotAllowed(_)
             | Self::DaemonAway { .. }
             | Self::Unseen { .. }
             | Self::Refused { .. }
@@ -157,6 +155,11 @@ impl Ends {
         let (not_started, exit_code) = (self.not_started.clone(), self.exit_code);
         Self { times: 0, within: Span(0), not_started, exit_code, printed: Vec::new() }
     }
+}
+
+fn starting(activity: &Reason, detail: &str) -> Reason {
+    let (activity, detail) = (Box::new(activity.steady()), detail.to_owned());
+    Reason::Starting { activity, detail, printed: Vec::new() }
 }
 
 #[cfg(test)]

@@ -123,6 +123,26 @@ pub enum ManualStop {
     Masked,
 }
 
+impl ManualStop {
+    /// Says that the stop came before the soak had finished, and what to do.
+    pub(super) fn before_soaked(self) -> &'static str {
+        match self {
+            Self::Stopped => {
+                "stopped on the host by hand before its soak finished; start it there or apply \
+                 another change"
+            }
+            Self::Perhaps => {
+                "not running before its soak finished; it is not known whether it was stopped on \
+                 the host by hand or ended by itself; start it there or apply another change"
+            }
+            Self::Masked => {
+                "its unit is masked on the host and its soak has not finished; unmask it there or \
+                 apply another change"
+            }
+        }
+    }
+}
+
 /// When a program that stays unhealthy is restarted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RestartOfUnhealthy {

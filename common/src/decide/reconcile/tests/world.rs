@@ -12,6 +12,7 @@ use crate::decide::observed::{
     ObservedInstance, ObservedUnit, UnitEnd,
 };
 use crate::decide::reconcile::{Action, Decision, Input, decide, reconcile};
+use crate::decide::rights::Right;
 use crate::decide::step::Step;
 use crate::decide::update::{self, NotDone, Outcome, nothing};
 use crate::document::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
@@ -72,6 +73,8 @@ pub(super) struct HostInstance {
     pub(super) previous: Option<Instance>,
     pub(super) foreign: Option<ForeignObject>,
     pub(super) calls: u64,
+    /// The rights that the host does not allow to it.
+    pub(super) not_allowed: BTreeSet<Right>,
     /// What each container was made from, as its label says.
     pub(super) labels: BTreeMap<ContentHash, Instance>,
 }
@@ -129,10 +132,12 @@ pub(super) fn instance(component: &str, version: &str) -> Instance {
             memory_bytes_max: None,
             pids_limit: PidsLimit::default(),
             may_gain_privileges: false,
+            options: Default::default(),
         })),
         pull_from: None,
         after: Vec::new(),
         ports: Vec::new(),
+        ranges: Vec::new(),
         probe: Probe {
             check: Check::Tcp { port: 5060 },
             address: None,
@@ -281,6 +286,7 @@ impl World {
             foreign: place.foreign.clone(),
             unseen: None,
             differs: Vec::new(),
+            not_allowed: place.not_allowed.clone(),
         }
     }
 

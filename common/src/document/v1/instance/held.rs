@@ -59,6 +59,8 @@ struct Fields {
     restart_unhealthy: RestartUnhealthy,
     #[serde(default)]
     ports: Vec<HeldPort>,
+    #[serde(default)]
+    ranges: Vec<HeldPort>,
 }
 
 /// As much of a port as says whether calls may go through it, also of one that a later release
@@ -104,7 +106,8 @@ impl HeldInstance {
         let fields = serde_json::from_str(text).map_err(ReadError::malformed::<Instance>)?;
         let Fields { tenant, component, unit, workload, probe, active, .. } = fields;
         let (timing, restart_unhealthy) = (fields.timing, fields.restart_unhealthy);
-        let protocols = fields.ports.iter().map(|port| port.protocol.as_str());
+        let protocols =
+            fields.ports.iter().chain(&fields.ranges).map(|port| port.protocol.as_str());
         let may_carry_calls = may_carry_calls(active.as_ref(), protocols);
         // As in the whole document, blanks around it are none of its bytes.
         let text = text.trim().to_owned();

@@ -56,6 +56,8 @@ fn what_listens_on_a_udp_port_or_on_one_of_a_later_release_may_carry_calls() {
     assert!(!read(r#"[{"number":80,"protocol":"tcp"}]"#));
     assert!(read(r#"[{"number":80,"protocol":"tcp"},{"number":5060,"protocol":"udp"}]"#));
     assert!(read(r#"[{"number":5060,"protocol":"sctp"}]"#));
+    assert!(read(r#"[],"ranges":[{"first":20000,"last":20100,"protocol":"udp"}]"#));
+    assert!(!read(r#"[],"ranges":[{"first":20000,"last":20100,"protocol":"tcp"}]"#));
 }
 
 #[test]

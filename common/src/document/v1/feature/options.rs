@@ -1,0 +1,85 @@
+//! The features that the options of a container need.
+
+use std::collections::BTreeSet;
+
+use super::Feature;
+use crate::document::instance::{
+    ContainerOptions, Device, LogLimits, Network, PortRange, Published, Tmpfs, Ulimit,
+};
+use crate::document::is_default;
+
+/// Returns the features that an agent needs for these options.
+pub(super) fn of(options: &ContainerOptions) -> BTreeSet<Feature> {
+    let ContainerOptions {
+        entrypoint,
+        user,
+        network,
+        privileged,
+        cap_add,
+        cap_drop,
+        devices,
+        ulimits,
+        cpu_rt_runtime_us,
+        shm_bytes,
+        tmpfs,
+        sysctls,
+        stop_signal,
+        extra_hosts,
+        log,
+    } = options;
+    let asked = [
+        (!entrypoint.is_empty(), Feature::Entrypoint),
+        (user.is_some(), Feature::ContainerUser),
+        (of_network(network), Feature::BridgeNetwork),
+        (*privileged, Feature::Privileged),
+        (!cap_add.is_empty() || !cap_drop.is_empty(), Feature::Capabilities),
+        (devices.iter().any(of_device), Feature::Devices),
+        (ulimits.values().any(of_ulimit), Feature::Ulimits),
+        (cpu_rt_runtime_us.is_some(), Feature::RealtimeRuntime),
+        (shm_bytes.is_some(), Feature::ShmSize),
+        (tmpfs.iter().any(of_tmpfs), Feature::Tmpfs),
+        (!sysctls.is_empty(), Feature::Sysctls),
+        (stop_signal.is_some(), Feature::StopSignal),
+        (!extra_hosts.is_empty(), Feature::ExtraHosts),
+        (of_log(log), Feature::LogLimits),
+    ];
+    asked.into_iter().filter_map(|(is_asked, feature)| is_asked.then_some(feature)).collect()
+}
+
+// In each of these every field is named, so that a new one does not compile before somebody has
+// chosen whether it needs a feature.
+
+fn of_network(network: &Network) -> bool {
+    match network {
+        Network::Host => false,
+        Network::Bridge { published } => {
+            published.iter().for_each(of_published);
+            true
+        }
+    }
+}
+
+fn of_published(published: &Published) {
+    let Published { host, container: _, address: _ } = published;
+    let PortRange { first: _, last: _, protocol: _ } = host;
+}
+
+fn of_device(device: &Device) -> bool {
+    let Device { host: _, container: _, access: _ } = device;
+    true
+}
+
+fn of_ulimit(limit: &Ulimit) -> bool {
+    let Ulimit { soft: _, hard: _ } = limit;
+    true
+}
+
+fn of_tmpfs(tmpfs: &Tmpfs) -> bool {
+    let Tmpfs { path: _, bytes_max: _ } = tmpfs;
+    true
+}
+
+fn of_log(log: &LogLimits) -> bool {
+    let LogLimits { file_bytes_max: _, files_max: _ } = log;
+    !is_default(log)
+}
