@@ -69,6 +69,7 @@ rollout: {{min_healthy_for: 2s}}
     }
     check_images(fleet, &pinned)?;
     refuse(fleet, &path, &spec)?;
+    forget_the_mirror(fleet, &path)?;
     clean_up(fleet)
 }
 
@@ -199,6 +200,18 @@ fn refuse(fleet: &Fleet, path: &str, spec: &str) -> Result<()> {
         &["components.first", "write plain.lab:5010/omnileads/small:of-plain"],
     )?;
     check(start_times(fleet, NODE)? == before, "a refused change restarted a container")
+}
+
+/// Checks that a rule which is removed is shown by the plan of the next change and restarts nothing.
+fn forget_the_mirror(fleet: &Fleet, path: &str) -> Result<()> {
+    let before = start_times(fleet, NODE)?;
+    let script = "sed -i '/^.mirrors.$/,$d' /etc/omlcontroller/conf.d/registries.toml && \
+                  systemctl restart omlcontroller";
+    sh(fleet, CONTROLLER, script)?;
+    let plan = fleet.ctl_ok(&["plan", "-f", path])?;
+    check(plan.contains("pulled from docker.io/mirrored/small"), &plan)?;
+    fleet.ctl_ok(&["apply", "-f", path])?;
+    check(start_times(fleet, NODE)? == before, "a rule that was removed restarted a container")
 }
 
 fn clean_up(fleet: &Fleet) -> Result<()> {

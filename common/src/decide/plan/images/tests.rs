@@ -140,6 +140,9 @@ fn a_mirror_says_where_an_image_is_pulled_and_replaces_nothing() {
     assert_eq!(before.pull_from, None);
     assert_eq!(after.image_source().unwrap().as_str(), "mirror.corp:5000/oml/voice");
     assert_eq!(before.workload_hash(), after.workload_hash());
+    let written = crate::document::write(&after);
+    assert!(written.contains(",\"pull_from\":\"mirror.corp:5000/oml/voice\","), "{written}");
+    assert_eq!(crate::document::read::<Instance>(&written).unwrap(), after);
     assert_eq!(instance(&mirrored, "exporter").pull_from, None);
     let changes = diff(Some(direct.layout()), mirrored.layout());
     let notes: Vec<String> = changes
