@@ -386,19 +386,30 @@ async fn a_host_whose_address_changes_with_every_hello_is_refused_for_a_while() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_host_allows_is_known_from_its_greeting_until_another_one() {
+async fn what_a_host_allows_is_known_from_its_greeting() {
     let mut fleet = Fleet::installed(StoreKind::InMemory).await;
-    let host = enroll(&fleet.world, "acme", "data", "acme-strict").await;
-    let channel = fleet.world.channel(&host.credentials).await;
-    for privileged in [true, false] {
-        let policy = Some(v1::HostPolicy { privileged, ..v1::HostPolicy::default() });
-        let hello = v1::Hello { policy: policy.clone(), ..hello(None) };
-        let _session = Session::open_with_hello(channel.clone(), hello).await.unwrap();
-        until(&mut fleet.operator, "acme", |status| {
-            status.nodes.iter().any(|node| node.node == "acme-strict" && node.policy == policy)
-        })
-        .await;
+    let strict = enroll(&fleet.world, "acme", "data", "acme-strict").await;
+    let old = enroll(&fleet.world, "acme", "data", "acme-old").await;
+    let policy = v1::HostPolicy {
+        privileged: true,
+        capabilities: vec!["NET_ADMIN".to_owned()],
+        problem: "line 3: unknown key".to_owned(),
+        ..v1::HostPolicy::default()
+    };
+    let mut sessions = Vec::new();
+    for (host, policy) in [(&strict, Some(policy.clone())), (&old, None)] {
+        let channel = fleet.world.channel(&host.credentials).await;
+        let hello = v1::Hello { policy, ..hello(None) };
+        sessions.push(Session::open_with_hello(channel, hello).await.unwrap());
     }
+    until(&mut fleet.operator, "acme", |status| {
+        let shown = |name: &str| {
+            let node = status.nodes.iter().find(|node| node.node == name);
+            node.map(|node| node.policy.clone())
+        };
+        shown("acme-strict") == Some(Some(policy.clone())) && shown("acme-old") == Some(None)
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
