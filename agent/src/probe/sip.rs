@@ -13,7 +13,7 @@ mod stream;
 mod websocket;
 
 pub(super) use stream::ask_over_tcp;
-pub(super) use websocket::{Ends, ask_over_websocket};
+pub(super) use websocket::{Opening, ask_over_websocket};
 
 /// T1 and T2 of RFC 3261: the first pause before sending again, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);

@@ -18,8 +18,7 @@ use oml_common::decide::difference::Difference;
 use oml_common::decide::observed::{ContainerState, ObservedContainer, ObservedUnit};
 use oml_common::document::Verbatim;
 use oml_common::document::instance::{
-    Check, Container, HttpDetails, Instance, InstanceDocument, PackagedUnit, Probe, Timing,
-    Workload,
+    Check, Container, Instance, InstanceDocument, PackagedUnit, Probe, Timing, Workload,
 };
 use oml_common::document::status::Status;
 use oml_common::id::{ComponentName, Digest};
@@ -190,12 +189,7 @@ impl ContractHost {
         Verbatim::seal(Instance {
             workload: Verbatim::seal(Workload::Container(container)),
             probe: Probe {
-                check: Check::Http {
-                    port,
-                    path: "/".to_owned(),
-                    tls: false,
-                    details: HttpDetails::default(),
-                },
+                check: Check::Http { port, path: "/".to_owned(), tls: false },
                 address: None,
                 interval_ms: 500,
                 timeout_ms: 500,

@@ -4,7 +4,7 @@
 use std::io;
 
 use netlink_packet_core::{
-    NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+    NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
 };
 use netlink_packet_sock_diag::SockDiagMessage;
 use netlink_packet_sock_diag::constants::{AF_INET, AF_INET6, IPPROTO_TCP, IPPROTO_UDP};
@@ -78,7 +78,11 @@ fn read(netlink: &Netlink, protocol: Protocol, found: &mut Vec<Socket>) -> io::R
 
 /// Takes the sockets from a datagram, which holds one message after the other. Returns whether it
 /// was the last one.
-fn take(datagram: &[u8], protocol: Protocol, found: &mut Vec<Socket>) -> io::Result<bool> {
+pub(super) fn take(
+    datagram: &[u8],
+    protocol: Protocol,
+    found: &mut Vec<Socket>,
+) -> io::Result<bool> {
     let mut rest = datagram;
     while !rest.is_empty() {
         let message = NetlinkMessage::<SockDiagMessage>::deserialize(rest);
@@ -89,8 +93,12 @@ fn take(datagram: &[u8], protocol: Protocol, found: &mut Vec<Socket>) -> io::Res
         if let NetlinkPayload::Overrun(_) = &message.payload {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "sockets are missing"));
         }
-        if let NetlinkPayload::Done(_) = &message.payload {
-            return Ok(true);
+        if message.header.flags & NLM_F_DUMP_INTR != 0 {
+            // The table changed meanwhile.
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        if let NetlinkPayload::Done(done) = &message.payload {
+            return ended(done.code).map(|()| true);
         }
         found.extend(socket_in(&message.payload, protocol));
         // Each begins at a multiple of four bytes (netlink(7)).
@@ -98,6 +106,12 @@ fn take(datagram: &[u8], protocol: Protocol, found: &mut Vec<Socket>) -> io::Res
         rest = rest.get(length..).unwrap_or_default();
     }
     Ok(false)
+}
+
+/// Reads the code with which an answer ends. The kernel reports there what it cannot do, such as a
+/// protocol that it has no module for (`netlink_dump` of `af_netlink.c`).
+fn ended(code: i32) -> io::Result<()> {
+    if code < 0 { Err(io::Error::from_raw_os_error(code.saturating_neg())) } else { Ok(()) }
 }
 
 /// Returns the socket that a message describes. The kernel sends no other messages here, except

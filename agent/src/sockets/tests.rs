@@ -83,3 +83,20 @@ fn more_sockets_than_one_answer_holds_are_read_to_the_last() {
         assert!(ports.contains(&port), "{port}");
     }
 }
+
+#[test]
+fn a_protocol_that_the_kernel_cannot_list_is_an_error_and_no_empty_answer() {
+    let mut found = Vec::new();
+    let done = |code: i32| {
+        let mut message = vec![20, 0, 0, 0, 3, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        message.extend(code.to_ne_bytes());
+        message
+    };
+    let take = |bytes: &[u8], found: &mut Vec<Socket>| diag::take(bytes, Protocol::Udp, found);
+    assert!(take(&done(0), &mut found).unwrap());
+    // ENOENT: the kernel has no module for it.
+    assert_eq!(take(&done(-2), &mut found).unwrap_err().raw_os_error(), Some(2));
+    let mut changed = done(0);
+    changed[6] = 2 | 16;
+    assert!(take(&changed, &mut found).is_err(), "the table changed meanwhile");
+}

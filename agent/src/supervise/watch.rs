@@ -138,6 +138,8 @@ impl Supervisor {
                 Some(Check::Exec { .. }) => FIRST_PAUSE_OF_COMMANDS,
                 Some(
                     Check::Http { .. }
+                    | Check::HttpDetailed { .. }
+                    | Check::SipStream { .. }
                     | Check::Tcp { .. }
                     | Check::SipOptions { .. }
                     | Check::Redis { .. }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use crate::decide::order;
 use crate::document::instance::{
     ContainerOptions, HttpDetails, PidsLimit, RestartUnhealthy, SipTransport, Timing,
+    WebSocketDetails,
 };
 use crate::id::{
     CatalogName, ComponentName, ContainerName, EnvName, Repository, RoleName, SecretName, UnitName,
@@ -124,7 +125,8 @@ pub enum CheckTemplate {
     },
     SipOptions {
         port: String,
-        transport: SipTransport,
+        /// The connection on which it is asked, if not over UDP. Host and TLS name are templates.
+        stream: Option<(SipTransport, WebSocketDetails)>,
     },
     Redis {
         port: String,

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
 use super::instance::{
     ActiveProbe, Check, Container, Instance, MetricsEndpoint, PackagedUnit, PidsLimit, Port, Probe,
-    Protocol, RestartUnhealthy, SipTransport, Timing, Volume, Workload,
+    Protocol, RestartUnhealthy, Timing, Volume, Workload,
 };
 use super::*;
 use crate::id::{ContentHash, Digest, Generation, RevisionNumber};
@@ -61,7 +61,7 @@ fn full() -> Instance {
         ranges: Vec::new(),
         probe: Probe {
             address: Some("192.0.2.10".parse().unwrap()),
-            ..probe(Check::SipOptions { port: 5060, transport: SipTransport::Udp })
+            ..probe(Check::SipOptions { port: 5060 })
         },
         active: Some(ActiveProbe {
             command: vec!["asterisk".to_owned(), "-rx".to_owned()],
@@ -155,10 +155,7 @@ fn an_instance_needs_the_features_that_it_asks_for() {
 
 #[test]
 fn an_address_of_a_probe_is_written_only_if_there_is_one() {
-    let mut instance = Instance {
-        probe: probe(Check::SipOptions { port: 5060, transport: SipTransport::Udp }),
-        ..full()
-    };
+    let mut instance = Instance { probe: probe(Check::SipOptions { port: 5060 }), ..full() };
     let silent = write(&instance);
     assert!(!silent.contains("address"), "{silent}");
     assert!(!instance.needs().contains(&Feature::ProbeAddress));

@@ -18,6 +18,9 @@ pub(in crate::probe) async fn ask_over_tcp(
     stream.write_all(request.text().as_bytes()).await?;
     let mut read = Vec::new();
     loop {
+        // Line breaks between messages keep a connection alive (RFC 3261 §7.5, RFC 5626 §3.5.1).
+        let breaks = read.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        read.drain(..breaks);
         if let Some(length) = message_length(&read)? {
             let text = String::from_utf8_lossy(&read[..length]).into_owned();
             if let Some(status) = request.final_status(&text) {

@@ -3,6 +3,8 @@
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
+use oml_common::document::instance::WebSocketDetails;
+
 use super::*;
 
 fn request() -> Request {
@@ -79,7 +81,8 @@ async fn over_tcp_an_answer_may_come_in_pieces_and_after_another() {
         let length = stream.read(&mut buffer).await.unwrap();
         let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
         assert!(text.contains("\r\nVia: SIP/2.0/TCP 127.0.0.1:"), "{text}");
-        let both = answer_to(&text, "100 Trying") + &answer_to(&text, "200 OK");
+        let first = answer_to(&text, "100 Trying");
+        let both = format!("\r\n\r\n{first}\r\n{}", answer_to(&text, "200 OK"));
         let (first, second) = both.split_at(both.len() - 9);
         stream.write_all(first.as_bytes()).await.unwrap();
         stream.flush().await.unwrap();
@@ -95,8 +98,10 @@ async fn over_tcp_an_answer_may_come_in_pieces_and_after_another() {
 async fn ask_at(address: SocketAddr) -> Result<String, Silence> {
     let stream = TcpStream::connect(address).await.unwrap();
     let (peer, local) = (stream.peer_addr().unwrap(), stream.local_addr().unwrap());
-    let ends = Ends { transport: "WS", peer, local };
-    ask_over_websocket(stream, ends, &Random::system()).await
+    let host = Some("cc.example.org:8089".to_owned());
+    let details = WebSocketDetails { path: Some("/ws".to_owned()), host, tls_name: None };
+    let opening = Opening { transport: "WS", peer, local, details: &details };
+    ask_over_websocket(stream, opening, &Random::system()).await
 }
 
 #[tokio::test]
@@ -113,6 +118,8 @@ async fn over_websocket_the_subprotocol_is_sip_and_a_message_is_a_text() {
         let accept = |request: &Request, mut response: Response| {
             let asked = request.headers().get("Sec-WebSocket-Protocol");
             assert_eq!(asked, Some(&HeaderValue::from_static("sip")));
+            assert_eq!(request.uri().path(), "/ws");
+            assert_eq!(request.headers()["Host"], "cc.example.org:8089");
             let agreed = HeaderValue::from_static("sip");
             response.headers_mut().insert("Sec-WebSocket-Protocol", agreed);
             Ok(response)

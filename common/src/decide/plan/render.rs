@@ -8,12 +8,8 @@ use serde::Serialize;
 
 use crate::document::Verbatim;
 use crate::document::assignment::Desired;
-use crate::document::catalog::{
-    CheckTemplate, Component, ContainerTemplate, ProbeTemplate, WorkloadTemplate, is_template,
-};
-use crate::document::instance::{
-    Check, Container, HttpDetails, Instance, MetricsEndpoint, PackagedUnit, Probe, Workload,
-};
+use crate::document::catalog::{Component, ContainerTemplate, WorkloadTemplate, is_template};
+use crate::document::instance::{Container, Instance, MetricsEndpoint, PackagedUnit, Workload};
 use crate::document::spec::{ComponentSpec, TenantSpec};
 use crate::id::{Address, ComponentName, EnvName, NodeName};
 use crate::text::problem::{Problem, Problems};
@@ -24,6 +20,7 @@ use super::template::{self, DROP_IN, NAMES};
 use super::{Input, Placed, dependencies, policy};
 
 mod options;
+mod probe;
 
 /// The values that templates can use.
 #[derive(Serialize)]
@@ -221,15 +218,6 @@ impl Writer<'_> {
         Some(text)
     }
 
-    fn http_details(&mut self, template: &HttpDetails) -> HttpDetails {
-        let HttpDetails { host, statuses, tls_name } = template;
-        let mut name = |field, template: &Option<String>| {
-            template.as_deref().and_then(|template| self.address(field, template))
-        };
-        let (host, tls_name) = (name("probe.host", host), name("probe.tls_name", tls_name));
-        HttpDetails { host, statuses: statuses.clone(), tls_name }
-    }
-
     fn container(
         &mut self,
         input: Input<'_>,
@@ -254,39 +242,5 @@ impl Writer<'_> {
             may_gain_privileges: template.may_gain_privileges,
             options: Default::default(),
         })
-    }
-
-    fn probe(&mut self, template: &ProbeTemplate) -> Probe {
-        let check = match &template.check {
-            CheckTemplate::Http { port, path, tls, details } => {
-                let port = self.number("probe.port", port);
-                let details = self.http_details(details);
-                Check::Http { port, path: path.clone(), tls: *tls, details }
-            }
-            CheckTemplate::Tcp { port } => Check::Tcp { port: self.number("probe.port", port) },
-            CheckTemplate::SipOptions { port, transport } => {
-                Check::SipOptions { port: self.number("probe.port", port), transport: *transport }
-            }
-            CheckTemplate::Redis { port } => Check::Redis { port: self.number("probe.port", port) },
-            CheckTemplate::Postgres { port, user } => Check::Postgres {
-                port: self.number("probe.port", port),
-                user: self.fill("probe.user", user),
-            },
-            CheckTemplate::Exec { command } => Check::Exec { command: command.clone() },
-            CheckTemplate::UnitActive => Check::UnitActive,
-            CheckTemplate::Rtpengine { port } => {
-                Check::Rtpengine { port: self.number("probe.port", port) }
-            }
-            CheckTemplate::Gearman { port } => {
-                Check::Gearman { port: self.number("probe.port", port) }
-            }
-            CheckTemplate::Rabbitmq { port } => {
-                Check::Rabbitmq { port: self.number("probe.port", port) }
-            }
-        };
-        let address = template.address.as_deref();
-        let address = address.and_then(|address| self.address("probe.address", address));
-        let ProbeTemplate { interval_ms, timeout_ms, failures_max, .. } = *template;
-        Probe { check, address, interval_ms, timeout_ms, failures_max }
     }
 }

@@ -169,12 +169,36 @@ fn the_names_that_an_http_probe_says_are_filled_in() {
     };
     let plan = plan_with(SPEC, &saying("{{ settings.colour }}.example.org"), 1).unwrap();
     let voice = &plan.nodes[&"n3".parse().unwrap()].instances[&"voice".parse().unwrap()];
-    let Check::Http { details, .. } = &voice.instance.probe.check else { panic!("{voice:?}") };
+    let Check::HttpDetailed { details, .. } = &voice.instance.probe.check else {
+        panic!("{voice:?}")
+    };
     assert_eq!(details.host.as_deref(), Some("blue.example.org"));
     assert_eq!(details.tls_name, details.host);
-    let problems = plan_with(SPEC, &saying("a\\r\\nX: b"), 1).unwrap_err().to_string();
-    for place in ["components.voice.probe.host: ", "components.voice.probe.tls_name: "] {
-        assert!(problems.contains(place), "{place}: {problems}");
+    for wrong in ["a\\r\\nX: b", "a:99999", "[10.0.0.5]"] {
+        let problems = plan_with(SPEC, &saying(wrong), 1).unwrap_err().to_string();
+        for place in ["components.voice.probe.host: ", "components.voice.probe.tls_name: "] {
+            assert!(problems.contains(place), "{wrong}: {place}: {problems}");
+        }
+    }
+}
+
+#[test]
+fn a_host_header_has_an_address_as_a_web_server_reads_it() {
+    for (host, expected) in [
+        ("cc.example.org:8443", "cc.example.org:8443"),
+        ("{{ node.address }}", "10.0.0.3"),
+        ("2001:db8::5", "[2001:db8::5]"),
+        ("[2001:db8::5]:8443", "[2001:db8::5]:8443"),
+    ] {
+        let probe = format!("{{check: sip-options, transport: ws, path: /ws, host: \"{host}\",");
+        let catalog = CATALOG.replace("{check: sip-options,", &probe);
+        let plan = plan_with(SPEC, &catalog, 1).unwrap();
+        let voice = &plan.nodes[&"n3".parse().unwrap()].instances[&"voice".parse().unwrap()];
+        let Check::SipStream { details, .. } = &voice.instance.probe.check else {
+            panic!("{voice:?}")
+        };
+        assert_eq!(details.host.as_deref(), Some(expected));
+        assert_eq!(details.path.as_deref(), Some("/ws"));
     }
 }
 

@@ -7,7 +7,7 @@ use crate::document::spec::{read_bytes, read_env};
 use crate::text::problem::Problems;
 use crate::text::yaml::{FieldNode, Fields, Value};
 
-use super::{CheckTemplate, Component, ContainerTemplate, WorkloadTemplate};
+use super::{CheckTemplate, Component, ContainerTemplate, ProbeTemplate, WorkloadTemplate};
 use super::{image, literal, options, ports, probe, volume};
 
 const START_TIMEOUT_MS: u64 = 120_000;
@@ -35,6 +35,9 @@ pub(super) fn read(field: &FieldNode<'_>, problems: &mut Problems) -> Option<Com
         ports::read(fields.get("ports").as_ref(), has_own_network(workload.as_ref()), problems);
     let probe_field = fields.need("probe", problems);
     let probe = probe_field.as_ref().and_then(|p| probe::read(p, problems));
+    if workload.is_some() && has_own_network(workload.as_ref()) {
+        refuse_bare_connection(probe_field.as_ref(), probe.as_ref(), problems);
+    }
     let active_field = fields.get("active");
     let active = active_field.as_ref().and_then(|p| read_active(p, problems));
     if !is_container {
@@ -72,6 +75,21 @@ fn has_own_network(workload: Option<&WorkloadTemplate>) -> bool {
         Some(WorkloadTemplate::Container(container)) => container.options.network != Network::Host,
         Some(WorkloadTemplate::Unit { .. }) => false,
         None => true,
+    }
+}
+
+/// Refuses to ask a published port whether it accepts connections, because the engine does so in
+/// place of the program.
+fn refuse_bare_connection(
+    field: Option<&FieldNode<'_>>,
+    probe: Option<&ProbeTemplate>,
+    problems: &mut Problems,
+) {
+    let is_bare = probe.is_some_and(|it| matches!(it.check, CheckTemplate::Tcp { .. }));
+    if let Some(field) = field.filter(|_| is_bare) {
+        let message = "the engine itself accepts every connection at a published port";
+        let hint = "use a check in the program's own words, or exec";
+        problems.push(field.problem(message).hint(hint));
     }
 }
 

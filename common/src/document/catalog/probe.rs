@@ -1,6 +1,6 @@
 //! Reads the probe of a component.
 
-use crate::document::instance::{HttpDetails, SipTransport};
+use crate::document::instance::{HttpDetails, SipTransport, WebSocketDetails};
 use crate::text::problem::Problems;
 use crate::text::yaml::{FieldNode, Fields, Value};
 
@@ -21,11 +21,11 @@ const CHECKS: [&str; 10] = [
     "gearman",
     "rabbitmq",
 ];
-const TRANSPORTS: [(&str, SipTransport); 4] = [
-    ("udp", SipTransport::Udp),
-    ("tcp", SipTransport::Tcp),
-    ("ws", SipTransport::Ws),
-    ("wss", SipTransport::Wss),
+const TRANSPORTS: [(&str, Option<SipTransport>); 4] = [
+    ("udp", None),
+    ("tcp", Some(SipTransport::Tcp)),
+    ("ws", Some(SipTransport::Ws)),
+    ("wss", Some(SipTransport::Wss)),
 ];
 
 pub(super) fn read(field: &FieldNode<'_>, problems: &mut Problems) -> Option<ProbeTemplate> {
@@ -76,7 +76,10 @@ fn read_check(
         "sip-options" => {
             let port = text("port", problems);
             let transport = fields.get("transport").and_then(|p| p.choice(&TRANSPORTS, problems));
-            CheckTemplate::SipOptions { port: port?, transport: transport.unwrap_or_default() }
+            let transport = transport.flatten();
+            let details = read_web_socket(transport, fields, problems);
+            let stream = transport.map(|transport| (transport, details));
+            CheckTemplate::SipOptions { port: port?, stream }
         }
         "redis" => CheckTemplate::Redis { port: text("port", problems)? },
         "postgres" => {
@@ -95,18 +98,45 @@ fn read_check(
 }
 
 fn read_details(has_tls: bool, fields: &mut Fields<'_>, problems: &mut Problems) -> HttpDetails {
-    let text = |field: Option<&FieldNode<'_>>, problems: &mut Problems| {
-        field.and_then(|field| field.text(problems)).map(str::to_owned)
-    };
-    let host = text(fields.get("host").as_ref(), problems);
+    let host = read_text(fields.get("host").as_ref(), problems);
     let statuses = fields.get("status").map(|field| read_statuses(&field, problems));
-    let tls_name_field = fields.get("tls_name");
-    let tls_name = text(tls_name_field.as_ref(), problems);
-    if let Some(field) = tls_name_field.filter(|_| !has_tls) {
-        problems
-            .push(field.problem("nothing asks for this name without TLS").hint("add tls: true"));
-    }
+    let tls_name = read_tls_name(has_tls, fields, problems);
     HttpDetails { host, statuses: statuses.unwrap_or_default(), tls_name }
+}
+
+fn read_web_socket(
+    transport: Option<SipTransport>,
+    fields: &mut Fields<'_>,
+    problems: &mut Problems,
+) -> WebSocketDetails {
+    let (path, host) = (fields.get("path"), fields.get("host"));
+    if !matches!(transport, Some(SipTransport::Ws | SipTransport::Wss)) {
+        for field in [&path, &host].into_iter().flatten() {
+            let problem = field.problem("only a WebSocket has it");
+            problems.push(problem.hint("add transport: ws, or wss"));
+        }
+    }
+    let path = path.and_then(|field| literal::text(&field, problems));
+    let host = read_text(host.as_ref(), problems);
+    let tls_name = read_tls_name(transport == Some(SipTransport::Wss), fields, problems);
+    WebSocketDetails { path, host, tls_name }
+}
+
+fn read_text(field: Option<&FieldNode<'_>>, problems: &mut Problems) -> Option<String> {
+    field.and_then(|field| field.text(problems)).map(str::to_owned)
+}
+
+fn read_tls_name(
+    has_tls: bool,
+    fields: &mut Fields<'_>,
+    problems: &mut Problems,
+) -> Option<String> {
+    let field = fields.get("tls_name")?;
+    if !has_tls {
+        let problem = field.problem("nothing asks for this name without TLS");
+        problems.push(problem.hint("add tls: true, or transport: wss"));
+    }
+    read_text(Some(&field), problems)
 }
 
 /// Reads one HTTP status or a list of them.
@@ -117,7 +147,11 @@ fn read_statuses(field: &FieldNode<'_>, problems: &mut Problems) -> Vec<u16> {
     };
     if let Value::List(_) = field.node.value {
         let items = field.list(&mut Problems::default());
-        return items.iter().filter_map(number).collect();
+        let numbers = items.iter().filter_map(&mut number).collect();
+        if items.is_empty() {
+            problems.push(field.problem("names no status").hint("leave it out: below 400 is good"));
+        }
+        return numbers;
     }
     number(field).into_iter().collect()
 }

@@ -199,10 +199,7 @@ pub(super) fn last_report(report: Report) -> LastReport {
 pub(super) fn status() -> Status {
     Status {
         probe: Some(instance::Probe {
-            check: instance::Check::SipOptions {
-                port: 5060,
-                transport: instance::SipTransport::Udp,
-            },
+            check: instance::Check::SipOptions { port: 5060 },
             address: Some("10.0.0.5".to_owned()),
             interval_ms: 10_000,
             timeout_ms: 2_000,

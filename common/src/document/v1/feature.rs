@@ -7,7 +7,7 @@ use std::str::FromStr;
 use crate::document::Document;
 use crate::document::instance::{
     ActiveProbe, Check, Container, HttpDetails, Instance, PackagedUnit, Port, Probe, Protocol,
-    SipTransport, Timing, Volume, Workload,
+    Timing, Volume, WebSocketDetails, Workload,
 };
 use crate::text::printable::shortened;
 
@@ -50,7 +50,7 @@ pub enum Feature {
     /// Sends a host name in HTTP or TLS, or expects certain statuses.
     ProbeHttpDetails,
     /// Sends SIP OPTIONS over TCP or WebSocket.
-    ProbeSipTransport,
+    ProbeSipStream,
     /// Sends a ping of rtpengine's ng protocol.
     ProbeRtpengine,
     /// Asks Gearman's server for its version.
@@ -115,7 +115,7 @@ impl Feature {
         Self::ActiveCount,
         Self::ProbeAddress,
         Self::ProbeHttpDetails,
-        Self::ProbeSipTransport,
+        Self::ProbeSipStream,
         Self::ProbeRtpengine,
         Self::ProbeGearman,
         Self::ProbeRabbitmq,
@@ -157,7 +157,7 @@ impl Feature {
             Self::ActiveCount => "active-count",
             Self::ProbeAddress => "probe-address",
             Self::ProbeHttpDetails => "probe-http-details",
-            Self::ProbeSipTransport => "probe-sip-transport",
+            Self::ProbeSipStream => "probe-sip-stream",
             Self::ProbeRtpengine => "probe-rtpengine",
             Self::ProbeGearman => "probe-gearman",
             Self::ProbeRabbitmq => "probe-rabbitmq",
@@ -239,7 +239,7 @@ impl Instance {
         let of_ports = ports.iter().flat_map(of_port);
         let of_ranges = (!ranges.is_empty()).then_some(Feature::PortRanges);
         let of_address = address.as_ref().map(|_| Feature::ProbeAddress);
-        let of_probe = of_check(check).into_iter().chain(of_address);
+        let of_probe = [of_check(check)].into_iter().chain(of_address);
         let of_source = pull_from.as_ref().map(|_| Feature::PullFrom);
         let of_workload = of_workload.into_iter().chain(of_source);
         let of_ports = of_ports.chain(of_ranges);
@@ -287,16 +287,18 @@ fn of_active(active: &ActiveProbe) -> Feature {
     Feature::ActiveCount
 }
 
-fn of_check(check: &Check) -> BTreeSet<Feature> {
-    let feature = match check {
-        Check::Http { port: _, path: _, tls: _, details } => {
+fn of_check(check: &Check) -> Feature {
+    match check {
+        Check::Http { port: _, path: _, tls: _ } => Feature::ProbeHttp,
+        Check::HttpDetailed { port: _, path: _, tls: _, details } => {
             let HttpDetails { host: _, statuses: _, tls_name: _ } = details;
-            let has_details = details != &HttpDetails::default();
-            let of_details = has_details.then_some(Feature::ProbeHttpDetails);
-            return [Feature::ProbeHttp].into_iter().chain(of_details).collect();
+            Feature::ProbeHttpDetails
         }
-        Check::SipOptions { port: _, transport: SipTransport::Udp } => Feature::ProbeSipOptions,
-        Check::SipOptions { port: _, transport: _ } => Feature::ProbeSipTransport,
+        Check::SipOptions { port: _ } => Feature::ProbeSipOptions,
+        Check::SipStream { port: _, transport: _, details } => {
+            let WebSocketDetails { path: _, host: _, tls_name: _ } = details;
+            Feature::ProbeSipStream
+        }
         Check::Tcp { port: _ } => Feature::ProbeTcp,
         Check::Redis { port: _ } => Feature::ProbeRedis,
         Check::Postgres { port: _, user: _ } => Feature::ProbePostgres,
@@ -305,8 +307,7 @@ fn of_check(check: &Check) -> BTreeSet<Feature> {
         Check::Rtpengine { port: _ } => Feature::ProbeRtpengine,
         Check::Gearman { port: _ } => Feature::ProbeGearman,
         Check::Rabbitmq { port: _ } => Feature::ProbeRabbitmq,
-    };
-    BTreeSet::from([feature])
+    }
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ mod held;
 mod options;
 mod ports;
 
-pub use self::check::{Check, HttpDetails, SipTransport};
+pub use self::check::{Check, HttpDetails, SipTransport, WebSocketDetails};
 pub use self::held::{HeldInstance, HeldWorkload};
 pub use self::options::{ContainerOptions, Device, LogLimits, Network, Published, Tmpfs, Ulimit};
 pub use self::ports::PortRange;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::document::instance::{HttpDetails, SipTransport};
+use crate::document::instance::{HttpDetails, SipTransport, WebSocketDetails};
 
 const TEXT: &str = include_str!("../../fixtures/instance.json");
 const UNIT: &str = include_str!("../../fixtures/instance_minimal.json");
@@ -63,9 +63,9 @@ fn what_listens_on_a_udp_port_or_on_one_of_a_later_release_may_carry_calls() {
 #[test]
 fn a_probe_of_a_later_release_is_none_and_a_damaged_one_is_refused() {
     let checks = [
-        Check::Http { port: 80, path: "/".to_owned(), tls: false, details: HttpDetails::default() },
+        Check::Http { port: 80, path: "/".to_owned(), tls: false },
         Check::Tcp { port: 80 },
-        Check::SipOptions { port: 5060, transport: SipTransport::Udp },
+        Check::SipOptions { port: 5060 },
         Check::Redis { port: 6379 },
         Check::Postgres { port: 5432, user: "oml".to_owned() },
         Check::Exec { command: vec!["true".to_owned()] },
@@ -73,6 +73,17 @@ fn a_probe_of_a_later_release_is_none_and_a_damaged_one_is_refused() {
         Check::Rtpengine { port: 22222 },
         Check::Gearman { port: 4730 },
         Check::Rabbitmq { port: 5672 },
+        Check::HttpDetailed {
+            port: 80,
+            path: "/".to_owned(),
+            tls: true,
+            details: HttpDetails { statuses: vec![401], ..HttpDetails::default() },
+        },
+        Check::SipStream {
+            port: 8089,
+            transport: SipTransport::Wss,
+            details: WebSocketDetails::default(),
+        },
     ];
     assert_eq!(checks.len(), Check::KINDS.len());
     let whole = InstanceDocument::read(TEXT).unwrap();
@@ -85,5 +96,28 @@ fn a_probe_of_a_later_release_is_none_and_a_damaged_one_is_refused() {
         assert_eq!((later.probe.clone(), later.probe_timeout_ms()), (None, LATER_TIMEOUT_MS));
         let damaged = text.replace("\"interval_ms\":10000", "\"interval_ms\":\"often\"");
         HeldInstance::read(&damaged).unwrap_err();
+    }
+}
+
+/// Its agents would leave out a field that they do not know, and ask wrongly. They hold the health of
+/// a kind that they do not know.
+#[test]
+fn a_check_of_a_kind_that_release_0_1_0_knows_has_the_fields_of_that_release() {
+    let of_0_1_0 = [
+        (Check::Http { port: 80, path: "/".to_owned(), tls: false }, "kind path port tls"),
+        (Check::Tcp { port: 80 }, "kind port"),
+        (Check::SipOptions { port: 5060 }, "kind port"),
+        (Check::Redis { port: 6379 }, "kind port"),
+        (Check::Postgres { port: 5432, user: "oml".to_owned() }, "kind port user"),
+        (Check::Exec { command: Vec::new() }, "command kind"),
+        (Check::UnitActive, "kind"),
+    ];
+    for ((check, fields), kind) in of_0_1_0.into_iter().zip(Check::KINDS) {
+        let serde_json::Value::Object(written) = serde_json::to_value(&check).unwrap() else {
+            panic!("{kind}")
+        };
+        let names: std::collections::BTreeSet<&str> = written.keys().map(String::as_str).collect();
+        assert_eq!(names.into_iter().collect::<Vec<_>>().join(" "), fields, "{kind}");
+        assert_eq!(written["kind"], kind);
     }
 }
