@@ -19,6 +19,7 @@ use crate::text::error::chain;
 
 mod hashes;
 mod options;
+mod probes;
 
 use self::hashes::HASHES;
 use super::values as v;
