@@ -1,6 +1,6 @@
 //! Fills in the probe of a component.
 
-use std::net::{IpAddr, Ipv6Addr};
+use core::net::{IpAddr, Ipv6Addr};
 
 use crate::document::catalog::{CheckTemplate, ProbeTemplate};
 use crate::document::instance::{Check, HttpDetails, Probe, WebSocketDetails};
