@@ -62,7 +62,7 @@ fn the_usual_catalog_needs_nothing_beyond_the_default() {
 #[test]
 fn a_policy_that_cannot_be_used_is_named_where_it_matters() {
     let problem = "line 3: devices: \"tun\" is no path of a device".to_owned();
-    let broken = Some(FoundPolicy { policy: HostPolicy::default(), problem });
+    let broken = Some(FoundPolicy { policy: HostPolicy::strictest(), problem });
     let found = problems(broken, &catalog());
     let expected = "(mend /etc/omlagent/policy.toml of n2, which cannot be read: line 3: devices:";
     assert!(found.contains(expected), "{found}");
