@@ -71,7 +71,8 @@ fn only_what_is_allowed(fleet: &Fleet) -> Result<()> {
     let path = fleet.write_spec("options.yaml", &fleet.spec()?)?;
     let refused = fleet.ctl(&["apply", "-f", &path])?;
     let expected = "does not allow it: capability NET_ADMIN, sysctl net.core.somaxconn (allow it in \
-                    /etc/omlagent/policy.toml of tiny-one: capabilities = [\"NET_ADMIN\"]";
+                    /etc/omlagent/policy.toml of tiny-one, and add to the lists that it has: \
+                    capabilities = [\"NET_ADMIN\"]; sysctls = [\"net.core.somaxconn\"])";
     let is_named =
         refused.stderr.contains("components.second") && refused.stderr.contains(expected);
     check(refused.code == 2 && is_named, format!("{refused:?}"))?;

@@ -1,6 +1,6 @@
 //! Checks that the hosts allow the rights that containers ask for.
 
-use crate::decide::rights::{POLICY_FILE, listed, refused};
+use crate::decide::rights::{POLICY_FILE, how_to_allow, listed, refused};
 use crate::document::Share;
 use crate::document::instance::InstanceDocument;
 use crate::id::NodeName;
@@ -31,10 +31,8 @@ pub(super) fn check(
             continue;
         }
         let message = format!("{node} does not allow it: {}", listed(&refused));
-        let lines: Vec<String> = refused.iter().map(|right| right.line()).collect();
-        let lines = lines.join(", ");
         let hint = match found.problem.as_str() {
-            "" => format!("allow it in {POLICY_FILE} of {node}: {lines}"),
+            "" => how_to_allow(&refused, node.as_str()),
             problem => format!("mend {POLICY_FILE} of {node}, which cannot be read: {problem}"),
         };
         let problem = input.spec.problem(&format!("components.{component}"), message);

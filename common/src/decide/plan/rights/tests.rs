@@ -44,8 +44,8 @@ fn a_right_that_a_host_does_not_allow_is_refused_by_name_node_place_and_hint() {
     let found = problems(of(HostPolicy::default()), &catalog());
     let lines: Vec<&str> = found.lines().collect();
     let expected = "line 6: components.voice: n2 does not allow it: real-time priority, capability \
-                    SYS_NICE (allow it in /etc/omlagent/policy.toml of n2: realtime = true, \
-                    capabilities = [\"SYS_NICE\"])";
+                    SYS_NICE (allow it in /etc/omlagent/policy.toml of n2, and add to the lists that it \
+                    has: realtime = true; capabilities = [\"SYS_NICE\"])";
     assert_eq!((lines.len(), lines[0]), (2, expected), "{found}");
     let policy = HostPolicy::parse("realtime = true\ncapabilities = [\"SYS_NICE\"]").unwrap();
     assert_eq!(problems(of(policy), &catalog()), "");
