@@ -98,7 +98,7 @@ impl Host {
     ) -> Result<(), Blocked> {
         let found = in_the_way(listeners(&self.paths.proc), bound_port(&instance.probe));
         let listening = found.keys().copied().collect();
-        let wanted = instance.port_ranges();
+        let wanted = preflight::needed_ports(instance);
         let taken = |own: &BTreeSet<PortRange>| preflight::first_taken(&wanted, &listening, own);
         // Most often nothing listens there, and the owner of the port need not be found.
         if taken(&BTreeSet::new()).is_none() {

@@ -205,6 +205,10 @@ pub trait ContainerEngine: Send + Sync + 'static {
     /// does run.
     async fn containers_of(&self, component: &ComponentName) -> Result<Vec<Marked>, RuntimeError>;
 
+    /// Checks that the instance's container could be created: its image is present, and this host
+    /// allows its rights and mounts and has its secrets. Nothing is made.
+    async fn may_create(&self, instance: ContainerInstance<'_>) -> Result<(), RuntimeError>;
+
     /// Creates the instance's container again after it was removed, and returns its id. The
     /// container has its own name if that is free, and is not started.
     async fn restore(&self, instance: ContainerInstance<'_>) -> Result<String, RuntimeError>;

@@ -104,7 +104,8 @@ pub(crate) fn plan_on(
     let catalog = Catalog::parse(catalog)?;
     let revision = RevisionNumber(revision);
     let mirrors = &Mirrors::default();
-    let prepared = prepare(Input { revision, spec: &spec, catalog: &catalog, nodes, mirrors })?;
+    let prepared =
+        prepare(Input { revision, spec: &spec, catalog: &catalog, nodes, mirrors, before: None })?;
     let digests = digests(prepared.images().values());
     prepared.finish(&digests)
 }

@@ -56,7 +56,10 @@ pub(crate) fn policy(node: &NodeStatus) -> Option<String> {
     let name = printable(&node.node);
     if !policy.problem.is_empty() {
         let problem = printable(&policy.problem);
-        return Some(format!("{name}: {POLICY_FILE} cannot be used: {problem}"));
+        return Some(format!(
+            "{name}: {POLICY_FILE} cannot be used, so nothing that it could forbid is allowed until \
+             it is mended: {problem}"
+        ));
     }
     let flags = [
         (policy.privileged, "privileged"),

@@ -71,7 +71,8 @@ fn only_what_is_allowed(fleet: &Fleet) -> Result<()> {
     let path = fleet.write_spec("options.yaml", &fleet.spec()?)?;
     let refused = fleet.ctl(&["apply", "-f", &path])?;
     let expected = "does not allow it: capability NET_ADMIN, sysctl net.core.somaxconn (allow it in \
-                    /etc/omlagent/policy.toml of tiny-one: capabilities = [\"NET_ADMIN\"]";
+                    /etc/omlagent/policy.toml of tiny-one, and add to the lists that it has: \
+                    capabilities = [\"NET_ADMIN\"]; sysctls = [\"net.core.somaxconn\"])";
     let is_named =
         refused.stderr.contains("components.second") && refused.stderr.contains(expected);
     check(refused.code == 2 && is_named, format!("{refused:?}"))?;
@@ -132,10 +133,12 @@ fn is_held_when_the_file_changes(fleet: &Fleet) -> Result<()> {
     let expected = "container oml-second has what /etc/omlagent/policy.toml does not allow: ";
     check(drift.contains(expected), format!("{held}"))?;
     wait_policy(fleet, |shown| {
-        shown.contains("tiny-one: /etc/omlagent/policy.toml cannot be used: line 1: ")
+        shown.contains("tiny-one: /etc/omlagent/policy.toml cannot be used, so nothing")
+            && shown.contains("until it is mended: line 1: ")
     })?;
     let shown = fleet.ctl_ok(&["explain", "tenant=tiny"])?;
-    check(shown.contains("policy.toml cannot be used, so only the default is allowed"), shown)?;
+    let expected = "policy.toml cannot be used, so nothing that it could forbid is allowed";
+    check(shown.contains(expected), shown)?;
 
     allow(fleet, "capabilities = [\"NET_ADMIN\"]\nsysctls = [\"net.core.somaxconn\"]\n")?;
     wait_instance(fleet, NODE, "second", "the change goes on", |seen| {

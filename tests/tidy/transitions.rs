@@ -133,7 +133,14 @@ impl Plans {
             let digest: Digest = valid(&format!("sha256:{}", "0".repeat(64)));
             let revision = RevisionNumber(revision);
             let mirrors = &plan::Mirrors::default();
-            let input = plan::Input { revision, spec: &spec, catalog, nodes: &nodes, mirrors };
+            let input = plan::Input {
+                revision,
+                spec: &spec,
+                catalog,
+                nodes: &nodes,
+                mirrors,
+                before: None,
+            };
             let prepared = plan::prepare(input).expect("it can be planned");
             let images = prepared.images().values();
             let digests = images.map(|image| (image.clone(), digest.clone())).collect();

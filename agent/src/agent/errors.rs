@@ -25,7 +25,11 @@ impl AgentErrors {
         let assignment = self.assignment.as_ref().map(|error| chain(error));
         let files = [&self.cache, &self.documents].into_iter().flatten();
         let policy = (!self.policy.is_empty()).then(|| {
-            format!("{POLICY_FILE} cannot be used, so only the default is allowed: {}", self.policy)
+            format!(
+                "{POLICY_FILE} cannot be used, so nothing that it could forbid is allowed until it is \
+                 mended: {}",
+                self.policy
+            )
         });
         assignment.into_iter().chain(files.map(|error| chain(error))).chain(policy)
     }

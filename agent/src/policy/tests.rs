@@ -22,12 +22,45 @@ fn a_file_says_what_is_allowed() {
 }
 
 #[test]
-fn a_file_with_a_mistake_allows_only_the_default_and_every_mistake_is_named() {
+fn a_file_with_a_mistake_allows_nothing_that_it_could_forbid_and_every_mistake_is_named() {
     let FoundPolicy { policy, problem } =
         found(Some("privileged = true\ndevices = [\n\"tun\",\n\"sda\"]\n"));
-    assert_eq!(policy, HostPolicy::default());
+    assert_eq!(policy, HostPolicy::strictest());
     assert!(problem.starts_with("line 3: devices: \"tun\" is no path"), "{problem}");
     assert!(problem.contains("; line 4: devices: \"sda\" is no path"), "{problem}");
+}
+
+#[test]
+fn a_mistake_never_allows_what_the_file_without_it_forbids() {
+    use oml_common::decide::rights::refused;
+
+    let strict = "host_network = false\nhost_paths = [\"/srv\"]\n";
+    let usual = crate::fixtures::container("web", "1");
+    for text in [strict.to_owned(), format!("{strict}host_netwerk = 1\n")] {
+        let FoundPolicy { policy, problem } = found(Some(&text));
+        assert!(!refused(&usual, &policy).is_empty(), "{problem}");
+    }
+}
+
+#[test]
+fn what_is_there_and_cannot_be_read_as_text_allows_nothing_that_a_file_could_forbid() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    let path = paths.policy();
+    let expect = |expected: &str| {
+        let FoundPolicy { policy, problem } = read(&paths);
+        assert_eq!(policy, HostPolicy::strictest());
+        assert!(problem.contains(expected), "{problem}");
+        assert!(problem.len() < 1_000, "{}", problem.len());
+    };
+    files::write_durably(&path, b"# \xff\n", 0o644).unwrap();
+    expect("could not read");
+    files::remove_durably(&path).unwrap();
+    std::os::unix::fs::symlink("nowhere", &path).unwrap();
+    expect("it is a link to nothing");
+    files::remove_durably(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    expect("could not read");
 }
 
 #[test]

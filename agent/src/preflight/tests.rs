@@ -123,6 +123,19 @@ async fn a_port_of_another_program_within_a_range_blocks_before_anything_is_made
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_udp_socket_within_a_range_blocks_nothing_in_the_network_of_the_host() {
+    let bench = Bench::new();
+    bench.install(&instance("v1", &["9083/tcp"])).await;
+    bench.listen("udp6", UDP6);
+    let range = PortRange { first: 5_000, last: 5_100, protocol: Protocol::Udp };
+    let media = instance("v2", &[]).edited(|instance| instance.ranges = vec![range]);
+    assert_eq!(bench.perform(&media, Step::Create).await, Outcome::Done);
+    let single = bench.perform(&instance("v3", &["5060/udp"]), Step::Create).await;
+    let why = "port 5060/udp is taken by another program".to_owned();
+    assert_eq!(single, Outcome::Retry(NotDone::HostError(why)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_port_is_taken_by_a_program_at_any_address_that_others_reach() {
     let bench = Bench::new();
     bench.install(&instance("v1", &["8083/tcp"])).await;

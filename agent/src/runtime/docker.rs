@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bollard::models::ContainerSummary;
+use bollard::models::{ContainerCreateBody, ContainerSummary};
 use futures_util::{StreamExt as _, stream};
 use oml_common::decide::difference::ForeignObject;
 use oml_common::decide::observed::UnseenContainer;
@@ -102,17 +102,25 @@ impl Docker {
         Self { engine, paths, logins, tenant, look_limit, watcher: OnceLock::new() }
     }
 
+    /// Builds the request for the container of an instance.
+    async fn request(
+        &self,
+        instance: ContainerInstance<'_>,
+    ) -> Result<ContainerCreateBody, RuntimeError> {
+        let image = images::local_name(&*self.engine, instance.container()).await?;
+        let image_id = self.engine.image_id(&image).await?;
+        let EngineInfo { log_driver, root, .. } = self.engine.info().await?;
+        let local = create::Local { image, image_id, log_driver, root };
+        create::body(instance, &self.paths, local)
+    }
+
     /// Creates a container that is not started, and gives its id.
     async fn create_named(
         &self,
         name: &str,
         instance: ContainerInstance<'_>,
     ) -> Result<String, RuntimeError> {
-        let image = images::local_name(&*self.engine, instance.container()).await?;
-        let image_id = self.engine.image_id(&image).await?;
-        let EngineInfo { log_driver, root, .. } = self.engine.info().await?;
-        let local = create::Local { image, image_id, log_driver, root };
-        let body = create::body(instance, &self.paths, local)?;
+        let body = self.request(instance).await?;
         self.engine.create(name, body).await
     }
 
@@ -302,6 +310,10 @@ impl ContainerEngine for Docker {
             return Ok(listed);
         }
         self.states_of(listed).await
+    }
+
+    async fn may_create(&self, instance: ContainerInstance<'_>) -> Result<(), RuntimeError> {
+        self.request(instance).await.map(drop)
     }
 
     async fn restore(&self, instance: ContainerInstance<'_>) -> Result<String, RuntimeError> {

@@ -66,7 +66,7 @@ impl Supervisor {
         let containers = containers?;
         let found = choose(&containers, hash);
         // Checked before anything is stopped: what runs keeps running if this release cannot
-        // create a container from the document.
+        // create a container from the document, or this host does not allow it.
         let whole = match found.wanted {
             Some(_) => None,
             None => Some(instance.whole().map_err(SuperviseError::NeedsNewerAgent)?),
@@ -76,7 +76,7 @@ impl Supervisor {
             whole.as_ref().map(|whole| ContainerInstance::of(whole).ok_or_else(packaged));
         let to_create = to_create.transpose()?;
         if let Some(whole) = to_create {
-            self.wait_for_image(whole).await?;
+            self.can_create(whole).await?;
         }
         self.stop_rivals(&found.rivals).await?;
         // Both may take long.
@@ -148,6 +148,14 @@ impl Supervisor {
             None => Record::starting(instance, id, drift, since).after(before),
         });
         self.write_down(|_record, _now| {});
+    }
+
+    /// Waits for the image of a container that has to be created, and checks that nothing else of
+    /// this host keeps it from being created.
+    async fn can_create(&self, instance: ContainerInstance<'_>) -> Result<(), SuperviseError> {
+        self.wait_for_image(instance).await?;
+        let may_create = self.client.insist(|| self.client.engine.may_create(instance)).await;
+        may_create.map_err(SuperviseError::Start)
     }
 
     /// Waits for the agent to pull the image of a container that has to be created. systemd is

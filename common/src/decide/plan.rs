@@ -66,6 +66,8 @@ pub struct Input<'a> {
     pub nodes: &'a BTreeMap<NodeName, NodeFacts>,
     /// Where images are pulled, if not where their names say.
     pub mirrors: &'a Mirrors,
+    /// The plan on which the change is made; `None` for the first one.
+    pub before: Option<&'a Plan>,
 }
 
 impl AgentRecord {
@@ -105,7 +107,7 @@ pub fn prepare(input: Input<'_>) -> Result<Prepared, Unprepared> {
             continue;
         };
         check_features(input, node, agent, share, &mut problems);
-        rights::check(input.spec, node, agent, share, &mut problems);
+        rights::check(input, node, agent, share, &mut problems);
     }
     let waves = waves::waves(&nodes, &order);
     let strategy = Strategy {

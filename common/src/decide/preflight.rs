@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::decide::observed::ObservedContainer;
-use crate::document::instance::{InstanceDocument, Port, PortRange};
+use crate::document::instance::{Instance, InstanceDocument, Network, Port, PortRange, Protocol};
 use crate::id::{ComponentName, ContentHash};
 
 /// What is checked before a container is created.
@@ -62,6 +62,18 @@ pub fn own_ports(owners: PortOwners<'_>) -> BTreeSet<PortRange> {
     };
     let current = owners.current.iter().filter(may_run);
     owners.labelled.iter().chain(current).flat_map(|document| document.port_ranges()).collect()
+}
+
+/// Returns the ports that an instance must find free. A range of UDP in the network of the host is
+/// none of them: a media server skips a port of it that is in use, and every resolver may have a
+/// socket at one for a while.
+#[must_use]
+pub fn needed_ports(instance: &Instance) -> Vec<PortRange> {
+    let network = instance.container().map(|container| &container.options.network);
+    let is_published = matches!(network, Some(Network::Bridge { .. }));
+    let is_needed =
+        |range: &PortRange| is_published || range.protocol != Protocol::Udp || range.count() == 1;
+    instance.port_ranges().into_iter().filter(is_needed).collect()
 }
 
 /// Returns the first wanted port on which a program listens that is not ours.

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 
 use crate::decide::difference::ForeignObject;
 use crate::decide::observed::ObservedInstance;
-use crate::decide::rights::NotAllowed;
 use crate::decide::step::Step;
 use crate::decide::update::nothing;
 use crate::document::report::Phase;
@@ -225,11 +224,6 @@ fn decide_desired(name: &ComponentName, case: Case<'_>) -> Decision {
                     Decision::act(Phase::Starting, Step::Soak, reason)
                 }
                 true => health::report_crash_loop(case, maintain::maintain(case)),
-                // What runs stays, with the rights with which it was created.
-                false if !case.seen.not_allowed.is_empty() => {
-                    let rights = NotAllowed(case.seen.not_allowed.clone());
-                    Decision::wait(Phase::Blocked, Reason::NotAllowed(rights))
-                }
                 false => change::prepare(case),
             }
         }

@@ -127,17 +127,17 @@ fn names(allowed: &str, name: &str) -> bool {
 }
 
 impl Right {
-    /// Returns the line of the policy file that allows it.
-    #[must_use]
-    pub fn line(&self) -> String {
+    /// Returns the key of the policy file that allows it, and what its list must have; the key of a
+    /// switch has no list.
+    fn entry(&self) -> (&'static str, Option<String>) {
         match self {
-            Self::Privileged => "privileged = true".to_owned(),
-            Self::HostNetwork => "host_network = true".to_owned(),
-            Self::Realtime => "realtime = true".to_owned(),
-            Self::Capability(name) => format!("capabilities = [\"{name}\"]"),
-            Self::Device(path) => format!("devices = [{path:?}]"),
-            Self::Sysctl(name) => format!("sysctls = [{name:?}]"),
-            Self::HostPath(path) => format!("host_paths = [{path:?}]"),
+            Self::Privileged => ("privileged", None),
+            Self::HostNetwork => ("host_network", None),
+            Self::Realtime => ("realtime", None),
+            Self::Capability(name) => ("capabilities", Some(format!("\"{name}\""))),
+            Self::Device(path) => ("devices", Some(format!("{path:?}"))),
+            Self::Sysctl(name) => ("sysctls", Some(format!("{name:?}"))),
+            Self::HostPath(path) => ("host_paths", Some(format!("{path:?}"))),
         }
     }
 }
@@ -169,6 +169,30 @@ impl Display for NotAllowed {
         )?;
         f.write_str("or apply a change without it")
     }
+}
+
+/// Returns the lines of the policy file that allow these rights, one for every key.
+#[must_use]
+pub fn lines(rights: &BTreeSet<Right>) -> Vec<String> {
+    let entries: Vec<_> = rights.iter().map(Right::entry).collect();
+    let of_one_key = entries.chunk_by(|(one, _), (other, _)| one == other);
+    let line = |entries: &[(&str, Option<String>)]| {
+        let (key, _) = entries.first()?;
+        let names: Vec<&str> = entries.iter().filter_map(|(_, name)| name.as_deref()).collect();
+        Some(match names.is_empty() {
+            true => format!("{key} = true"),
+            false => format!("{key} = [{}]", names.join(", ")),
+        })
+    };
+    of_one_key.filter_map(line).collect()
+}
+
+/// Returns what allows these rights on a host: the file, and its lines.
+#[must_use]
+pub fn how_to_allow(rights: &BTreeSet<Right>, host: &str) -> String {
+    let has_lists = rights.iter().any(|right| right.entry().1.is_some());
+    let add = if has_lists { ", and add to the lists that it has" } else { "" };
+    format!("allow it in {POLICY_FILE} of {host}{add}: {}", lines(rights).join("; "))
 }
 
 /// Returns the rights as a list for people.

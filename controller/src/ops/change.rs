@@ -143,6 +143,7 @@ impl Changes {
             catalog,
             nodes: &nodes,
             mirrors: self.registries.mirrors(),
+            before: draft.before.as_ref().map(|(_, plan)| &**plan),
         });
         // The problems are found before the registries are asked, so that all problems
         // are reported together.

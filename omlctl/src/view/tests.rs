@@ -300,6 +300,7 @@ fn what_a_node_allows_beyond_the_default_is_below_the_table() {
     let expected = "acme-voice allows: privileged, SYS_NICE, /dev/net/tun";
     assert_eq!(shown(&policy(more)), expected);
     let broken = HostPolicy { problem: "line 3: no".into(), ..HostPolicy::default() };
-    let expected = "acme-voice: /etc/omlagent/policy.toml cannot be used: line 3: no";
+    let expected = "acme-voice: /etc/omlagent/policy.toml cannot be used, so nothing that it could \
+                    forbid is allowed until it is mended: line 3: no";
     assert_eq!(shown(&policy(broken)), expected);
 }

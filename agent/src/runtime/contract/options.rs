@@ -8,7 +8,9 @@ use oml_common::document::instance::{
 };
 
 use super::{ContractHost, in_container};
+use crate::documents;
 use crate::files;
+use crate::paths::Slot;
 use crate::runtime::RuntimeError;
 
 pub(super) async fn all(host: &ContractHost) {
@@ -17,6 +19,7 @@ pub(super) async fn all(host: &ContractHost) {
         a_container_has_every_option_of_its_document_and_no_difference_is_reported,
         a_published_port_that_another_container_has_is_refused_and_may_come_free,
         a_right_that_the_host_does_not_allow_is_refused_before_anything_is_made,
+        what_runs_is_not_stopped_for_a_container_that_the_host_does_not_allow,
     );
 }
 
@@ -100,4 +103,28 @@ async fn a_right_that_the_host_does_not_allow_is_refused_before_anything_is_made
     created.unwrap();
     assert!(host.container(&instance).await.is_some());
     host.clear(&instance).await;
+}
+
+async fn what_runs_is_not_stopped_for_a_container_that_the_host_does_not_allow(
+    host: &ContractHost,
+) {
+    let running = host.instance("contract-kept", "v1", &host.images.first, 8337);
+    let next = host.instance("contract-kept", "v2", &host.images.second, 8337);
+    let privileged = ContainerOptions { privileged: true, ..ContainerOptions::default() };
+    let next = with_options(&next, privileged);
+    host.install(&running).await;
+    let since = host.started(&running).await;
+    host.pull(&next).await.unwrap();
+    documents::write(&host.paths, &next, Slot::Current).unwrap();
+    host.manual.kill_supervisor(&running);
+    host.until("its next supervisor says what it may not create", async || {
+        let status = documents::read_status(&host.paths, &next.component).unwrap();
+        let refused = status.filter(|status| status.hash == next.workload_hash());
+        refused.and_then(|status| status.not_started).is_some()
+    })
+    .await;
+    assert!(format!("{:?}", host.status(&next)).contains("does not allow it: privileged"));
+    assert_eq!(host.started_if_running(&running).await, Some(since));
+    assert!(host.container(&next).await.is_none());
+    host.clear(&running).await;
 }

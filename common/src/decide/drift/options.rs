@@ -14,12 +14,16 @@ pub struct FoundOptions {
     pub options: ContainerOptions,
     /// The networks that it is connected to.
     pub networks: BTreeSet<String>,
+    /// Whether its output is in files. The limits of `log` count for nothing else.
+    pub has_log_files: bool,
 }
 
 /// Returns the options that differ. Where the document says nothing, the image or the engine
 /// decides, so only those of the host's rights are compared there.
 pub(super) fn altered(created: &ContainerOptions, found: &FoundOptions) -> Vec<ContainerChange> {
-    let (was, is) = (texts(created), texts(&found.options));
+    let log = if found.has_log_files { created.log } else { LogLimits::default() };
+    let compared = ContainerOptions { log, ..created.clone() };
+    let (was, is) = (texts(&compared), texts(&found.options));
     let compared = was.into_iter().zip(is).filter_map(|(was, is)| {
         let counts = was.always || was.text.is_some();
         (counts && was.text != is.text).then(|| change(was.word, is.text, was.text))

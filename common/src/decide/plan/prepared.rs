@@ -78,7 +78,7 @@ impl Prepared {
 
 /// Returns the instance with the digest of its image. Its bytes may be written again, because
 /// those without the digest were never stored or sent.
-fn resolved(instance: &InstanceDocument, digest: &Digest) -> InstanceDocument {
+pub(super) fn resolved(instance: &InstanceDocument, digest: &Digest) -> InstanceDocument {
     let workload = instance.workload.edited(|workload| {
         if let Workload::Container(container) = workload {
             container.digest = digest.clone();

@@ -1,39 +1,50 @@
 //! Checks that the hosts allow the rights that containers ask for.
 
-use crate::decide::rights::{POLICY_FILE, listed, refused};
+use crate::decide::rights::{POLICY_FILE, how_to_allow, listed, refused};
 use crate::document::Share;
-use crate::document::spec::TenantSpec;
+use crate::document::instance::InstanceDocument;
 use crate::id::NodeName;
 use crate::text::problem::Problems;
 
-use super::AgentFacts;
+use super::prepared::resolved;
+use super::{AgentFacts, Input};
 
 /// Adds a problem for every component of a node that asks for a right that the node does not allow.
-/// An agent without a policy is of a release that knows no such rights, which is another problem.
+/// One that the change leaves as it is keeps what it has there, so it keeps no other component from
+/// being changed. An agent without a policy is of a release that knows no such rights, which is
+/// another problem.
 pub(super) fn check(
-    spec: &TenantSpec,
+    input: Input<'_>,
     node: &NodeName,
     agent: &AgentFacts,
     share: &Share,
     problems: &mut Problems,
 ) {
     let Some(found) = &agent.policy else { return };
+    let before = input.before.and_then(|plan| plan.nodes.get(node));
     for (component, desired) in &share.instances {
         let Some(container) = desired.instance.container() else { continue };
         let refused = refused(container, &found.policy);
-        if refused.is_empty() {
+        let old = before.and_then(|before| before.instances.get(component));
+        let is_kept = || old.is_some_and(|old| is_same(&old.instance, &desired.instance));
+        if refused.is_empty() || is_kept() {
             continue;
         }
         let message = format!("{node} does not allow it: {}", listed(&refused));
-        let lines: Vec<String> = refused.iter().map(|right| right.line()).collect();
-        let lines = lines.join(", ");
         let hint = match found.problem.as_str() {
-            "" => format!("allow it in {POLICY_FILE} of {node}: {lines}"),
+            "" => how_to_allow(&refused, node.as_str()),
             problem => format!("mend {POLICY_FILE} of {node}, which cannot be read: {problem}"),
         };
-        let problem = spec.problem(&format!("components.{component}"), message);
+        let problem = input.spec.problem(&format!("components.{component}"), message);
         problems.push(problem.hint(hint));
     }
+}
+
+/// Whether both are one workload. The digest of the new one is not known yet; for an image of the
+/// same name it is the recorded one.
+fn is_same(old: &InstanceDocument, new: &InstanceDocument) -> bool {
+    let Some(container) = old.container() else { return false };
+    resolved(new, &container.digest).workload_hash() == old.workload_hash()
 }
 
 #[cfg(test)]

@@ -365,7 +365,8 @@ fn a_prepared_plan_lacks_only_the_digests() {
     let (revision, nodes) = (RevisionNumber(1), &crate::testing::nodes());
     let mirrors = &Mirrors::default();
     let prepared =
-        prepare(Input { revision, spec: &spec, catalog: &catalog, nodes, mirrors }).unwrap();
+        prepare(Input { revision, spec: &spec, catalog: &catalog, nodes, mirrors, before: None })
+            .unwrap();
     let names: Vec<String> = prepared.images().values().map(ToString::to_string).collect();
     assert_eq!(names, ["docker.io/test/db:1", "docker.io/test/voice:1"]);
     let plan = plan_of(SPEC, 1).unwrap();

@@ -134,6 +134,29 @@ fn a_port_is_taken_if_a_program_listens_on_it_that_is_not_ours() {
 }
 
 #[test]
+fn only_a_range_of_udp_in_the_network_of_the_host_need_not_be_free() {
+    let needed = |instance: &InstanceDocument| {
+        needed_ports(instance).iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    };
+    let range = |protocol| PortRange { first: 5_300, last: 5_400, protocol };
+    let document = in_container("media", &[udp(5060)]).edited(|instance| {
+        instance.ranges = vec![
+            range(Protocol::Udp),
+            range(Protocol::Tcp),
+            PortRange { last: 5_300, ..range(Protocol::Udp) },
+        ];
+    });
+    assert_eq!(needed(&document), "5060/udp 5300-5400/tcp 5300/udp");
+    let published = document.edited(|instance| {
+        instance.workload = instance.workload.edited(|workload| {
+            let Workload::Container(container) = workload else { return };
+            container.options.network = Network::Bridge { published: Vec::new() };
+        });
+    });
+    assert_eq!(needed(&published), "5060/udp 5300-5400/udp 5300-5400/tcp 5300/udp");
+}
+
+#[test]
 fn ports_are_ours_by_the_labels_of_what_runs_and_by_the_documents_of_what_may_run() {
     let labelled = [in_container("web", &[tcp(80)])];
     let current = [

@@ -1,6 +1,7 @@
 //! Decides the steps that take an instance from its old version to the new one.
 
 use crate::decide::observed::{ActiveState, ContainerState, ObservedContainer, ObservedUnit};
+use crate::decide::rights::NotAllowed;
 use crate::decide::step::Step;
 use crate::document::report::Phase;
 use crate::document::status::Health;
@@ -37,6 +38,11 @@ pub(super) fn prepare(case: Case<'_>) -> Decision {
     if runs || lost_while_stopped(case) {
         let reason = Reason::Lacks(Lack::Documents);
         return Decision::act(Phase::Preparing, Step::RewriteConfig, reason);
+    }
+    // What runs stays, with the rights with which it was created.
+    if !seen.not_allowed.is_empty() {
+        let rights = NotAllowed(seen.not_allowed.clone());
+        return Decision::wait(Phase::Blocked, Reason::NotAllowed(rights));
     }
     let is_container = case.is_container();
     if is_container && seen.container(case.desired_hash).is_none() {

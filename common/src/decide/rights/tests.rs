@@ -58,7 +58,7 @@ fn each_right_is_allowed_by_the_line_that_is_named_for_it() {
         let rights = refused(&asked, &strict);
         assert!(rights.contains(&Right::HostNetwork), "{rights:?}");
         for right in &rights {
-            let line = right.line();
+            let line = lines(&[right.clone()].into()).join("\n");
             let is_other = |strict: &&str| strict.split(' ').next() != line.split(' ').next();
             let strict = ["host_network = false", "host_paths = []"].into_iter().filter(is_other);
             let lines: Vec<&str> = strict.chain([line.as_str()]).collect();
@@ -69,6 +69,22 @@ fn each_right_is_allowed_by_the_line_that_is_named_for_it() {
             assert_eq!(refused(&asked, &policy), left, "{text}");
         }
     }
+}
+
+#[test]
+fn the_lines_that_are_named_for_several_rights_are_one_file_that_allows_them() {
+    let options = ContainerOptions {
+        cap_add: ["NET_ADMIN".parse().unwrap(), "SYS_NICE".parse().unwrap()].into(),
+        ..dangerous()
+    };
+    let rights = refused(&container(options.clone()), &HostPolicy::default());
+    let text = lines(&rights).join("\n");
+    assert!(text.contains("capabilities = [\"NET_ADMIN\", \"SYS_NICE\"]"), "{text}");
+    let policy = HostPolicy::parse(&text).unwrap();
+    assert_eq!(refused(&container(options), &policy), [].into());
+    let host_network = [Right::HostNetwork].into();
+    let expected = "allow it in /etc/omlagent/policy.toml of n1: host_network = true";
+    assert_eq!(how_to_allow(&host_network, "n1"), expected);
 }
 
 #[test]

@@ -30,6 +30,12 @@ fn every_key_is_read() {
 }
 
 #[test]
+fn the_strictest_policy_allows_nothing_that_any_file_could_forbid() {
+    let strictest = HostPolicy::parse("host_network = false\nhost_paths = []");
+    assert_eq!(strictest, Ok(HostPolicy::strictest()));
+}
+
+#[test]
 fn every_mistake_is_named_with_its_line() {
     let text = "capabilities = [\n  \"NET_ADMIN\",\n  \"net admin\",\n]\ndevices = [\"tun\"]\n\
                 sysctls = [\"net.*.core\"]\nhost_paths = [\"/srv/../etc\", \"srv\"]\n";

@@ -60,13 +60,22 @@ impl Default for HostPolicy {
     }
 }
 
+impl HostPolicy {
+    /// Returns the policy that allows nothing that a file could forbid. It holds while the file of
+    /// a host cannot be used: nobody knows what it should say.
+    #[must_use]
+    pub fn strictest() -> Self {
+        Self { no_host_network: true, host_paths: Some(BTreeSet::new()), ..Self::default() }
+    }
+}
+
 /// A policy as it was found on a host.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FoundPolicy {
     #[serde(default, skip_serializing_if = "is_default")]
     pub policy: HostPolicy,
-    /// What is wrong with its file, each mistake with its place, so that the default holds; empty
-    /// if nothing is.
+    /// What is wrong with its file, each mistake with its place, so that the strictest policy
+    /// holds; empty if nothing is.
     #[serde(default, skip_serializing_if = "is_default")]
     pub problem: String,
 }

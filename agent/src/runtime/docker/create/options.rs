@@ -17,6 +17,9 @@ const RT_PERIOD_US: i64 = 1_000_000;
 const TMPFS_SIZE: &str = "size=";
 const LOG_SIZE: &str = "max-size";
 const LOG_FILES: &str = "max-file";
+const LOG_COMPRESS: &str = "compress";
+/// The log driver with a format of its own.
+const LOCAL: &str = "local";
 /// The usual size of a file of output, as the engine reads it.
 const LOG_SIZE_DEFAULT: &str = "10m";
 const LOG_FILES_DEFAULT: &str = "3";
@@ -48,15 +51,25 @@ pub(super) fn add(options: &ContainerOptions, body: &mut ContainerCreateBody) {
 
 /// Returns the limits of the output for a log driver that writes files; none for any other.
 pub(super) fn log_config(driver: &str, limits: LogLimits) -> Option<HostConfigLogConfig> {
-    if !matches!(driver, "json-file" | "local") {
+    if !writes_files(driver) {
         return None;
     }
     let LogLimits { file_bytes_max, files_max } = limits;
     let size = file_bytes_max.map_or_else(|| LOG_SIZE_DEFAULT.to_owned(), |it| it.to_string());
     let files = files_max.map_or_else(|| LOG_FILES_DEFAULT.to_owned(), |it| it.to_string());
     let config = [(LOG_SIZE, size), (LOG_FILES, files)];
-    let config = config.map(|(key, value)| (key.to_owned(), value));
-    Some(HostConfigLogConfig { typ: Some(driver.to_owned()), config: Some(HashMap::from(config)) })
+    let mut config = HashMap::from(config.map(|(key, value)| (key.to_owned(), value)));
+    // This driver compresses all files but the last unless told otherwise, and a container with one
+    // file and compression cannot be started.
+    if driver == LOCAL && files_max == Some(1) {
+        config.insert(LOG_COMPRESS.to_owned(), false.to_string());
+    }
+    Some(HostConfigLogConfig { typ: Some(driver.to_owned()), config: Some(config) })
+}
+
+/// Whether a log driver writes files with limits.
+fn writes_files(driver: &str) -> bool {
+    matches!(driver, "json-file" | LOCAL)
 }
 
 /// Reads the options of a container that exists.
@@ -65,7 +78,9 @@ pub(in crate::runtime::docker) fn found(
     config: ContainerConfig,
     networks: Option<NetworkSettings>,
 ) -> FoundOptions {
-    let log = host.log_config.and_then(|log| log.config).unwrap_or_default();
+    let log = host.log_config.unwrap_or_default();
+    let has_log_files = log.typ.as_deref().is_some_and(writes_files);
+    let log = log.config.unwrap_or_default();
     let log = LogLimits {
         file_bytes_max: log.get(LOG_SIZE).and_then(|size| size.parse().ok()),
         files_max: log.get(LOG_FILES).and_then(|files| files.parse().ok()),
@@ -96,7 +111,7 @@ pub(in crate::runtime::docker) fn found(
         log,
     };
     let networks = networks.and_then(|networks| networks.networks).unwrap_or_default();
-    FoundOptions { options, networks: networks.into_keys().collect() }
+    FoundOptions { options, networks: networks.into_keys().collect(), has_log_files }
 }
 
 /// Returns the items, if there are any: engines have defaults of their own for what is absent.

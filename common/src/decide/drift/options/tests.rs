@@ -17,7 +17,7 @@ fn created() -> ContainerOptions {
 }
 
 fn found(options: ContainerOptions) -> FoundOptions {
-    FoundOptions { options, networks: ["bridge".to_owned()].into() }
+    FoundOptions { options, networks: ["bridge".to_owned()].into(), has_log_files: true }
 }
 
 fn changes(found: &FoundOptions) -> Vec<String> {
@@ -82,9 +82,19 @@ fn every_right_of_the_host_is_compared_also_where_none_was_given() {
 
 #[test]
 fn a_container_that_was_taken_off_its_network_or_put_on_another_one_is_noticed() {
-    let off = FoundOptions { options: created(), networks: BTreeSet::new() };
+    let off = FoundOptions { networks: BTreeSet::new(), ..found(created()) };
     assert_eq!(changes(&off), ["has the networks none, not bridge"]);
     let more = ["bridge".to_owned(), "lan".to_owned()].into();
-    let more = FoundOptions { options: created(), networks: more };
+    let more = FoundOptions { networks: more, ..found(created()) };
     assert_eq!(changes(&more), ["has the networks bridge lan, not bridge"]);
+}
+
+#[test]
+fn the_limits_of_the_output_are_compared_only_where_it_is_in_files() {
+    let log = LogLimits { file_bytes_max: Some(50 << 20), files_max: Some(5) };
+    let created = ContainerOptions { log, ..created() };
+    let shown = found(ContainerOptions { log: LogLimits::default(), ..created.clone() });
+    assert_eq!(altered(&created, &shown).len(), 2);
+    let elsewhere = FoundOptions { has_log_files: false, ..shown };
+    assert_eq!(altered(&created, &elsewhere), []);
 }

@@ -21,8 +21,14 @@ fn prepared(
     let spec = TenantSpec::parse(spec).map_err(|problems| problems.to_string())?;
     let catalog = Catalog::parse(catalog).map_err(|problems| problems.to_string())?;
     let mirrors = &Mirrors::parse(mirrors.iter().copied()).unwrap();
-    let input =
-        Input { revision: RevisionNumber(1), spec: &spec, catalog: &catalog, nodes, mirrors };
+    let input = Input {
+        revision: RevisionNumber(1),
+        spec: &spec,
+        catalog: &catalog,
+        nodes,
+        mirrors,
+        before: None,
+    };
     prepare(input).map_err(|unprepared| unprepared.problems.to_string())
 }
 

@@ -1,10 +1,12 @@
 use std::collections::BTreeMap;
 
-use crate::decide::plan::{AgentFacts, NodeFacts};
+use crate::decide::plan::{AgentFacts, Input, Mirrors, NodeFacts, prepare};
 use crate::document::Feature;
+use crate::document::catalog::Catalog;
 use crate::document::host_policy::{FoundPolicy, HostPolicy};
-use crate::id::NodeName;
-use crate::testing::{CATALOG, SPEC, nodes, plan_on};
+use crate::document::spec::TenantSpec;
+use crate::id::{NodeName, RevisionNumber};
+use crate::testing::{CATALOG, SPEC, nodes, plan_on, spec_with};
 
 /// Returns the nodes with an agent that knows everything and a host with that policy.
 fn nodes_with(policy: Option<FoundPolicy>) -> BTreeMap<NodeName, NodeFacts> {
@@ -42,8 +44,8 @@ fn a_right_that_a_host_does_not_allow_is_refused_by_name_node_place_and_hint() {
     let found = problems(of(HostPolicy::default()), &catalog());
     let lines: Vec<&str> = found.lines().collect();
     let expected = "line 6: components.voice: n2 does not allow it: real-time priority, capability \
-                    SYS_NICE (allow it in /etc/omlagent/policy.toml of n2: realtime = true, \
-                    capabilities = [\"SYS_NICE\"])";
+                    SYS_NICE (allow it in /etc/omlagent/policy.toml of n2, and add to the lists that it \
+                    has: realtime = true; capabilities = [\"SYS_NICE\"])";
     assert_eq!((lines.len(), lines[0]), (2, expected), "{found}");
     let policy = HostPolicy::parse("realtime = true\ncapabilities = [\"SYS_NICE\"]").unwrap();
     assert_eq!(problems(of(policy), &catalog()), "");
@@ -59,10 +61,42 @@ fn the_usual_catalog_needs_nothing_beyond_the_default() {
     assert!(found.contains(expected), "{found}");
 }
 
+/// Returns the problems of a change of the usual specification to another one, on hosts that allow
+/// less than when it was planned.
+fn problems_of_change(spec: &str, policy: HostPolicy) -> String {
+    let (catalog, mirrors) = (catalog(), Mirrors::default());
+    let before = HostPolicy::parse("realtime = true\ncapabilities = [\"SYS_NICE\"]").unwrap();
+    let before = plan_on(&nodes_with(of(before)), SPEC, &catalog, 1).unwrap();
+    let spec = TenantSpec::parse(spec).unwrap();
+    let catalog = Catalog::parse(&catalog).unwrap();
+    let nodes = nodes_with(of(policy));
+    let (revision, before) = (RevisionNumber(2), Some(&before));
+    let input = Input {
+        revision,
+        spec: &spec,
+        catalog: &catalog,
+        nodes: &nodes,
+        mirrors: &mirrors,
+        before,
+    };
+    prepare(input).err().map_or_else(String::new, |refused| refused.problems.to_string())
+}
+
+#[test]
+fn a_component_that_the_change_leaves_as_it_is_is_not_refused() {
+    let other = problems_of_change(&spec_with("db", "17"), HostPolicy::default());
+    assert_eq!(other, "");
+    let itself = problems_of_change(&spec_with("voice", "9"), HostPolicy::default());
+    assert!(itself.contains("components.voice: n2 does not allow it: real-time"), "{itself}");
+    let strictest = problems_of_change(&spec_with("db", "17"), HostPolicy::strictest());
+    let refused: Vec<&str> = strictest.lines().collect();
+    assert!(refused.len() == 1 && refused[0].contains("components.db: n1"), "{strictest}");
+}
+
 #[test]
 fn a_policy_that_cannot_be_used_is_named_where_it_matters() {
     let problem = "line 3: devices: \"tun\" is no path of a device".to_owned();
-    let broken = Some(FoundPolicy { policy: HostPolicy::default(), problem });
+    let broken = Some(FoundPolicy { policy: HostPolicy::strictest(), problem });
     let found = problems(broken, &catalog());
     let expected = "(mend /etc/omlagent/policy.toml of n2, which cannot be read: line 3: devices:";
     assert!(found.contains(expected), "{found}");

@@ -65,3 +65,25 @@ fn a_switch_that_was_begun_is_ended_although_it_is_not_allowed_any_more() {
     world.settle();
     assert_eq!((running(&world), world.phase("asterisk")), (Some("2"), Phase::Ready));
 }
+
+#[test]
+fn a_document_that_somebody_changed_is_written_again_for_what_runs_although_it_is_not_allowed() {
+    let mut world = settled("1");
+    let running_since = started(&world);
+    world.place("asterisk").current = Some(instance("asterisk", "9"));
+    forbid(&mut world);
+    pass(&mut world, 60);
+    assert_eq!(world.place("asterisk").current, Some(instance("asterisk", "1")));
+    assert_eq!((world.phase("asterisk"), started(&world)), (Phase::Ready, running_since));
+}
+
+#[test]
+fn an_interrupted_switch_gives_its_document_back_before_the_next_change_is_held() {
+    let mut world = changing_counted("1", "2");
+    killed_in(&mut world, "switch", 1);
+    world.desire([counted("asterisk", "3")]);
+    forbid(&mut world);
+    pass(&mut world, 60);
+    assert_eq!(world.place("asterisk").current, Some(counted("asterisk", "1")));
+    assert_eq!((world.phase("asterisk"), reason(&world).as_str()), (Phase::Blocked, HELD));
+}

@@ -26,6 +26,9 @@ const ULIMITS: [&str; 15] = [
     "sigpending",
     "stack",
 ];
+/// The most open files that every kernel allows (`fs.nr_open`). An engine cannot start a container
+/// with more.
+const NOFILE_MAX: i64 = 1_048_576;
 /// The highest real-time priority (sched(7)).
 const RTPRIO_MAX: i64 = 99;
 /// The value of the limit of `nice` that stands for the niceness -20 (getrlimit(2)).
@@ -93,6 +96,7 @@ fn ulimit(name: &str, text: &str) -> Result<Ulimit, String> {
             .to_owned());
     }
     let max = match name {
+        "nofile" => NOFILE_MAX,
         "rtprio" => RTPRIO_MAX,
         "nice" => NICE_MAX,
         _ => return Ok(Ulimit { soft, hard }),

@@ -75,6 +75,16 @@ fn every_option_is_read() {
 }
 
 #[test]
+fn a_limit_of_open_files_that_no_engine_can_set_is_refused_with_the_highest() {
+    for limit in ["unlimited", "1024:unlimited", "1048577"] {
+        let found = problems(&format!("ulimits: {{nofile: \"{limit}\"}}"));
+        let expected = "components.web.ulimits.nofile: must be a number from 0 to 1048576";
+        assert!(found.contains(expected), "{found}");
+    }
+    assert_eq!(options("ulimits: {nofile: \"1048576\"}").ulimits["nofile"].hard, 1_048_576);
+}
+
+#[test]
 fn all_mistakes_are_named_at_once_with_place_and_hint() {
     let found = problems(
         "user: \"1000:1000:1000\"\nports: [8080:80/tcp, 5000-5100/udp, 5100/udp]\n\

@@ -101,6 +101,40 @@ fn what_was_asked_for_is_read_again_without_a_difference() {
 }
 
 #[test]
+fn another_log_driver_of_the_engine_is_no_difference() {
+    use oml_common::decide::drift::{ContainerSettings, altered};
+    use oml_common::document::instance::Container;
+
+    let log = LogLimits { file_bytes_max: Some(50 << 20), files_max: Some(5) };
+    let options = Box::new(ContainerOptions { log, ..ContainerOptions::default() });
+    let created = Container { options, ..crate::fixtures::container("web", "1") };
+    let differs = |driver: &str| {
+        let log_config =
+            HostConfigLogConfig { typ: Some(driver.to_owned()), config: Some(HashMap::new()) };
+        let host = HostConfig {
+            log_config: Some(log_config),
+            network_mode: Some("host".to_owned()),
+            ..HostConfig::default()
+        };
+        let options = found(host, ContainerConfig::default(), None);
+        let settings = ContainerSettings { options, ..ContainerSettings::default() };
+        altered(&created, &settings).iter().filter(|it| it.to_string().contains("log")).count()
+    };
+    assert_eq!((differs("journald"), differs("json-file"), differs("local")), (0, 2, 2));
+}
+
+#[test]
+fn one_file_of_the_local_driver_is_not_compressed() {
+    let files = |driver: &str, files| {
+        let limits = LogLimits { file_bytes_max: None, files_max: files };
+        log_config(driver, limits).unwrap().config.unwrap().remove("compress")
+    };
+    assert_eq!(files("local", Some(1)).as_deref(), Some("false"));
+    assert_eq!((files("local", Some(2)), files("local", None)), (None, None));
+    assert_eq!(files("json-file", Some(1)), None);
+}
+
+#[test]
 fn only_log_drivers_that_write_files_are_bounded() {
     let more = LogLimits { file_bytes_max: Some(50 << 20), files_max: None };
     assert_eq!(log_config("journald", more), None);

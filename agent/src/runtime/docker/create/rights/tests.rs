@@ -19,8 +19,13 @@ fn a_container_is_refused_as_the_file_says_at_that_moment_and_may_be_created_lat
     write("privileged = true");
     assert!(check(&privileged, &paths).is_ok());
     write("privileged = true\nnonsense = 1");
-    assert!(check(&privileged, &paths).is_err(), "a file with a mistake allows only the default");
-    assert!(check(&usual, &paths).is_ok());
+    assert!(check(&privileged, &paths).is_err());
+    assert!(
+        check(&usual, &paths).is_err(),
+        "with a mistake, it may forbid the network of the host"
+    );
     write("host_network = false");
     assert!(check(&usual, &paths).is_err());
+    write("# nothing");
+    assert!(check(&usual, &paths).is_ok());
 }
