@@ -198,6 +198,16 @@ fn a_mirror_says_where_an_image_is_pulled_and_replaces_nothing() {
 }
 
 #[test]
+fn an_image_whose_name_a_mirror_makes_too_long_is_refused() {
+    let to = format!("mirror.corp/{}/", "a".repeat(240));
+    let rules = [("docker.io/test/", to.as_str())];
+    let refused = prepared(&nodes(), SPEC, CATALOG, &rules).unwrap_err();
+    let words = "line 6: components.voice.image: the rule \"docker.io/test/\" of [mirrors] makes the \
+                 name of its image longer than 255 characters (shorten the rule in controller.toml)";
+    assert!(refused.contains(words), "{refused}");
+}
+
+#[test]
 fn an_agent_that_cannot_pull_from_a_mirror_is_named() {
     let mut nodes = nodes();
     let mut features: std::collections::BTreeSet<Feature> = Feature::ALL.into();
