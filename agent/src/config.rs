@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use oml_common::text::problem::Problems;
-use oml_daemon::proxy::Proxies;
+use oml_daemon::proxy::{Proxies, Use};
 use oml_daemon::registries::{self, Login, Reader, RegistryEntry};
 use oml_daemon::settings::{SettingsError, Sources};
 use serde::Deserialize;
@@ -58,6 +58,8 @@ pub struct Settings {
     pub registries: BTreeMap<String, Login>,
     /// The proxies through which controllers are reached.
     pub proxies: Proxies,
+    /// What is wrong and left out, because the agent can work without it.
+    pub left_out: Problems,
 }
 
 impl Settings {
@@ -71,16 +73,17 @@ impl Settings {
 
 /// Reads `agent.toml`, the drop-ins of `conf.d` in the order of their names,
 /// and the environment, each over the ones before, and the proxies that the environment names.
+/// A proxy that cannot be used is left out: no release may stop at what an earlier one ignored.
 ///
 /// # Errors
 /// Returns an error if a source cannot be read or a value is not allowed.
 pub fn load(folder: &Path) -> Result<Settings, SettingsError> {
-    settings(SOURCES.read(folder)?, Proxies::of_environment())
+    settings(SOURCES.read(folder)?, Proxies::of_environment(Use::Tls))
 }
 
 fn settings(
     fragment: Fragment,
-    proxies: Result<Proxies, Problems>,
+    (proxies, left_out): (Proxies, Problems),
 ) -> Result<Settings, SettingsError> {
     let controllers = endpoints("controllers", fragment.controllers, CONTROLLER_PORT)?;
     let enrollment = endpoints("enrollment", fragment.enrollment, ENROLLMENT_PORT)?;
@@ -105,10 +108,6 @@ fn settings(
     };
     let mut problems = Problems::default();
     let registries = logins(fragment.registries.unwrap_or_default(), &mut problems);
-    let proxies = proxies.unwrap_or_else(|wrong| {
-        problems.0.extend(wrong.0);
-        Proxies::default()
-    });
     problems.into_result(())?;
     Ok(Settings {
         controllers,
@@ -119,6 +118,7 @@ fn settings(
         min_free,
         registries,
         proxies,
+        left_out,
     })
 }
 

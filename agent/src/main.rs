@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use oml_common::id::{ComponentName, NodeName};
 use oml_common::text::error::chain;
 use oml_daemon::env::Env;
-use oml_daemon::proxy::Proxies;
+use oml_daemon::proxy::{Proxies, Use};
 use oml_daemon::settings::SettingsError;
 use omlagent::enroll::{EnrollError, Enrollment, enroll};
 use omlagent::paths::Paths;
@@ -123,6 +123,8 @@ fn act(verb: Verb) -> anyhow::Result<()> {
 }
 
 async fn join(env: &Env, args: EnrollArgs) -> anyhow::Result<()> {
+    let (proxies, wrong) = Proxies::of_environment(Use::Tls);
+    wrong.into_result(()).map_err(SettingsError::from)?;
     let paths = args.root.as_deref().map_or_else(Paths::system, Paths::below);
     let starts = args.root.is_none() && !args.no_start;
     let wish = Enrollment {
@@ -132,7 +134,7 @@ async fn join(env: &Env, args: EnrollArgs) -> anyhow::Result<()> {
         name: args.name,
         address: args.address,
         replace: args.replace,
-        proxies: Proxies::of_environment().map_err(SettingsError::from)?,
+        proxies,
     };
     let identity = enroll(&paths, env.clock(), &wish).await?;
     eprintln!("enrolled as {} of {}", identity.node, identity.tenant);

@@ -38,6 +38,7 @@ const IMAGES_PAUSE: Duration = Duration::from_secs(600);
 pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
     let settings = Arc::new(config::load(&paths.config)?);
     log::init("omlagent", &settings.log);
+    status::say_left_out(&paths, &settings.left_out);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     // Follows as long as it is held.

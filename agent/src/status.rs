@@ -12,6 +12,7 @@ use oml_common::document::{self, ReadError};
 use oml_common::id::ComponentName;
 use oml_common::text::error::chain;
 use oml_common::text::printable::printable;
+use oml_common::text::problem::Problems;
 use oml_common::time::{Span, Timestamp};
 use tokio::sync::watch;
 use tracing::warn;
@@ -24,6 +25,22 @@ use crate::paths::Paths;
 
 fn file(paths: &Paths) -> PathBuf {
     paths.run.join("report.json")
+}
+
+/// The file with what was wrong in the settings when the agent started, one problem a line.
+fn left_out(paths: &Paths) -> PathBuf {
+    paths.run.join("left-out")
+}
+
+/// Says in the log, and keeps for `omlagent status`, what the agent left out of its settings.
+pub fn say_left_out(paths: &Paths, problems: &Problems) {
+    for problem in &problems.0 {
+        warn!(%problem, "a setting is left out, because it cannot be used");
+    }
+    let text: String = problems.0.iter().map(|problem| format!("{problem}\n")).collect();
+    if let Err(error) = files::write_volatile(&left_out(paths), text.as_bytes(), 0o644) {
+        warn!(error = chain(&error), "cannot write the problems that omlagent status shows");
+    }
 }
 
 /// Writes the report now and after each visible change, until the loop ends.
@@ -61,7 +78,7 @@ pub enum StatusError {
 const SILENCE_MAX_MS: u64 = 120_000;
 
 /// Returns what is wrong with the agent itself, in lines for people: it does not run, it hangs,
-/// it is unknown whether it runs, or the host is not enrolled. There are none if all is well.
+/// it is unknown whether it runs, the host is not enrolled, or a setting is left out. There are none if all is well.
 ///
 /// # Errors
 /// Only root may look, or the sign of life cannot be used.
@@ -95,6 +112,10 @@ pub fn show_agent(paths: &Paths, now: Timestamp) -> Result<String, StatusError> 
         ))),
         Life::Runs { .. } => {}
     }
+    let problems = files::read_if_there(&left_out(paths)).map_err(StatusError::File)?;
+    lines.extend(problems.unwrap_or_default().lines().map(|problem| {
+        format!("a setting is left out: {problem}; then run systemctl restart omlagent")
+    }));
     Ok(lines.iter().map(|line| format!("{}\n", printable(line))).collect())
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use oml_common::text::problem::Problems;
 use oml_common::time::parse_duration_ms;
-use oml_daemon::proxy::Proxies;
+use oml_daemon::proxy::{Proxies, Use};
 use oml_daemon::registries::RegistryEntry;
 use oml_daemon::settings::{SettingsError, Sources};
 use serde::Deserialize;
@@ -88,13 +88,10 @@ impl Settings {
 /// # Errors
 /// Returns an error for the source that cannot be used or the value that is not possible.
 pub fn load(folder: &Path) -> Result<Settings, SettingsError> {
-    settings(SOURCES.read(folder)?, Proxies::of_environment())
+    settings(SOURCES.read(folder)?, Proxies::of_environment(Use::TlsAndHttp))
 }
 
-fn settings(
-    fragment: Fragment,
-    proxies: Result<Proxies, Problems>,
-) -> Result<Settings, SettingsError> {
+fn settings(fragment: Fragment, proxies: (Proxies, Problems)) -> Result<Settings, SettingsError> {
     let web_listen = match fragment.web_listen.as_deref() {
         Some("off") => None,
         other => Some(listen("web_listen", other, WEB_LISTEN)?),

@@ -22,6 +22,7 @@ mod http;
 mod login;
 mod manifest;
 mod redirect;
+mod trust;
 
 pub use self::error::RegistryError;
 use self::http::{Http, HttpError, Response};
@@ -155,7 +156,10 @@ impl Registries {
             let digest = version.digest().cloned().unwrap_or(tagged);
             return Ok(ResolvedImage { digest, facts: ImageFacts::default() });
         }
-        let mirrored = self.mirrors.source(repository);
+        let mirrored = self.mirrors.source(repository).map_err(|error| {
+            let (registry, reason) = (repository.registry(), error.to_string());
+            RegistryError::Refused { registry, reason }
+        })?;
         let source = mirrored.as_ref().unwrap_or(repository);
         let (registry, name) = (source.registry(), source.name());
         let access = self.access.get(&registry).cloned().unwrap_or_default();

@@ -1,6 +1,7 @@
 //! Proxies, which the environment names: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and
 //! `NO_PROXY`, or the same in lower case.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 
@@ -14,7 +15,7 @@ use hyper_util::rt::TokioIo;
 use oml_common::text::problem::{Problem, Problems};
 use tokio::net::TcpStream;
 
-/// The variables that name a proxy. The first that is set counts.
+/// The variables that name a proxy. The first that is set counts, those of all schemes last.
 const HTTPS: [&str; 2] = ["HTTPS_PROXY", "https_proxy"];
 const HTTP: [&str; 2] = ["HTTP_PROXY", "http_proxy"];
 const ALL: [&str; 2] = ["ALL_PROXY", "all_proxy"];
@@ -26,12 +27,21 @@ const PORT_DEFAULT: u16 = 80;
 /// The proxies of a program, and the hosts that it reaches without one.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Proxies {
+    /// The proxy for HTTPS, with its scheme; empty if there is none.
     https: String,
+    /// The proxy for plain HTTP, with its scheme; empty if there is none.
     http: String,
-    /// The proxy of both where they have none of their own.
-    all: String,
     /// The hosts without a proxy, separated by commas.
     none: String,
+}
+
+/// What a program uses proxies for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// HTTPS and other connections with TLS.
+    Tls,
+    /// These, and plain HTTP.
+    TlsAndHttp,
 }
 
 /// The proxy of one request.
@@ -44,39 +54,43 @@ pub struct Proxy {
 }
 
 impl Proxies {
-    /// Reads the environment of the process.
-    ///
-    /// # Errors
-    /// Returns every variable that names no proxy which can be used.
+    /// Reads the environment of the process. See [`Self::new`].
     #[expect(clippy::disallowed_methods, reason = "a program calls this once, at its start")]
-    pub fn of_environment() -> Result<Self, Problems> {
-        Self::new(|name| std::env::var(name).ok())
+    #[must_use]
+    pub fn of_environment(of: Use) -> (Self, Problems) {
+        Self::new(of, |name| std::env::var(name).ok())
     }
 
-    /// Reads these variables.
-    ///
-    /// # Errors
-    /// Returns every variable that names no proxy which can be used.
-    pub fn new(variable: impl Fn(&str) -> Option<String>) -> Result<Self, Problems> {
-        let mut problems = Problems::default();
-        let first = |names: [&'static str; 2]| {
-            let mut set = names.into_iter().filter_map(|name| Some((name, variable(name)?)));
-            set.find(|(_, value)| !value.trim().is_empty())
+    /// Reads the variables of which a program would use one, with a problem for each of them that
+    /// names no proxy which can be used. The proxies are those without it.
+    pub fn new(of: Use, variable: impl Fn(&str) -> Option<String>) -> (Self, Problems) {
+        let mut wrong = BTreeSet::new();
+        let set = |names: &[&'static str]| -> Vec<(&'static str, String)> {
+            let all = names.iter().filter_map(|name| Some((*name, variable(name)?)));
+            all.filter(|(_, value)| !value.trim().is_empty()).collect()
         };
-        let mut proxy = |names| {
-            let Some((name, value)) = first(names) else { return String::new() };
-            let value = value.trim().to_owned();
-            if !is_usable(&value) {
-                // It may hold a password, so it is not shown.
-                let message = "is not the address of an HTTP proxy";
-                let hint = "write it as http://proxy.example.com:3128";
-                problems.push(Problem::new(name, message).hint(hint));
+        let mut proxy = |names: [&'static str; 2]| {
+            for (name, value) in set(&[names, ALL].concat()) {
+                if let Some(proxy) = usable(value.trim()) {
+                    return proxy;
+                }
+                wrong.insert(name);
             }
-            value
+            String::new()
         };
-        let (https, http, all) = (proxy(HTTPS), proxy(HTTP), proxy(ALL));
-        let none = first(NONE).map(|(_, value)| value).unwrap_or_default();
-        problems.into_result(Self { https, http, all, none })
+        let https = proxy(HTTPS);
+        let http = match of {
+            Use::Tls => String::new(),
+            Use::TlsAndHttp => proxy(HTTP),
+        };
+        let none = set(&NONE).into_iter().next().map(|(_, value)| excepted(&value));
+        // A value may hold a password, so it is not shown.
+        let problem = |name: &str| {
+            Problem::new(name, "is not the address of an HTTP proxy")
+                .hint("write it as http://proxy.example.com:3128")
+        };
+        let none = none.unwrap_or_default();
+        (Self { https, http, none }, Problems(wrong.into_iter().map(problem).collect()))
     }
 
     /// Returns the proxy that is for an address. This host itself is never reached through one.
@@ -87,8 +101,8 @@ impl Proxies {
         if is_here {
             return None;
         }
-        let Self { https, http, all, none } = self;
-        let named = Matcher::builder().https(&**https).http(&**http).all(&**all).no(&**none);
+        let Self { https, http, none } = self;
+        let named = Matcher::builder().https(&**https).http(&**http).no(&**none);
         let found = named.build().intercept(url)?;
         let (proxy, authorization) = (found.uri(), found.basic_auth().cloned());
         let host = proxy.host()?.trim_matches(['[', ']']).to_owned();
@@ -113,14 +127,28 @@ impl Proxies {
     }
 }
 
-/// Returns true if the text names a proxy that speaks plain HTTP.
-fn is_usable(text: &str) -> bool {
-    let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-    let is_http = |url: &Uri| url.scheme_str() == Some("http");
-    let url: Option<Uri> = with_scheme.parse().ok();
-    url.filter(is_http).is_some_and(|url| {
-        url.host().is_some_and(|host| !host.is_empty()) && matches!(url.path(), "" | "/")
-    })
+/// Returns the address of a proxy that speaks plain HTTP, with its scheme.
+fn usable(text: &str) -> Option<String> {
+    let text = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    let url: Uri = text.parse().ok()?;
+    let is_http = url.scheme_str() == Some("http") && matches!(url.path(), "" | "/");
+    (is_http && url.host().is_some_and(|host| !host.is_empty())).then_some(text)
+}
+
+/// Returns the hosts of `NO_PROXY` in the one spelling that is matched. `*.corp` is what is below
+/// a name, and a port is left out: the host is excepted with all its ports.
+fn excepted(text: &str) -> String {
+    let host = |entry: &str| -> String {
+        let entry = entry.trim();
+        let entry = entry.strip_prefix('*').filter(|rest| rest.starts_with('.')).unwrap_or(entry);
+        let is_port = |port: &str| !port.is_empty() && port.chars().all(|c| c.is_ascii_digit());
+        let host = match entry.rsplit_once(':') {
+            Some((host, port)) if is_port(port) && entry.parse::<IpAddr>().is_err() => host,
+            Some(_) | None => entry,
+        };
+        host.trim_matches(['[', ']']).to_owned()
+    };
+    text.split(',').map(host).collect::<Vec<_>>().join(",")
 }
 
 impl Proxy {

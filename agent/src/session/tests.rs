@@ -62,6 +62,7 @@ fn settings(controllers: Vec<String>, enrollment: String) -> Settings {
         min_free: crate::disk::MinFree::default(),
         registries: std::collections::BTreeMap::new(),
         proxies: Proxies::default(),
+        left_out: oml_common::text::problem::Problems::default(),
     }
 }
 

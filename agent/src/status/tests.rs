@@ -93,3 +93,18 @@ fn drift_is_shown_below_its_instance() {
     assert!(lines[1].starts_with("asterisk"), "{shown}");
     assert_eq!(lines[2], "drift 3s ago: container x is paused");
 }
+
+#[test]
+fn a_setting_that_is_left_out_is_shown_until_the_agent_starts_without_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    let _sign = alive::SignOfLife::begin(&paths, Timestamp(1)).unwrap();
+    let problem = oml_common::text::problem::Problem::new("HTTPS_PROXY", "is wrong").hint("right");
+    say_left_out(&paths, &Problems(vec![problem]));
+    let shown = show_agent(&paths, Timestamp(2)).unwrap();
+    let line = "a setting is left out: HTTPS_PROXY: is wrong (right); then run systemctl restart \
+                omlagent\n";
+    assert!(shown.ends_with(line), "{shown}");
+    say_left_out(&paths, &Problems::default());
+    assert!(!show_agent(&paths, Timestamp(2)).unwrap().contains("left out"));
+}

@@ -27,7 +27,7 @@ mod waves;
 
 pub use images::ImageName;
 use images::images;
-pub use mirrors::Mirrors;
+pub use mirrors::{Mirrors, SourceTooLong};
 pub use platform::{ImageFacts, feature_of_platform};
 pub use prepared::{Prepared, Unprepared};
 use render::Renderer;

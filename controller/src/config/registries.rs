@@ -23,23 +23,18 @@ use crate::registry::{Reach, RegistryAccess, RegistryCredentials};
 pub(super) fn reach(
     entries: BTreeMap<String, RegistryEntry>,
     mirrors: &BTreeMap<String, String>,
-    proxies: Result<Proxies, Problems>,
+    (proxies, wrong): (Proxies, Problems),
 ) -> Result<Reach, Problems> {
-    let mut problems = Problems::default();
+    let mut problems = wrong;
     let read = read(entries, Reader::Controller, &mut problems);
     let access: HashMap<String, RegistryAccess> =
         read.into_iter().map(|(key, settings)| (key, access(settings, &mut problems))).collect();
     let rules = mirrors.iter().map(|(from, to)| (from.as_str(), to.as_str()));
-    let mirrors = collected(Mirrors::parse(rules), &mut problems);
-    let proxies = collected(proxies, &mut problems);
-    problems.into_result(Reach { access, mirrors, proxies })
-}
-
-fn collected<T: Default>(read: Result<T, Problems>, problems: &mut Problems) -> T {
-    read.unwrap_or_else(|found| {
+    let mirrors = Mirrors::parse(rules).unwrap_or_else(|found| {
         problems.0.extend(found.0);
-        T::default()
-    })
+        Mirrors::default()
+    });
+    problems.into_result(Reach { access, mirrors, proxies })
 }
 
 fn access(settings: RegistrySettings, problems: &mut Problems) -> RegistryAccess {

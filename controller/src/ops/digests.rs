@@ -14,6 +14,7 @@ use oml_common::text::error::chain;
 use oml_common::text::problem::{Problem, Problems};
 use tokio::time::timeout;
 
+use super::OpsError;
 use super::change::Changes;
 use crate::records::keys;
 use crate::registry::{RegistryError, ResolvedImage};
@@ -63,14 +64,14 @@ impl Changes {
             let Some((number, revision)) = revisions.next().await else { return };
             let recorded = match revision {
                 Ok(Some(found)) if names_any(&found.value.spec_yaml, &missing) => {
-                    self.tenants.plan_of(tenant, number).await
+                    self.recorded(tenant, number, &found.value.spec_yaml).await
                 }
                 Ok(_) => continue,
                 Err(error) => Err(error.into()),
             };
             match recorded {
-                Ok(plan) => {
-                    for (image, digest) in plan.iter().flat_map(|plan| plan.digests()) {
+                Ok(recorded) => {
+                    for (image, digest) in recorded {
                         known.entry(image).or_insert(digest);
                     }
                 }
@@ -81,6 +82,20 @@ impl Changes {
                 }
             }
         }
+    }
+
+    /// Returns the digests that a revision with this specification recorded.
+    async fn recorded(
+        &self,
+        tenant: &TenantId,
+        number: RevisionNumber,
+        spec_yaml: &str,
+    ) -> Result<BTreeMap<ImageName, Digest>, OpsError> {
+        let Some(plan) = self.tenants.plan_of(tenant, number).await? else {
+            return Ok(BTreeMap::new());
+        };
+        let spec = TenantSpec::parse(spec_yaml).map_err(OpsError::Problems)?;
+        Ok(plan.digests(&spec))
     }
 
     /// Adds the digest of every image that is not in `known`. If the change is refused

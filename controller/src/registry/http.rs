@@ -20,6 +20,8 @@ use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
 
+use super::trust::Trust;
+
 /// The greatest size of a response body in bytes. Bodies are manifests and tokens.
 const BODY_SIZE_BYTES_MAX: usize = 4 << 20;
 
@@ -170,7 +172,7 @@ impl Http {
             Err(error) => return Err(error),
         };
         roots.add_parsable_certificates(trusted.iter().cloned());
-        connector(roots, &self.clock)
+        connector(roots, trusted, &self.clock)
     }
 }
 
@@ -186,12 +188,20 @@ async fn authorities_of_system() -> Result<RootCertStore, HttpError> {
     Ok(roots)
 }
 
-/// Trusts these authorities, and judges by `clock` whether a certificate is valid now.
-pub(super) fn connector(roots: RootCertStore, clock: &Clock) -> Result<TlsConnector, HttpError> {
+/// Trusts these authorities and the certificates that are `named`, and judges by `clock` whether
+/// a certificate is valid now.
+pub(super) fn connector(
+    roots: RootCertStore,
+    named: &[CertificateDer<'static>],
+    clock: &Clock,
+) -> Result<TlsConnector, HttpError> {
+    let trust = Trust::new(roots, named);
+    let trust = trust.map_err(|error| HttpError::Authorities(error.to_string()))?;
     let config = ClientConfig::builder_with_details(provider(), time_provider(clock))
         .with_safe_default_protocol_versions()
         .map_err(|error| HttpError::Authorities(error.to_string()))?
-        .with_root_certificates(roots)
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(trust))
         .with_no_client_auth();
     Ok(TlsConnector::from(Arc::new(config)))
 }

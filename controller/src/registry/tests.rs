@@ -338,7 +338,7 @@ async fn the_certificate_of_a_registry_is_judged_by_the_clock_of_the_environment
     let acceptor = TlsAcceptor::from(Arc::new(server));
     for (passed, is_valid) in [(Duration::ZERO, true), (3 * day, false)] {
         tokio::time::advance(passed).await;
-        let connector = connector(roots.clone(), &simulated.clock()).unwrap();
+        let connector = connector(roots.clone(), &[], &simulated.clock()).unwrap();
         let (near, far) = tokio::io::duplex(64 << 10);
         let name = ServerName::try_from("registry.example").unwrap();
         let (connected, _accepted) =

@@ -11,8 +11,9 @@ use super::*;
 
 fn proxies(variables: &[(&str, &str)]) -> Result<Proxies, String> {
     let variables: BTreeMap<&str, &str> = variables.iter().copied().collect();
-    let read = Proxies::new(|name| variables.get(name).map(|value| (*value).to_owned()));
-    read.map_err(|problems| problems.to_string())
+    let variable = |name: &str| variables.get(name).map(|value| (*value).to_owned());
+    let (proxies, problems) = Proxies::new(Use::TlsAndHttp, variable);
+    problems.into_result(proxies).map_err(|problems| problems.to_string())
 }
 
 fn proxy_of(proxies: &Proxies, url: &str) -> String {
@@ -63,6 +64,73 @@ fn what_is_no_http_proxy_is_refused_by_its_variable_and_without_its_password() {
         let expected =
             "is not the address of an HTTP proxy (write it as http://proxy.example.com:3128)";
         assert_eq!(refused, format!("HTTP_PROXY: {expected}\nhttps_proxy: {expected}"), "{wrong}");
+    }
+}
+
+#[test]
+fn a_proxy_without_a_scheme_is_used_with_its_port_and_login() {
+    for (named, expected) in [
+        ("proxy.corp:3128/", "the proxy proxy.corp:3128"),
+        ("proxy.corp:3128", "the proxy proxy.corp:3128"),
+        ("user:word@proxy.corp:3128/", "the proxy proxy.corp:3128"),
+        ("proxy.corp/", "the proxy proxy.corp:80"),
+        ("10.0.0.1:3128", "the proxy 10.0.0.1:3128"),
+    ] {
+        let proxies = proxies(&[("HTTPS_PROXY", named)]).unwrap();
+        assert_eq!(proxy_of(&proxies, "https://quay.io/"), expected, "{named}");
+    }
+}
+
+#[test]
+fn hosts_are_excepted_in_every_spelling_that_other_programs_take() {
+    for (except, url, is_excepted) in [
+        ("*.corp.lan", "https://a.corp.lan/", true),
+        ("*.corp.lan", "https://corp.lan.example/", false),
+        ("*", "https://quay.io/", true),
+        ("registry.corp:5000", "https://registry.corp:5000/", true),
+        ("x, *.lab:5000 ,y", "https://a.lab:5000/", true),
+        ("10.1.2.3:5000", "https://10.1.2.3:5000/", true),
+        ("[2001:db8::1]:5000", "https://[2001:db8::1]:5000/", true),
+        ("[2001:db8::1]", "https://[2001:db8::1]/", true),
+        ("2001:db8::1", "https://[2001:db8::1]/", true),
+        ("2001:db8::/32", "https://[2001:db8::1]/", true),
+        ("10.0.0.0/8", "https://10.1.2.3/", true),
+        ("registry.corp:5000", "https://quay.io/", false),
+    ] {
+        let named = [("HTTPS_PROXY", "p.corp"), ("NO_PROXY", except)];
+        let found = proxy_of(&proxies(&named).unwrap(), url);
+        assert_eq!(found.is_empty(), is_excepted, "{except}: {url}");
+    }
+}
+
+#[test]
+fn only_a_variable_that_would_be_used_is_checked_and_a_wrong_one_is_left_out() {
+    let socks = "socks5://p.corp";
+    let good = "http://p.corp:1";
+    let used = "the proxy p.corp:1";
+    for (of, variables, wrong, proxy) in [
+        (
+            Use::Tls,
+            &[("HTTPS_PROXY", good), ("ALL_PROXY", socks), ("HTTP_PROXY", socks)][..],
+            "",
+            used,
+        ),
+        (
+            Use::TlsAndHttp,
+            &[("HTTPS_PROXY", good), ("http_proxy", good), ("ALL_PROXY", socks)],
+            "",
+            used,
+        ),
+        (Use::TlsAndHttp, &[("HTTPS_PROXY", good), ("ALL_PROXY", socks)], "ALL_PROXY", used),
+        (Use::Tls, &[("HTTPS_PROXY", socks), ("all_proxy", good)], "HTTPS_PROXY", used),
+        (Use::Tls, &[("ALL_PROXY", socks)], "ALL_PROXY", ""),
+    ] {
+        let variables: BTreeMap<&str, &str> = variables.iter().copied().collect();
+        let variable = |name: &str| variables.get(name).map(|value| (*value).to_owned());
+        let (proxies, problems) = Proxies::new(of, variable);
+        let found: Vec<&str> = problems.0.iter().map(|problem| problem.path.as_str()).collect();
+        assert_eq!(found.join(" "), wrong, "{variables:?}");
+        assert_eq!(proxy_of(&proxies, "https://quay.io/"), proxy, "{variables:?}");
     }
 }
 

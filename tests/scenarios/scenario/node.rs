@@ -294,6 +294,7 @@ fn settings(address: &str) -> Settings {
         min_free: MinFree { engine_bytes: 0, state_bytes: 0 },
         registries: std::collections::BTreeMap::new(),
         proxies: Proxies::default(),
+        left_out: oml_common::text::problem::Problems::default(),
     }
 }
 

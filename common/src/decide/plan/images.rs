@@ -1,6 +1,6 @@
 //! The images that a tenant needs: which repository, which version, and where they are pulled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::document::catalog::{Catalog, Component, ContainerTemplate, WorkloadTemplate};
 use crate::document::plan::Plan;
@@ -25,20 +25,38 @@ impl std::fmt::Display for ImageName {
 
 impl Plan {
     /// Returns every image that the plan uses, with its digest, by each of its names: by its tag,
-    /// by its digest, and by both.
-    pub fn digests(&self) -> impl Iterator<Item = (ImageName, Digest)> {
-        let instances = self.nodes.values().flat_map(|node| node.instances.values());
-        instances.filter_map(|desired| desired.instance.container()).flat_map(|container| {
+    /// by its digest, and by both. `spec` is the specification of the plan.
+    ///
+    /// A tag alone is what the components without a digest behind theirs run. If there are none,
+    /// it is what the others run, unless they differ.
+    #[must_use]
+    pub fn digests(&self, spec: &TenantSpec) -> BTreeMap<ImageName, Digest> {
+        let (mut digests, mut pinned) = (BTreeMap::new(), BTreeMap::new());
+        let instances = self.nodes.values().flat_map(|node| &node.instances);
+        for (component, desired) in instances {
+            let Some(container) = desired.instance.container() else { continue };
             let (tag, digest) = (container.version.clone(), container.digest.clone());
-            let versions = [
-                ImageVersion::from(tag.clone()),
-                ImageVersion::tag_at(tag, digest.clone()),
+            let name = |version| ImageName { repository: container.repository.clone(), version };
+            for version in [
+                ImageVersion::tag_at(tag.clone(), digest.clone()),
                 ImageVersion::pinned(digest.clone()),
-            ];
-            versions.map(|version| {
-                (ImageName { repository: container.repository.clone(), version }, digest.clone())
-            })
-        })
+            ] {
+                digests.insert(name(version), digest.clone());
+            }
+            let wanted = spec.components.get(component).and_then(|wanted| wanted.version.as_ref());
+            let by_tag = name(ImageVersion::from(tag));
+            if wanted.is_some_and(|version| version.digest().is_some()) {
+                pinned.entry(by_tag).or_insert_with(BTreeSet::new).insert(digest);
+            } else {
+                digests.insert(by_tag, digest);
+            }
+        }
+        for (by_tag, mut found) in pinned {
+            if let Some(digest) = found.pop_first().filter(|_| found.is_empty()) {
+                digests.entry(by_tag).or_insert(digest);
+            }
+        }
+        digests
     }
 }
 

@@ -52,14 +52,24 @@ impl Mirrors {
 
     /// Returns the place from which an image is pulled; `None` if that is where its name says.
     /// The rule with the longest prefix applies, once.
-    #[must_use]
-    pub fn source(&self, repository: &Repository) -> Option<Repository> {
+    ///
+    /// # Errors
+    /// Returns an error if the name of that place would be too long.
+    pub fn source(&self, repository: &Repository) -> Result<Option<Repository>, SourceTooLong> {
         let name = repository.spelled_out();
         let found = self.rules.iter().find_map(|rule| Some((rule, below(&name, &rule.from)?)));
-        let (rule, rest) = found?;
-        // A name that would be too long stays where it is.
-        format!("{}{rest}", rule.to).parse().ok()
+        let Some((rule, rest)) = found else { return Ok(None) };
+        let source = format!("{}{rest}", rule.to).parse();
+        let too_long = |_too_long| SourceTooLong { rule: rule.written.clone() };
+        source.map(Some).map_err(too_long)
     }
+}
+
+/// A rule makes the name of an image too long.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the rule {rule:?} of [mirrors] makes the name of its image longer than 255 characters")]
+pub struct SourceTooLong {
+    rule: String,
 }
 
 /// Returns what follows the prefix, if a name begins with its segments.
@@ -168,7 +178,7 @@ mod tests {
             ("quay.io:443/a/b", None),
             ("ghcr.io/a/b", None),
         ] {
-            let found = mirrors.source(&image.parse().unwrap());
+            let found = mirrors.source(&image.parse().unwrap()).unwrap();
             assert_eq!(found.as_ref().map(AsRef::as_ref), source, "{image}");
         }
     }

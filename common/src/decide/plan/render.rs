@@ -11,13 +11,13 @@ use crate::document::assignment::Desired;
 use crate::document::catalog::{Component, ContainerTemplate, WorkloadTemplate, is_template};
 use crate::document::instance::{Container, Instance, MetricsEndpoint, PackagedUnit, Workload};
 use crate::document::spec::{ComponentSpec, TenantSpec};
-use crate::id::{Address, ComponentName, EnvName, NodeName};
+use crate::id::{Address, ComponentName, EnvName, NodeName, Repository};
 use crate::text::problem::{Problem, Problems};
 
 use super::images::image;
 use super::prepared::unresolved;
 use super::template::{self, DROP_IN, NAMES};
-use super::{Input, Placed, dependencies, policy};
+use super::{Input, Mirrors, Placed, dependencies, policy};
 
 mod options;
 mod probe;
@@ -83,7 +83,7 @@ impl<'a> Renderer<'a> {
             }
         };
         let pull_from = match &workload {
-            Workload::Container(container) => input.mirrors.source(&container.repository),
+            Workload::Container(container) => writer.source(input.mirrors, &container.repository),
             Workload::Unit(_) => None,
         };
         let instance = Instance {
@@ -170,6 +170,16 @@ impl Writer<'_> {
                 None
             }
         }
+    }
+
+    /// Returns the place from which an image is pulled, if that is not where its name says.
+    fn source(&mut self, mirrors: &Mirrors, image: &Repository) -> Option<Repository> {
+        let source = mirrors.source(image);
+        source.unwrap_or_else(|error| {
+            let problem = self.problem_at("image", error);
+            self.problems.push(problem.hint("shorten the rule in controller.toml"));
+            None
+        })
     }
 
     /// Renders the environment of the catalog and of the tenant, which overrides it.

@@ -53,15 +53,16 @@ impl Changes {
         };
         let (text, known, kind) = match request {
             ChangeRequest::Apply { spec_yaml } => {
-                let known = before.as_ref().map(|(_, plan)| plan.digests().collect());
+                let known = before.as_ref().map(|(text, plan)| recorded(text, plan)).transpose()?;
                 (spec_yaml.clone(), known.unwrap_or_default(), RevisionKind::Apply)
             }
             ChangeRequest::SetVersion { versions, .. } => {
                 let Some((text, plan)) = &before else {
                     return Err(self.tenants.without_revisions(&tenant).await);
                 };
+                let known = recorded(text, plan)?;
                 let text = with_versions(text, versions).map_err(OpsError::Problems)?;
-                (text, plan.digests().collect(), RevisionKind::SetVersion)
+                (text, known, RevisionKind::SetVersion)
             }
             ChangeRequest::Rollback { to, .. } => {
                 let Some(head) = &head else {
@@ -71,7 +72,8 @@ impl Changes {
                     Some(found) if to.0 > 0 => found,
                     Some(_) | None => return Err(no_revision(&tenant, *to, &head.value).into()),
                 };
-                (text, plan.digests().collect(), RevisionKind::Rollback)
+                let known = recorded(&text, &plan)?;
+                (text, known, RevisionKind::Rollback)
             }
         };
         let spec = match given {
@@ -104,6 +106,12 @@ impl Draft {
             .map(|problem| Problem { line: self.spec.problem(&problem.path, "").line, ..problem });
         lines.collect::<BTreeSet<_>>().into_iter().collect()
     }
+}
+
+/// Returns the digests that a plan with this specification recorded.
+fn recorded(text: &str, plan: &Plan) -> Result<BTreeMap<ImageName, Digest>> {
+    let spec = TenantSpec::parse(text).map_err(OpsError::Problems)?;
+    Ok(plan.digests(&spec))
 }
 
 fn no_revision(tenant: &TenantId, number: RevisionNumber, head: &Head) -> Problem {

@@ -1,7 +1,9 @@
 //! How registries are reached: mirrors, private authorities, proxies, and digests in place of tags.
 
+use oml_daemon::proxy::Use;
 use rcgen::{BasicConstraints, CertifiedIssuer, IsCa};
 use rustls::pki_types::CertificateDer;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 
 use super::*;
 
@@ -72,13 +74,22 @@ async fn secure() -> (u16, CertificateDer<'static>, JoinSet<()>) {
     let key = KeyPair::generate().unwrap();
     let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
     let certificate = params.signed_by(&key, &authority).unwrap();
+    let (port, tasks) = server_with(certificate.der().clone(), &key).await;
+    (port, authority.der().clone(), tasks)
+}
+
+/// Starts a registry over TLS with this certificate, and returns its port and what keeps it
+/// running.
+async fn server_with(certificate: CertificateDer<'static>, key: &KeyPair) -> (u16, JoinSet<()>) {
     let own_key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let own_key = provider().key_provider.load_private_key(own_key).unwrap();
+    // Whether the key is that of the certificate is for the client to find out.
+    let shown = CertifiedKey::new(vec![certificate], own_key);
     let server = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], own_key)
-        .unwrap();
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(shown)));
     let acceptor = TlsAcceptor::from(Arc::new(server));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -94,7 +105,7 @@ async fn secure() -> (u16, CertificateDer<'static>, JoinSet<()>) {
             let _closed = stream.shutdown().await;
         }
     });
-    (port, authority.der().clone(), tasks)
+    (port, tasks)
 }
 
 async fn resolve_secure(port: u16, reach: Reach) -> std::result::Result<Digest, String> {
@@ -118,6 +129,41 @@ async fn a_private_authority_is_trusted_for_its_registry_and_for_no_other() {
     let untrusted = resolve_secure(port, trusting(1, &authority)).await.unwrap_err();
     assert!(untrusted.contains("invalid peer certificate"), "{untrusted}");
     assert!(untrusted.contains("ca_file"), "{untrusted}");
+}
+
+/// Returns a certificate as `openssl req -x509` makes it: of an authority, and for one server.
+fn of_server_and_authority(name: &str, year: i32) -> (CertificateDer<'static>, KeyPair) {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.not_before = rcgen::date_time_ymd(1990, 1, 1);
+    params.not_after = rcgen::date_time_ymd(year, 1, 1);
+    (params.self_signed(&key).unwrap().der().clone(), key)
+}
+
+#[tokio::test]
+async fn a_server_whose_own_certificate_is_named_is_trusted_for_its_name_while_it_is_valid() {
+    let (own, key) = of_server_and_authority("localhost", 4000);
+    let (port, _server) = server_with(own.clone(), &key).await;
+    let found = resolve_secure(port, trusting(port, &own)).await.unwrap();
+    assert_eq!(found.as_str(), DIGEST);
+    let (another, _) = of_server_and_authority("localhost", 4000);
+    let refused = resolve_secure(port, trusting(port, &another)).await.unwrap_err();
+    let words = "UnknownIssuer; if its certificate is of a private authority, name that by ca_file";
+    assert!(refused.contains(words), "{refused}");
+    for (name, year, words) in
+        [("registry.lab", 4000, "not valid for name"), ("localhost", 2001, "certificate expired")]
+    {
+        let (own, key) = of_server_and_authority(name, year);
+        let (port, _server) = server_with(own.clone(), &key).await;
+        let refused = resolve_secure(port, trusting(port, &own)).await.unwrap_err();
+        assert!(refused.contains(words), "{refused}");
+    }
+    // Whoever shows the certificate has to have its key.
+    let key = KeyPair::generate().unwrap();
+    let (port, _server) = server_with(own.clone(), &key).await;
+    let refused = resolve_secure(port, trusting(port, &own)).await.unwrap_err();
+    assert!(refused.contains("BadSignature"), "{refused}");
 }
 
 /// Starts a proxy that forwards every request to `target`. Returns its address, and
@@ -149,12 +195,12 @@ async fn proxy(target: SocketAddr) -> (SocketAddr, Arc<Mutex<Vec<String>>>, Join
 }
 
 fn through(proxy: SocketAddr, except: &str) -> Proxies {
-    let read = Proxies::new(|name| match name {
+    let (proxies, problems) = Proxies::new(Use::TlsAndHttp, |name| match name {
         "HTTPS_PROXY" | "HTTP_PROXY" => Some(format!("http://user:word@{proxy}")),
         "NO_PROXY" => Some(except.to_owned()),
         _ => None,
     });
-    read.unwrap()
+    problems.into_result(proxies).unwrap()
 }
 
 #[tokio::test]

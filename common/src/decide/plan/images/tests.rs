@@ -121,12 +121,55 @@ fn a_catalog_refuses_versions_and_wrong_names() {
 #[test]
 fn a_pinned_version_is_known_by_the_digest_that_an_earlier_plan_recorded() {
     let plan = plan_of(SPEC, 1).unwrap();
-    let recorded: BTreeMap<ImageName, Digest> = plan.digests().collect();
+    let recorded = plan.digests(&TenantSpec::parse(SPEC).unwrap());
     let (unpinned, digest) =
         recorded.iter().find(|(image, _)| image.to_string() == "docker.io/test/db:1").unwrap();
     for version in [ImageVersion::pinned(digest.clone()), format!("1@{digest}").parse().unwrap()] {
         let pinned = ImageName { version, ..unpinned.clone() };
         assert_eq!(recorded.get(&pinned), Some(digest), "{pinned}");
+    }
+}
+
+/// Returns the digests that a plan records of components that have one image, with these
+/// versions. A version without a digest has `DIGEST`.
+fn recorded_of_one_image(versions: &[&str]) -> BTreeMap<String, String> {
+    let mut catalog = "catalog: test\nregistry: docker.io/test\ncomponents:\n".to_owned();
+    let mut spec = "tenant: acme\ncatalog: test\ncomponents:\n".to_owned();
+    for (index, version) in versions.iter().enumerate() {
+        let port = format!("\"{}\"", 5000 + index);
+        let probe = format!("{{check: tcp, port: {port}}}");
+        catalog.push_str(&format!(
+            "  c{index}: {{roles: [data], unit: c{index}.service, container: c{index}, image: db, probe: {probe}}}\n"
+        ));
+        spec.push_str(&format!("  c{index}: \"{version}\"\n"));
+    }
+    let prepared = prepared(&nodes(), &spec, &catalog, &[]).unwrap();
+    let digest = |image: &ImageName| {
+        image.version.digest().cloned().unwrap_or_else(|| DIGEST.parse().unwrap())
+    };
+    let digests = prepared.images().values().map(|image| (image.clone(), digest(image))).collect();
+    let plan = prepared.finish(&digests).unwrap();
+    let recorded = plan.digests(&TenantSpec::parse(&spec).unwrap());
+    recorded.into_iter().map(|(image, digest)| (image.to_string(), digest.to_string())).collect()
+}
+
+#[test]
+fn a_pinned_component_does_not_move_another_with_the_same_tag() {
+    let (two, three) = (format!("sha256:{:064}", 2), format!("sha256:{:064}", 3));
+    let (at_two, at_three) = (format!("7@{two}"), format!("7@{three}"));
+    for (versions, expected) in [
+        (&["7", &at_two][..], Some(DIGEST)),
+        (&[&at_two, "7"], Some(DIGEST)),
+        (&[&at_two, &at_three, "7"], Some(DIGEST)),
+        // Nobody else says what the tag is.
+        (&[&at_two, &at_two], Some(two.as_str())),
+        (&[&at_two, &at_three], None),
+    ] {
+        let recorded = recorded_of_one_image(versions);
+        let by_tag = recorded.get("docker.io/test/db:7").map(String::as_str);
+        assert_eq!(by_tag, expected, "{versions:?}");
+        assert_eq!(recorded[&format!("docker.io/test/db:{at_two}")], two);
+        assert_eq!(recorded[&format!("docker.io/test/db@{two}")], two);
     }
 }
 
@@ -158,6 +201,16 @@ fn a_mirror_says_where_an_image_is_pulled_and_replaces_nothing() {
     assert_eq!(notes[1], "update voice: pulled from mirror.corp:5000/oml/voice");
     let back = diff(Some(mirrored.layout()), direct.layout());
     assert_eq!(back[1].note, "pulled from docker.io/test/voice");
+}
+
+#[test]
+fn an_image_whose_name_a_mirror_makes_too_long_is_refused() {
+    let to = format!("mirror.corp/{}/", "a".repeat(240));
+    let rules = [("docker.io/test/", to.as_str())];
+    let refused = prepared(&nodes(), SPEC, CATALOG, &rules).unwrap_err();
+    let words = "line 6: components.voice.image: the rule \"docker.io/test/\" of [mirrors] makes the \
+                 name of its image longer than 255 characters (shorten the rule in controller.toml)";
+    assert!(refused.contains(words), "{refused}");
 }
 
 #[test]
