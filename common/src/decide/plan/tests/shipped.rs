@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::document::catalog::WorkloadTemplate;
+use crate::id::EnvName;
 
 const OMNILEADS: &str = include_str!("../../../../../catalog/omnileads.yaml");
 const OMNILEADS_2_6: &str = include_str!("../../../../../catalog/omnileads-2.6.yaml");
@@ -44,7 +45,8 @@ fn plan_for(nodes: &BTreeMap<NodeName, NodeFacts>, catalog: &str, spec: &str) ->
 
 /// The value of a variable of a component, on the one host that runs it.
 fn value(plan: &Plan, component: &str, variable: &str) -> String {
-    let (component, variable) = (component.parse().unwrap(), variable.parse().unwrap());
+    let component: ComponentName = component.parse().unwrap();
+    let variable: EnvName = variable.parse().unwrap();
     let found = plan.nodes.values().find_map(|share| share.instances.get(&component));
     let container = found.and_then(|desired| desired.instance.container()).unwrap();
     container.env.get(&variable).unwrap_or_else(|| panic!("{component}: {variable}")).clone()

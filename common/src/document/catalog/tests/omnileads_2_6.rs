@@ -116,8 +116,9 @@ fn no_variable_is_set_that_no_image_of_omnileads_2_6_reads() {
     let nginx = &catalog.components[&"nginx".parse().unwrap()].workload;
     let WorkloadTemplate::Container(nginx) = nginx else { unreachable!() };
     for needed in ["WSGI_PORT", "ASGI_PORT", "S3_ENDPOINT", "DJANGO_HOSTNAME", "DAPHNE_HOSTNAME"] {
-        let value = nginx.env.get(&needed.parse().unwrap()).map(String::as_str);
-        assert!(value.is_some_and(|text| !text.is_empty()), "nginx ends without {needed}");
+        let name: EnvName = needed.parse().unwrap();
+        let is_set = nginx.env.get(&name).is_some_and(|value| !value.is_empty());
+        assert!(is_set, "nginx ends without {needed}");
     }
 }
 
@@ -130,9 +131,9 @@ fn passwords_and_keys_are_secrets_of_the_host() {
     };
     let mut used = BTreeSet::new();
     for (component, container) in containers(&catalog) {
-        let open = container.env.keys().find(|name| is_secret(name.as_ref()));
+        let open = container.env.keys().find(|name| is_secret(name.as_str()));
         assert_eq!(open, None, "{component}");
-        used.extend(container.secrets.values().map(|name| name.to_string()));
+        used.extend(container.secrets.values().map(ToString::to_string));
     }
     let head = OMNILEADS_2_6.split("catalog:").next().unwrap().replace("\n#", "");
     for secret in used {
