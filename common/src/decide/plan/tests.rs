@@ -7,12 +7,11 @@ use super::*;
 use crate::decide::assign;
 use crate::document;
 use crate::document::assignment::Assignment;
-use crate::document::catalog::WorkloadTemplate;
 use crate::document::instance::Check;
 use crate::id::Digest;
 use crate::testing::{CATALOG, SPEC, nodes, plan_of, plan_on, plan_with};
 
-const OMNILEADS: &str = include_str!("../../../../catalog/omnileads.yaml");
+mod shipped;
 
 fn refused(spec: &str) -> String {
     plan_of(spec, 1).map(|_| String::new()).unwrap_or_else(|problems| problems.to_string())
@@ -122,25 +121,6 @@ fn two_components_cannot_use_the_same_port_of_a_node() {
     let catalog = CATALOG.replace("9100/tcp", "\"{{ settings.sip_port }}/udp\"");
     let problems = plan_with(SPEC, &catalog, 1).unwrap_err().to_string();
     assert!(problems.contains("exporter and voice both use port 5060/udp of n2"), "{problems}");
-}
-
-#[test]
-fn one_host_can_run_the_whole_shipped_catalog() {
-    let catalog = Catalog::parse(OMNILEADS).unwrap();
-    let mut spec = "tenant: acme\ncatalog: omnileads\ncomponents:\n".to_owned();
-    for (name, component) in &catalog.components {
-        let value = match component.workload {
-            WorkloadTemplate::Container(_) => "\"1\"",
-            WorkloadTemplate::Unit { .. } => "{}",
-        };
-        spec.push_str(&format!("  {name}: {value}\n"));
-    }
-    let roles = ["data", "voice", "app"].into_iter().map(|role| role.parse().unwrap()).collect();
-    let facts = NodeFacts { roles, address: "10.0.0.1".to_owned(), agent: None };
-    let nodes = BTreeMap::from([("all".parse().unwrap(), facts)]);
-    let plan = plan_on(&nodes, &spec, OMNILEADS, 1).map_err(|problems| problems.to_string());
-    let carried = plan.map(|plan| plan.nodes.values().map(|node| node.instances.len()).sum());
-    assert_eq!(carried, Ok(catalog.components.len()));
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 use super::*;
 
+mod omnileads_2_6;
+
 const OMNILEADS: &str = include_str!("../../../../catalog/omnileads.yaml");
+const OMNILEADS_2_6: &str = include_str!("../../../../catalog/omnileads-2.6.yaml");
 
 fn refused(text: &str) -> String {
     Catalog::parse(text).map(|_| String::new()).unwrap_or_else(|problems| problems.to_string())
@@ -238,11 +241,13 @@ fn a_container_that_is_confined_less_needs_a_reason() {
 
 #[test]
 fn no_shipped_component_with_a_udp_port_is_restarted_without_a_count_of_its_calls() {
-    let catalog = Catalog::parse(OMNILEADS).unwrap();
-    for (name, component) in &catalog.components {
-        let may_carry_calls = component.ports.iter().any(|port| port.ends_with("/udp"));
-        if may_carry_calls && component.active.is_none() {
-            assert_eq!(component.restart_unhealthy.after_ms, None, "{name}");
+    for text in [OMNILEADS, OMNILEADS_2_6] {
+        let catalog = Catalog::parse(text).unwrap();
+        for (name, component) in &catalog.components {
+            let may_carry_calls = component.ports.iter().any(|port| port.ends_with("/udp"));
+            if may_carry_calls && component.active.is_none() {
+                assert_eq!(component.restart_unhealthy.after_ms, None, "{name}");
+            }
         }
     }
 }
