@@ -8,7 +8,6 @@ use crate::decide::assign;
 use crate::document;
 use crate::document::assignment::Assignment;
 use crate::document::instance::Check;
-use crate::id::Digest;
 use crate::testing::{CATALOG, SPEC, nodes, plan_of, plan_on, plan_with};
 
 mod shipped;
