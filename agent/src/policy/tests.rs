@@ -55,6 +55,9 @@ fn what_is_there_and_cannot_be_read_as_text_allows_nothing_that_a_file_could_for
     };
     files::write_durably(&path, b"# \xff\n", 0o644).unwrap();
     expect("could not read");
+    let long = format!("privileged = true\n{}", "#\n".repeat(128 << 10));
+    files::write_durably(&path, long.as_bytes(), 0o644).unwrap();
+    expect("is longer than 256 KiB");
     files::remove_durably(&path).unwrap();
     std::os::unix::fs::symlink("nowhere", &path).unwrap();
     expect("it is a link to nothing");

@@ -31,8 +31,13 @@ impl HostPolicy {
     /// Reads the policy file of a host.
     ///
     /// # Errors
-    /// Returns every mistake in its lists with its line, or the one for which it is no such file.
+    /// Returns every mistake in its lists with its line, or the one for which it is no such file. One
+    /// of more than [`POLICY_BYTES_MAX`] is none.
     pub fn parse(text: &str) -> Result<Self, Problems> {
+        if text.len() > POLICY_BYTES_MAX {
+            let message = format!("is longer than {} KiB", POLICY_BYTES_MAX >> 10);
+            return Err(Problem::new("", message).into());
+        }
         let file: File = toml::from_str(text).map_err(|error| {
             let problem = Problem::new("", first_line(error.message()));
             Problems::from(match error.span() {
