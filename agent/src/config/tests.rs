@@ -119,3 +119,11 @@ fn a_proxy_that_cannot_be_used_is_left_out_and_stops_no_agent() {
         assert_eq!(settings.left_out.0.len(), problems, "{name}");
     }
 }
+
+#[test]
+fn a_login_that_no_image_can_need_is_named_and_stops_no_agent() {
+    let text = "[registries.\"mirror\"]\nusername = \"u\"\npassword_file = \"/p\"\n";
+    let folder = folder(&[("agent.toml", text)]);
+    let left_out = load(folder.path()).unwrap().left_out.to_string();
+    assert!(left_out.contains("registries.\"mirror\": no image can name this"), "{left_out}");
+}
