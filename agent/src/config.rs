@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use oml_common::text::problem::Problems;
-use oml_daemon::proxy::{Proxies, Use};
+use oml_daemon::proxy::{Proxies, ReadProxies, Use};
 use oml_daemon::registries::{self, Login, Reader, RegistryEntry, RegistrySettings};
 use oml_daemon::settings::{SettingsError, Sources};
 use serde::Deserialize;
@@ -81,10 +81,7 @@ pub fn load(folder: &Path) -> Result<Settings, SettingsError> {
     settings(SOURCES.read(folder)?, Proxies::of_environment(Use::Tls))
 }
 
-fn settings(
-    fragment: Fragment,
-    (proxies, mut left_out): (Proxies, Problems),
-) -> Result<Settings, SettingsError> {
+fn settings(fragment: Fragment, proxies: ReadProxies) -> Result<Settings, SettingsError> {
     let controllers = endpoints("controllers", fragment.controllers, CONTROLLER_PORT)?;
     let enrollment = endpoints("enrollment", fragment.enrollment, ENROLLMENT_PORT)?;
     let address = fragment.address.map(|text| {
@@ -107,6 +104,7 @@ fn settings(
             .unwrap_or(default.state_bytes),
     };
     let mut problems = Problems::default();
+    let ReadProxies { proxies, wrong: mut left_out } = proxies;
     let registries = fragment.registries.unwrap_or_default();
     let registries = logins(registries, &mut problems, &mut left_out);
     problems.into_result(())?;

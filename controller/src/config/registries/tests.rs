@@ -1,6 +1,6 @@
 //! Files that settings of registries name, right and wrong.
 
-use oml_daemon::proxy::Use;
+use oml_daemon::proxy::{Proxies, Use};
 use oml_daemon::settings::SettingsError;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
