@@ -63,15 +63,16 @@ pub struct Proxy {
 }
 
 impl Proxies {
-    /// Reads the environment of the process. See [`Self::new`].
+    /// Reads the environment of the process. See [`Self::read`].
     #[expect(clippy::disallowed_methods, reason = "a program calls this once, at its start")]
     #[must_use]
     pub fn of_environment(of: Use) -> ReadProxies {
-        Self::new(of, |name| std::env::var(name).ok())
+        Self::read(of, |name| std::env::var(name).ok())
     }
 
     /// Reads the variables of which a program would use one.
-    pub fn new(of: Use, variable: impl Fn(&str) -> Option<String>) -> ReadProxies {
+    #[must_use]
+    pub fn read(of: Use, variable: impl Fn(&str) -> Option<String>) -> ReadProxies {
         let mut wrong = BTreeSet::new();
         let set = |names: &[&'static str]| -> Vec<(&'static str, String)> {
             let all = names.iter().filter_map(|name| Some((*name, variable(name)?)));

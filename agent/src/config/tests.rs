@@ -114,7 +114,7 @@ fn every_mistake_about_registries_is_refused_at_once_with_what_docker_needs() {
 fn a_proxy_that_cannot_be_used_is_left_out_and_stops_no_agent() {
     for (name, problems) in [("HTTPS_PROXY", 1), ("all_proxy", 1), ("HTTP_PROXY", 0)] {
         let set = |asked: &str| (asked == name).then(|| "socks5://p.corp".to_owned());
-        let settings = settings(Fragment::default(), Proxies::new(Use::Tls, set)).unwrap();
+        let settings = settings(Fragment::default(), Proxies::read(Use::Tls, set)).unwrap();
         assert_eq!(settings.proxies, Proxies::default());
         assert_eq!(settings.left_out.0.len(), problems, "{name}");
     }

@@ -9,7 +9,6 @@ use crate::document;
 use crate::document::assignment::Assignment;
 use crate::document::catalog::WorkloadTemplate;
 use crate::document::instance::Check;
-use crate::id::Digest;
 use crate::testing::{CATALOG, SPEC, nodes, plan_of, plan_on, plan_with};
 
 const OMNILEADS: &str = include_str!("../../../../catalog/omnileads.yaml");

@@ -195,7 +195,7 @@ async fn proxy(target: SocketAddr) -> (SocketAddr, Arc<Mutex<Vec<String>>>, Join
 }
 
 fn through(proxy: SocketAddr, except: &str) -> Proxies {
-    let ReadProxies { proxies, wrong } = Proxies::new(Use::TlsAndHttp, |name| match name {
+    let ReadProxies { proxies, wrong } = Proxies::read(Use::TlsAndHttp, |name| match name {
         "HTTPS_PROXY" | "HTTP_PROXY" => Some(format!("http://user:word@{proxy}")),
         "NO_PROXY" => Some(except.to_owned()),
         _ => None,
