@@ -8,8 +8,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use oml_common::text::problem::Problems;
-use oml_daemon::proxy::{Proxies, Use};
-use oml_daemon::registries::{self, Login, Reader, RegistryEntry};
+use oml_daemon::proxy::{Proxies, ReadProxies, Use};
+use oml_daemon::registries::{self, Login, Reader, RegistryEntry, RegistrySettings};
 use oml_daemon::settings::{SettingsError, Sources};
 use serde::Deserialize;
 
@@ -81,10 +81,7 @@ pub fn load(folder: &Path) -> Result<Settings, SettingsError> {
     settings(SOURCES.read(folder)?, Proxies::of_environment(Use::Tls))
 }
 
-fn settings(
-    fragment: Fragment,
-    (proxies, left_out): (Proxies, Problems),
-) -> Result<Settings, SettingsError> {
+fn settings(fragment: Fragment, proxies: ReadProxies) -> Result<Settings, SettingsError> {
     let controllers = endpoints("controllers", fragment.controllers, CONTROLLER_PORT)?;
     let enrollment = endpoints("enrollment", fragment.enrollment, ENROLLMENT_PORT)?;
     let address = fragment.address.map(|text| {
@@ -107,7 +104,9 @@ fn settings(
             .unwrap_or(default.state_bytes),
     };
     let mut problems = Problems::default();
-    let registries = logins(fragment.registries.unwrap_or_default(), &mut problems);
+    let ReadProxies { proxies, wrong: mut left_out } = proxies;
+    let registries = fragment.registries.unwrap_or_default();
+    let registries = logins(registries, &mut problems, &mut left_out);
     problems.into_result(())?;
     Ok(Settings {
         controllers,
@@ -122,12 +121,18 @@ fn settings(
     })
 }
 
-/// Returns the logins by the key of each registry.
+/// Returns the logins by the key of each registry. Earlier releases took those that are never
+/// used, so they are added to `left_out`.
 fn logins(
     entries: BTreeMap<String, RegistryEntry>,
     problems: &mut Problems,
+    left_out: &mut Problems,
 ) -> BTreeMap<String, Login> {
     let read = registries::read(entries, Reader::Agent, problems);
+    let unused = |(key, settings): (&String, &RegistrySettings)| {
+        registries::of_no_image(&settings.path, key)
+    };
+    left_out.0.extend(read.iter().filter_map(unused));
     read.into_iter().filter_map(|(key, registry)| Some((key, registry.login?))).collect()
 }
 

@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use oml_common::id::{ComponentName, NodeName};
 use oml_common::text::error::chain;
 use oml_daemon::env::Env;
-use oml_daemon::proxy::{Proxies, Use};
+use oml_daemon::proxy::{Proxies, ReadProxies, Use};
 use oml_daemon::settings::SettingsError;
 use omlagent::enroll::{EnrollError, Enrollment, enroll};
 use omlagent::paths::Paths;
@@ -123,7 +123,7 @@ fn act(verb: Verb) -> anyhow::Result<()> {
 }
 
 async fn join(env: &Env, args: EnrollArgs) -> anyhow::Result<()> {
-    let (proxies, wrong) = Proxies::of_environment(Use::Tls);
+    let ReadProxies { proxies, wrong } = Proxies::of_environment(Use::Tls);
     wrong.into_result(()).map_err(SettingsError::from)?;
     let paths = args.root.as_deref().map_or_else(Paths::system, Paths::below);
     let starts = args.root.is_none() && !args.no_start;

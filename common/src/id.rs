@@ -20,7 +20,9 @@ pub use self::hex::{Fingerprint, InvalidHex, Serial};
 pub(crate) use self::image::split as split_version;
 pub use self::image::{ImageReference, ImageVersion, InvalidReference};
 pub use self::machine::{InvalidMachineId, MachineId};
-pub use self::registry::{DOCKER_HUB, REGISTRY_RULE, registry_key, registry_of_address};
+pub use self::registry::{
+    DOCKER_HUB, REGISTRY_RULE, can_be_named, registry_key, registry_of_address,
+};
 
 /// The error of a text that is not a valid name; its message states the rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

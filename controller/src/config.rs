@@ -7,9 +7,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use oml_common::text::problem::Problems;
 use oml_common::time::parse_duration_ms;
-use oml_daemon::proxy::{Proxies, Use};
+use oml_daemon::proxy::{Proxies, ReadProxies, Use};
 use oml_daemon::registries::RegistryEntry;
 use oml_daemon::settings::{SettingsError, Sources};
 use serde::Deserialize;
@@ -91,7 +90,7 @@ pub fn load(folder: &Path) -> Result<Settings, SettingsError> {
     settings(SOURCES.read(folder)?, Proxies::of_environment(Use::TlsAndHttp))
 }
 
-fn settings(fragment: Fragment, proxies: (Proxies, Problems)) -> Result<Settings, SettingsError> {
+fn settings(fragment: Fragment, proxies: ReadProxies) -> Result<Settings, SettingsError> {
     let web_listen = match fragment.web_listen.as_deref() {
         Some("off") => None,
         other => Some(listen("web_listen", other, WEB_LISTEN)?),

@@ -187,7 +187,8 @@ fn check_catalog(file: &Path) -> Result<()> {
         file.display(),
         catalog.name,
         catalog.components.len()
-    ))
+    ))?;
+    catalog.notes().iter().try_for_each(|note| say(&format!("note: {}", printable(note))))
 }
 
 fn list_catalogs(settings: &Settings) -> Result<()> {

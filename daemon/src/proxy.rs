@@ -35,6 +35,15 @@ pub struct Proxies {
     none: String,
 }
 
+/// The proxies that an environment names.
+#[derive(Debug, Clone, Default)]
+pub struct ReadProxies {
+    /// Those that can be used.
+    pub proxies: Proxies,
+    /// A problem for each variable that names no proxy which can be used.
+    pub wrong: Problems,
+}
+
 /// What a program uses proxies for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {
@@ -54,16 +63,16 @@ pub struct Proxy {
 }
 
 impl Proxies {
-    /// Reads the environment of the process. See [`Self::new`].
+    /// Reads the environment of the process. See [`Self::read`].
     #[expect(clippy::disallowed_methods, reason = "a program calls this once, at its start")]
     #[must_use]
-    pub fn of_environment(of: Use) -> (Self, Problems) {
-        Self::new(of, |name| std::env::var(name).ok())
+    pub fn of_environment(of: Use) -> ReadProxies {
+        Self::read(of, |name| std::env::var(name).ok())
     }
 
-    /// Reads the variables of which a program would use one, with a problem for each of them that
-    /// names no proxy which can be used. The proxies are those without it.
-    pub fn new(of: Use, variable: impl Fn(&str) -> Option<String>) -> (Self, Problems) {
+    /// Reads the variables of which a program would use one.
+    #[must_use]
+    pub fn read(of: Use, variable: impl Fn(&str) -> Option<String>) -> ReadProxies {
         let mut wrong = BTreeSet::new();
         let set = |names: &[&'static str]| -> Vec<(&'static str, String)> {
             let all = names.iter().filter_map(|name| Some((*name, variable(name)?)));
@@ -90,7 +99,8 @@ impl Proxies {
                 .hint("write it as http://proxy.example.com:3128")
         };
         let none = none.unwrap_or_default();
-        (Self { https, http, none }, Problems(wrong.into_iter().map(problem).collect()))
+        let wrong = Problems(wrong.into_iter().map(problem).collect());
+        ReadProxies { proxies: Self { https, http, none }, wrong }
     }
 
     /// Returns the proxy that is for an address. This host itself is never reached through one.

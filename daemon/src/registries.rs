@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use oml_common::id::{REGISTRY_RULE, registry_of_address};
+use oml_common::id::{REGISTRY_RULE, can_be_named, registry_of_address};
 use oml_common::text::problem::{Problem, Problems};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -73,6 +73,9 @@ pub fn read(
             problems.push(Problem::new(path, message));
             continue;
         };
+        if reader == Reader::Controller {
+            problems.0.extend(of_no_image(&path, &key));
+        }
         let settings = Entry { path: &path, key: &key, values: entry.0, reader }.read(problems);
         if let Some(other) = registries.get(&key) {
             let message = format!("it is the same registry as {}", other.path);
@@ -82,6 +85,15 @@ pub fn read(
         }
     }
     registries
+}
+
+/// Returns a problem if no image can be of the registry with this key, so that its settings are
+/// never used.
+#[must_use]
+pub fn of_no_image(path: &str, key: &str) -> Option<Problem> {
+    let message = "no image can name this registry, because it has neither a dot nor a port";
+    let hint = format!("write it as in the names of images: {key}.example.com, or {key}:443");
+    (!can_be_named(key)).then(|| Problem::new(path, message).hint(hint))
 }
 
 /// One entry that is being read.
@@ -213,6 +225,22 @@ mod tests {
         assert_eq!(secure.ca_file, Some("/ca.pem".into()));
         assert!(read["10.0.0.1:5000"].plain_http && !secure.plain_http);
         assert_eq!(read["docker.io"].login.as_ref().unwrap().user, "7");
+    }
+
+    #[test]
+    fn a_registry_that_no_image_can_name_is_refused_by_the_controller_alone() {
+        let entry = |name: &str| {
+            format!("[registries.\"{name}\"]\nusername = \"u\"\npassword_file = \"/p\"\n")
+        };
+        let refused = read(&entry("mirror"), Reader::Controller).unwrap_err();
+        let expected = "registries.\"mirror\": no image can name this registry, because it has \
+                        neither a dot nor a port (write it as in the names of images: \
+                        mirror.example.com, or mirror:443)";
+        assert_eq!(refused, expected);
+        assert!(read(&entry("mirror"), Reader::Agent).is_ok());
+        for name in ["mirror:5000", "localhost", "docker.io", "10.0.0.1", "mirror.lan"] {
+            assert!(read(&entry(name), Reader::Controller).is_ok(), "{name}");
+        }
     }
 
     #[test]

@@ -114,8 +114,16 @@ fn every_mistake_about_registries_is_refused_at_once_with_what_docker_needs() {
 fn a_proxy_that_cannot_be_used_is_left_out_and_stops_no_agent() {
     for (name, problems) in [("HTTPS_PROXY", 1), ("all_proxy", 1), ("HTTP_PROXY", 0)] {
         let set = |asked: &str| (asked == name).then(|| "socks5://p.corp".to_owned());
-        let settings = settings(Fragment::default(), Proxies::new(Use::Tls, set)).unwrap();
+        let settings = settings(Fragment::default(), Proxies::read(Use::Tls, set)).unwrap();
         assert_eq!(settings.proxies, Proxies::default());
         assert_eq!(settings.left_out.0.len(), problems, "{name}");
     }
+}
+
+#[test]
+fn a_login_that_no_image_can_need_is_named_and_stops_no_agent() {
+    let text = "[registries.\"mirror\"]\nusername = \"u\"\npassword_file = \"/p\"\n";
+    let folder = folder(&[("agent.toml", text)]);
+    let left_out = load(folder.path()).unwrap().left_out.to_string();
+    assert!(left_out.contains("registries.\"mirror\": no image can name this"), "{left_out}");
 }

@@ -21,6 +21,13 @@ pub fn registry_of_address(address: &str) -> Option<String> {
     is_one.then_some(key)
 }
 
+/// Returns true if the name of an image can begin with this key. What has neither a dot nor a port
+/// and is not `localhost` is a namespace there, so that no image is ever of that registry.
+#[must_use]
+pub fn can_be_named(key: &str) -> bool {
+    format!("{key}/image").parse::<Repository>().is_ok_and(|image| image.names_registry())
+}
+
 /// Returns the one spelling of a registry's address: `host` or `host:port` in lower case. A
 /// scheme and a path, with which `docker login` writes some addresses, are left out, and every
 /// address of Docker Hub becomes [`DOCKER_HUB`].

@@ -6,7 +6,7 @@ use std::path::Path;
 use oml_common::decide::plan::Mirrors;
 use oml_common::text::problem::{Problem, Problems};
 use oml_common::text::secret::secret;
-use oml_daemon::proxy::Proxies;
+use oml_daemon::proxy::ReadProxies;
 use oml_daemon::registries::{Login, Reader, RegistryEntry, RegistrySettings, read};
 use oml_daemon::regular_file;
 use rustls::RootCertStore;
@@ -23,9 +23,9 @@ use crate::registry::{Reach, RegistryAccess, RegistryCredentials};
 pub(super) fn reach(
     entries: BTreeMap<String, RegistryEntry>,
     mirrors: &BTreeMap<String, String>,
-    (proxies, wrong): (Proxies, Problems),
+    proxies: ReadProxies,
 ) -> Result<Reach, Problems> {
-    let mut problems = wrong;
+    let ReadProxies { proxies, wrong: mut problems } = proxies;
     let read = read(entries, Reader::Controller, &mut problems);
     let access: HashMap<String, RegistryAccess> =
         read.into_iter().map(|(key, settings)| (key, access(settings, &mut problems))).collect();

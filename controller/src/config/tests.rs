@@ -76,18 +76,20 @@ fn a_password_is_one_line_and_anything_else_is_refused_with_its_file() {
     let with = |text: &str| {
         let dir = folder(&[("password", text)]);
         let path = dir.path().join("password");
-        let settings = format!("[registries.x]\nusername = \"oml\"\npassword_file = {path:?}\n");
+        let entry = "[registries.\"x.lab\"]\nusername = \"oml\"";
+        let settings = format!("{entry}\npassword_file = {path:?}\n");
         std::fs::write(dir.path().join("conf.d/lab.toml"), settings).unwrap();
         let loaded = load(dir.path()).map_err(|error| error.to_string());
-        let login = |settings: Settings| settings.reach.access["x"].login.clone().unwrap().password;
+        let login =
+            |settings: Settings| settings.reach.access["x.lab"].login.clone().unwrap().password;
         loaded.map(login).map_err(|error| error.replace(&path.display().to_string(), "FILE"))
     };
     assert_eq!(with("s3cret\r\n"), Ok("s3cret".to_owned()));
     assert_eq!(
         with("\n"),
-        Err("registries.\"x\".password_file: the password file FILE is empty".to_owned())
+        Err("registries.\"x.lab\".password_file: the password file FILE is empty".to_owned())
     );
-    let why = "registries.\"x\".password_file: the password file FILE contains a carriage return \
+    let why = "registries.\"x.lab\".password_file: the password file FILE contains a carriage return \
                (U+000D); write the value alone, on one line";
     assert_eq!(with("s3cret\r\n\n"), Err(why.to_owned()));
 }
@@ -96,7 +98,7 @@ fn a_password_is_one_line_and_anything_else_is_refused_with_its_file() {
 fn an_unknown_key_is_refused_with_its_file() {
     let refused = refusal(&[("conf.d/typo.toml", "lissten = \"0.0.0.0:1\"\n")]);
     assert!(refused.contains("typo.toml") && refused.contains("lissten"), "{refused}");
-    let refused = refusal(&[("controller.toml", "[registries.x]\ninsecur = true\n")]);
+    let refused = refusal(&[("controller.toml", "[registries.\"x.lab\"]\ninsecur = true\n")]);
     assert!(refused.contains("insecur"), "{refused}");
 }
 
@@ -106,6 +108,6 @@ fn an_impossible_value_is_refused_with_its_key() {
     assert_eq!(refused, "listen: \"7443\" is not an IP address and a port, such as 0.0.0.0:7443");
     let refused = refusal(&[("controller.toml", "node_certificate_life = \"5s\"\n")]);
     assert!(refused.contains("node_certificate_life"), "{refused}");
-    let refused = refusal(&[("controller.toml", "[registries.x]\nusername = \"u\"\n")]);
+    let refused = refusal(&[("controller.toml", "[registries.\"x.lab\"]\nusername = \"u\"\n")]);
     assert!(refused.contains("password_file"), "{refused}");
 }

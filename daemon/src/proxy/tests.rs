@@ -12,8 +12,8 @@ use super::*;
 fn proxies(variables: &[(&str, &str)]) -> Result<Proxies, String> {
     let variables: BTreeMap<&str, &str> = variables.iter().copied().collect();
     let variable = |name: &str| variables.get(name).map(|value| (*value).to_owned());
-    let (proxies, problems) = Proxies::new(Use::TlsAndHttp, variable);
-    problems.into_result(proxies).map_err(|problems| problems.to_string())
+    let ReadProxies { proxies, wrong } = Proxies::read(Use::TlsAndHttp, variable);
+    wrong.into_result(proxies).map_err(|problems| problems.to_string())
 }
 
 fn proxy_of(proxies: &Proxies, url: &str) -> String {
@@ -127,10 +127,10 @@ fn only_a_variable_that_would_be_used_is_checked_and_a_wrong_one_is_left_out() {
     ] {
         let variables: BTreeMap<&str, &str> = variables.iter().copied().collect();
         let variable = |name: &str| variables.get(name).map(|value| (*value).to_owned());
-        let (proxies, problems) = Proxies::new(of, variable);
-        let found: Vec<&str> = problems.0.iter().map(|problem| problem.path.as_str()).collect();
+        let read = Proxies::read(of, variable);
+        let found: Vec<&str> = read.wrong.0.iter().map(|problem| problem.path.as_str()).collect();
         assert_eq!(found.join(" "), wrong, "{variables:?}");
-        assert_eq!(proxy_of(&proxies, "https://quay.io/"), proxy, "{variables:?}");
+        assert_eq!(proxy_of(&read.proxies, "https://quay.io/"), proxy, "{variables:?}");
     }
 }
 

@@ -31,7 +31,8 @@ impl Plan {
     /// it is what the others run, unless they differ.
     #[must_use]
     pub fn digests(&self, spec: &TenantSpec) -> BTreeMap<ImageName, Digest> {
-        let (mut digests, mut pinned) = (BTreeMap::new(), BTreeMap::new());
+        let mut digests = BTreeMap::new();
+        let mut pinned: BTreeMap<ImageName, BTreeSet<Digest>> = BTreeMap::new();
         let instances = self.nodes.values().flat_map(|node| &node.instances);
         for (component, desired) in instances {
             let Some(container) = desired.instance.container() else { continue };
@@ -46,7 +47,7 @@ impl Plan {
             let wanted = spec.components.get(component).and_then(|wanted| wanted.version.as_ref());
             let by_tag = name(ImageVersion::from(tag));
             if wanted.is_some_and(|version| version.digest().is_some()) {
-                pinned.entry(by_tag).or_insert_with(BTreeSet::new).insert(digest);
+                pinned.entry(by_tag).or_default().insert(digest);
             } else {
                 digests.insert(by_tag, digest);
             }

@@ -4,7 +4,8 @@
 //! removed replaces no container.
 
 use crate::id::{
-    DOCKER_HUB, ImageReference, InvalidReference, REGISTRY_RULE, Repository, registry_of_address,
+    DOCKER_HUB, ImageReference, InvalidReference, REGISTRY_RULE, Repository, can_be_named,
+    registry_of_address,
 };
 use crate::text::problem::{Problem, Problems};
 
@@ -88,8 +89,7 @@ fn prefix(text: &str) -> Result<String, Refusal> {
     let example = "mirror.example.com:5000/omnileads/";
     let trimmed = text.strip_suffix('/').unwrap_or(text);
     if !trimmed.contains('/') {
-        let names_one = |key: &String| key.contains(['.', ':']) || key == "localhost";
-        return registry_of_address(trimmed).filter(names_one).ok_or_else(|| {
+        return registry_of_address(trimmed).filter(|key| can_be_named(key)).ok_or_else(|| {
             let message = format!("it is not {REGISTRY_RULE}, with a path behind it or without");
             Refusal { message, hint: format!("write it as docker.io/omnileads/ or {example}") }
         });

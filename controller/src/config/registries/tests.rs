@@ -1,6 +1,6 @@
 //! Files that settings of registries name, right and wrong.
 
-use oml_daemon::proxy::Use;
+use oml_daemon::proxy::{Proxies, Use};
 use oml_daemon::settings::SettingsError;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
@@ -91,7 +91,7 @@ fn every_mistake_about_registries_and_mirrors_is_refused_at_once() {
 #[test]
 fn a_wrong_proxy_is_refused_together_with_the_rest() {
     let variable = |name: &str| (name == "HTTPS_PROXY").then(|| "socks5://p".to_owned());
-    let proxies = Proxies::new(Use::TlsAndHttp, variable);
+    let proxies = Proxies::read(Use::TlsAndHttp, variable);
     let mirrors = BTreeMap::from([("a".to_owned(), "b".to_owned())]);
     let refused = reach(BTreeMap::new(), &mirrors, proxies).unwrap_err().to_string();
     assert!(refused.contains("HTTPS_PROXY: ") && refused.contains("mirrors.\"a\": "), "{refused}");

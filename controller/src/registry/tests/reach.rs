@@ -1,6 +1,6 @@
 //! How registries are reached: mirrors, private authorities, proxies, and digests in place of tags.
 
-use oml_daemon::proxy::Use;
+use oml_daemon::proxy::{ReadProxies, Use};
 use rcgen::{BasicConstraints, CertifiedIssuer, IsCa};
 use rustls::pki_types::CertificateDer;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
@@ -195,12 +195,12 @@ async fn proxy(target: SocketAddr) -> (SocketAddr, Arc<Mutex<Vec<String>>>, Join
 }
 
 fn through(proxy: SocketAddr, except: &str) -> Proxies {
-    let (proxies, problems) = Proxies::new(Use::TlsAndHttp, |name| match name {
+    let ReadProxies { proxies, wrong } = Proxies::read(Use::TlsAndHttp, |name| match name {
         "HTTPS_PROXY" | "HTTP_PROXY" => Some(format!("http://user:word@{proxy}")),
         "NO_PROXY" => Some(except.to_owned()),
         _ => None,
     });
-    problems.into_result(proxies).unwrap()
+    wrong.into_result(proxies).unwrap()
 }
 
 #[tokio::test]

@@ -71,6 +71,20 @@ fn a_catalog_needs_no_registry_if_every_image_names_its_own() {
 }
 
 #[test]
+fn an_image_that_is_not_below_the_registry_of_its_catalog_is_noted() {
+    assert!(Catalog::parse(CATALOG).unwrap().notes().is_empty());
+    let catalog = CATALOG.replace("image: db", "image: quay.io/sql/db");
+    assert_eq!(
+        Catalog::parse(&catalog).unwrap().notes(),
+        ["components.db.image: quay.io/sql/db is complete, and not below docker.io/test; before \
+          0.2.0 it was docker.io/test/quay.io/sql/db"]
+    );
+    let without = catalog.replace("registry: docker.io/test\n", "");
+    let without = without.replace("image: voice", "image: quay.io/voice");
+    assert!(Catalog::parse(&without).unwrap().notes().is_empty());
+}
+
+#[test]
 fn a_tenant_names_its_own_image_for_a_component() {
     for (entry, expected) in [
         ("{image: \"r.example:5000/a/b:2\"}".to_owned(), "r.example:5000/a/b:2".to_owned()),
