@@ -94,7 +94,10 @@ fn bare_channels(fleet: &Fleet) -> Result<()> {
     }
     wait_channels(fleet, 2)?;
     let printed = asterisk(fleet, "core show channels count")?;
-    check(printed.contains("0 active calls"), printed)?;
+    // The container may be one in which another test has limited the calls.
+    let are_no_calls =
+        |line: &str| ["0 active calls", "0 of "].iter().any(|it| line.starts_with(it));
+    check(printed.lines().any(are_no_calls), printed)?;
     gives_up(fleet, "2 channels are up")?;
     hang_up(fleet)?;
     let settings = "printf '[general]\\nenabled=yes\\nbindaddr=127.0.0.1\\n' > http.conf && \
