@@ -39,15 +39,14 @@ impl OwnSockets {
         Self { others, asked: None }
     }
 
-    /// Notes where the program was asked, so that the tables need not be read at every probe.
+    /// Notes where the program was asked, so that who listens need not be asked at every probe.
     pub(super) fn note(&mut self, asked: Option<SocketAddr>) {
         self.asked = asked;
     }
 
     /// Returns where the program was asked last at this port, which a change of its probe replaces.
-    /// Where nobody else listened before its start, that is [`LOCALHOST`] at first: the tables are
-    /// slow to read on a host of few connections, because the kernel goes through all that it has
-    /// room for.
+    /// Where nobody else listened before its start, that is [`LOCALHOST`] at first, where almost every
+    /// program answers, so that who listens is not asked for meanwhile.
     pub(super) fn asked(&self, port: Port) -> Option<SocketAddr> {
         let asked = self.asked.filter(|address| address.port() == port.number);
         let is_alone = self.others.is_empty();

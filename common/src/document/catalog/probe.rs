@@ -9,6 +9,8 @@ use super::{CheckTemplate, ProbeTemplate, literal};
 const INTERVAL_MS: u64 = 10_000;
 const TIMEOUT_MS: u64 = 2_000;
 const FAILURES_MAX: u32 = 3;
+/// The words of a catalog. They are not those of documents, which have kinds of their own for what
+/// release 0.1.0 does not know of a check.
 const CHECKS: [&str; 10] = [
     "http",
     "tcp",
