@@ -5,7 +5,7 @@ use oml_tests::trial::check;
 use serde_json::{Value, json};
 
 use crate::action::{COMPONENTS, Component};
-use crate::expectation::{Desired, wrong};
+use crate::expectation::{Desired, LOOP_ENDS, wrong};
 use crate::facts::{Container, Facts, Unit};
 use crate::intent::{Intent, Stop};
 
@@ -34,6 +34,7 @@ fn good_facts() -> Facts {
         units: vec![unit; COMPONENTS.len()],
         answers: COMPONENTS.iter().map(|it| it.answer.to_owned()).collect(),
         has_drop_in: vec![false; COMPONENTS.len()],
+        ends: vec![0; COMPONENTS.len()],
         agent_runs: true,
         free_kib: u64::MAX,
     }
@@ -74,6 +75,13 @@ pub(crate) fn run() -> Result<()> {
     accepts(&facts, &intent, &ready)?;
     refuses(&facts, &intent, &reported("unhealthy", "unhealthy", "does not answer"))?;
     refuses(&facts, &intent, &by_hand)?;
+    let loops = reported("crash-looping", "healthy", "ends again and again: 3 times within 2m 5s");
+    refuses(&facts, &intent, &loops)?;
+    let mut ended = facts.clone();
+    ended.ends[0] = LOOP_ENDS;
+    accepts(&ended, &intent, &loops)?;
+    accepts(&ended, &intent, &ready)?;
+    refuses(&ended, &intent, &reported("crash-looping", "healthy", ""))?;
     let mut away = facts.clone();
     away.containers = None;
     refuses(&away, &intent, &ready)?;
