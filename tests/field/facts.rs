@@ -68,6 +68,11 @@ pub(crate) fn observe(host: &Host) -> Result<Facts> {
     // A container may vanish between the list and its inspection; the next look is whole again.
     let text = host.exec(&["sh", "-c", &script])?.stdout;
     let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split(' ').collect()).collect();
+    read(&lines)
+}
+
+/// Reads the facts from what the script printed, a list of words a line.
+fn read(lines: &[Vec<&str>]) -> Result<Facts> {
     let containers = lines.iter().filter_map(|words| match words.as_slice() {
         ["container", id, name, status, started, image, settings, _, process @ ..] => {
             Some(Container {
