@@ -7,8 +7,8 @@ use std::time::Duration;
 use clap::ValueHint;
 use oml_common::text::error::chain;
 use oml_proto::v1::{
-    ApplyRequest, ChangeHolds, ChangeOptions, ChangeOutcome, ChangeReply, RollbackRequest, Rollout,
-    SetVersionRequest,
+    ApplyRequest, ChangeHolds, ChangeOptions, ChangeOutcome, ChangeReply, NewSecretValue,
+    RollbackRequest, Rollout, RotateSecretRequest, SetVersionRequest,
 };
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
@@ -28,6 +28,7 @@ pub(crate) enum ChangeRequest {
     Apply { spec_yaml: String },
     SetVersion { tenant: String, versions: BTreeMap<String, String> },
     Rollback { tenant: String, to: u64 },
+    RotateSecret { tenant: String, name: String, value: NewSecretValue },
 }
 
 /// The options of every verb that makes a change.
@@ -244,7 +245,7 @@ impl ChangeRequest {
     fn is_meant_to_remove(&self) -> bool {
         match self {
             ChangeRequest::Apply { .. } | ChangeRequest::Rollback { .. } => true,
-            ChangeRequest::SetVersion { .. } => false,
+            ChangeRequest::SetVersion { .. } | ChangeRequest::RotateSecret { .. } => false,
         }
     }
 }
@@ -292,6 +293,11 @@ impl Controller {
                 let request = RollbackRequest { tenant, to, options };
                 self.call(|fleet, request| fleet.rollback(request), request).await
             }
+            ChangeRequest::RotateSecret { tenant, name, value } => {
+                let value = Some(value);
+                let request = RotateSecretRequest { tenant, name, value, options };
+                self.call(|fleet, request| fleet.rotate_secret(request), request).await
+            }
         }
     }
 }
@@ -327,8 +333,14 @@ fn print_failures(rollout: Option<&Rollout>) {
 }
 
 fn closing_line(reply: &ChangeReply, args: &ChangeArgs) -> String {
-    let ChangeReply { tenant, revision, changed, .. } = reply;
+    let ChangeReply { tenant, revision, changed, secret_version, .. } = reply;
     match (changed, args.dry_run) {
+        (false, true) if *secret_version > 0 => {
+            format!("plan only: version {secret_version} of the secret would be used by no component of {tenant}")
+        }
+        (false, false) if *secret_version > 0 => {
+            format!("version {secret_version} of the secret is kept; no component of {tenant} uses it")
+        }
         (false, _) => format!("nothing to change: {tenant} is at revision {revision}"),
         (true, true) => format!("plan only: {tenant} was not changed"),
         (true, false) => format!(

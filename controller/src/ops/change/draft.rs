@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use oml_common::decide::plan::ImageName;
 use oml_common::decide::plan::conflicts;
+use oml_common::decide::secrets::{ChosenSecrets, choose};
 use oml_common::decide::{self, head::base};
 use oml_common::document::plan::Plan;
 use oml_common::document::rollout::Rollout;
@@ -14,6 +15,7 @@ use oml_common::text::problem::Problem;
 
 use super::Changes;
 use super::request::ChangeRequest;
+use crate::ops::secrets::NewVersion;
 use crate::ops::{OpsError, Result};
 use crate::records::values::{Head, RevisionKind};
 use crate::records::{Entry, keys};
@@ -32,6 +34,10 @@ pub(super) struct Draft {
     pub(super) may_run: Vec<Arc<Plan>>,
     /// The digests that are already recorded.
     pub(super) known: BTreeMap<ImageName, Digest>,
+    /// The versions of the tenant's secrets that the plan names.
+    pub(super) secrets: ChosenSecrets,
+    /// The new version of a secret that the change makes.
+    pub(super) rotation: Option<NewVersion>,
 }
 
 impl Changes {
@@ -42,6 +48,7 @@ impl Changes {
         request: &ChangeRequest,
         tenant: TenantId,
         given: Option<TenantSpec>,
+        rotation: Option<NewVersion>,
     ) -> Result<Draft> {
         let records = &self.records;
         let head = records.get(&keys::head(&tenant)).await?;
@@ -51,10 +58,17 @@ impl Changes {
             Some(base) => self.text_and_plan(&tenant, base).await?,
             None => None,
         };
+        let mut secrets_of = before.as_ref().map(|(_, plan)| Arc::clone(plan));
         let (text, known, kind) = match request {
             ChangeRequest::Apply { spec_yaml } => {
                 let known = before.as_ref().map(|(text, plan)| recorded(text, plan)).transpose()?;
                 (spec_yaml.clone(), known.unwrap_or_default(), RevisionKind::Apply)
+            }
+            ChangeRequest::RotateSecret { .. } => {
+                let Some((text, plan)) = &before else {
+                    return Err(self.tenants.without_revisions(&tenant).await);
+                };
+                (text.clone(), recorded(text, plan)?, RevisionKind::RotateSecret)
             }
             ChangeRequest::SetVersion { versions, .. } => {
                 let Some((text, plan)) = &before else {
@@ -73,6 +87,7 @@ impl Changes {
                     Some(_) | None => return Err(no_revision(&tenant, *to, &head.value).into()),
                 };
                 let known = recorded(&text, &plan)?;
+                secrets_of = Some(plan);
                 (text, known, RevisionKind::Rollback)
             }
         };
@@ -84,7 +99,28 @@ impl Changes {
         for number in decide::change::may_run(head.as_ref().map(|head| head.value), way) {
             may_run.extend(self.tenants.plan_of(&tenant, number).await?);
         }
-        Ok(Draft { tenant, head, rollout, before, text, spec, kind, known, may_run })
+        let present = before.as_ref().map(|(_, plan)| &**plan);
+        let secrets =
+            self.chosen_secrets(&tenant, secrets_of.as_deref(), present, rotation.as_ref()).await?;
+        let draft =
+            Draft { tenant, head, rollout, before, text, spec, kind, known, may_run, secrets, rotation };
+        Ok(draft)
+    }
+
+    /// Chooses the versions of the secrets: those of the wanted plan and of the present one, and
+    /// the one that the change itself makes.
+    async fn chosen_secrets(
+        &self,
+        tenant: &TenantId,
+        wanted: Option<&Plan>,
+        present: Option<&Plan>,
+        rotation: Option<&NewVersion>,
+    ) -> Result<ChosenSecrets> {
+        let kept = self.secrets.of_tenant(tenant).await?.into_iter();
+        let kept = kept.map(|(name, entry)| (name, entry.value)).collect();
+        let mut chosen = choose(&kept, wanted, present);
+        chosen.extend(rotation.and_then(|made| Some((made.name.clone(), made.chosen()?))));
+        Ok(chosen)
     }
 
     async fn text_and_plan(
