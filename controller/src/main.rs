@@ -221,7 +221,8 @@ fn say_sealed(settings: &Settings, saved: &BackupSummary, what: &str) -> Result<
     if saved.secrets == 0 {
         return Ok(());
     }
-    let (secrets, key) = (counted(saved.secrets as u64, "secrets"), settings.data_dir.join(KEY_FILE));
+    let (secrets, key) =
+        (counted(saved.secrets as u64, "secrets"), settings.data_dir.join(KEY_FILE));
     say(&format!("{secrets} are sealed with a key that {what}: {}", key.display()))
 }
 

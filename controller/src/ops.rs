@@ -102,12 +102,7 @@ impl Ops {
         let (catalogs, authority) = (Arc::new(catalogs), Arc::new(authority));
         let (presence, revoked) = (Arc::<Presence>::default(), Arc::<Revoked>::default());
         let tenants = Tenants::new(records.clone());
-        let secrets = Secrets {
-            env: env.clone(),
-            records: records.clone(),
-            tenants: tenants.clone(),
-            key: Arc::new(parts.key),
-        };
+        let secrets = Secrets::new(env.clone(), records.clone(), tenants.clone(), parts.key);
         let issuer = NodeIssuer::new(Arc::clone(&authority), parts.node_lifetime_ms, parts.epoch);
         let nodes = Nodes {
             env: env.clone(),

@@ -176,8 +176,7 @@ impl SealingKey {
             return Err(OpenError::OtherKey { sealed_with, own });
         }
         let bytes = STANDARD.decode(&version.sealed).map_err(|_other| OpenError::Damaged)?;
-        let (nonce, sealed) =
-            bytes.split_first_chunk::<NONCE_LEN>().ok_or(OpenError::Damaged)?;
+        let (nonce, sealed) = bytes.split_first_chunk::<NONCE_LEN>().ok_or(OpenError::Damaged)?;
         let mut sealed = Zeroizing::new(sealed.to_vec());
         let nonce = Nonce::assume_unique_for_key(*nonce);
         let opened = self.aead.open_in_place(nonce, Aad::from(place.text()), &mut sealed);

@@ -7,8 +7,8 @@ use oml_common::text::problem::Problem;
 use crate::common::Common;
 use crate::error::CommandError;
 use crate::verb::{
-    apply, completions, context, explain, get, history, node, plan, rollback, secret,
-    set_version, status, version,
+    apply, completions, context, explain, get, history, node, plan, rollback, secret, set_version,
+    status, version,
 };
 
 /// Operate the tenants of contact centres through their controller

@@ -161,11 +161,7 @@ impl Session {
     }
 
     /// Returns what a message holds, if it may be taken.
-    fn receive(
-        &self,
-        message: v1::ControllerMessage,
-        identity: &HostIdentity,
-    ) -> Option<Received> {
+    fn receive(&self, message: v1::ControllerMessage, identity: &HostIdentity) -> Option<Received> {
         match message.kind {
             Some(controller_message::Kind::Assignment(document)) => {
                 self.take(&document.document, identity).map(Received::Assignment)

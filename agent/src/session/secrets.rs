@@ -24,7 +24,10 @@ pub(super) fn of_message(secrets: v1::SecretValues) -> Vec<SentSecret> {
                 None
             }
             (Err(_), _, _) | (_, Err(_), _) => {
-                warn!(version, "the controller sent a secret that this release cannot name; upgrade the agent");
+                warn!(
+                    version,
+                    "the controller sent a secret that this release cannot name; upgrade the agent"
+                );
                 None
             }
         }

@@ -12,7 +12,10 @@ use std::time::{Duration, SystemTime};
 use oml_daemon::tls::{Fingerprint, certificate, private_key, provider};
 use oml_proto::v1::agent_server::{Agent, AgentServer};
 use oml_proto::v1::enrollment_server::{Enrollment, EnrollmentServer};
-use oml_proto::v1::{AgentMessage, AssignmentDocument, Certificate, ControllerMessage, EnrollRequest, RecoverRequest, RenewRequest, agent_message, controller_message, SecretValues};
+use oml_proto::v1::{
+    AgentMessage, AssignmentDocument, Certificate, ControllerMessage, EnrollRequest,
+    RecoverRequest, RenewRequest, SecretValues, agent_message, controller_message,
+};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, CertifiedIssuer, IsCa,
     KeyPair, SanType,

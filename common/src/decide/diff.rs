@@ -166,7 +166,11 @@ fn container_note(old: &Container, new: &Container) -> Vec<ChangeNote> {
     };
     // Another version is named above; this is another variable, another file, or one secret less.
     let has_other_secrets = others.is_empty() && old.kept_secrets != new.kept_secrets;
-    if has_other_secrets || rest(old) != rest(new) || old.volumes != new.volumes || limits(old) != limits(new) {
+    if has_other_secrets
+        || rest(old) != rest(new)
+        || old.volumes != new.volumes
+        || limits(old) != limits(new)
+    {
         parts.push(ChangeNote::ContainerSettings);
     }
     let options = options::differing(&old.options, &new.options);

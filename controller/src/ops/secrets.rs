@@ -31,10 +31,10 @@ pub type Key = std::result::Result<SealingKey, NoKey>;
 /// The secrets of all tenants. It is cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Secrets {
-    pub(super) env: Env,
-    pub(super) records: Records,
-    pub(super) tenants: Tenants,
-    pub(super) key: Arc<Key>,
+    env: Env,
+    records: Records,
+    tenants: Tenants,
+    key: Arc<Key>,
 }
 
 /// What people may know of a secret.
@@ -72,6 +72,12 @@ pub(super) struct NewVersion {
 }
 
 impl Secrets {
+    /// Makes the access to the secrets of these records.
+    #[must_use]
+    pub fn new(env: Env, records: Records, tenants: Tenants, key: Key) -> Self {
+        Self { env, records, tenants, key: Arc::new(key) }
+    }
+
     /// Returns why secrets can neither be sealed nor opened; none if they can.
     #[must_use]
     pub fn without_key(&self) -> Option<&NoKey> {

@@ -148,8 +148,7 @@ impl AgentStream {
         let (id, replaced) = self.nodes.presence().connect(&self.node.id, self.nodes.now());
         let (newest, persist_at, has_warned) = (None, None, false);
         // The agent may have lost its secrets, or the controller may have found its key.
-        let mut progress =
-            Progress { id, held, newest, persist_at, has_warned, secrets_due: true };
+        let mut progress = Progress { id, held, newest, persist_at, has_warned, secrets_due: true };
         tracing::info!(%tenant, %node, "session opened");
         let ended = self.handle_events(incoming, outgoing, &mut progress, replaced).await;
         self.close(id).await;

@@ -9,14 +9,7 @@ use crate::ops::secrets::{NewValue, OpenedSecret, SecretSummary};
 pub(crate) fn secret(summary: SecretSummary) -> v1::Secret {
     let SecretSummary { name, version, at, who, used_by, kept } = summary;
     let used_by = used_by.into_iter().map(|(component, version)| (component.into(), version));
-    v1::Secret {
-        name: name.into(),
-        version,
-        at_ms: at.0,
-        who,
-        used_by: used_by.collect(),
-        kept,
-    }
+    v1::Secret { name: name.into(), version, at_ms: at.0, who, used_by: used_by.collect(), kept }
 }
 
 /// Converts a new value, which is overwritten in memory when it is dropped.

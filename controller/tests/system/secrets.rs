@@ -166,11 +166,8 @@ async fn what_cannot_be_a_secret_is_refused_and_not_shown() {
         assert!(text.contains(part) && !text.contains("correct"), "{text}");
         assert_eq!(error.code(), Code::InvalidArgument, "{text}");
     }
-    let request = v1::SetSecretRequest {
-        tenant: "acne".into(),
-        name: "token".into(),
-        value: generated(32),
-    };
+    let request =
+        v1::SetSecretRequest { tenant: "acne".into(), name: "token".into(), value: generated(32) };
     let error = fleet.operator.set_secret(request).await.unwrap_err();
     assert!(error.message().contains("did you mean acme?"), "{error}");
 }
@@ -220,7 +217,9 @@ async fn a_node_gets_the_secrets_of_its_own_instances_and_no_others() {
 /// What the store holds, as its bytes and as what those are when base64 is decoded.
 async fn stored(world: &World) -> String {
     let all = world.store.list("").await.unwrap();
-    all.iter().map(|(key, found)| format!("{key} {}\n", String::from_utf8_lossy(&found.value))).collect()
+    all.iter()
+        .map(|(key, found)| format!("{key} {}\n", String::from_utf8_lossy(&found.value)))
+        .collect()
 }
 
 /// The forms in which a value could be found.
@@ -251,7 +250,9 @@ async fn no_value_is_in_the_store_in_a_backup_or_in_a_reply() {
         }
     }
     let audit: Vec<&str> = stored.lines().filter(|line| line.starts_with("audit/")).collect();
-    for deed in ["gave secret token version 1", "rotated secret token to version 2, which is revision 2"] {
+    for deed in
+        ["gave secret token version 1", "rotated secret token to version 2, which is revision 2"]
+    {
         assert!(audit.iter().any(|line| line.contains(deed)), "{deed}: {audit:#?}");
     }
 }

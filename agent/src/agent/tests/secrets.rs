@@ -10,8 +10,7 @@ use super::bench::Bench;
 use crate::fixtures;
 use crate::kept_secrets::{self, SentSecret};
 
-const WAITS: &str =
-    "waits for secret redis version 2, which the controller has not sent yet";
+const WAITS: &str = "waits for secret redis version 2, which the controller has not sent yet";
 
 /// That version, which names a secret.
 fn with_secret(version: &str) -> InstanceDocument {

@@ -86,7 +86,8 @@ fn kept(
         let message = format!(
             "the value of secret {name} has several lines, and an environment variable holds one"
         );
-        let hint = format!("mount it: {{name: {name}, from: controller, file: /run/secrets/{name}}}");
+        let hint =
+            format!("mount it: {{name: {name}, from: controller, file: /run/secrets/{name}}}");
         return Err(problem(input, component, variable, message).hint(hint));
     }
     let (name, mark, file) = (name.clone(), mark.clone(), file.clone());

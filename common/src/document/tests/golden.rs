@@ -13,8 +13,8 @@ use super::*;
 use crate::document::backup::BackupBegin;
 use crate::document::cluster::{Epoch, PublicEndpoint};
 use crate::document::host_notes::{LastGoodNote, MachineNote, StopNote};
-use crate::document::secret::SecretRecord;
 use crate::document::revision::{Head, IdempotencyRecord, Target};
+use crate::document::secret::SecretRecord;
 use crate::document::update::SavedUpdates;
 use crate::text::error::chain;
 

@@ -13,10 +13,10 @@ use crate::document::revision::{Change, ChangeKind, Revision, RevisionKind};
 use crate::document::rollout::{
     FailedComponent, FailureSummary, NodeFailure, PauseReason, Rollout, RolloutOutcome, State,
 };
+use crate::document::secret::{SealedVersion, SecretRecord};
 use crate::document::status::{
     Drift, Health, LastExit, NotStarted, Status, SupervisorRelease, UnhealthyRestarts,
 };
-use crate::document::secret::{SealedVersion, SecretRecord};
 use crate::document::token::{TokenGrant, TokenRecord, TokenUse};
 use crate::document::update::{Backoff, Count, InstanceUpdate, LastGood, SavedUpdates, Stage};
 use crate::document::{Share, instance};

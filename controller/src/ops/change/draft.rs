@@ -40,6 +40,16 @@ pub(super) struct Draft {
     pub(super) rotation: Option<NewVersion>,
 }
 
+/// The wanted specification as text.
+struct Wanted {
+    text: String,
+    /// The digests that are already recorded.
+    known: BTreeMap<ImageName, Digest>,
+    kind: RevisionKind,
+    /// The plan whose versions of secrets are wanted.
+    secrets_of: Option<Arc<Plan>>,
+}
+
 impl Changes {
     /// Reads the records and makes the draft. `given` is the specification that came with
     /// the request, if there was one.
@@ -58,39 +68,9 @@ impl Changes {
             Some(base) => self.text_and_plan(&tenant, base).await?,
             None => None,
         };
-        let mut secrets_of = before.as_ref().map(|(_, plan)| Arc::clone(plan));
-        let (text, known, kind) = match request {
-            ChangeRequest::Apply { spec_yaml } => {
-                let known = before.as_ref().map(|(text, plan)| recorded(text, plan)).transpose()?;
-                (spec_yaml.clone(), known.unwrap_or_default(), RevisionKind::Apply)
-            }
-            ChangeRequest::RotateSecret { .. } => {
-                let Some((text, plan)) = &before else {
-                    return Err(self.tenants.without_revisions(&tenant).await);
-                };
-                (text.clone(), recorded(text, plan)?, RevisionKind::RotateSecret)
-            }
-            ChangeRequest::SetVersion { versions, .. } => {
-                let Some((text, plan)) = &before else {
-                    return Err(self.tenants.without_revisions(&tenant).await);
-                };
-                let known = recorded(text, plan)?;
-                let text = with_versions(text, versions).map_err(OpsError::Problems)?;
-                (text, known, RevisionKind::SetVersion)
-            }
-            ChangeRequest::Rollback { to, .. } => {
-                let Some(head) = &head else {
-                    return Err(self.tenants.without_revisions(&tenant).await);
-                };
-                let (text, plan) = match self.text_and_plan(&tenant, *to).await? {
-                    Some(found) if to.0 > 0 => found,
-                    Some(_) | None => return Err(no_revision(&tenant, *to, &head.value).into()),
-                };
-                let known = recorded(&text, &plan)?;
-                secrets_of = Some(plan);
-                (text, known, RevisionKind::Rollback)
-            }
-        };
+        let head_value = head.as_ref().map(|head| &head.value);
+        let wanted = self.wanted(request, &tenant, head_value, before.as_ref()).await?;
+        let Wanted { text, known, kind, secrets_of } = wanted;
         let spec = match given {
             Some(spec) => spec,
             None => TenantSpec::parse(&text).map_err(OpsError::Problems)?,
@@ -102,9 +82,60 @@ impl Changes {
         let present = before.as_ref().map(|(_, plan)| &**plan);
         let secrets =
             self.chosen_secrets(&tenant, secrets_of.as_deref(), present, rotation.as_ref()).await?;
-        let draft =
-            Draft { tenant, head, rollout, before, text, spec, kind, known, may_run, secrets, rotation };
+        let draft = Draft {
+            tenant,
+            head,
+            rollout,
+            before,
+            text,
+            spec,
+            kind,
+            known,
+            may_run,
+            secrets,
+            rotation,
+        };
         Ok(draft)
+    }
+
+    /// Returns the wanted text. `before` is what the change is made on.
+    async fn wanted(
+        &self,
+        request: &ChangeRequest,
+        tenant: &TenantId,
+        head: Option<&Head>,
+        before: Option<&(String, Arc<Plan>)>,
+    ) -> Result<Wanted> {
+        if let ChangeRequest::Apply { spec_yaml } = request {
+            let known = before.map(|(text, plan)| recorded(text, plan)).transpose()?;
+            let (text, known) = (spec_yaml.clone(), known.unwrap_or_default());
+            let secrets_of = before.map(|(_, plan)| Arc::clone(plan));
+            return Ok(Wanted { text, known, kind: RevisionKind::Apply, secrets_of });
+        }
+        if let ChangeRequest::Rollback { to, .. } = request {
+            let Some(head) = head else { return Err(self.tenants.without_revisions(tenant).await) };
+            let (text, plan) = match self.text_and_plan(tenant, *to).await? {
+                Some(found) if to.0 > 0 => found,
+                Some(_) | None => return Err(no_revision(tenant, *to, head).into()),
+            };
+            let known = recorded(&text, &plan)?;
+            return Ok(Wanted {
+                text,
+                known,
+                kind: RevisionKind::Rollback,
+                secrets_of: Some(plan),
+            });
+        }
+        let Some((text, plan)) = before else {
+            return Err(self.tenants.without_revisions(tenant).await);
+        };
+        let (known, secrets_of) = (recorded(text, plan)?, Some(Arc::clone(plan)));
+        let ChangeRequest::SetVersion { versions, .. } = request else {
+            let (text, kind) = (text.clone(), RevisionKind::RotateSecret);
+            return Ok(Wanted { text, known, kind, secrets_of });
+        };
+        let text = with_versions(text, versions).map_err(OpsError::Problems)?;
+        Ok(Wanted { text, known, kind: RevisionKind::SetVersion, secrets_of })
     }
 
     /// Chooses the versions of the secrets: those of the wanted plan and of the present one, and

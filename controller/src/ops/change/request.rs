@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use oml_common::decide::diff::StrategyChange;
 use oml_common::document::revision::{Change, ChangeKind};
 use oml_common::document::spec::TenantSpec;
-use oml_common::id::{ComponentName, ContentHash, ImageVersion, RevisionNumber, SecretName, TenantId};
+use oml_common::id::{
+    ComponentName, ContentHash, ImageVersion, RevisionNumber, SecretName, TenantId,
+};
 use oml_common::text::problem::Problem;
 use oml_daemon::tls::OperatorName;
 use serde::Serialize;
@@ -130,7 +132,16 @@ impl ChangeResult {
         let (changes, settings) = (Vec::new(), Vec::new());
         let (changed, text_changed, new_tenant) = (false, false, false);
         let secret_version = None;
-        Self { tenant, revision, changed, text_changed, new_tenant, changes, settings, secret_version }
+        Self {
+            tenant,
+            revision,
+            changed,
+            text_changed,
+            new_tenant,
+            changes,
+            settings,
+            secret_version,
+        }
     }
 }
 

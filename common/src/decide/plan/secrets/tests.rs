@@ -75,7 +75,8 @@ fn a_tenant_chooses_where_a_secret_is_kept_of_which_the_catalog_does_not_say_it(
 
 #[test]
 fn a_tenant_adds_secrets_beside_env_and_overrides_those_of_the_catalog() {
-    let line = "  db: {version: \"1\", secrets: {WHO: {name: who, from: controller}, TOKEN: token}}";
+    let line =
+        "  db: {version: \"1\", secrets: {WHO: {name: who, from: controller}, TOKEN: token}}";
     let spec = SPEC.replace("  db: \"1\"", line);
     assert_ne!(spec, SPEC);
     let container = planned(&spec, "TOKEN: other", &[("who", 1)]).unwrap();
@@ -114,7 +115,8 @@ fn what_cannot_be_is_refused_with_its_place() {
     }
     let word = refused(SPEC, "K: {name: key, from: vault}");
     assert!(word.contains("\"vault\" is not a valid value (known: host, controller)"), "{word}");
-    let both = SPEC.replace("  db: \"1\"", "  db: {version: \"1\", env: {K: x}, secrets: {K: key}}");
+    let both =
+        SPEC.replace("  db: \"1\"", "  db: {version: \"1\", env: {K: x}, secrets: {K: key}}");
     let both = refused(&both, "X: key");
     assert!(both.contains("components.db.secrets.K: the same variable is in env"), "{both}");
     let unit = SPEC.replace("  exporter: {}", "  exporter: {secrets: {K: key}}");
@@ -136,7 +138,12 @@ fn a_value_of_several_lines_is_mounted_and_never_in_an_environment() {
 fn another_version_replaces_exactly_the_components_that_use_the_secret_and_is_named() {
     let catalog = catalog("PGPASSWORD: {name: postgres, from: controller}");
     let plan = |version| {
-        plan_with_secrets(SPEC, &catalog, &chosen(&[("postgres", version), ("x", version)]), version)
+        plan_with_secrets(
+            SPEC,
+            &catalog,
+            &chosen(&[("postgres", version), ("x", version)]),
+            version,
+        )
     };
     let (one, two) = (plan(1).unwrap(), plan(2).unwrap());
     let changes = diff(Some(&one), &two);
