@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Parser, Subcommand};
 use oml_common::text::error::chain;
-use oml_common::text::plural::counted;
+use oml_common::text::plural::{counted, is_or_are};
 use oml_common::text::printable::printable;
 use oml_daemon::env::Env;
 use oml_daemon::log;
@@ -218,12 +218,13 @@ fn list_catalogs(settings: &Settings) -> Result<()> {
 
 /// Says that the key of the secrets is no part of a backup, if there are any.
 fn say_sealed(settings: &Settings, saved: &BackupSummary, what: &str) -> Result<()> {
-    if saved.secrets == 0 {
+    let count = u64::try_from(saved.secrets).unwrap_or(u64::MAX);
+    if count == 0 {
         return Ok(());
     }
-    let (secrets, key) =
-        (counted(saved.secrets as u64, "secrets"), settings.data_dir.join(KEY_FILE));
-    say(&format!("{secrets} are sealed with a key that {what}: {}", key.display()))
+    let (secrets, are) = (counted(count, "secrets"), is_or_are(count));
+    let key = settings.data_dir.join(KEY_FILE);
+    say(&format!("{secrets} {are} sealed with a key that {what}: {}", key.display()))
 }
 
 async fn begin(settings: &Settings, env: &Env, verb: &Init) -> Result<()> {

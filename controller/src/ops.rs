@@ -47,7 +47,7 @@ use self::nodes::Nodes;
 use self::operators::Operators;
 use self::presence::Presence;
 use self::reader::StatusReader;
-use self::secrets::{Key, Secrets};
+use self::secrets::{Secrets, SecretsKey};
 use self::tenants::Tenants;
 use self::tokens::Tokens;
 
@@ -68,7 +68,7 @@ pub struct Parts {
     /// The epoch of the store, which every restore raises.
     pub epoch: u64,
     /// The key that seals secrets, or why there is none.
-    pub key: Key,
+    pub key: SecretsKey,
 }
 
 /// All operations. They are put together once, at the start.

@@ -27,6 +27,9 @@ pub const KEY_FILE: &str = "secrets.key";
 const FORM: &str = "omlk1";
 const KEY_LEN: usize = 32;
 const SALT: &[u8] = b"omlcontroller secrets";
+/// What the two keys that follow from it are for.
+const SEAL: &[&[u8]] = &[b"seal"];
+const MARKS: &[&[u8]] = &[b"marks"];
 /// The bytes of a mark and of the name of a key.
 const MARK_LEN: usize = 16;
 const KEY_ID_LEN: usize = 8;
@@ -50,7 +53,7 @@ pub enum NoKey {
 
 /// The error of opening a sealed value.
 #[derive(Debug, thiserror::Error)]
-pub enum OpenError {
+pub enum UnsealError {
     /// Another key sealed the value.
     #[error(
         "it was sealed with the key {sealed_with}, and this controller has the key {own}; put the right {KEY_FILE} in place and restart omlcontroller"
@@ -65,7 +68,7 @@ pub enum OpenError {
 
 /// What a sealed value belongs to.
 #[derive(Debug, Clone, Copy)]
-pub struct Place<'a> {
+pub struct SecretPlace<'a> {
     pub tenant: &'a TenantId,
     pub name: &'a SecretName,
     pub version: u64,
@@ -133,8 +136,8 @@ impl SealingKey {
             return None;
         }
         let derived = hkdf::Salt::new(hkdf::HKDF_SHA256, SALT).extract(&key);
-        let seal = derived.expand(&[b"seal"], &AES_256_GCM).ok()?;
-        let marks = derived.expand(&[b"marks"], hmac::HMAC_SHA256).ok()?;
+        let seal = derived.expand(SEAL, &AES_256_GCM).ok()?;
+        let marks = derived.expand(MARKS, hmac::HMAC_SHA256).ok()?;
         let (aead, marks) = (LessSafeKey::new(UnboundKey::from(seal)), hmac::Key::from(marks));
         let id = hex(&hmac::sign(&marks, b"id").as_ref()[..KEY_ID_LEN]);
         Some(Self { aead, marks, id })
@@ -146,7 +149,7 @@ impl SealingKey {
     /// Returns an error if the system has no randomness.
     pub fn seal(
         &self,
-        place: Place<'_>,
+        place: SecretPlace<'_>,
         value: &SecretText,
         random: &Random,
     ) -> Result<Sealed, RandomError> {
@@ -170,26 +173,30 @@ impl SealingKey {
     ///
     /// # Errors
     /// Returns an error if another key sealed it, or the record was changed or moved.
-    pub fn open(&self, place: Place<'_>, version: &SealedVersion) -> Result<SecretText, OpenError> {
+    pub fn open(
+        &self,
+        place: SecretPlace<'_>,
+        version: &SealedVersion,
+    ) -> Result<SecretText, UnsealError> {
         if version.key != self.id {
             let (sealed_with, own) = (version.key.clone(), self.id.clone());
-            return Err(OpenError::OtherKey { sealed_with, own });
+            return Err(UnsealError::OtherKey { sealed_with, own });
         }
-        let bytes = STANDARD.decode(&version.sealed).map_err(|_other| OpenError::Damaged)?;
-        let (nonce, sealed) = bytes.split_first_chunk::<NONCE_LEN>().ok_or(OpenError::Damaged)?;
+        let bytes = STANDARD.decode(&version.sealed).map_err(|_other| UnsealError::Damaged)?;
+        let (nonce, sealed) = bytes.split_first_chunk::<NONCE_LEN>().ok_or(UnsealError::Damaged)?;
         let mut sealed = Zeroizing::new(sealed.to_vec());
         let nonce = Nonce::assume_unique_for_key(*nonce);
         let opened = self.aead.open_in_place(nonce, Aad::from(place.text()), &mut sealed);
-        let opened = opened.map_err(|_unspecified| OpenError::Damaged)?;
-        let text = std::str::from_utf8(opened).map_err(|_not_text| OpenError::Damaged)?;
-        SecretText::read(Zeroizing::new(text.to_owned())).map_err(OpenError::Invalid)
+        let opened = opened.map_err(|_unspecified| UnsealError::Damaged)?;
+        let text = std::str::from_utf8(opened).map_err(|_not_text| UnsealError::Damaged)?;
+        SecretText::read(Zeroizing::new(text.to_owned())).map_err(UnsealError::Invalid)
     }
 }
 
 /// The content of the credential that stands for none (see `systemd/omlcontroller.service`).
 const NO_CREDENTIAL: &str = "none";
 
-impl Place<'_> {
+impl SecretPlace<'_> {
     /// Returns what is authenticated with the value. No name contains a slash.
     fn text(&self) -> String {
         format!("{}/{}/{}", self.tenant, self.name, self.version)

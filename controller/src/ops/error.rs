@@ -9,7 +9,7 @@ use oml_daemon::tls::TlsError;
 use crate::pki::{InvalidRequest, PkiError, RecoveryRefused, StaleCertificate, TokenRefused};
 use crate::records::values::MachineId;
 use crate::registry::RegistryError;
-use crate::seal::{NoKey, OpenError};
+use crate::seal::{NoKey, UnsealError};
 use crate::store::StoreError;
 
 /// The result of an operation.
@@ -105,7 +105,7 @@ pub enum OpsError {
     #[error(transparent)]
     NoKey(#[from] NoKey),
     #[error("cannot open secret {name} version {version} of {tenant}")]
-    Sealed { tenant: TenantId, name: SecretName, version: u64, source: OpenError },
+    Sealed { tenant: TenantId, name: SecretName, version: u64, source: UnsealError },
     #[error(transparent)]
     Random(#[from] RandomError),
     /// A node of that name is already enrolled.

@@ -18,7 +18,7 @@ use super::tenants::Tenants;
 use super::{OpsError, Result};
 use crate::records::values::{AuditRecord, SealedVersion, SecretRecord};
 use crate::records::{Batch, Entry, Records, if_unchanged, keys};
-use crate::seal::{NoKey, Place, SealingKey};
+use crate::seal::{NoKey, SealingKey, SecretPlace};
 
 mod named;
 mod value;
@@ -26,7 +26,7 @@ mod value;
 pub use self::value::{GENERATED_LEN, GENERATED_LEN_DEFAULT, NewValue};
 
 /// The key with which values are sealed, or why there is none.
-pub type Key = std::result::Result<SealingKey, NoKey>;
+pub type SecretsKey = std::result::Result<SealingKey, NoKey>;
 
 /// The secrets of all tenants. It is cheap to clone.
 #[derive(Debug, Clone)]
@@ -34,7 +34,7 @@ pub struct Secrets {
     env: Env,
     records: Records,
     tenants: Tenants,
-    key: Arc<Key>,
+    key: Arc<SecretsKey>,
 }
 
 /// What people may know of a secret.
@@ -74,7 +74,7 @@ pub(super) struct NewVersion {
 impl Secrets {
     /// Makes the access to the secrets of these records.
     #[must_use]
-    pub fn new(env: Env, records: Records, tenants: Tenants, key: Key) -> Self {
+    pub fn new(env: Env, records: Records, tenants: Tenants, key: SecretsKey) -> Self {
         Self { env, records, tenants, key: Arc::new(key) }
     }
 
@@ -186,7 +186,7 @@ impl Secrets {
         let key = self.key()?;
         let mut record = before.as_ref().map(|entry| entry.value.clone()).unwrap_or_default();
         record.last += 1;
-        let place = Place { tenant, name, version: record.last };
+        let place = SecretPlace { tenant, name, version: record.last };
         let sealed = key.seal(place, value, self.env.random())?;
         let version = SealedVersion {
             mark: sealed.mark,
@@ -295,7 +295,7 @@ impl Secrets {
             let message = format!("secret {name} version {version} of {tenant} is not kept");
             return Err(Problem::new("", message).into());
         };
-        let opened = self.key()?.open(Place { tenant, name, version }, sealed);
+        let opened = self.key()?.open(SecretPlace { tenant, name, version }, sealed);
         let (tenant, name) = (tenant.clone(), name.clone());
         opened.map_err(|source| OpsError::Sealed { tenant, name, version, source })
     }

@@ -12,7 +12,7 @@ fn value(text: &str) -> SecretText {
     SecretText::read(Zeroizing::new(text.to_owned())).unwrap()
 }
 
-fn seal(key: &SealingKey, place: Place<'_>, text: &str) -> SealedVersion {
+fn seal(key: &SealingKey, place: SecretPlace<'_>, text: &str) -> SealedVersion {
     let Sealed { mark, key, text } = key.seal(place, &value(text), &Random::system()).unwrap();
     let (at, who) = (Timestamp(1), "maria".to_owned());
     SealedVersion { mark, at, who, key, sealed: text, has_lines: false }
@@ -23,17 +23,17 @@ fn a_value_is_opened_by_its_key_in_its_place_only() {
     let key = key(&Random::system());
     let [acme, other] = ["acme", "other"].map(|name| name.parse::<TenantId>().unwrap());
     let [postgres, redis] = ["postgres", "redis"].map(|name| name.parse().unwrap());
-    let place = Place { tenant: &acme, name: &postgres, version: 2 };
+    let place = SecretPlace { tenant: &acme, name: &postgres, version: 2 };
     for text in ["correct horse", "-----BEGIN KEY-----\nabc\n", "ü"] {
         let sealed = seal(&key, place, text);
         assert_eq!(key.open(place, &sealed).unwrap().reveal(), text);
         assert!(!document_of(&sealed).contains("horse"), "{sealed:?}");
         for moved in [
-            Place { tenant: &other, ..place },
-            Place { name: &redis, ..place },
-            Place { version: 1, ..place },
+            SecretPlace { tenant: &other, ..place },
+            SecretPlace { name: &redis, ..place },
+            SecretPlace { version: 1, ..place },
         ] {
-            assert!(matches!(key.open(moved, &sealed), Err(OpenError::Damaged)), "{moved:?}");
+            assert!(matches!(key.open(moved, &sealed), Err(UnsealError::Damaged)), "{moved:?}");
         }
     }
 }
@@ -47,7 +47,7 @@ fn document_of(sealed: &SealedVersion) -> String {
 fn a_changed_record_is_damaged_and_another_key_is_named() {
     let (own, foreign) = (key(&Random::system()), key(&Random::system()));
     let (tenant, name) = ("acme".parse().unwrap(), "postgres".parse().unwrap());
-    let place = Place { tenant: &tenant, name: &name, version: 1 };
+    let place = SecretPlace { tenant: &tenant, name: &name, version: 1 };
     let sealed = seal(&own, place, "s3cret");
     let error = foreign.open(place, &sealed).unwrap_err().to_string();
     assert!(error.contains(&own.id) && error.contains(&foreign.id), "{error}");
@@ -56,11 +56,11 @@ fn a_changed_record_is_damaged_and_another_key_is_named() {
         let mut changed = bytes.clone();
         changed[at] ^= 1;
         let changed = SealedVersion { sealed: STANDARD.encode(changed), ..sealed.clone() };
-        assert!(matches!(own.open(place, &changed), Err(OpenError::Damaged)), "byte {at}");
+        assert!(matches!(own.open(place, &changed), Err(UnsealError::Damaged)), "byte {at}");
     }
     for text in ["", "####", "AAAA"] {
         let cut = SealedVersion { sealed: text.to_owned(), ..sealed.clone() };
-        assert!(matches!(own.open(place, &cut), Err(OpenError::Damaged)), "{text:?}");
+        assert!(matches!(own.open(place, &cut), Err(UnsealError::Damaged)), "{text:?}");
     }
 }
 
@@ -68,7 +68,7 @@ fn a_changed_record_is_damaged_and_another_key_is_named() {
 fn two_versions_with_the_same_value_have_nothing_in_common() {
     let key = key(&Random::system());
     let (tenant, name) = ("acme".parse().unwrap(), "postgres".parse().unwrap());
-    let place = Place { tenant: &tenant, name: &name, version: 1 };
+    let place = SecretPlace { tenant: &tenant, name: &name, version: 1 };
     let (first, second) = (seal(&key, place, "same"), seal(&key, place, "same"));
     assert_ne!(first.mark, second.mark);
     assert_ne!(first.sealed[..16], second.sealed[..16]);

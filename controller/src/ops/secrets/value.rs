@@ -1,5 +1,6 @@
 //! A new value of a secret: one that an operator gives, or one that is made here.
 
+use std::fmt;
 use std::ops::RangeInclusive;
 
 use oml_common::text::problem::Problem;
@@ -17,11 +18,21 @@ pub const GENERATED_LEN_DEFAULT: u32 = 32;
 const SYMBOLS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 /// The value that a secret should get.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum NewValue {
     Given(Zeroizing<String>),
     /// Letters and digits, of this length.
     Generated(u32),
+}
+
+/// Says where the value comes from, and not which it is.
+impl fmt::Debug for NewValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Given(_) => f.write_str("Given(..)"),
+            Self::Generated(length) => write!(f, "Generated({length})"),
+        }
+    }
 }
 
 impl NewValue {
@@ -80,6 +91,12 @@ mod tests {
             let times = many.bytes().filter(|byte| byte == symbol).count();
             assert!((600..1_100).contains(&times), "{} {times}", char::from(*symbol));
         }
+    }
+
+    #[test]
+    fn a_value_is_not_shown_for_debugging() {
+        let given = NewValue::Given(Zeroizing::new("s3cret".to_owned()));
+        assert_eq!(format!("{given:?}"), "Given(..)");
     }
 
     #[test]
