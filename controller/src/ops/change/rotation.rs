@@ -7,7 +7,7 @@ use super::draft::Draft;
 use super::{ChangeRequest, Changes, Planned, RequestContext};
 use crate::ops::Result;
 use crate::ops::secrets::NewVersion;
-use crate::records::Batch;
+use crate::records::{Batch, if_unchanged, keys};
 
 impl NewVersion {
     /// Returns the new version as a plan names it.
@@ -36,7 +36,12 @@ impl Changes {
         draft: &Draft,
         context: &RequestContext,
     ) -> Result<()> {
-        let batch = self.with_rotation(Batch::default(), draft, context, None);
+        let mut batch = self.with_rotation(Batch::default(), draft, context, None);
+        if let Some(head) = &draft.head {
+            // A change at the same time, which may name a version that goes now, is planned again.
+            let key = keys::head(&draft.tenant);
+            batch = batch.put(&key, if_unchanged(Some(head)), &head.value);
+        }
         Ok(self.records.commit(batch).await?)
     }
 
