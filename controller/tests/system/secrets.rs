@@ -250,10 +250,10 @@ async fn no_value_is_in_the_store_in_a_backup_or_in_a_reply() {
         }
     }
     let audit: Vec<&str> = stored.lines().filter(|line| line.starts_with("audit/")).collect();
-    for deed in
+    for action in
         ["gave secret token version 1", "rotated secret token to version 2, which is revision 2"]
     {
-        assert!(audit.iter().any(|line| line.contains(deed)), "{deed}: {audit:#?}");
+        assert!(audit.iter().any(|line| line.contains(action)), "{action}: {audit:#?}");
     }
 }
 
