@@ -32,6 +32,12 @@ fn main() -> anyhow::Result<()> {
     }
     // An opaque text, by which omlctl knows that a reason changed.
     builder = builder.field_attribute(".oml.v1.InstanceReport.reason_key", "#[serde(skip)]");
+    // These hold values of secrets. They are never printed (see `src/secret.rs`).
+    for message in ["SecretValue", "NewSecretValue"] {
+        let value = format!(".oml.v1.{message}.value");
+        builder = builder.field_attribute(value, "#[serde(skip)]");
+        builder = builder.skip_debug([format!(".oml.v1.{message}")]);
+    }
     let description = PathBuf::from(std::env::var("OUT_DIR")?).join("oml.bin");
     std::fs::write(description, files.encode_to_vec())?;
     builder.compile_fds(files)?;

@@ -40,6 +40,7 @@ mod last_good;
 mod pass;
 mod reporting;
 mod revive;
+mod secrets;
 
 use self::errors::AgentErrors;
 use self::informer::{Informer, ListSource, Question, Snapshot};
@@ -62,6 +63,8 @@ pub struct Inputs {
     pub session_error: watch::Receiver<Option<String>>,
     /// The reason why the cached assignment is not acted on, for the report.
     pub unused_assignment: Option<NotOwn>,
+    /// Grows when secrets of the controller were written on this host.
+    pub secrets: watch::Receiver<u64>,
     /// Where the policy of the host goes, for the session.
     pub policy: watch::Sender<FoundPolicy>,
     /// Samples the use of the host.
@@ -187,6 +190,7 @@ impl Agent {
                 Ok(()) = self.systemd.snapshots.changed() => self.take_snapshot(),
                 Ok(()) = self.inputs.statuses.changed() => {}
                 Ok(()) = self.inputs.session_error.changed() => {}
+                Ok(()) = self.inputs.secrets.changed() => {}
                 Some(ended) = self.steps.join_next_with_id(), if !self.steps.is_empty() => {
                     self.take_end(ended);
                 }
@@ -296,6 +300,7 @@ impl Agent {
             debug!(error = chain(&error), "cannot allocate disk reserve");
         }
         self.read_policy();
+        self.remove_unnamed_secrets();
         self.state.usage = (self.inputs.usage)();
         (self.inputs.alive)(&self.reports.borrow());
     }

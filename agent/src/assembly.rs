@@ -78,6 +78,7 @@ pub fn assemble(parts: Parts) -> Assembly {
     let (report_sender, reports) = watch::channel(Arc::new(empty_report(env.now())));
     let (state, session_state) = watch::channel(SessionState::default());
     let (error, session_error) = watch::channel(None);
+    let (secrets_sender, secrets) = watch::channel(0);
     let passes = Arc::default();
     let found = policy::read(&paths);
     policy::log(&found);
@@ -87,6 +88,7 @@ pub fn assemble(parts: Parts) -> Assembly {
         statuses,
         session_error,
         unused_assignment,
+        secrets,
         policy: policies,
         usage,
         passes: Arc::clone(&passes),
@@ -103,6 +105,8 @@ pub fn assemble(parts: Parts) -> Assembly {
         facts,
         assignments,
         reports: reports.clone(),
+        secrets: secrets_sender,
+        paths,
         state,
         policy,
         error,

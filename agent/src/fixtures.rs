@@ -55,6 +55,7 @@ pub(crate) fn container(component: &str, version: &str) -> Container {
         digest: digest(version),
         env: [].into(),
         secrets: [].into(),
+        kept_secrets: [].into(),
         volumes: Vec::new(),
         command: Vec::new(),
         memory_bytes_max: None,

@@ -17,6 +17,7 @@ pub mod files;
 mod fixtures;
 pub mod host;
 pub mod identity;
+pub mod kept_secrets;
 pub mod metrics;
 mod observe;
 pub mod paths;

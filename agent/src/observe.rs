@@ -1,13 +1,13 @@
 //! Joins listings, documents and statuses into one observation. It does no I/O.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use oml_common::decide::difference::Difference;
 use oml_common::decide::observed::{Counting, Observed, ObservedDocument, ObservedInstance};
 use oml_common::decide::rights::refused;
 use oml_common::document::assignment::Assignment;
 use oml_common::document::host_policy::HostPolicy;
-use oml_common::document::instance::HeldInstance;
+use oml_common::document::instance::{HeldInstance, KeptSecret};
 use oml_common::document::status::Status;
 use oml_common::id::ComponentName;
 use oml_common::time::Timestamp;
@@ -29,6 +29,8 @@ pub(crate) struct Sources<'a> {
     pub(crate) systemd_is_away: bool,
     /// What this host allows.
     pub(crate) policy: &'a HostPolicy,
+    /// The secrets of the desired instances that the controller has not sent yet.
+    pub(crate) missing_secrets: &'a BTreeMap<ComponentName, BTreeSet<KeptSecret>>,
 }
 
 /// Joins everything that was found on the host.
@@ -59,6 +61,9 @@ pub(crate) fn join(sources: Sources<'_>) -> Observed {
             .is_none_or(|container| sources.engine.images.contains(&container.digest));
         let container = desired.instance.container();
         seen.not_allowed = container.map(|it| refused(it, sources.policy)).unwrap_or_default();
+    }
+    for (name, missing) in sources.missing_secrets {
+        instances.entry(name.clone()).or_default().missing_secrets = missing.clone();
     }
     for (name, label) in &sources.engine.labels {
         let seen = instances.entry(name.clone()).or_default();

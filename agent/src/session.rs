@@ -24,11 +24,13 @@ use tracing::{info, warn};
 use crate::cache::Cache;
 use crate::config::Settings;
 use crate::identity::IdentityFiles;
+use crate::paths::Paths;
 
 mod error;
 mod facts;
 mod link;
 mod renewal;
+mod secrets;
 #[cfg(test)]
 pub(crate) mod stub;
 
@@ -59,6 +61,10 @@ pub struct Session {
     /// Where assignments go.
     pub assignments: watch::Sender<Option<AssignmentDocument>>,
     pub reports: watch::Receiver<Arc<Report>>,
+    /// Grows when secrets were written.
+    pub secrets: watch::Sender<u64>,
+    /// Where files of this host are.
+    pub paths: Paths,
     pub state: watch::Sender<SessionState>,
     /// What this host allows.
     pub policy: watch::Receiver<FoundPolicy>,

@@ -25,6 +25,7 @@ pub mod retention;
 pub mod rights;
 pub mod rollout;
 pub mod schedule;
+pub mod secrets;
 pub mod slots;
 pub mod start;
 pub mod status;

@@ -18,6 +18,7 @@ use crate::text::error::chain;
 
 pub mod catalog;
 pub mod policy;
+pub mod secret_use;
 pub mod spec;
 mod v1;
 mod verbatim;
@@ -26,7 +27,7 @@ pub use self::v1::feature::{Feature, UnknownFeature};
 pub use self::v1::share::{Share, Unreadable};
 pub use self::v1::{
     assignment, backup, bundle, cluster, container_labels, host_notes, host_policy, instance, node,
-    plan, report, revision, rollout, status, token, unit_mark, update,
+    plan, report, revision, rollout, secret, status, token, unit_mark, update,
 };
 pub use self::verbatim::Verbatim;
 

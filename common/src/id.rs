@@ -161,6 +161,11 @@ text_id!(
     "1 to 63 lower-case letters, digits and underscores, starting with a letter"
 );
 text_id!(
+    /// A keyed hash that names one version of a secret and says nothing about its value.
+    SecretMark, "mark of a secret", is_secret_mark,
+    "32 lower-case hexadecimal digits"
+);
+text_id!(
     /// The name of an environment variable.
     EnvName, "environment variable name", is_env,
     "1 to 128 letters, digits and underscores, not starting with a digit"
@@ -301,6 +306,10 @@ fn is_secret(text: &str) -> bool {
     text.len() <= 63
         && text.starts_with(|c: char| c.is_ascii_lowercase())
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
+fn is_secret_mark(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 fn is_capability(text: &str) -> bool {

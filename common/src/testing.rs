@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::decide::plan::{ImageName, Input, Mirrors, NodeFacts, prepare};
+use crate::decide::secrets::ChosenSecrets;
 use crate::document;
 use crate::document::catalog::Catalog;
 use crate::document::plan::Plan;
@@ -100,12 +101,32 @@ pub(crate) fn plan_on(
     catalog: &str,
     revision: u64,
 ) -> Result<Plan, Problems> {
+    plan_of_nodes(nodes, spec, catalog, &BTreeMap::new(), revision)
+}
+
+/// Plans a specification with these versions of secrets.
+pub(crate) fn plan_with_secrets(
+    spec: &str,
+    catalog: &str,
+    secrets: &ChosenSecrets,
+    revision: u64,
+) -> Result<Plan, Problems> {
+    plan_of_nodes(&nodes(), spec, catalog, secrets, revision)
+}
+
+fn plan_of_nodes(
+    nodes: &BTreeMap<NodeName, NodeFacts>,
+    spec: &str,
+    catalog: &str,
+    secrets: &ChosenSecrets,
+    revision: u64,
+) -> Result<Plan, Problems> {
     let spec = TenantSpec::parse(spec)?;
-    let catalog = Catalog::parse(catalog)?;
+    let catalog = &Catalog::parse(catalog)?;
     let revision = RevisionNumber(revision);
     let mirrors = &Mirrors::default();
-    let prepared =
-        prepare(Input { revision, spec: &spec, catalog: &catalog, nodes, mirrors, before: None })?;
+    let input = Input { revision, spec: &spec, catalog, nodes, mirrors, secrets, before: None };
+    let prepared = prepare(input)?;
     let digests = digests(prepared.images().values());
     prepared.finish(&digests)
 }

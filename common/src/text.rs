@@ -6,4 +6,5 @@ pub mod plural;
 pub mod printable;
 pub mod problem;
 pub mod secret;
+pub mod secret_text;
 pub mod yaml;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, getgroups, setegid, seteuid, setgroups};
 use oml_common::document::bundle::Bundle;
-use oml_daemon::env::Env;
+use oml_daemon::env::{Env, RandomError};
 use oml_daemon::tls::OperatorName;
 
 use crate::backup::{self, BackupError, BackupSummary};
@@ -16,6 +16,7 @@ use crate::config::Settings;
 use crate::init::{self, InitError};
 use crate::ops::operators::Unrecorded;
 use crate::records::values::PublicEndpoint;
+use crate::seal::{KEY_FILE, new_key};
 use crate::whole_file::WholeFile;
 
 /// The error of an administrative command.
@@ -33,6 +34,9 @@ pub enum AdminError {
     /// The file that the command should write cannot be written.
     #[error("cannot write {}", path.display())]
     Out { path: PathBuf, source: io::Error },
+    /// The system has no random bytes for a key.
+    #[error(transparent)]
+    Random(#[from] RandomError),
     /// The owner of the folder cannot be read.
     #[error("cannot read the owner of {}", dir.display())]
     OwnerUnknown { dir: PathBuf, source: io::Error },
@@ -60,7 +64,27 @@ pub async fn init(
     let owner = Owner::become_owner_of(&settings.data_dir)?;
     let bundle = init::init(settings, env, endpoint, operator).await?;
     drop(owner);
+    // The key belongs to the caller, which is root: the controller's own user cannot read it, and
+    // gets it as a credential of its unit.
+    match make_secrets_key(settings, env) {
+        // It was put there for a restore, and then a new controller was wanted.
+        Ok(_) | Err(AdminError::OutExists { .. }) => {}
+        Err(error) => return Err(error),
+    }
     write(file, &bundle, out)
+}
+
+/// Makes the key that seals secrets, and returns its file.
+///
+/// # Errors
+/// Returns [`AdminError`]; a key that exists is never replaced.
+pub fn make_secrets_key(settings: &Settings, env: &Env) -> Result<PathBuf> {
+    let path = settings.data_dir.join(KEY_FILE);
+    let mut file = begin(&path)?;
+    let key = new_key(env.random())?;
+    let written = file.file().write_all(key.as_bytes());
+    written.and_then(|()| file.publish()).map_err(unwritable(&path))?;
+    Ok(path)
 }
 
 /// Makes another operator and writes its bundle to a new file.

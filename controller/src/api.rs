@@ -24,6 +24,7 @@ use crate::ops::change::{ChangeRequest, Changes, RequestContext};
 use crate::ops::node_id::NodeId;
 use crate::ops::nodes::Nodes;
 use crate::ops::reader::StatusReader;
+use crate::ops::secrets::Secrets;
 use crate::ops::status::StatusChanges;
 use crate::ops::tokens::{NewTenant, TokenRequest, Tokens};
 use crate::ops::{self, Ops, OpsError};
@@ -33,6 +34,7 @@ use crate::wire;
 
 pub mod enrollment;
 pub mod health;
+mod secrets;
 mod watch;
 
 use self::watch::{Message, Watch};
@@ -47,6 +49,7 @@ pub struct FleetApi {
     nodes: Nodes,
     status: StatusReader,
     tokens: Tokens,
+    secrets: Secrets,
     shutdown: ShutdownSignal,
 }
 
@@ -59,6 +62,7 @@ impl FleetApi {
             nodes: ops.nodes.clone(),
             status: ops.status.clone(),
             tokens: ops.tokens.clone(),
+            secrets: ops.secrets.clone(),
             shutdown,
         }
     }
@@ -287,5 +291,37 @@ impl Fleet for FleetApi {
         let nodes = self.nodes.clone();
         run_to_completion(async move { nodes.remove(&who, &id).await }).await?;
         Ok(Response::new(v1::RemoveNodeReply {}))
+    }
+
+    async fn set_secret(
+        &self,
+        request: Request<v1::SetSecretRequest>,
+    ) -> Reply<v1::SetSecretReply> {
+        self.give_secret(request).await
+    }
+
+    async fn rotate_secret(
+        &self,
+        request: Request<v1::RotateSecretRequest>,
+    ) -> Reply<v1::ChangeReply> {
+        let who = policy::operator(&request)?;
+        let v1::RotateSecretRequest { tenant, name, value, options } = request.into_inner();
+        let (tenant, name) = (field("tenant", &tenant)?, field("name", &name)?);
+        let value = wire::new_secret(value);
+        self.change(who, &ChangeRequest::RotateSecret { tenant, name, value }, options).await
+    }
+
+    async fn list_secrets(
+        &self,
+        request: Request<v1::ListSecretsRequest>,
+    ) -> Reply<v1::ListSecretsReply> {
+        self.known_secrets(request.into_inner()).await
+    }
+
+    async fn remove_secret(
+        &self,
+        request: Request<v1::RemoveSecretRequest>,
+    ) -> Reply<v1::RemoveSecretReply> {
+        self.drop_secret(request).await
     }
 }

@@ -57,6 +57,8 @@ pub struct BackupSummary {
     /// The number of records.
     pub records: usize,
     pub epoch: u64,
+    /// The number of secrets, whose values are sealed. The key is no part of a backup.
+    pub secrets: usize,
 }
 
 /// Writes a backup of a stopped controller into `file`. `path` names the file in
@@ -89,7 +91,8 @@ pub async fn backup(
     write(BackupLine::End { records: archive.len() }.write()).map_err(unusable)?;
     file.flush().map_err(unusable)?;
     drop(file);
-    Ok(BackupSummary { records: archive.len(), epoch })
+    let secrets = archive.list_lossy(&keys::all_secrets()).len();
+    Ok(BackupSummary { records: archive.len(), epoch, secrets })
 }
 
 /// Makes a controller from a backup, under a higher epoch. Agents accept a higher
@@ -126,11 +129,12 @@ async fn make(settings: &Settings, env: &Env, read: Backup) -> Result<BackupSumm
     let (mut archive, count) = (read.archive, read.count);
     archive.remove(&keys::epoch());
     quiesce(&mut archive, epoch, now);
+    let secrets = archive.list_lossy(&keys::all_secrets()).len();
     let store = offline::open_store(settings).await?;
     let imported = import(&Records::new(Arc::clone(&store) as _), archive, epoch).await;
     offline::close_store(store).await;
     imported?;
-    Ok(BackupSummary { records: count, epoch })
+    Ok(BackupSummary { records: count, epoch, secrets })
 }
 
 /// Writes the records, and the epoch last: without it no controller starts on a store

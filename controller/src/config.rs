@@ -65,6 +65,8 @@ pub struct Settings {
     pub log: String,
     /// How registries are reached.
     pub reach: Reach,
+    /// The folder of the credentials that systemd gives to the unit; none if it gives none.
+    pub credentials_dir: Option<PathBuf>,
 }
 
 impl Settings {
@@ -87,7 +89,14 @@ impl Settings {
 /// # Errors
 /// Returns an error for the source that cannot be used or the value that is not possible.
 pub fn load(folder: &Path) -> Result<Settings, SettingsError> {
-    settings(SOURCES.read(folder)?, Proxies::of_environment(Use::TlsAndHttp))
+    let settings = settings(SOURCES.read(folder)?, Proxies::of_environment(Use::TlsAndHttp))?;
+    Ok(Settings { credentials_dir: credentials_dir(), ..settings })
+}
+
+/// Returns the folder of the unit's credentials (systemd.exec(5), "Credentials").
+#[expect(clippy::disallowed_methods, reason = "systemd names the folder in a variable")]
+fn credentials_dir() -> Option<PathBuf> {
+    std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from)
 }
 
 fn settings(fragment: Fragment, proxies: ReadProxies) -> Result<Settings, SettingsError> {
@@ -120,6 +129,7 @@ fn settings(fragment: Fragment, proxies: ReadProxies) -> Result<Settings, Settin
             &fragment.mirrors.unwrap_or_default(),
             proxies,
         )?,
+        credentials_dir: None,
     })
 }
 

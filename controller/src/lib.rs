@@ -1,7 +1,7 @@
 //! The controller keeps the desired state of every tenant and gives each node its share.
 //!
 //! Imports run `main → {api, web, session, tasks} → {wire, policy} → ops → {records,
-//! registry, tls} → {pki, store}`, and never backwards.
+//! registry, tls} → {pki, seal, store}`, and never backwards.
 
 pub mod admin;
 pub mod api;
@@ -16,6 +16,7 @@ pub mod policy;
 pub mod records;
 pub mod registry;
 pub mod run;
+pub mod seal;
 pub mod session;
 pub mod shutdown;
 pub mod store;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Parser, Subcommand};
 use oml_common::text::error::chain;
+use oml_common::text::plural::{counted, is_or_are};
 use oml_common::text::printable::printable;
 use oml_daemon::env::Env;
 use oml_daemon::log;
@@ -21,6 +22,7 @@ use omlcontroller::ops::catalogs::{self, CatalogError, Catalogs};
 use omlcontroller::ops::operators::Unrecorded;
 use omlcontroller::pki::Authority;
 use omlcontroller::records::values::PublicEndpoint;
+use omlcontroller::seal::KEY_FILE;
 use omlcontroller::store::Embedded;
 use omlcontroller::store::embedded::Options;
 use omlcontroller::{admin, notify, run};
@@ -52,6 +54,9 @@ enum Verb {
     /// Adds and removes operators
     #[command(subcommand)]
     Operator(OperatorVerb),
+    /// Makes the key that seals secrets, if there is none: after an upgrade from a release
+    /// without secrets. `init` makes it too
+    SecretsKey,
     /// Writes authority and store to a new file; the controller must be stopped
     Backup {
         /// The file
@@ -163,14 +168,20 @@ fn perform(cli: &Cli) -> Result<()> {
                 admin::remove_operator(&settings, &env, name, unrecorded).await?;
                 say(&format!("operator {name} was removed; its bundles are refused from the next start on"))
             }
+            Verb::SecretsKey => {
+                let path = admin::make_secrets_key(&settings, &env)?;
+                say(&format!("the key that seals secrets was written to {0}; keep a copy of it apart from backups, and run: systemctl restart omlcontroller", path.display()))
+            }
             Verb::Backup { file } => {
                 let saved = admin::back_up(&settings, &env, file).await?;
-                say(&format!("{} records were written to {}", saved.records, file.display()))
+                say(&format!("{} records were written to {}", saved.records, file.display()))?;
+                say_sealed(&settings, &saved, "the backup does not hold")
             }
             Verb::Restore { file } => {
                 let saved = admin::restore(&settings, &env, file).await?;
-                let BackupSummary { records, epoch } = saved;
+                let BackupSummary { records, epoch, .. } = saved;
                 say(&format!("{records} records were restored; the new epoch is {epoch}"))?;
+                say_sealed(&settings, &saved, "now needs")?;
                 say("all join tokens have expired; make new ones with `omlctl node token`")?;
                 say("nodes and operators that were removed after the backup exist again; remove them again")
             }
@@ -203,6 +214,17 @@ fn list_catalogs(settings: &Settings) -> Result<()> {
     }
     ensure!(catalogs.broken().is_empty(), "not every catalog can be used");
     Ok(())
+}
+
+/// Says that the key of the secrets is no part of a backup, if there are any.
+fn say_sealed(settings: &Settings, saved: &BackupSummary, what: &str) -> Result<()> {
+    let count = u64::try_from(saved.secrets).unwrap_or(u64::MAX);
+    if count == 0 {
+        return Ok(());
+    }
+    let (secrets, are) = (counted(count, "secrets"), is_or_are(count));
+    let key = settings.data_dir.join(KEY_FILE);
+    say(&format!("{secrets} {are} sealed with a key that {what}: {}", key.display()))
 }
 
 async fn begin(settings: &Settings, env: &Env, verb: &Init) -> Result<()> {

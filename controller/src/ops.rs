@@ -29,6 +29,7 @@ pub mod presence;
 pub mod reader;
 pub mod reports;
 mod retries;
+pub mod secrets;
 pub mod snapshot;
 pub mod status;
 pub mod tenants;
@@ -46,6 +47,7 @@ use self::nodes::Nodes;
 use self::operators::Operators;
 use self::presence::Presence;
 use self::reader::StatusReader;
+use self::secrets::{Secrets, SecretsKey};
 use self::tenants::Tenants;
 use self::tokens::Tokens;
 
@@ -65,6 +67,8 @@ pub struct Parts {
     pub enrollment_port: u16,
     /// The epoch of the store, which every restore raises.
     pub epoch: u64,
+    /// The key that seals secrets, or why there is none.
+    pub key: SecretsKey,
 }
 
 /// All operations. They are put together once, at the start.
@@ -75,6 +79,7 @@ pub struct Ops {
     /// The nodes that have joined.
     pub nodes: Nodes,
     pub tokens: Tokens,
+    pub secrets: Secrets,
     /// The status of all tenants and nodes.
     pub status: StatusReader,
     /// The operators of the controller.
@@ -97,6 +102,7 @@ impl Ops {
         let (catalogs, authority) = (Arc::new(catalogs), Arc::new(authority));
         let (presence, revoked) = (Arc::<Presence>::default(), Arc::<Revoked>::default());
         let tenants = Tenants::new(records.clone());
+        let secrets = Secrets::new(env.clone(), records.clone(), tenants.clone(), parts.key);
         let issuer = NodeIssuer::new(Arc::clone(&authority), parts.node_lifetime_ms, parts.epoch);
         let nodes = Nodes {
             env: env.clone(),
@@ -129,9 +135,11 @@ impl Ops {
                 tenants: tenants.clone(),
                 catalogs: Arc::clone(&catalogs),
                 registries,
+                secrets: secrets.clone(),
             },
             nodes,
             tokens,
+            secrets,
             status: StatusReader {
                 env: env.clone(),
                 records: records.clone(),

@@ -39,6 +39,7 @@ use crate::pki::{Authority, PkiError};
 use crate::policy::Policy;
 use crate::records::{Records, keys};
 use crate::registry::Registries;
+use crate::seal::SealingKey;
 use crate::session::Sessions;
 use crate::shutdown::{Shutdown, ShutdownSignal};
 use crate::store::{Store, StoreError};
@@ -202,7 +203,7 @@ pub async fn operations(parts: Parts) -> Result<(Ops, Vec<Arc<dyn Task>>), OpsEr
 /// Makes the service that agents have their sessions with.
 #[must_use]
 pub fn agents(ops: &Ops, shutdown: ShutdownSignal) -> AgentServer<Sessions> {
-    AgentServer::new(Sessions::new(ops.nodes.clone(), shutdown))
+    AgentServer::new(Sessions::new(ops.nodes.clone(), ops.secrets.clone(), shutdown))
         .max_decoding_message_size(AGENT_MESSAGE_BYTES_MAX)
 }
 
@@ -237,6 +238,10 @@ fn parts(
         tracing::error!(file = %broken.error.path().display(), error = %broken, "changes of a catalog's tenants are refused until its file is corrected");
     }
     let registries = Registries::new(settings.reach.clone(), env.clock().clone());
+    let key = SealingKey::load(settings.credentials_dir.as_deref(), &settings.data_dir);
+    if let Err(missing) = &key {
+        tracing::error!(reason = %missing, "secrets can neither be given, rotated nor sent to hosts");
+    }
     Ok(Parts {
         env,
         records,
@@ -246,6 +251,7 @@ fn parts(
         node_lifetime_ms: settings.node_lifetime_ms,
         enrollment_port,
         epoch,
+        key,
     })
 }
 

@@ -23,6 +23,10 @@ use crate::ops::{OpsError, UnreadablePlan};
 use crate::records::values::RevisionKind;
 use crate::store::StoreError;
 
+mod secrets;
+
+pub(crate) use self::secrets::{new_secret, secret, secret_values};
+
 /// The time for which the refusal of a host's copy is shown. The copy tries again sooner
 /// than that.
 const DUPLICATE_SHOWN_MS: u64 = 15 * 60_000;
@@ -45,6 +49,8 @@ pub(crate) fn status_of(error: &OpsError) -> Status {
         OpsError::Registry(_)
         | OpsError::UnreadablePlan(_)
         | OpsError::Store(StoreError::NeedsNewer { .. })
+        | OpsError::NoKey(_)
+        | OpsError::Sealed { .. }
         | OpsError::RenewedTooSoon
         | OpsError::AddressUnstable => Code::FailedPrecondition,
         OpsError::Busy | OpsError::Store(StoreError::Conflict { .. }) => Code::Aborted,
@@ -52,7 +58,7 @@ pub(crate) fn status_of(error: &OpsError) -> Status {
         OpsError::Store(StoreError::Damaged { .. }) => Code::DataLoss,
         // Only a restart shows whether the change was committed.
         OpsError::Store(StoreError::Stopped { .. }) => Code::Unknown,
-        OpsError::Pki(_) | OpsError::Tls(_) => Code::Internal,
+        OpsError::Pki(_) | OpsError::Tls(_) | OpsError::Random(_) => Code::Internal,
         OpsError::Token(_)
         | OpsError::Recovery(_)
         | OpsError::Stale(_)
@@ -83,6 +89,7 @@ pub(crate) fn changed(changed: ChangeResult) -> v1::ChangeReply {
         text_changed: changed.text_changed,
         new_tenant: changed.new_tenant,
         settings: changed.settings.iter().map(ToString::to_string).collect(),
+        secret_version: changed.secret_version.unwrap_or_default(),
     }
 }
 
@@ -141,6 +148,7 @@ fn revision_kind(kind: RevisionKind) -> v1::RevisionKind {
         RevisionKind::Apply => v1::RevisionKind::Apply,
         RevisionKind::SetVersion => v1::RevisionKind::SetVersion,
         RevisionKind::Rollback => v1::RevisionKind::Rollback,
+        RevisionKind::RotateSecret => v1::RevisionKind::RotateSecret,
         RevisionKind::Unknown => v1::RevisionKind::Unknown,
     }
 }

@@ -7,8 +7,7 @@ use std::time::Duration;
 use clap::ValueHint;
 use oml_common::text::error::chain;
 use oml_proto::v1::{
-    ApplyRequest, ChangeHolds, ChangeOptions, ChangeOutcome, ChangeReply, RollbackRequest, Rollout,
-    SetVersionRequest,
+    ChangeHolds, ChangeOptions, ChangeOutcome, ChangeReply, NewSecretValue, Rollout,
 };
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
@@ -20,6 +19,7 @@ use crate::progress::Progress;
 use crate::wait::{self, Ended, ExitOutcome};
 use crate::{describe, view};
 
+mod calls;
 mod preview;
 
 /// The request for a change.
@@ -28,6 +28,7 @@ pub(crate) enum ChangeRequest {
     Apply { spec_yaml: String },
     SetVersion { tenant: String, versions: BTreeMap<String, String> },
     Rollback { tenant: String, to: u64 },
+    RotateSecret { tenant: String, name: String, value: NewSecretValue },
 }
 
 /// The options of every verb that makes a change.
@@ -244,7 +245,7 @@ impl ChangeRequest {
     fn is_meant_to_remove(&self) -> bool {
         match self {
             ChangeRequest::Apply { .. } | ChangeRequest::Rollback { .. } => true,
-            ChangeRequest::SetVersion { .. } => false,
+            ChangeRequest::SetVersion { .. } | ChangeRequest::RotateSecret { .. } => false,
         }
     }
 }
@@ -271,28 +272,6 @@ impl Controller {
         let progress = self.watch_change(&watched(reply)).await?.next().await?;
         let verdict = progress.verdict.unwrap_or_default();
         Ok(verdict.outcome() == ChangeOutcome::Waiting)
-    }
-
-    async fn change(
-        &mut self,
-        request: &ChangeRequest,
-        options: &ChangeOptions,
-    ) -> Result<ChangeReply, Failed> {
-        let options = Some(options.clone());
-        match request.clone() {
-            ChangeRequest::Apply { spec_yaml } => {
-                let request = ApplyRequest { spec_yaml, options };
-                self.call(|fleet, request| fleet.apply(request), request).await
-            }
-            ChangeRequest::SetVersion { tenant, versions } => {
-                let request = SetVersionRequest { tenant, versions, options };
-                self.call(|fleet, request| fleet.set_version(request), request).await
-            }
-            ChangeRequest::Rollback { tenant, to } => {
-                let request = RollbackRequest { tenant, to, options };
-                self.call(|fleet, request| fleet.rollback(request), request).await
-            }
-        }
     }
 }
 
@@ -327,8 +306,18 @@ fn print_failures(rollout: Option<&Rollout>) {
 }
 
 fn closing_line(reply: &ChangeReply, args: &ChangeArgs) -> String {
-    let ChangeReply { tenant, revision, changed, .. } = reply;
+    let ChangeReply { tenant, revision, changed, secret_version, .. } = reply;
     match (changed, args.dry_run) {
+        (false, true) if *secret_version > 0 => {
+            format!(
+                "plan only: version {secret_version} of the secret would be used by no component of {tenant}"
+            )
+        }
+        (false, false) if *secret_version > 0 => {
+            format!(
+                "version {secret_version} of the secret is kept; no component of {tenant} uses it"
+            )
+        }
         (false, _) => format!("nothing to change: {tenant} is at revision {revision}"),
         (true, true) => format!("plan only: {tenant} was not changed"),
         (true, false) => format!(

@@ -7,8 +7,8 @@ use oml_common::text::problem::Problem;
 use crate::common::Common;
 use crate::error::CommandError;
 use crate::verb::{
-    apply, completions, context, explain, get, history, node, plan, rollback, set_version, status,
-    version,
+    apply, completions, context, explain, get, history, node, plan, rollback, secret, set_version,
+    status, version,
 };
 
 /// Operate the tenants of contact centres through their controller
@@ -52,6 +52,7 @@ pub(crate) enum Verb {
     History(history::Arguments),
     Explain(explain::Arguments),
     Node(node::Arguments),
+    Secret(secret::Arguments),
     Completions(completions::Arguments),
     Version(version::Arguments),
 }
@@ -66,7 +67,8 @@ const KEYS: [(&str, &str); 6] = [
     ("revision", "NUMBER"),
 ];
 /// The verbs whose arguments are pairs of key and value.
-const KEYED: [&str; 7] = ["set-version", "rollback", "status", "get", "history", "explain", "node"];
+const KEYED: [&str; 8] =
+    ["set-version", "rollback", "status", "get", "history", "explain", "node", "secret"];
 
 /// Parses the command line of this process. For help and for syntax errors, clap prints
 /// its message and ends the process.

@@ -9,6 +9,7 @@ pub(crate) mod history;
 pub(crate) mod node;
 pub(crate) mod plan;
 pub(crate) mod rollback;
+pub(crate) mod secret;
 pub(crate) mod set_version;
 pub(crate) mod status;
 pub(crate) mod version;
@@ -58,6 +59,10 @@ pub(crate) fn run(cli: Cli, env: &Env) -> Result<ExitOutcome, CommandError> {
         Verb::Explain(arguments) => {
             let request = arguments.request()?;
             remote(&common, env, |session| explain::run(session, request))
+        }
+        Verb::Secret(arguments) => {
+            let request = arguments.request()?;
+            remote(&common, env, |session| secret::run(session, request))
         }
         Verb::Node(arguments) => {
             let request = arguments.request()?;

@@ -90,6 +90,7 @@ names! {
         Apply: "apply",
         SetVersion: "set-version",
         Rollback: "rollback",
+        RotateSecret: "rotate-secret",
         Unknown: "unknown",
     }
     ChangeOutcome {

@@ -27,6 +27,7 @@ mod registries;
 mod registry;
 mod revisions;
 mod rights;
+mod secrets;
 mod security;
 mod texts;
 mod units;
@@ -93,6 +94,7 @@ fn cases() -> Vec<Case> {
     cases.extend(rights::CASES);
     cases.extend(bad_input::CASES);
     cases.extend(mistakes::CASES);
+    cases.extend(secrets::CASES);
     cases.extend(security::CASES);
     cases.extend(texts::CASES);
     cases.extend(units::CASES);

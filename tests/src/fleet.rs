@@ -245,13 +245,7 @@ impl Fleet {
             "--out",
             bundle,
         ])?;
-        host.exec_ok(&[
-            "chown",
-            "-R",
-            "omlcontroller:",
-            "/etc/omlcontroller",
-            "/var/lib/omlcontroller",
-        ])?;
+        host.exec_ok(&["chown", "-R", "omlcontroller:", "/etc/omlcontroller"])?;
         host.exec_ok(&["systemctl", "enable", "--now", "omlcontroller"])?;
         let local = self.lab.folder().join("operator.toml");
         std::fs::write(&local, host.read(bundle)?)?;

@@ -20,13 +20,14 @@ const WRITES: [&str; 6] = [
 
 /// The files of the programs that write to a disk, and what. A text that is not in the table needs a row
 /// there, or a place below it.
-const WRITERS: [(&str, &str); 17] = [
+const WRITERS: [(&str, &str); 18] = [
     ("agent/src/alive.rs", "an empty file that is locked"),
     ("agent/src/cache.rs", "Assignment, SavedUpdates, MachineNote"),
     ("agent/src/documents.rs", "Instance, LastGoodNote, Status"),
     ("agent/src/enroll.rs", "settings"),
     ("agent/src/files.rs", "what the others give it"),
     ("agent/src/identity.rs", "certificates and keys"),
+    ("agent/src/kept_secrets.rs", "values of secrets, as they are"),
     ("agent/src/reserve.rs", "filling"),
     ("agent/src/runtime/systemd.rs", "UnitMark"),
     ("agent/src/runtime/systemd/ends.rs", "Status"),
@@ -35,7 +36,7 @@ const WRITERS: [(&str, &str); 17] = [
     ("controller/src/offline.rs", "certificates and keys of a backup"),
     ("controller/src/pki/authority.rs", "certificates and keys"),
     ("controller/src/store/embedded/header.rs", "the header of the store"),
-    ("controller/src/whole_file.rs", "BackupBegin, Bundle"),
+    ("controller/src/whole_file.rs", "BackupBegin, Bundle, the key of secrets"),
     ("daemon/src/failpoint.rs", "empty markers of tests"),
     ("omlctl/src/config.rs", "contexts"),
 ];

@@ -139,6 +139,7 @@ impl Plans {
                 catalog,
                 nodes: &nodes,
                 mirrors,
+                secrets: &BTreeMap::new(),
                 before: None,
             };
             let prepared = plan::prepare(input).expect("it can be planned");

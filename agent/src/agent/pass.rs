@@ -115,6 +115,7 @@ impl Agent {
             units_at: units.listed_at,
             systemd_is_away: units.unavailable.is_some(),
             policy: &self.policy.borrow().policy,
+            missing_secrets: &self.missing_secrets(),
         })
     }
 

@@ -22,6 +22,7 @@ mod images;
 mod interrupted;
 mod lost_record;
 mod revived;
+mod secrets;
 mod stopped;
 mod unhealthy;
 mod unreadable;

@@ -38,6 +38,7 @@ fn a_lost_document_is_known_from_the_container_that_runs() {
         units_at: None,
         systemd_is_away: false,
         policy: &HostPolicy::default(),
+        missing_secrets: &BTreeMap::new(),
     });
     let document = observed.instances[&name].document.as_ref().unwrap();
     assert_eq!((&document.workload, document.on_disk), (&old, false));
@@ -59,6 +60,7 @@ fn what_one_runtime_finds_foreign_is_foreign() {
         units_at: None,
         systemd_is_away: false,
         policy: &HostPolicy::default(),
+        missing_secrets: &BTreeMap::new(),
     });
     assert_eq!(observed.instances[&name].foreign.as_ref(), Some(&foreign));
 }
@@ -81,6 +83,7 @@ fn calls_are_unknown_where_neither_document_nor_label_names_them() {
             units_at: None,
             systemd_is_away: false,
             policy: &HostPolicy::default(),
+            missing_secrets: &BTreeMap::new(),
         });
         assert_eq!(observed.instances[&name].counting, expected);
     }

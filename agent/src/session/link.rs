@@ -19,13 +19,20 @@ use tracing::{info, warn};
 
 use super::error::{CALL_TIMEOUT, SessionError, refused};
 use super::renewal::CurrentIdentity;
-use super::{Next, Session};
+use super::{Next, Session, secrets};
 use crate::identity::HostIdentity;
+use crate::kept_secrets::SentSecret;
 
 /// The pause between two attempts to write an assignment to a full disk.
 const KEEP_AGAIN: Duration = Duration::from_secs(2);
 /// The interval between reports when nothing changes, so that the ages in them stay fresh.
 const REFRESH: Duration = Duration::from_secs(15);
+
+/// What the controller sent.
+enum Received {
+    Assignment(AssignmentDocument),
+    Secrets(Vec<SentSecret>),
+}
 
 /// A session's connection.
 struct Line {
@@ -78,6 +85,7 @@ impl Session {
         let mut keep_again = interval(KEEP_AGAIN);
         keep_again.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut unkept = None;
+        let mut unwritten = None;
         loop {
             // Reading a message, a mark, a permit and the timers can each be
             // dropped and taken up again without losing anything.
@@ -85,18 +93,23 @@ impl Session {
                 // Every arm is rare, so none starves another; a fixed order repeats in tests.
                 biased;
                 message = inbound.message() => match message.map_err(SessionError::Lost)? {
-                    Some(message) => {
-                        if let Some(assignment) = self.receive(message, &current.identity) {
-                            unkept = self.keep(assignment);
-                        }
-                    }
+                    Some(message) => match self.receive(message, &current.identity) {
+                        Some(Received::Assignment(assignment)) => unkept = self.keep(assignment),
+                        // They belong to the assignment before them.
+                        Some(Received::Secrets(sent)) if unkept.is_some() => unwritten = Some(sent),
+                        Some(Received::Secrets(sent)) => unwritten = self.keep_secrets(sent),
+                        None => {}
+                    },
                     None => return Err(SessionError::Ended),
                 },
                 Ok(()) = self.reports.changed() => pending = true,
                 Ok(()) = self.policy.changed() => return Ok(Next::Policy),
                 _ = refresh.tick() => pending = true,
-                _ = keep_again.tick(), if unkept.is_some() => {
+                _ = keep_again.tick(), if unkept.is_some() || unwritten.is_some() => {
                     unkept = unkept.take().and_then(|assignment| self.keep(assignment));
+                    if unkept.is_none() {
+                        unwritten = unwritten.take().and_then(|sent| self.keep_secrets(sent));
+                    }
                 }
                 permit = outbound.reserve(), if pending => {
                     let Ok(permit) = permit else { return Err(SessionError::Ended) };
@@ -147,15 +160,14 @@ impl Session {
         }
     }
 
-    /// Returns the assignment of a message, if it may be taken.
-    fn receive(
-        &self,
-        message: v1::ControllerMessage,
-        identity: &HostIdentity,
-    ) -> Option<AssignmentDocument> {
+    /// Returns what a message holds, if it may be taken.
+    fn receive(&self, message: v1::ControllerMessage, identity: &HostIdentity) -> Option<Received> {
         match message.kind {
             Some(controller_message::Kind::Assignment(document)) => {
-                self.take(&document.document, identity)
+                self.take(&document.document, identity).map(Received::Assignment)
+            }
+            Some(controller_message::Kind::Secrets(secrets)) => {
+                Some(Received::Secrets(secrets::of_message(secrets)))
             }
             None => {
                 warn!("unknown message from the controller; upgrade the agent");

@@ -14,7 +14,7 @@ use oml_proto::v1::agent_server::{Agent, AgentServer};
 use oml_proto::v1::enrollment_server::{Enrollment, EnrollmentServer};
 use oml_proto::v1::{
     AgentMessage, AssignmentDocument, Certificate, ControllerMessage, EnrollRequest,
-    RecoverRequest, RenewRequest, agent_message, controller_message,
+    RecoverRequest, RenewRequest, SecretValues, agent_message, controller_message,
 };
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, CertifiedIssuer, IsCa,
@@ -122,6 +122,8 @@ pub(crate) struct Stub {
     authority: Arc<Authority>,
     /// Documents to send, the newest last; each session is sent the last one and all that follow.
     pub(crate) document: watch::Sender<Vec<u8>>,
+    /// Secrets to send; each session is sent those that follow.
+    pub(crate) secrets: watch::Sender<SecretValues>,
     /// Everything that agents said.
     pub(crate) received: watch::Sender<Vec<agent_message::Kind>>,
     /// Certificates given for renewals.
@@ -153,6 +155,7 @@ impl Stub {
         Self {
             authority: Arc::clone(authority),
             document: watch::channel(Vec::new()).0,
+            secrets: watch::channel(SecretValues::default()).0,
             received: watch::channel(Vec::new()).0,
             renewals: watch::channel(0).0,
             recoveries: watch::channel(0).0,
@@ -214,6 +217,7 @@ impl Agent for Stub {
     ) -> Result<Response<Self::SessionStream>, Status> {
         let (outgoing, messages) = mpsc::channel(1);
         let (received, mut documents) = (self.received.clone(), self.document.subscribe());
+        let mut secrets = self.secrets.subscribe();
         documents.mark_changed();
         let mut incoming = request.into_inner();
         let mut ends = self.ends.subscribe();
@@ -227,6 +231,13 @@ impl Agent for Stub {
                         }
                         Ok(_) | Err(_) => return,
                     },
+                    changed = secrets.changed() => {
+                        let kind = controller_message::Kind::Secrets(secrets.borrow_and_update().clone());
+                        let message = ControllerMessage { kind: Some(kind) };
+                        if changed.is_err() || outgoing.send(Ok(message)).await.is_err() {
+                            return;
+                        }
+                    }
                     changed = documents.changed() => {
                         let document = documents.borrow_and_update().clone();
                         let kind = controller_message::Kind::Assignment(AssignmentDocument { document });

@@ -8,7 +8,7 @@ use oml_common::document::host_policy::HostPolicy;
 use oml_common::id::Generation;
 use oml_daemon::env::Clock;
 use oml_daemon::proxy::Proxies;
-use oml_proto::v1::agent_message;
+use oml_proto::v1::{SecretValue, SecretValues, agent_message};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -33,6 +33,8 @@ struct Bench {
     cache: Cache,
     session: JoinHandle<()>,
     policies: watch::Sender<FoundPolicy>,
+    /// Grows when secrets were written.
+    secrets: watch::Receiver<u64>,
     _ports: Vec<Port>,
     folder: tempfile::TempDir,
 }
@@ -93,6 +95,7 @@ impl Bench {
         let (reports, reported) = watch::channel(Arc::new(empty_report(Clock::system().now())));
         let (state_sender, state) = watch::channel(SessionState::default());
         let (error_sender, error) = watch::channel(None);
+        let (secrets_sender, secrets) = watch::channel(0);
         let (policies, policy) = watch::channel(FoundPolicy::default());
         let cache = Cache::new(&paths, "");
         let session = Session {
@@ -107,6 +110,8 @@ impl Bench {
             ),
             assignments,
             reports: reported,
+            secrets: secrets_sender,
+            paths: paths.clone(),
             state: state_sender,
             policy,
             error: error_sender,
@@ -124,6 +129,7 @@ impl Bench {
             cache,
             session,
             policies,
+            secrets,
             _ports: ports,
             folder,
         }
@@ -178,6 +184,52 @@ fn assignment(number: u64, node: &str, revision: u64) -> AssignmentDocument {
         node: node.parse().unwrap(),
         content,
     })
+}
+
+fn secrets(version: u64, value: &str) -> SecretValues {
+    let (name, mark) = ("redis".to_owned(), format!("{version:032x}"));
+    let value = SecretValue { name, version, mark, value: value.to_owned(), mounted: false };
+    SecretValues { values: vec![value] }
+}
+
+fn written(bench: &Bench, version: u64) -> Option<String> {
+    let paths = Paths::below(bench.folder.path());
+    let mark = format!("{version:032x}").parse().unwrap();
+    crate::files::read_if_there(&paths.kept_secret(&"redis".parse().unwrap(), &mark)).unwrap()
+}
+
+#[tokio::test]
+async fn secrets_are_written_before_the_loop_hears_of_them_and_what_cannot_be_read_is_left_out() {
+    let mut bench = Bench::new(PLAIN).await;
+    bench.send(4, "voice-1", 1);
+    bench.until_applied(4).await;
+    let mut sent = secrets(2, "sesame");
+    let unreadable = SecretValue { mark: "later".to_owned(), ..sent.values[0].clone() };
+    let wrong = SecretValue { value: "a\0b".to_owned(), ..sent.values[0].clone() };
+    sent.values.splice(0..0, [unreadable, wrong]);
+    bench.controller.secrets.send_replace(sent);
+    timeout(LIMIT, bench.secrets.wait_for(|written| *written == 1)).await.unwrap().unwrap();
+    assert_eq!(written(&bench, 2).as_deref(), Some("sesame"));
+    assert_eq!(bench.error.borrow().as_deref(), None);
+}
+
+#[tokio::test]
+async fn secrets_that_cannot_be_written_are_written_later_and_end_no_session() {
+    let mut bench = Bench::new(PLAIN).await;
+    bench.send(4, "voice-1", 1);
+    bench.until_applied(4).await;
+    // In the way of the folder.
+    let obstacle = bench.folder.path().join("var/lib/omlagent/secrets");
+    std::fs::write(&obstacle, "").unwrap();
+    bench.controller.secrets.send_replace(secrets(1, "sesame"));
+    // An assignment that follows is taken, so the secrets were tried before it.
+    bench.send(5, "voice-1", 2);
+    bench.until_applied(5).await;
+    assert_eq!(*bench.secrets.borrow(), 0);
+    std::fs::remove_file(&obstacle).unwrap();
+    timeout(LIMIT, bench.secrets.wait_for(|written| *written == 1)).await.unwrap().unwrap();
+    assert_eq!(written(&bench, 1).as_deref(), Some("sesame"));
+    assert_eq!(bench.state.borrow().sessions, 1);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use crate::document::instance::{Container, Instance, Workload};
 use crate::document::plan::Plan;
 use crate::document::revision::{Change, ChangeKind};
 use crate::document::{Share, Verbatim};
-use crate::id::{ComponentName, EnvName, NodeName};
+use crate::id::{ComponentName, EnvName, NodeName, SecretName};
 
 mod limits;
 mod note;
@@ -156,11 +156,21 @@ fn container_note(old: &Container, new: &Container) -> Vec<ChangeNote> {
     if !differing.is_empty() {
         parts.push(ChangeNote::Environment(differing));
     }
+    let known: BTreeSet<(&SecretName, u64)> = versions(old).collect();
+    let others: BTreeSet<_> = versions(new).filter(|it| !known.contains(it)).collect();
+    let note = |(name, version): (&SecretName, u64)| ChangeNote::Secret(name.clone(), version);
+    parts.extend(others.iter().copied().map(note));
     let limits = |c: &Container| (c.memory_bytes_max, c.pids_limit, c.may_gain_privileges);
     let rest = |c: &Container| {
         (c.name.clone(), c.repository.clone(), c.secrets.clone(), c.command.clone())
     };
-    if rest(old) != rest(new) || old.volumes != new.volumes || limits(old) != limits(new) {
+    // Another version is named above; this is another variable, another file, or one secret less.
+    let has_other_secrets = others.is_empty() && old.kept_secrets != new.kept_secrets;
+    if has_other_secrets
+        || rest(old) != rest(new)
+        || old.volumes != new.volumes
+        || limits(old) != limits(new)
+    {
         parts.push(ChangeNote::ContainerSettings);
     }
     let options = options::differing(&old.options, &new.options);
@@ -168,6 +178,11 @@ fn container_note(old: &Container, new: &Container) -> Vec<ChangeNote> {
         parts.push(ChangeNote::Options(options));
     }
     parts
+}
+
+/// Returns the secrets of the controller that a container names.
+fn versions(container: &Container) -> impl Iterator<Item = (&SecretName, u64)> {
+    container.kept_secrets.values().map(|secret| (&secret.name, secret.version))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::difference::{Difference, ForeignObject, UnitChange};
 use crate::decide::rights::Right;
-use crate::document::instance::{ActiveProbe, Probe};
+use crate::document::instance::{ActiveProbe, KeptSecret, Probe};
 use crate::document::status::{Health, Status};
 use crate::id::{ComponentName, ContentHash, Digest, Version};
 use crate::time::Timestamp;
@@ -43,6 +43,8 @@ pub struct ObservedInstance {
     pub differs: Vec<Difference>,
     /// The rights that the desired instance asks for and the host does not allow.
     pub not_allowed: BTreeSet<Right>,
+    /// The secrets of the desired instance that the controller has not sent yet.
+    pub missing_secrets: BTreeSet<KeptSecret>,
 }
 
 impl ObservedInstance {

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::order;
+use crate::decide::secrets::ChosenSecrets;
 use crate::document::assignment::ChangePolicy;
 use crate::document::catalog::{Catalog, Component, is_template};
 use crate::document::host_policy::FoundPolicy;
@@ -22,6 +23,7 @@ mod ports;
 mod prepared;
 mod render;
 mod rights;
+mod secrets;
 mod template;
 mod waves;
 
@@ -66,6 +68,8 @@ pub struct Input<'a> {
     pub nodes: &'a BTreeMap<NodeName, NodeFacts>,
     /// Where images are pulled, if not where their names say.
     pub mirrors: &'a Mirrors,
+    /// The versions of the tenant's secrets that the plan names.
+    pub secrets: &'a ChosenSecrets,
     /// The plan on which the change is made; `None` for the first one.
     pub before: Option<&'a Plan>,
 }

@@ -10,8 +10,9 @@ use crate::document::instance::{
     ContainerOptions, HttpDetails, PidsLimit, RestartUnhealthy, SipTransport, Timing,
     WebSocketDetails,
 };
+use crate::document::secret_use::SecretUse;
 use crate::id::{
-    CatalogName, ComponentName, ContainerName, EnvName, Repository, RoleName, SecretName, UnitName,
+    CatalogName, ComponentName, ContainerName, EnvName, Repository, RoleName, UnitName,
 };
 use crate::text::problem::{Problem, Problems};
 use crate::text::yaml::{FieldNode, Fields, Node, Value, parse};
@@ -84,8 +85,8 @@ pub struct ContainerTemplate {
     pub image: Repository,
     /// The environment variables, whose values are templates.
     pub env: BTreeMap<EnvName, String>,
-    /// The environment variables whose values are secrets of the host.
-    pub secrets: BTreeMap<EnvName, SecretName>,
+    /// The environment variables whose values, or files, are secrets.
+    pub secrets: BTreeMap<EnvName, SecretUse>,
     /// The volumes, which are written as `source:target[:ro]`.
     pub volumes: Vec<crate::document::instance::Volume>,
     /// The arguments that replace those of the image, as templates.

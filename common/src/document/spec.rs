@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::document::assignment::OnDeadline;
 use crate::document::plan::OnFailure;
+use crate::document::secret_use::{SecretSource, SecretUse, read_sources, read_uses};
 use crate::id::{
-    CatalogName, ComponentName, EnvName, ImageVersion, NodeName, Repository, TenantId,
+    CatalogName, ComponentName, EnvName, ImageVersion, NodeName, Repository, SecretName, TenantId,
 };
 use crate::text::printable::name_of;
 use crate::text::problem::{Problem, Problems};
@@ -29,6 +30,8 @@ pub struct TenantSpec {
     pub registry: Option<Repository>,
     /// Values for the catalog's settings.
     pub settings: BTreeMap<String, String>,
+    /// Where the secrets are kept of which the catalog does not say it.
+    pub secrets: BTreeMap<SecretName, SecretSource>,
     pub components: BTreeMap<ComponentName, ComponentSpec>,
     pub rollout: RolloutSpec,
     /// The line of every path, so that later checks can name the place of a problem.
@@ -44,6 +47,8 @@ pub struct ComponentSpec {
     pub image: Option<Repository>,
     /// The environment variables in addition to the catalog's.
     pub env: BTreeMap<EnvName, String>,
+    /// The secrets in addition to the catalog's.
+    pub secrets: BTreeMap<EnvName, SecretUse>,
     /// The nodes that run it, in place of all nodes with its role.
     pub nodes: Option<Vec<NodeName>>,
     /// The components that must be healthy first on the same node, in addition to the catalog's.
@@ -97,11 +102,13 @@ impl TenantSpec {
     /// Returns whether two specifications have the same content, however it is written.
     #[must_use]
     pub fn says_the_same_as(&self, other: &Self) -> bool {
-        let Self { tenant, catalog, registry, settings, components, rollout, lines: _ } = self;
+        let Self { tenant, catalog, registry, settings, secrets, components, rollout, lines: _ } =
+            self;
         *tenant == other.tenant
             && *catalog == other.catalog
             && *registry == other.registry
             && *settings == other.settings
+            && *secrets == other.secrets
             && *components == other.components
             && *rollout == other.rollout
     }
@@ -126,6 +133,7 @@ fn read(root: &Node, problems: &mut Problems) -> Option<TenantSpec> {
         Some(field) => read_settings(&field, problems),
         None => BTreeMap::new(),
     };
+    let secrets = fields.get("secrets").map(|p| read_sources(&p, problems)).unwrap_or_default();
     let components = match fields.need("components", problems) {
         Some(field) => read_components(&field, problems),
         None => BTreeMap::new(),
@@ -145,6 +153,7 @@ fn read(root: &Node, problems: &mut Problems) -> Option<TenantSpec> {
         catalog: catalog?,
         registry,
         settings,
+        secrets,
         components,
         rollout,
         lines,
@@ -209,6 +218,7 @@ fn read_component(field: &FieldNode<'_>, problems: &mut Problems) -> Option<Comp
         version,
         image,
         env: fields.get("env").map(|field| read_env(&field, problems)).unwrap_or_default(),
+        secrets: fields.get("secrets").map(|p| read_uses(&p, problems)).unwrap_or_default(),
         nodes: fields.get("nodes").map(|field| field.parse_list(problems)),
         after: fields.get("after").map(|p| p.parse_list(problems)).unwrap_or_default(),
         memory_bytes_max: fields.get("memory_max").and_then(|p| read_bytes(&p, problems)),

@@ -44,6 +44,7 @@ fn full() -> Instance {
             digest: digest(),
             env: [("TZ".parse().unwrap(), "America/Argentina/Cordoba".to_owned())].into(),
             secrets: [("PGPASSWORD".parse().unwrap(), "postgres".parse().unwrap())].into(),
+            kept_secrets: BTreeMap::new(),
             volumes: vec![Volume {
                 source: "asterisk_conf".to_owned(),
                 target: "/etc/asterisk".to_owned(),

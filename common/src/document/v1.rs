@@ -17,6 +17,7 @@ pub mod plan;
 pub mod report;
 pub mod revision;
 pub mod rollout;
+pub mod secret;
 pub(super) mod share;
 pub mod status;
 pub mod token;

@@ -25,6 +25,7 @@ use oml_daemon::failpoint;
 
 mod draft;
 mod request;
+mod rotation;
 mod text;
 
 pub use self::request::{ChangeRequest, ChangeResult, IdempotencyKey, RequestContext};
@@ -32,6 +33,7 @@ pub use self::request::{ChangeRequest, ChangeResult, IdempotencyKey, RequestCont
 use self::draft::Draft;
 use super::catalogs::Catalogs;
 use super::retries::retry_conflicts;
+use super::secrets::Secrets;
 use super::tenants::Tenants;
 use super::{OpsError, Result};
 use crate::records::values::{AgentRecord, AuditRecord, IdempotencyRecord, Revision};
@@ -58,6 +60,7 @@ pub struct Changes {
     pub(super) tenants: Tenants,
     pub(super) catalogs: Arc<Catalogs>,
     pub(super) registries: Arc<Registries>,
+    pub(super) secrets: Secrets,
 }
 
 impl Changes {
@@ -82,17 +85,22 @@ impl Changes {
         if let Some(replay) = self.replay(&tenant, request, context).await? {
             return Ok(replay);
         }
-        let draft = self.draft(request, tenant, given).await?;
+        let rotation = self.rotation(request, context).await?;
+        let draft = self.draft(request, tenant, given, rotation).await?;
         let planned = self.plan(draft, answers).await?;
         if let Some(revision) = planned.already_in_effect()? {
+            let secret_version = planned.secret_version();
             let draft = planned.draft;
             context.check_revision(&draft.tenant, revision)?;
+            if secret_version.is_some() && !context.dry_run {
+                self.commit_unused(&draft, context).await?;
+            }
             let text_changed = draft.has_new_text();
             if text_changed && !context.dry_run {
                 self.commit_text(&draft, revision, request, context).await?;
             }
             let nothing = ChangeResult::nothing(draft.tenant, revision);
-            return Ok(ChangeResult { text_changed, ..nothing });
+            return Ok(ChangeResult { text_changed, secret_version, ..nothing });
         }
         context.check_revision(&planned.draft.tenant, planned.plan.revision)?;
         context.check_removals(&planned.draft.tenant, &planned.changes)?;
@@ -100,11 +108,12 @@ impl Changes {
         if !context.dry_run {
             self.commit_change(&planned, request, context).await?;
         }
+        let secret_version = planned.secret_version();
         let Planned { draft, plan, changes, .. } = planned;
         let settings = strategy(draft.before.as_ref().map(|(_, plan)| &**plan), &plan);
         let new_tenant = draft.head.is_none();
         let nothing = ChangeResult::nothing(draft.tenant, plan.revision);
-        Ok(ChangeResult { changed: true, new_tenant, changes, settings, ..nothing })
+        Ok(ChangeResult { changed: true, new_tenant, changes, settings, secret_version, ..nothing })
     }
 
     /// Returns the reply to a change that was already made with this operation id.
@@ -143,6 +152,7 @@ impl Changes {
             catalog,
             nodes: &nodes,
             mirrors: self.registries.mirrors(),
+            secrets: &draft.secrets,
             before: draft.before.as_ref().map(|(_, plan)| &**plan),
         });
         // The problems are found before the registries are asked, so that all problems
@@ -228,6 +238,7 @@ impl Changes {
             let made = IdempotencyRecord { revision: number, request, text_only: false };
             batch = batch.put(&keys::idempotency(tenant, op_id), Expect::Absent, &made);
         }
+        batch = self.with_rotation(batch, draft, context, Some(number));
         self.records.commit(batch).await?;
         failpoint::reach("C4");
         tracing::info!(%tenant, revision = %number, kind = draft.kind.as_str(), who = %context.who, "a change was accepted");

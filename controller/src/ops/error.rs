@@ -1,13 +1,15 @@
 //! The errors of the operations.
 
 use oml_common::decide::verdict::InstancePlace;
-use oml_common::id::{NodeName, RevisionNumber, TenantId};
+use oml_common::id::{NodeName, RevisionNumber, SecretName, TenantId};
 use oml_common::text::problem::{Problem, Problems};
+use oml_daemon::env::RandomError;
 use oml_daemon::tls::TlsError;
 
 use crate::pki::{InvalidRequest, PkiError, RecoveryRefused, StaleCertificate, TokenRefused};
 use crate::records::values::MachineId;
 use crate::registry::RegistryError;
+use crate::seal::{NoKey, UnsealError};
 use crate::store::StoreError;
 
 /// The result of an operation.
@@ -99,6 +101,13 @@ pub enum OpsError {
     /// The node was removed or never existed.
     #[error("node {node} is not enrolled; it needs a new token")]
     NotEnrolled { node: NodeName },
+    /// Secrets cannot be sealed or opened.
+    #[error(transparent)]
+    NoKey(#[from] NoKey),
+    #[error("cannot open secret {name} version {version} of {tenant}")]
+    Sealed { tenant: TenantId, name: SecretName, version: u64, source: UnsealError },
+    #[error(transparent)]
+    Random(#[from] RandomError),
     /// A node of that name is already enrolled.
     #[error(
         "{tenant} already has a node {node}; remove it, or make a token that names it: omlctl node token tenant={tenant} name={node} role=…"

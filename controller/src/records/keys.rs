@@ -6,12 +6,12 @@ use std::marker::PhantomData;
 
 use oml_common::document::plan::Plan;
 use oml_common::document::rollout::Rollout;
-use oml_common::id::{ContentHash, NodeName, RevisionNumber, TenantId};
+use oml_common::id::{ContentHash, NodeName, RevisionNumber, SecretName, TenantId};
 use oml_daemon::tls::{Fingerprint, OperatorName};
 
 use super::values::{
     Assigned, AuditRecord, Epoch, Head, IdempotencyRecord, LastReport, NodeRecord, OperatorRecord,
-    PublicEndpoint, Revision, RolloutOutcome, Target,
+    PublicEndpoint, Revision, RolloutOutcome, SecretRecord, Target,
 };
 use super::{Prefix, RecordKey};
 use crate::pki::TokenRecord;
@@ -163,6 +163,24 @@ pub fn token(hash: Fingerprint) -> RecordKey<TokenRecord> {
 #[must_use]
 pub fn tokens() -> Prefix<TokenRecord> {
     prefix("tokens/")
+}
+
+/// The key of a secret of a tenant.
+#[must_use]
+pub fn secret(tenant: &TenantId, name: &SecretName) -> RecordKey<SecretRecord> {
+    key(format!("secrets/{tenant}/{name}"))
+}
+
+/// The prefix of the secrets of a tenant.
+#[must_use]
+pub fn secrets(tenant: &TenantId) -> Prefix<SecretRecord> {
+    prefix(format!("secrets/{tenant}/"))
+}
+
+/// The prefix of the secrets of all tenants.
+#[must_use]
+pub fn all_secrets() -> Prefix<SecretRecord> {
+    prefix("secrets/")
 }
 
 /// The key of a node's assignment.

@@ -5,4 +5,5 @@ pub use oml_common::document::cluster::{AuditRecord, Epoch, OperatorRecord, Publ
 pub use oml_common::document::node::{AgentRecord, LastReport, NodeRecord};
 pub use oml_common::document::revision::{Head, IdempotencyRecord, Revision, RevisionKind, Target};
 pub use oml_common::document::rollout::RolloutOutcome;
+pub use oml_common::document::secret::{SealedVersion, SecretRecord};
 pub use oml_common::id::{InvalidMachineId, MachineId};

@@ -19,6 +19,7 @@ use super::rate_limit::RateLimit;
 use crate::ops::node_id::NodeId;
 use crate::ops::nodes::{AgentRecord, Greeting, Nodes};
 use crate::ops::presence::SessionId;
+use crate::ops::secrets::Secrets;
 use crate::pki::record_of;
 use crate::policy;
 use crate::shutdown::ShutdownSignal;
@@ -47,6 +48,7 @@ type Outgoing = mpsc::Sender<Result<v1::ControllerMessage, Status>>;
 /// One session with the agent of a node.
 pub(super) struct AgentStream {
     pub(super) nodes: Nodes,
+    pub(super) secrets: Secrets,
     pub(super) node: policy::NodeCaller,
     pub(super) from: Option<IpAddr>,
     pub(super) shutdown: ShutdownSignal,
@@ -63,6 +65,8 @@ struct Progress {
     persist_at: Option<Instant>,
     /// Whether the log has the warning about messages of a newer agent.
     has_warned: bool,
+    /// Whether the secrets that the agent has may be others than its assignment names.
+    secrets_due: bool,
 }
 
 impl AgentStream {
@@ -142,7 +146,9 @@ impl AgentStream {
     ) -> Result<(), Status> {
         let NodeId { tenant, name: node } = &self.node.id;
         let (id, replaced) = self.nodes.presence().connect(&self.node.id, self.nodes.now());
-        let mut progress = Progress { id, held, newest: None, persist_at: None, has_warned: false };
+        let (newest, persist_at, has_warned) = (None, None, false);
+        // The agent may have lost its secrets, or the controller may have found its key.
+        let mut progress = Progress { id, held, newest, persist_at, has_warned, secrets_due: true };
         tracing::info!(%tenant, %node, "session opened");
         let ended = self.handle_events(incoming, outgoing, &mut progress, replaced).await;
         self.close(id).await;
@@ -190,6 +196,14 @@ impl AgentStream {
                     if let Some(message) = self.pending_assignment(progress).await? {
                         place.send(Ok(message));
                         failpoint::reach("C6");
+                        progress.secrets_due = true;
+                    }
+                }
+                place = outgoing.reserve(), if progress.secrets_due && !look => {
+                    let Ok(place) = place else { return Ok(()) };
+                    progress.secrets_due = false;
+                    if let Some(message) = self.pending_secrets().await? {
+                        place.send(Ok(message));
                     }
                 }
                 () = assigned.next() => look = true,

@@ -128,12 +128,28 @@ impl Session {
     }
 
     pub(crate) async fn assignment(&mut self) -> Result<Option<Assignment>, Status> {
-        let Some(message) = self.down.message().await? else { return Ok(None) };
-        let Some(v1::controller_message::Kind::Assignment(document)) = message.kind else {
-            panic!("an empty message");
-        };
-        let text = String::from_utf8(document.document).unwrap();
-        Ok(Some(document::read::<Assignment>(&text).unwrap()))
+        loop {
+            let Some(message) = self.down.message().await? else { return Ok(None) };
+            match message.kind {
+                Some(v1::controller_message::Kind::Assignment(document)) => {
+                    let text = String::from_utf8(document.document).unwrap();
+                    return Ok(Some(document::read::<Assignment>(&text).unwrap()));
+                }
+                // This stub creates no container.
+                Some(v1::controller_message::Kind::Secrets(_)) => {}
+                None => panic!("an empty message"),
+            }
+        }
+    }
+
+    /// Returns the next secrets. Assignments before them are passed over.
+    pub(crate) async fn secrets(&mut self) -> Vec<v1::SecretValue> {
+        loop {
+            let message = self.down.message().await.unwrap().expect("the session ended");
+            if let Some(v1::controller_message::Kind::Secrets(secrets)) = message.kind {
+                return secrets.values;
+            }
+        }
     }
 
     pub(crate) async fn report(&self, report: &Report) {

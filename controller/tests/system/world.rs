@@ -19,6 +19,7 @@ use omlcontroller::records::values::{Epoch, PublicEndpoint};
 use omlcontroller::records::{Batch, Records, keys};
 use omlcontroller::registry::{Reach, RegistryAccess};
 use omlcontroller::run::{Running, start};
+use omlcontroller::seal::{KEY_FILE, new_key};
 use omlcontroller::store::embedded::{self, Options};
 use omlcontroller::store::{Embedded, Expect, Memory, Store};
 use tonic::transport::Channel;
@@ -117,6 +118,8 @@ impl Prepared {
         let registry = Registry::start().await;
         let settings = settings(dir.path(), &registry);
         std::fs::create_dir(settings.pki_dir()).unwrap();
+        let key = new_key(&Random::system()).unwrap();
+        std::fs::write(settings.data_dir.join(KEY_FILE), &*key).unwrap();
         let authority =
             Authority::create(&settings.pki_dir(), "test", now(), &Random::system()).unwrap();
         Self { settings, registry, authority, dir }
@@ -252,6 +255,7 @@ pub(crate) fn settings(dir: &Path, registry: &Registry) -> Settings {
         node_lifetime_ms: 3_600_000,
         log: "info".into(),
         reach: Reach { access: HashMap::from([(address, access)]), ..Reach::default() },
+        credentials_dir: None,
     }
 }
 

@@ -55,6 +55,8 @@ pub(crate) struct Script {
     pub(crate) revisions: Vec<Revision>,
     pub(crate) asked: Vec<ChangeOptions>,
     pub(crate) tokens: Vec<CreateTokenRequest>,
+    /// The secrets that were given.
+    pub(crate) secrets: Vec<SetSecretRequest>,
     /// What is said of the tenant of a token.
     pub(crate) new_tenant: Option<NewTenant>,
 }
@@ -210,6 +212,23 @@ impl Fleet for Scripted {
 
     async fn remove_node(&self, _: Request<RemoveNodeRequest>) -> Outcome<RemoveNodeReply> {
         Ok(Response::new(RemoveNodeReply {}))
+    }
+
+    async fn set_secret(&self, request: Request<SetSecretRequest>) -> Outcome<SetSecretReply> {
+        self.script.lock().unwrap().secrets.push(request.into_inner());
+        Ok(Response::new(SetSecretReply { version: 1 }))
+    }
+
+    async fn rotate_secret(&self, request: Request<RotateSecretRequest>) -> Outcome<ChangeReply> {
+        self.change(request.into_inner().options).await
+    }
+
+    async fn list_secrets(&self, _: Request<ListSecretsRequest>) -> Outcome<ListSecretsReply> {
+        Ok(Response::new(ListSecretsReply::default()))
+    }
+
+    async fn remove_secret(&self, _: Request<RemoveSecretRequest>) -> Outcome<RemoveSecretReply> {
+        Ok(Response::new(RemoveSecretReply {}))
     }
 }
 

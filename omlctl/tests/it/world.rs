@@ -139,6 +139,7 @@ pub(crate) fn upgrade() -> ChangeReply {
         text_changed: false,
         new_tenant: false,
         settings: Vec::new(),
+        secret_version: 0,
         tenant: "acme".into(),
         changes: vec![Change {
             kind: ChangeKind::Replace.into(),

@@ -32,6 +32,7 @@ use omlcontroller::records::values::Epoch;
 use omlcontroller::records::{Batch, Records, keys};
 use omlcontroller::registry::{Registries, RegistryError, SimulatedRegistries};
 use omlcontroller::run;
+use omlcontroller::seal::SealingKey;
 use omlcontroller::shutdown::Shutdown;
 use omlcontroller::store::{Expect, Memory};
 use omlcontroller::tasks::drive;
@@ -49,6 +50,8 @@ use super::seen::{Seen, Sight};
 use super::world::BEGIN;
 
 const EPOCH: u64 = 1;
+/// The key that seals the secrets of scripts, in the form of its file.
+const SECRETS_KEY: &str = "omlk1.a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s";
 const PIPE_BYTES: usize = 64 << 10;
 /// No certificate ends within a script.
 const NODE_LIFETIME_MS: u64 = 10 * 365 * 24 * 3_600_000;
@@ -88,6 +91,7 @@ impl Controller {
             node_lifetime_ms: NODE_LIFETIME_MS,
             enrollment_port: 7444,
             epoch: EPOCH,
+            key: Ok(SealingKey::parse(SECRETS_KEY).expect("it is a key")),
         });
         let (ops, tasks) = loaded.await.expect("the store can be read");
         let shutdown = Shutdown::default();

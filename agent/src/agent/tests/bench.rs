@@ -31,6 +31,8 @@ pub(super) struct Bench {
     pub(super) host: ModelHost,
     assignments: watch::Sender<Option<AssignmentDocument>>,
     reports: watch::Sender<Arc<Report>>,
+    /// Grows when the session has written secrets.
+    pub(super) secrets: watch::Sender<u64>,
     agent: Option<JoinHandle<()>>,
 }
 
@@ -47,7 +49,8 @@ impl Bench {
         let host = ModelHost::new();
         let (assignments, _) = watch::channel(None);
         let (reports, _) = watch::channel(Arc::new(empty_report(host.simulated.now())));
-        let mut bench = Self { host, assignments, reports, agent: None };
+        let (secrets, _) = watch::channel(0);
+        let mut bench = Self { host, assignments, reports, secrets, agent: None };
         bench.start();
         bench
     }
@@ -97,6 +100,7 @@ impl Bench {
             statuses: self.host.statuses.clone(),
             session_error,
             unused_assignment,
+            secrets: self.secrets.subscribe(),
             policy: watch::channel(FoundPolicy::default()).0,
             usage: Box::new(HostUsage::default),
             passes: Arc::default(),

@@ -7,15 +7,14 @@ use bollard::models::{
     RestartPolicyNameEnum,
 };
 use oml_common::document::instance::{Container, Volume};
-use oml_common::text::secret::secret;
 
 use super::{label, mounts};
-use crate::files;
 use crate::paths::Paths;
 use crate::runtime::{ContainerInstance, RuntimeError};
 
 pub(super) mod options;
 mod rights;
+mod secrets;
 
 /// Settings that depend on the engine of the host.
 #[derive(Debug, Clone)]
@@ -52,16 +51,22 @@ pub(super) fn body(
             test: Some(vec!["NONE".to_owned()]),
             ..HealthConfig::default()
         }),
-        host_config: Some(host_config(container, &local.log_driver)),
+        host_config: Some(host_config(container, paths, &local.log_driver)?),
         ..ContainerCreateBody::default()
     };
     options::add(&container.options, &mut body);
     Ok(body)
 }
 
-fn host_config(container: &Container, log_driver: &str) -> HostConfig {
+fn host_config(
+    container: &Container,
+    paths: &Paths,
+    log_driver: &str,
+) -> Result<HostConfig, RuntimeError> {
+    let mut mounts: Vec<Mount> = container.volumes.iter().map(mount).collect();
+    mounts.extend(secrets::mounts(container, paths)?);
     let memory = container.memory_bytes_max.and_then(|bytes| i64::try_from(bytes).ok());
-    HostConfig {
+    Ok(HostConfig {
         // Only systemd restarts it.
         restart_policy: Some(RestartPolicy {
             name: Some(RestartPolicyNameEnum::NO),
@@ -74,10 +79,10 @@ fn host_config(container: &Container, log_driver: &str) -> HostConfig {
         // With nothing said, the engine's own default holds, which may be as strict.
         security_opt: (!container.may_gain_privileges)
             .then(|| vec!["no-new-privileges".to_owned()]),
-        mounts: Some(container.volumes.iter().map(mount).collect()),
+        mounts: Some(mounts),
         log_config: options::log_config(log_driver, container.options.log),
         ..HostConfig::default()
-    }
+    })
 }
 
 fn mount(volume: &Volume) -> Mount {
@@ -92,24 +97,9 @@ fn mount(volume: &Volume) -> Mount {
 }
 
 fn environment(container: &Container, paths: &Paths) -> Result<Vec<String>, RuntimeError> {
-    let mut environment: Vec<String> =
-        container.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    for (name, file) in &container.secrets {
-        let path = paths.secret(file);
-        let refused = |detail: String| RuntimeError::Refused {
-            verb: "create",
-            object: container.name.to_string(),
-            detail,
-            // It may be put there at any time, and nothing was stopped.
-            transient: true,
-        };
-        let value = files::read_if_there(&path)
-            .map_err(|error| refused(error.to_string()))?
-            .ok_or_else(|| refused(format!("the secret {} is missing", path.display())))?;
-        let value = secret(&value)
-            .map_err(|error| refused(format!("the secret {} {error}", path.display())))?;
-        environment.push(format!("{name}={value}"));
-    }
+    let plain = container.env.iter().map(|(name, value)| format!("{name}={value}"));
+    let mut environment: Vec<String> = plain.collect();
+    environment.extend(secrets::environment(container, paths)?);
     Ok(environment)
 }
 

@@ -5,7 +5,7 @@ use std::fmt::{Display, Formatter, Result};
 
 use crate::document::assignment::OnDeadline;
 use crate::document::plan::OnFailure;
-use crate::id::{EnvName, Repository};
+use crate::id::{EnvName, Repository, SecretName};
 use crate::time::print_duration_ms;
 
 /// A part of an instance that differs.
@@ -21,6 +21,8 @@ pub enum ChangeNote {
     OtherImage,
     /// These variables differ. Their values may be private.
     Environment(BTreeSet<EnvName>),
+    /// It gets this version of a secret of the controller.
+    Secret(SecretName, u64),
     ContainerSettings,
     /// Where its image is pulled from.
     PulledFrom(Repository),
@@ -87,6 +89,7 @@ impl Display for ChangeNote {
                 let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
                 write!(f, "environment {}", names.join(" "))
             }
+            Self::Secret(name, version) => write!(f, "secret {name} version {version}"),
             Self::ContainerSettings => f.write_str("container settings"),
             Self::PulledFrom(repository) => write!(f, "pulled from {repository}"),
             Self::Options(words) => f.write_str(&words.join(", ")),

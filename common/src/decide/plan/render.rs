@@ -17,7 +17,7 @@ use crate::text::problem::{Problem, Problems};
 use super::images::image;
 use super::prepared::unresolved;
 use super::template::{self, DROP_IN, NAMES};
-use super::{Input, Mirrors, Placed, dependencies, policy};
+use super::{Input, Mirrors, Placed, dependencies, policy, secrets};
 
 mod options;
 mod probe;
@@ -74,12 +74,15 @@ impl<'a> Renderer<'a> {
         let ports = writer.ports(definition);
         let workload = match &definition.workload {
             WorkloadTemplate::Unit { drop_in } => {
+                secrets::refuse_of_unit(input, name, writer.problems);
                 Workload::Unit(writer.packaged(input.spec.components.get(name)?, drop_in))
             }
             WorkloadTemplate::Container(template) => {
                 let container = writer.container(input, name, definition, template)?;
                 let options = Box::new(writer.options(&template.options, &ports));
-                Workload::Container(Container { options, ..container })
+                let container = Container { options, ..container };
+                let container = secrets::add(container, input, name, template, writer.problems);
+                Workload::Container(container)
             }
         };
         let pull_from = match &workload {
@@ -244,7 +247,8 @@ impl Writer<'_> {
             repository: image.repository,
             digest: unresolved(),
             env,
-            secrets: template.secrets.clone(),
+            secrets: BTreeMap::new(),
+            kept_secrets: BTreeMap::new(),
             volumes: template.volumes.clone(),
             command: template.command.iter().map(|text| self.fill("command", text)).collect(),
             memory_bytes_max: spec.memory_bytes_max.or(template.memory_bytes_max),

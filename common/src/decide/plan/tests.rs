@@ -344,10 +344,9 @@ proptest! {
 fn a_prepared_plan_lacks_only_the_digests() {
     let (spec, catalog) = (TenantSpec::parse(SPEC).unwrap(), Catalog::parse(CATALOG).unwrap());
     let (revision, nodes) = (RevisionNumber(1), &crate::testing::nodes());
-    let mirrors = &Mirrors::default();
-    let prepared =
-        prepare(Input { revision, spec: &spec, catalog: &catalog, nodes, mirrors, before: None })
-            .unwrap();
+    let (mirrors, secrets, catalog) = (&Mirrors::default(), &BTreeMap::new(), &catalog);
+    let input = Input { revision, spec: &spec, catalog, nodes, mirrors, secrets, before: None };
+    let prepared = prepare(input).unwrap();
     let names: Vec<String> = prepared.images().values().map(ToString::to_string).collect();
     assert_eq!(names, ["docker.io/test/db:1", "docker.io/test/voice:1"]);
     let plan = plan_of(SPEC, 1).unwrap();

@@ -67,6 +67,7 @@ fn in_container(component: &str, ports: &[Port]) -> InstanceDocument {
         digest: digest(),
         env: [].into(),
         secrets: [].into(),
+        kept_secrets: [].into(),
         volumes: Vec::new(),
         command: Vec::new(),
         pids_limit: PidsLimit::default(),

@@ -46,7 +46,10 @@ pub(super) fn prepare(case: Case<'_>) -> Decision {
     }
     let is_container = case.is_container();
     if is_container && seen.container(case.desired_hash).is_none() {
-        return if seen.image_present {
+        let secrets = &seen.missing_secrets;
+        return if seen.image_present && !secrets.is_empty() {
+            Decision::wait(Phase::Pending, Reason::WaitsForSecrets(secrets.clone()))
+        } else if seen.image_present {
             Decision::act(Phase::Preparing, Step::Create, Reason::Lacks(Lack::NewContainer))
         } else {
             let phase = Phase::Pulling { bytes_done: 0, bytes_total: 0 };

@@ -1,9 +1,11 @@
 //! The reasons for phases and steps, as people read them in reports and logs.
 
+use std::collections::BTreeSet;
 use std::fmt::{Display, Formatter, Result};
 
 use crate::decide::difference::ForeignObject;
 use crate::decide::rights::NotAllowed;
+use crate::document::instance::KeptSecret;
 use crate::document::update::Backoff;
 use crate::id::{ComponentName, Version};
 use crate::text::plural::{counted, is_or_are};
@@ -74,6 +76,8 @@ pub enum Reason {
     WaitsFor {
         component: ComponentName,
     },
+    /// The controller has not sent the values of these secrets yet.
+    WaitsForSecrets(BTreeSet<KeptSecret>),
     Draining {
         noun: String,
         count: CallCount,
@@ -213,6 +217,7 @@ impl Display for Reason {
             Self::Doing(activity) => activity.fmt(f),
             Self::Lacks(lack) => lack.fmt(f),
             Self::WaitsFor { component } => write!(f, "waits for {component}"),
+            Self::WaitsForSecrets(secrets) => waits_for_secrets(f, secrets),
             Self::Draining { noun, count, is_overdue } => draining(f, noun, count, *is_overdue),
             Self::FirstStart => f.write_str("first start"),
             Self::Changed => f.write_str("another version or configuration is desired"),
@@ -265,6 +270,12 @@ fn foreign(f: &mut Formatter<'_>, object: &ForeignObject) -> Result {
             write!(f, "{object} exists on the host and is not ours; it was not touched")
         }
     }
+}
+
+fn waits_for_secrets(f: &mut Formatter<'_>, secrets: &BTreeSet<KeptSecret>) -> Result {
+    let names: BTreeSet<String> = secrets.iter().map(ToString::to_string).collect();
+    let names: Vec<String> = names.into_iter().collect();
+    write!(f, "waits for {}, which the controller has not sent yet", names.join(" and "))
 }
 
 fn rolled_back(

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use crate::document::instance::{ActiveProbe, Network, PidsLimit, RestartUnhealthy, Timing};
+use crate::document::secret_use::read_uses;
 use crate::document::spec::{read_bytes, read_env};
 use crate::text::problem::Problems;
 use crate::text::yaml::{FieldNode, Fields, Value};
@@ -114,14 +115,7 @@ fn read_container(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Co
     let name = fields.need("container", problems).and_then(|p| p.parse(problems));
     let image = fields.need("image", problems).and_then(|p| image::read(&p, problems));
     let env = fields.get("env").map(|p| read_env(&p, problems)).unwrap_or_default();
-    let secrets = match fields.get("secrets") {
-        Some(field) => field
-            .entries(problems)
-            .into_iter()
-            .filter_map(|(name, field)| Some((name, field.parse(problems)?)))
-            .collect(),
-        None => std::collections::BTreeMap::new(),
-    };
+    let secrets = fields.get("secrets").map(|p| read_uses(&p, problems)).unwrap_or_default();
     let volumes = fields.get("volumes").map(|p| volume::read_all(&p, problems));
     let volumes = volumes.unwrap_or_default();
     let command = literal::templates(fields.get("command").as_ref(), problems);

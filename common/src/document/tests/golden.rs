@@ -14,12 +14,14 @@ use crate::document::backup::BackupBegin;
 use crate::document::cluster::{Epoch, PublicEndpoint};
 use crate::document::host_notes::{LastGoodNote, MachineNote, StopNote};
 use crate::document::revision::{Head, IdempotencyRecord, Target};
+use crate::document::secret::SecretRecord;
 use crate::document::update::SavedUpdates;
 use crate::text::error::chain;
 
 mod hashes;
 mod options;
 mod probes;
+mod secrets;
 
 use self::hashes::HASHES;
 use super::values as v;
@@ -70,6 +72,7 @@ fn goldens() -> Vec<Golden> {
         golden("node_record", &v::node_record(), &v::node_record_minimal()),
         golden("last_report", &v::last_report(v::report()), &v::last_report(v::report_minimal())),
         golden("token_record", &v::token(), &v::token_minimal()),
+        golden("secret_record", &v::secret(), &SecretRecord::default()),
         golden("public_endpoint", &full_endpoint, &endpoint),
         golden("epoch", &epoch, &epoch),
         golden("operator_record", &v::operator(), &v::operator_minimal()),
@@ -133,7 +136,8 @@ const PREVIOUS: &str = "0.1.0";
 const PREVIOUS_HASH: &str = "94aa7dcf12696d4eecc52dea577e4ca63b9ee8301f9ebde73ffc9bc80e89d1a0";
 /// The kinds that the previous release did not have. Its backups have no version by this name;
 /// the test beside them reads one.
-const SINCE: [&str; 4] = ["backup_begin", "last_good_note", "machine_note", "stop_note"];
+const SINCE: [&str; 5] =
+    ["backup_begin", "last_good_note", "machine_note", "secret_record", "stop_note"];
 
 #[test]
 fn every_text_of_the_previous_release_is_written_again_in_the_same_bytes() {

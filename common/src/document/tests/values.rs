@@ -13,6 +13,7 @@ use crate::document::revision::{Change, ChangeKind, Revision, RevisionKind};
 use crate::document::rollout::{
     FailedComponent, FailureSummary, NodeFailure, PauseReason, Rollout, RolloutOutcome, State,
 };
+use crate::document::secret::{SealedVersion, SecretRecord};
 use crate::document::status::{
     Drift, Health, LastExit, NotStarted, Status, SupervisorRelease, UnhealthyRestarts,
 };
@@ -394,4 +395,16 @@ pub(super) fn updates() -> SavedUpdates {
         mark: ClockMark { boot, booted_at_ms: 1_764_000_000_000 },
         updates,
     }
+}
+
+pub(super) fn secret() -> SecretRecord {
+    let version = |number: u64, has_lines: bool| SealedVersion {
+        mark: format!("{number:032x}").parse().unwrap(),
+        at: at(number),
+        who: "maria".to_owned(),
+        key: "0123456789abcdef".to_owned(),
+        sealed: "bm9uY2Ugc2VhbGVkIHRhZw==".to_owned(),
+        has_lines,
+    };
+    SecretRecord { last: 12, versions: [(2, version(2, false)), (12, version(12, true))].into() }
 }

@@ -89,6 +89,8 @@ pub enum Feature {
     ExtraHosts,
     /// Limits what is kept of a container's output.
     LogLimits,
+    /// Passes secrets of the controller to a container, in its environment or as files.
+    ControllerSecrets,
 }
 
 /// The error of a word that names no feature of this release.
@@ -98,7 +100,7 @@ pub struct UnknownFeature(String);
 
 impl Feature {
     /// Every feature that this release knows.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::Container,
         Self::ContainerCommand,
         Self::MemoryLimit,
@@ -135,6 +137,7 @@ impl Feature {
         Self::StopSignal,
         Self::ExtraHosts,
         Self::LogLimits,
+        Self::ControllerSecrets,
     ];
 
     /// Returns the name of the feature in greetings and messages.
@@ -177,6 +180,7 @@ impl Feature {
             Self::StopSignal => "stop-signal",
             Self::ExtraHosts => "extra-hosts",
             Self::LogLimits => "log-limits",
+            Self::ControllerSecrets => "controller-secrets",
         }
     }
 
@@ -255,6 +259,7 @@ fn of_container(container: &Container) -> BTreeSet<Feature> {
         digest: _,
         env: _,
         secrets,
+        kept_secrets,
         volumes,
         command,
         memory_bytes_max,
@@ -265,6 +270,7 @@ fn of_container(container: &Container) -> BTreeSet<Feature> {
     let asked = [
         (true, Feature::Container),
         (!secrets.is_empty(), Feature::HostSecrets),
+        (!kept_secrets.is_empty(), Feature::ControllerSecrets),
         (!command.is_empty(), Feature::ContainerCommand),
         (memory_bytes_max.is_some(), Feature::MemoryLimit),
     ];

@@ -16,11 +16,13 @@ use crate::id::{
 
 mod check;
 mod held;
+mod kept_secret;
 mod options;
 mod ports;
 
 pub use self::check::{Check, HttpDetails, SipTransport, WebSocketDetails};
 pub use self::held::{HeldInstance, HeldWorkload};
+pub use self::kept_secret::KeptSecret;
 pub use self::options::{ContainerOptions, Device, LogLimits, Network, Published, Tmpfs, Ulimit};
 pub use self::ports::PortRange;
 
@@ -86,6 +88,9 @@ pub struct Container {
     /// container is created.
     #[serde(default, skip_serializing_if = "is_default")]
     pub secrets: BTreeMap<EnvName, SecretName>,
+    /// The environment variables whose values, or files, are secrets of the controller.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub kept_secrets: BTreeMap<EnvName, KeptSecret>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub volumes: Vec<Volume>,
     /// The arguments that replace those of the image, unless empty.

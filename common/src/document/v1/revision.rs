@@ -37,6 +37,8 @@ pub enum RevisionKind {
     SetVersion,
     /// The operator rolled back to an earlier revision.
     Rollback,
+    /// The operator gave a secret a new version.
+    RotateSecret,
     /// A kind that only a later release knows. Nothing is decided by it.
     #[serde(other)]
     Unknown,
@@ -114,6 +116,7 @@ impl RevisionKind {
             RevisionKind::Apply => "apply",
             RevisionKind::SetVersion => "set-version",
             RevisionKind::Rollback => "rollback",
+            RevisionKind::RotateSecret => "rotate-secret",
             RevisionKind::Unknown => "unknown",
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use oml_common::decide::plan::ImageName;
 use oml_common::decide::plan::conflicts;
+use oml_common::decide::secrets::{ChosenSecrets, choose};
 use oml_common::decide::{self, head::base};
 use oml_common::document::plan::Plan;
 use oml_common::document::rollout::Rollout;
@@ -14,6 +15,7 @@ use oml_common::text::problem::Problem;
 
 use super::Changes;
 use super::request::ChangeRequest;
+use crate::ops::secrets::NewVersion;
 use crate::ops::{OpsError, Result};
 use crate::records::values::{Head, RevisionKind};
 use crate::records::{Entry, keys};
@@ -32,6 +34,20 @@ pub(super) struct Draft {
     pub(super) may_run: Vec<Arc<Plan>>,
     /// The digests that are already recorded.
     pub(super) known: BTreeMap<ImageName, Digest>,
+    /// The versions of the tenant's secrets that the plan names.
+    pub(super) secrets: ChosenSecrets,
+    /// The new version of a secret that the change makes.
+    pub(super) rotation: Option<NewVersion>,
+}
+
+/// The wanted specification as text.
+struct Wanted {
+    text: String,
+    /// The digests that are already recorded.
+    known: BTreeMap<ImageName, Digest>,
+    kind: RevisionKind,
+    /// The plan whose versions of secrets are wanted.
+    secrets_of: Option<Arc<Plan>>,
 }
 
 impl Changes {
@@ -42,6 +58,7 @@ impl Changes {
         request: &ChangeRequest,
         tenant: TenantId,
         given: Option<TenantSpec>,
+        rotation: Option<NewVersion>,
     ) -> Result<Draft> {
         let records = &self.records;
         let head = records.get(&keys::head(&tenant)).await?;
@@ -51,31 +68,9 @@ impl Changes {
             Some(base) => self.text_and_plan(&tenant, base).await?,
             None => None,
         };
-        let (text, known, kind) = match request {
-            ChangeRequest::Apply { spec_yaml } => {
-                let known = before.as_ref().map(|(text, plan)| recorded(text, plan)).transpose()?;
-                (spec_yaml.clone(), known.unwrap_or_default(), RevisionKind::Apply)
-            }
-            ChangeRequest::SetVersion { versions, .. } => {
-                let Some((text, plan)) = &before else {
-                    return Err(self.tenants.without_revisions(&tenant).await);
-                };
-                let known = recorded(text, plan)?;
-                let text = with_versions(text, versions).map_err(OpsError::Problems)?;
-                (text, known, RevisionKind::SetVersion)
-            }
-            ChangeRequest::Rollback { to, .. } => {
-                let Some(head) = &head else {
-                    return Err(self.tenants.without_revisions(&tenant).await);
-                };
-                let (text, plan) = match self.text_and_plan(&tenant, *to).await? {
-                    Some(found) if to.0 > 0 => found,
-                    Some(_) | None => return Err(no_revision(&tenant, *to, &head.value).into()),
-                };
-                let known = recorded(&text, &plan)?;
-                (text, known, RevisionKind::Rollback)
-            }
-        };
+        let head_value = head.as_ref().map(|head| &head.value);
+        let wanted = self.wanted(request, &tenant, head_value, before.as_ref()).await?;
+        let Wanted { text, known, kind, secrets_of } = wanted;
         let spec = match given {
             Some(spec) => spec,
             None => TenantSpec::parse(&text).map_err(OpsError::Problems)?,
@@ -84,7 +79,79 @@ impl Changes {
         for number in decide::change::may_run(head.as_ref().map(|head| head.value), way) {
             may_run.extend(self.tenants.plan_of(&tenant, number).await?);
         }
-        Ok(Draft { tenant, head, rollout, before, text, spec, kind, known, may_run })
+        let present = before.as_ref().map(|(_, plan)| &**plan);
+        let secrets =
+            self.chosen_secrets(&tenant, secrets_of.as_deref(), present, rotation.as_ref()).await?;
+        let draft = Draft {
+            tenant,
+            head,
+            rollout,
+            before,
+            text,
+            spec,
+            kind,
+            known,
+            may_run,
+            secrets,
+            rotation,
+        };
+        Ok(draft)
+    }
+
+    /// Returns the wanted text. `before` is what the change is made on.
+    async fn wanted(
+        &self,
+        request: &ChangeRequest,
+        tenant: &TenantId,
+        head: Option<&Head>,
+        before: Option<&(String, Arc<Plan>)>,
+    ) -> Result<Wanted> {
+        if let ChangeRequest::Apply { spec_yaml } = request {
+            let known = before.map(|(text, plan)| recorded(text, plan)).transpose()?;
+            let (text, known) = (spec_yaml.clone(), known.unwrap_or_default());
+            let secrets_of = before.map(|(_, plan)| Arc::clone(plan));
+            return Ok(Wanted { text, known, kind: RevisionKind::Apply, secrets_of });
+        }
+        if let ChangeRequest::Rollback { to, .. } = request {
+            let Some(head) = head else { return Err(self.tenants.without_revisions(tenant).await) };
+            let (text, plan) = match self.text_and_plan(tenant, *to).await? {
+                Some(found) if to.0 > 0 => found,
+                Some(_) | None => return Err(no_revision(tenant, *to, head).into()),
+            };
+            let known = recorded(&text, &plan)?;
+            return Ok(Wanted {
+                text,
+                known,
+                kind: RevisionKind::Rollback,
+                secrets_of: Some(plan),
+            });
+        }
+        let Some((text, plan)) = before else {
+            return Err(self.tenants.without_revisions(tenant).await);
+        };
+        let (known, secrets_of) = (recorded(text, plan)?, Some(Arc::clone(plan)));
+        let ChangeRequest::SetVersion { versions, .. } = request else {
+            let (text, kind) = (text.clone(), RevisionKind::RotateSecret);
+            return Ok(Wanted { text, known, kind, secrets_of });
+        };
+        let text = with_versions(text, versions).map_err(OpsError::Problems)?;
+        Ok(Wanted { text, known, kind: RevisionKind::SetVersion, secrets_of })
+    }
+
+    /// Chooses the versions of the secrets: those of the wanted plan and of the present one, and
+    /// the one that the change itself makes.
+    async fn chosen_secrets(
+        &self,
+        tenant: &TenantId,
+        wanted: Option<&Plan>,
+        present: Option<&Plan>,
+        rotation: Option<&NewVersion>,
+    ) -> Result<ChosenSecrets> {
+        let kept = self.secrets.of_tenant(tenant).await?.into_iter();
+        let kept = kept.map(|(name, entry)| (name, entry.value)).collect();
+        let mut chosen = choose(&kept, wanted, present);
+        chosen.extend(rotation.and_then(|made| Some((made.name.clone(), made.chosen()?))));
+        Ok(chosen)
     }
 
     async fn text_and_plan(

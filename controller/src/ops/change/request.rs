@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use oml_common::decide::diff::StrategyChange;
 use oml_common::document::revision::{Change, ChangeKind};
 use oml_common::document::spec::TenantSpec;
-use oml_common::id::{ComponentName, ContentHash, ImageVersion, RevisionNumber, TenantId};
+use oml_common::id::{
+    ComponentName, ContentHash, ImageVersion, RevisionNumber, SecretName, TenantId,
+};
 use oml_common::text::problem::Problem;
 use oml_daemon::tls::OperatorName;
 use serde::Serialize;
 
+use crate::ops::secrets::NewValue;
 use crate::ops::{OpsError, Result};
 
 /// The change that an operator requests.
@@ -23,6 +26,14 @@ pub enum ChangeRequest {
     SetVersion { tenant: TenantId, versions: BTreeMap<ComponentName, ImageVersion> },
     /// The specification of an earlier revision.
     Rollback { tenant: TenantId, to: RevisionNumber },
+    /// The current specification with a new version of a secret.
+    RotateSecret {
+        tenant: TenantId,
+        name: SecretName,
+        /// No part of the fingerprint, which is recorded.
+        #[serde(skip)]
+        value: NewValue,
+    },
 }
 
 /// The version of the way in which the fingerprint of a request is computed.
@@ -111,6 +122,8 @@ pub struct ChangeResult {
     pub changes: Vec<Change>,
     /// The settings that change how the rollout goes through the nodes.
     pub settings: Vec<StrategyChange>,
+    /// The number of the version that the rotation of a secret made, or would make.
+    pub secret_version: Option<u64>,
 }
 
 impl ChangeResult {
@@ -118,7 +131,17 @@ impl ChangeResult {
     pub(super) fn nothing(tenant: TenantId, revision: RevisionNumber) -> Self {
         let (changes, settings) = (Vec::new(), Vec::new());
         let (changed, text_changed, new_tenant) = (false, false, false);
-        Self { tenant, revision, changed, text_changed, new_tenant, changes, settings }
+        let secret_version = None;
+        Self {
+            tenant,
+            revision,
+            changed,
+            text_changed,
+            new_tenant,
+            changes,
+            settings,
+            secret_version,
+        }
     }
 }
 
@@ -130,9 +153,9 @@ impl ChangeRequest {
                 let spec = TenantSpec::parse(spec_yaml).map_err(OpsError::Problems)?;
                 Ok((spec.tenant.clone(), Some(spec)))
             }
-            ChangeRequest::SetVersion { tenant, .. } | ChangeRequest::Rollback { tenant, .. } => {
-                Ok((tenant.clone(), None))
-            }
+            ChangeRequest::SetVersion { tenant, .. }
+            | ChangeRequest::Rollback { tenant, .. }
+            | ChangeRequest::RotateSecret { tenant, .. } => Ok((tenant.clone(), None)),
         }
     }
 

@@ -1,14 +1,16 @@
 use oml_common::document::Verbatim;
 use std::num::NonZeroU32;
 
-use oml_common::document::instance::{Instance, PidsLimit, Timing, Workload};
+use oml_common::document::instance::{Instance, KeptSecret, PidsLimit, Timing, Workload};
 
 use super::*;
+use crate::files;
 use crate::fixtures;
 
 fn container() -> Container {
     Container {
         env: [("ROLE".parse().unwrap(), "main".to_owned())].into(),
+        kept_secrets: [].into(),
         secrets: [("PASSWORD".parse().unwrap(), "redis".parse().unwrap())].into(),
         volumes: vec![
             Volume { source: "oml_redis".into(), target: "/data".into(), read_only: false },
@@ -124,4 +126,48 @@ fn a_secret_is_the_line_of_its_file_and_anything_else_is_refused_by_name() {
         let expected = format!("could not create oml-redis: the secret {} {why}", path.display());
         assert_eq!(error.to_string(), expected);
     }
+}
+
+/// The container with a secret of the controller in its environment, and one as a file.
+fn with_kept_secrets() -> Container {
+    let secret = |name: &str, file: Option<&str>| KeptSecret {
+        name: name.parse().unwrap(),
+        version: 2,
+        mark: "2".repeat(32).parse().unwrap(),
+        file: file.map(str::to_owned),
+    };
+    let kept_secrets = [
+        ("KEY_FILE".parse().unwrap(), secret("key", Some("/run/secrets/key"))),
+        ("TOKEN".parse().unwrap(), secret("token", None)),
+    ];
+    Container { kept_secrets: kept_secrets.into(), secrets: [].into(), ..container() }
+}
+
+#[test]
+fn a_secret_of_the_controller_is_a_variable_or_a_file_that_is_mounted_read_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    let mark = "2".repeat(32).parse().unwrap();
+    let token = paths.kept_secret(&"token".parse().unwrap(), &mark);
+    let key = paths.mounted_secret(&"key".parse().unwrap(), &mark);
+    let container = with_kept_secrets();
+    let missing = |name: &str| {
+        let error = body_of(&container, &paths).unwrap_err();
+        assert!(error.is_transient());
+        let expected = format!(
+            "could not create oml-redis: the controller has not sent secret {name} version 2 yet"
+        );
+        assert_eq!(error.to_string(), expected);
+    };
+    missing("token");
+    files::write_durably(&token, b"open sesame", 0o600).unwrap();
+    missing("key");
+    files::write_durably(&key, b"-----BEGIN\n", 0o444).unwrap();
+    let body = body_of(&container, &paths).unwrap();
+    let environment = body.env.unwrap();
+    assert_eq!(environment, ["ROLE=main", "KEY_FILE=/run/secrets/key", "TOKEN=open sesame"]);
+    assert!(!format!("{:?}", body.labels).contains("sesame"));
+    let mount = body.host_config.unwrap().mounts.unwrap().pop().unwrap();
+    assert_eq!(mount.target.as_deref(), Some("/run/secrets/key"));
+    assert_eq!((mount.source, mount.read_only), (Some(key.display().to_string()), Some(true)));
 }

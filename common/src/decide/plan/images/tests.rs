@@ -27,6 +27,7 @@ fn prepared(
         catalog: &catalog,
         nodes,
         mirrors,
+        secrets: &BTreeMap::new(),
         before: None,
     };
     prepare(input).map_err(|unprepared| unprepared.problems.to_string())

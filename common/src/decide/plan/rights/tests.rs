@@ -77,6 +77,7 @@ fn problems_of_change(spec: &str, policy: HostPolicy) -> String {
         catalog: &catalog,
         nodes: &nodes,
         mirrors: &mirrors,
+        secrets: &BTreeMap::new(),
         before,
     };
     prepare(input).err().map_or_else(String::new, |refused| refused.problems.to_string())

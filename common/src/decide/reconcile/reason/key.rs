@@ -56,6 +56,7 @@ impl Reason {
             | Self::Doing(_)
             | Self::Lacks(_)
             | Self::WaitsFor { .. }
+            | Self::WaitsForSecrets(_)
             | Self::FirstStart
             | Self::Changed
             | Self::Interrupted(_)

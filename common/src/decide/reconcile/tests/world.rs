@@ -18,7 +18,7 @@ use crate::decide::update::{self, NotDone, Outcome, nothing};
 use crate::document::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
 use crate::document::instance::Workload;
 use crate::document::instance::{
-    ActiveProbe, Check, Container, Instance, PackagedUnit, PidsLimit, Probe, Timing,
+    ActiveProbe, Check, Container, Instance, KeptSecret, PackagedUnit, PidsLimit, Probe, Timing,
 };
 use crate::document::report::{Failure, Phase};
 use crate::document::status::{Health, Status, SupervisorRelease};
@@ -75,6 +75,7 @@ pub(super) struct HostInstance {
     pub(super) calls: u64,
     /// The rights that the host does not allow to it.
     pub(super) not_allowed: BTreeSet<Right>,
+    pub(super) missing_secrets: BTreeSet<KeptSecret>,
     /// What each container was made from, as its label says.
     pub(super) labels: BTreeMap<ContentHash, Instance>,
 }
@@ -127,6 +128,7 @@ pub(super) fn instance(component: &str, version: &str) -> Instance {
             digest: format!("sha256:{}", ContentHash::of(version.as_bytes())).parse().unwrap(),
             env: BTreeMap::new(),
             secrets: BTreeMap::new(),
+            kept_secrets: BTreeMap::new(),
             volumes: Vec::new(),
             command: Vec::new(),
             memory_bytes_max: None,
@@ -287,6 +289,7 @@ impl World {
             unseen: None,
             differs: Vec::new(),
             not_allowed: place.not_allowed.clone(),
+            missing_secrets: place.missing_secrets.clone(),
         }
     }
 

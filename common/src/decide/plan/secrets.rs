@@ -1,0 +1,123 @@
+//! Puts the secrets of a component into its container: those of the host by their names, those of the
+//! controller by their names and versions.
+
+use std::collections::BTreeMap;
+
+use crate::decide::secrets::ChosenSecret;
+use crate::document::catalog::ContainerTemplate;
+use crate::document::instance::{Container, KeptSecret};
+use crate::document::secret_use::{SecretSource, SecretUse};
+use crate::document::spec::ComponentSpec;
+use crate::id::{ComponentName, EnvName, SecretName};
+use crate::text::problem::{Problem, Problems};
+
+use super::Input;
+
+/// Returns the container with the secrets of the catalog and of the tenant, which override the
+/// catalog's. Adds a problem for every secret that the controller should keep and does not.
+pub(super) fn add(
+    container: Container,
+    input: Input<'_>,
+    name: &ComponentName,
+    template: &ContainerTemplate,
+    problems: &mut Problems,
+) -> Container {
+    let Some(spec) = input.spec.components.get(name) else { return container };
+    let mut uses: BTreeMap<&EnvName, &SecretUse> = template.secrets.iter().collect();
+    uses.extend(&spec.secrets);
+    let mut container = container;
+    refuse_both(input, name, spec, problems);
+    container.env.retain(|variable, _| !spec.secrets.contains_key(variable));
+    for (variable, wanted) in uses {
+        match source(input, wanted) {
+            SecretSource::Host => {
+                container.secrets.insert(variable.clone(), wanted.name.clone());
+            }
+            SecretSource::Controller => {
+                let kept = kept(input, name, variable, wanted).map_err(|it| problems.push(it));
+                container.kept_secrets.extend(kept.ok().map(|kept| (variable.clone(), kept)));
+            }
+        }
+    }
+    container
+}
+
+/// Refuses secrets of a packaged unit, whose environment is read by everyone who reads its drop-in.
+pub(super) fn refuse_of_unit(input: Input<'_>, name: &ComponentName, problems: &mut Problems) {
+    let spec = input.spec.components.get(name);
+    if spec.is_some_and(|spec| !spec.secrets.is_empty()) {
+        let path = format!("components.{name}.secrets");
+        let problem = input.spec.problem(&path, "a packaged unit does not support secrets");
+        let hint = "remove them, or run the component in a container";
+        problems.push(problem.hint(hint));
+    }
+}
+
+/// Refuses a variable that a tenant sets and that should also be a secret.
+fn refuse_both(
+    input: Input<'_>,
+    name: &ComponentName,
+    spec: &ComponentSpec,
+    problems: &mut Problems,
+) {
+    for variable in spec.secrets.keys().filter(|variable| spec.env.contains_key(*variable)) {
+        let path = format!("components.{name}.secrets.{variable}");
+        let problem = input.spec.problem(&path, "the same variable is in env");
+        problems.push(problem.hint("remove it from env"));
+    }
+}
+
+fn source(input: Input<'_>, wanted: &SecretUse) -> SecretSource {
+    let of_tenant = || input.spec.secrets.get(&wanted.name).copied();
+    wanted.from.or_else(of_tenant).unwrap_or(SecretSource::Host)
+}
+
+fn kept(
+    input: Input<'_>,
+    component: &ComponentName,
+    variable: &EnvName,
+    wanted: &SecretUse,
+) -> Result<KeptSecret, Problem> {
+    let SecretUse { name, from: _, file } = wanted;
+    let Some(ChosenSecret { version, mark, has_lines }) = input.secrets.get(name) else {
+        return Err(missing(input, component, variable, name));
+    };
+    if *has_lines && file.is_none() {
+        let message = format!(
+            "the value of secret {name} has several lines, and an environment variable holds one"
+        );
+        let hint =
+            format!("mount it: {{name: {name}, from: controller, file: /run/secrets/{name}}}");
+        return Err(problem(input, component, variable, message).hint(hint));
+    }
+    let (name, mark, file) = (name.clone(), mark.clone(), file.clone());
+    Ok(KeptSecret { name, version: *version, mark, file })
+}
+
+fn missing(
+    input: Input<'_>,
+    component: &ComponentName,
+    variable: &EnvName,
+    name: &SecretName,
+) -> Problem {
+    let tenant = &input.spec.tenant;
+    let message = format!("{tenant} has no secret {name}");
+    let hint = format!("omlctl secret generate tenant={tenant} {name}");
+    problem(input, component, variable, message).hint(hint)
+}
+
+/// Makes a problem with the line of the variable or, where that is of the catalog, of the component.
+fn problem(
+    input: Input<'_>,
+    component: &ComponentName,
+    variable: &EnvName,
+    message: String,
+) -> Problem {
+    let component = format!("components.{component}");
+    let own = input.spec.problem(&format!("{component}.secrets.{variable}"), message);
+    let line = own.line.or_else(|| input.spec.problem(&component, "").line);
+    Problem { line, ..own }
+}
+
+#[cfg(test)]
+mod tests;

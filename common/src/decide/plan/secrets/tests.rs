@@ -1,0 +1,172 @@
+//! Where the secrets of a component come from, and what is refused.
+
+use crate::decide::diff::diff;
+use crate::decide::secrets::{ChosenSecret, ChosenSecrets};
+use crate::document::Feature;
+use crate::document::instance::Container;
+use crate::document::plan::Plan;
+use crate::testing::{CATALOG, SPEC, nodes, plan_of, plan_on, plan_with_secrets};
+
+/// The catalog, whose database has these secrets.
+fn catalog(secrets: &str) -> String {
+    let changed =
+        CATALOG.replace("    env: {WHO", &format!("    secrets: {{{secrets}}}\n    env: {{WHO"));
+    assert_ne!(changed, CATALOG);
+    changed
+}
+
+fn chosen(names: &[(&str, u64)]) -> ChosenSecrets {
+    let secret = |(name, version): &(&str, u64)| {
+        let mark = format!("{version:032x}").parse().unwrap();
+        (name.parse().unwrap(), ChosenSecret { version: *version, mark, has_lines: false })
+    };
+    names.iter().map(secret).collect()
+}
+
+fn database(plan: &Plan) -> Container {
+    let desired = &plan.nodes[&"n1".parse().unwrap()].instances[&"db".parse().unwrap()];
+    desired.instance.container().unwrap().clone()
+}
+
+fn planned(spec: &str, secrets: &str, kept: &[(&str, u64)]) -> Result<Container, String> {
+    let plan = plan_with_secrets(spec, &catalog(secrets), &chosen(kept), 1);
+    plan.map(|plan| database(&plan)).map_err(|problems| problems.to_string())
+}
+
+#[test]
+fn a_bare_name_is_a_secret_of_the_host_as_before() {
+    let before = planned(SPEC, "PGPASSWORD: postgres", &[]).unwrap();
+    assert_eq!(before.secrets[&"PGPASSWORD".parse().unwrap()].as_str(), "postgres");
+    assert!(before.kept_secrets.is_empty());
+    // The tenant has such a secret, and nobody said that it should be used.
+    assert_eq!(planned(SPEC, "PGPASSWORD: postgres", &[("postgres", 1)]).unwrap(), before);
+    let host = "PGPASSWORD: {name: postgres, from: host}";
+    assert_eq!(planned(SPEC, host, &[("postgres", 1)]).unwrap(), before);
+}
+
+#[test]
+fn a_workload_names_the_version_of_a_secret_of_the_controller() {
+    let secrets = "PGPASSWORD: {name: postgres, from: controller}, \
+                   KEY_FILE: {name: key, from: controller, file: /run/secrets/key}";
+    let container = planned(SPEC, secrets, &[("postgres", 2), ("key", 1), ("other", 1)]).unwrap();
+    let named: Vec<String> = container
+        .kept_secrets
+        .iter()
+        .map(|(variable, secret)| format!("{variable}: {secret} {:?}", secret.file))
+        .collect();
+    assert_eq!(
+        named,
+        [
+            "KEY_FILE: secret key version 1 Some(\"/run/secrets/key\")",
+            "PGPASSWORD: secret postgres version 2 None"
+        ]
+    );
+    assert!(container.secrets.is_empty());
+}
+
+#[test]
+fn a_tenant_chooses_where_a_secret_is_kept_of_which_the_catalog_does_not_say_it() {
+    let spec = SPEC.replace("components:", "secrets: {postgres: controller}\ncomponents:");
+    let kept = planned(&spec, "PGPASSWORD: postgres", &[("postgres", 3)]).unwrap();
+    assert_eq!(kept.kept_secrets[&"PGPASSWORD".parse().unwrap()].version, 3);
+    let fixed = planned(&spec, "PGPASSWORD: {name: postgres, from: host}", &[]).unwrap();
+    assert!(fixed.kept_secrets.is_empty() && fixed.secrets.len() == 1);
+}
+
+#[test]
+fn a_tenant_adds_secrets_beside_env_and_overrides_those_of_the_catalog() {
+    let line =
+        "  db: {version: \"1\", secrets: {WHO: {name: who, from: controller}, TOKEN: token}}";
+    let spec = SPEC.replace("  db: \"1\"", line);
+    assert_ne!(spec, SPEC);
+    let container = planned(&spec, "TOKEN: other", &[("who", 1)]).unwrap();
+    assert!(container.env.is_empty(), "{:?}", container.env);
+    assert_eq!(container.kept_secrets.len(), 1);
+    assert_eq!(container.secrets[&"TOKEN".parse().unwrap()].as_str(), "token");
+}
+
+#[test]
+fn every_missing_secret_is_named_at_once_with_what_to_type() {
+    let secrets = "A: {name: first, from: controller}, B: {name: second, from: controller}";
+    let spec = SPEC.replace(
+        "  voice: \"1\"",
+        "  voice: {version: \"1\", secrets: {C: {name: third, from: controller}}}",
+    );
+    assert_eq!(
+        planned(&spec, secrets, &[]).unwrap_err(),
+        "line 5: components.db.secrets.A: acme has no secret first \
+         (omlctl secret generate tenant=acme first)\n\
+         line 5: components.db.secrets.B: acme has no secret second \
+         (omlctl secret generate tenant=acme second)\n\
+         line 6: components.voice.secrets.C: acme has no secret third \
+         (omlctl secret generate tenant=acme third)"
+    );
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_its_place() {
+    let refused = |spec: &str, secrets: &str| planned(spec, secrets, &[("key", 1)]).unwrap_err();
+    let file = refused(SPEC, "K: {name: key, file: /run/key}");
+    assert!(file.contains("only a secret of the controller can be mounted as a file"), "{file}");
+    for path in ["run/key", "/", "/run/../key", "/run/a b", "/run//key"] {
+        let text = format!("K: {{name: key, from: controller, file: \"{path}\"}}");
+        let error = refused(SPEC, &text);
+        assert!(error.contains("must be an absolute path"), "{path}: {error}");
+    }
+    let word = refused(SPEC, "K: {name: key, from: vault}");
+    assert!(word.contains("\"vault\" is not a valid value (known: host, controller)"), "{word}");
+    let both =
+        SPEC.replace("  db: \"1\"", "  db: {version: \"1\", env: {K: x}, secrets: {K: key}}");
+    let both = refused(&both, "X: key");
+    assert!(both.contains("components.db.secrets.K: the same variable is in env"), "{both}");
+    let unit = SPEC.replace("  exporter: {}", "  exporter: {secrets: {K: key}}");
+    let unit = refused(&unit, "X: key");
+    assert!(unit.contains("a packaged unit does not support secrets"), "{unit}");
+}
+
+#[test]
+fn a_value_of_several_lines_is_mounted_and_never_in_an_environment() {
+    let mut kept = chosen(&[("key", 1)]);
+    kept.values_mut().for_each(|secret| secret.has_lines = true);
+    let plan = |secrets: &str| plan_with_secrets(SPEC, &catalog(secrets), &kept, 1);
+    let problems = plan("KEY: {name: key, from: controller}").unwrap_err().to_string();
+    assert!(problems.contains("the value of secret key has several lines"), "{problems}");
+    assert!(plan("KEY: {name: key, from: controller, file: /run/secrets/key}").is_ok());
+}
+
+#[test]
+fn another_version_replaces_exactly_the_components_that_use_the_secret_and_is_named() {
+    let catalog = catalog("PGPASSWORD: {name: postgres, from: controller}");
+    let plan = |version| {
+        plan_with_secrets(
+            SPEC,
+            &catalog,
+            &chosen(&[("postgres", version), ("x", version)]),
+            version,
+        )
+    };
+    let (one, two) = (plan(1).unwrap(), plan(2).unwrap());
+    let changes = diff(Some(&one), &two);
+    let shown: Vec<String> = changes
+        .iter()
+        .map(|change| format!("{} {} {}", change.kind.as_str(), change.component, change.note))
+        .collect();
+    assert_eq!(shown, ["replace db secret postgres version 2"]);
+    // Without the secret, what differs is said without a version.
+    let without = plan_of(SPEC, 3).unwrap();
+    let note = &diff(Some(&two), &without)[0].note;
+    assert_eq!(note, "container settings");
+}
+
+#[test]
+fn an_agent_that_does_not_know_such_secrets_is_named() {
+    let catalog = catalog("PGPASSWORD: {name: postgres, from: controller}");
+    let plan = plan_with_secrets(SPEC, &catalog, &chosen(&[("postgres", 1)]), 1).unwrap();
+    let needs = database(&plan);
+    assert!(!needs.kept_secrets.is_empty());
+    let desired = &plan.nodes[&"n1".parse().unwrap()].instances[&"db".parse().unwrap()];
+    assert!(desired.instance.needs().contains(&Feature::ControllerSecrets));
+    let before = plan_on(&nodes(), SPEC, CATALOG, 1).unwrap();
+    let desired = &before.nodes[&"n1".parse().unwrap()].instances[&"db".parse().unwrap()];
+    assert!(!desired.instance.needs().contains(&Feature::ControllerSecrets));
+}

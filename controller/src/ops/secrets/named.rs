@@ -1,0 +1,76 @@
+//! Which versions of a tenant's secrets are named by what may run or be rolled back to.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use oml_common::decide::head::base;
+use oml_common::decide::secrets::{marks as marks_of, of_share};
+use oml_common::document::plan::Plan;
+use oml_common::id::{RevisionNumber, SecretMark, TenantId};
+
+use super::Secrets;
+use crate::ops::{OpsError, Result};
+use crate::records::keys;
+use crate::records::values::Assigned;
+
+/// The number of the newest revisions whose secrets are kept for a rollback.
+const REVISIONS_MAX: usize = 32;
+
+impl Secrets {
+    /// Returns the plan of the revision that the tenant has, if there is one that can be read.
+    pub(super) async fn present_plan(&self, tenant: &TenantId) -> Result<Option<Arc<Plan>>> {
+        let Some(head) = self.records.get(&keys::head(tenant)).await? else { return Ok(None) };
+        let rollout = self.records.get(&keys::rollout(tenant)).await?;
+        let base = base(head.value, rollout.as_ref().map(|rollout| &rollout.value));
+        self.tenants.readable_plan(tenant, base).await
+    }
+
+    /// Returns the plans of which something may run now, or is being changed to or from.
+    ///
+    /// # Errors
+    /// Returns an error if one of them cannot be read.
+    pub(super) async fn live_plans(&self, tenant: &TenantId) -> Result<Vec<Arc<Plan>>> {
+        let mut numbers = BTreeSet::new();
+        if let Some(head) = self.records.get(&keys::head(tenant)).await? {
+            numbers.insert(head.value.current);
+            numbers.extend(head.value.good);
+        }
+        if let Some(rollout) = self.records.get(&keys::rollout(tenant)).await? {
+            numbers.insert(rollout.value.to);
+            numbers.extend(rollout.value.from);
+        }
+        let targets = self.records.list(&keys::targets(tenant)).await?;
+        numbers.extend(targets.into_iter().map(|(_, target)| target.value.revision));
+        let mut plans = Vec::new();
+        for number in numbers {
+            plans.extend(self.tenants.plan_of(tenant, number).await?);
+        }
+        Ok(plans)
+    }
+
+    /// Returns the marks of the versions that a node or one of the newest revisions names; none if
+    /// one of them cannot be read.
+    pub(super) async fn named(&self, tenant: &TenantId) -> Result<Option<BTreeSet<SecretMark>>> {
+        let mut marks = BTreeSet::new();
+        match self.live_plans(tenant).await {
+            Ok(plans) => marks.extend(plans.iter().flat_map(|plan| marks_of(plan))),
+            Err(OpsError::UnreadablePlan(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        }
+        let assignments = self.records.list_lossy_cached(&keys::assignments(tenant)).await?;
+        for (_, entry) in assignments.entries {
+            let assigned: &Assigned = &entry.value;
+            let share = &assigned.assignment.content.share;
+            marks.extend(of_share(share).map(|(_, secret)| secret.mark.clone()));
+        }
+        let last = self.records.get(&keys::head(tenant)).await?.map(|head| head.value.last.0);
+        let last = last.unwrap_or_default();
+        for number in (1..=last).rev().take(REVISIONS_MAX) {
+            match self.tenants.readable_plan(tenant, RevisionNumber(number)).await? {
+                Some(plan) => marks.extend(marks_of(&plan)),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(marks))
+    }
+}

@@ -1,0 +1,38 @@
+//! Sends each kind of change by its own call.
+
+use oml_proto::v1::{
+    ApplyRequest, ChangeOptions, ChangeReply, RollbackRequest, RotateSecretRequest,
+    SetVersionRequest,
+};
+
+use super::ChangeRequest;
+use crate::connection::{Controller, Failed};
+
+impl Controller {
+    pub(super) async fn change(
+        &mut self,
+        request: &ChangeRequest,
+        options: &ChangeOptions,
+    ) -> Result<ChangeReply, Failed> {
+        let options = Some(options.clone());
+        match request.clone() {
+            ChangeRequest::Apply { spec_yaml } => {
+                let request = ApplyRequest { spec_yaml, options };
+                self.call(|fleet, request| fleet.apply(request), request).await
+            }
+            ChangeRequest::SetVersion { tenant, versions } => {
+                let request = SetVersionRequest { tenant, versions, options };
+                self.call(|fleet, request| fleet.set_version(request), request).await
+            }
+            ChangeRequest::Rollback { tenant, to } => {
+                let request = RollbackRequest { tenant, to, options };
+                self.call(|fleet, request| fleet.rollback(request), request).await
+            }
+            ChangeRequest::RotateSecret { tenant, name, value } => {
+                let value = Some(value);
+                let request = RotateSecretRequest { tenant, name, value, options };
+                self.call(|fleet, request| fleet.rotate_secret(request), request).await
+            }
+        }
+    }
+}
