@@ -24,10 +24,12 @@ use tracing::{info, warn};
 use crate::cache::Cache;
 use crate::config::Settings;
 use crate::identity::IdentityFiles;
+use crate::operations::RunLine;
 
 mod error;
 mod facts;
 mod link;
+mod orders;
 mod renewal;
 #[cfg(test)]
 pub(crate) mod stub;
@@ -64,6 +66,8 @@ pub struct Session {
     pub policy: watch::Receiver<FoundPolicy>,
     /// The reason why there is no session, for the report.
     pub error: watch::Sender<Option<String>>,
+    /// Where orders to run operations go, and what became of runs.
+    pub runs: RunLine,
     /// Opens the connection to a controller.
     pub dial: Dial,
 }

@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use futures_util::Stream;
 use oml_common::decide::verdict::ChangeOutcome;
-use oml_common::id::{RevisionNumber, TenantId};
+use oml_common::id::{ComponentName, RevisionNumber, TenantId};
 #[cfg(feature = "planted-bugs")]
 use oml_common::planted::{Bug, is_planted};
 use oml_common::text::problem::{Problem, Problems};
 use oml_common::time::Timestamp;
 use oml_daemon::failpoint;
-use oml_proto::v1;
 use oml_proto::v1::fleet_server::Fleet;
+use oml_proto::{run, v1};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
@@ -24,6 +24,7 @@ use crate::ops::change::{ChangeRequest, Changes, RequestContext};
 use crate::ops::node_id::NodeId;
 use crate::ops::nodes::Nodes;
 use crate::ops::reader::StatusReader;
+use crate::ops::runs::Runs;
 use crate::ops::status::StatusChanges;
 use crate::ops::tokens::{NewTenant, TokenRequest, Tokens};
 use crate::ops::{self, Ops, OpsError};
@@ -33,6 +34,7 @@ use crate::wire;
 
 pub mod enrollment;
 pub mod health;
+mod runs;
 mod watch;
 
 use self::watch::{Message, Watch};
@@ -47,6 +49,7 @@ pub struct FleetApi {
     nodes: Nodes,
     status: StatusReader,
     tokens: Tokens,
+    runs: Runs,
     shutdown: ShutdownSignal,
 }
 
@@ -59,6 +62,7 @@ impl FleetApi {
             nodes: ops.nodes.clone(),
             status: ops.status.clone(),
             tokens: ops.tokens.clone(),
+            runs: ops.runs.clone(),
             shutdown,
         }
     }
@@ -287,5 +291,26 @@ impl Fleet for FleetApi {
         let nodes = self.nodes.clone();
         run_to_completion(async move { nodes.remove(&who, &id).await }).await?;
         Ok(Response::new(v1::RemoveNodeReply {}))
+    }
+    type RunOperationStream = Replies<v1::RunEvent>;
+
+    async fn run_operation(
+        &self,
+        request: Request<v1::RunOperationRequest>,
+    ) -> Reply<Self::RunOperationStream> {
+        let who = policy::operator(&request)?;
+        self.start_run(who, request.into_inner()).await
+    }
+
+    async fn list_runs(&self, request: Request<v1::ListRunsRequest>) -> Reply<v1::ListRunsReply> {
+        let v1::ListRunsRequest { tenant, component } = request.into_inner();
+        let tenant: TenantId = field("tenant", &tenant)?;
+        let component: Option<ComponentName> = optional("component", &component)?;
+        let found = self.runs.history(&tenant, component.as_ref()).await;
+        let found = found.map_err(|error| wire::status_of(&error))?;
+        let now = self.runs.now();
+        let runs = found.runs.iter().map(|known| run::to_wire(known, now)).collect();
+        let unreadable = u32::try_from(found.unreadable).unwrap_or(u32::MAX);
+        Ok(Response::new(v1::ListRunsReply { runs, unreadable }))
     }
 }

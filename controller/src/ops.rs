@@ -29,6 +29,7 @@ pub mod presence;
 pub mod reader;
 pub mod reports;
 mod retries;
+pub mod runs;
 pub mod snapshot;
 pub mod status;
 pub mod tenants;
@@ -46,6 +47,7 @@ use self::nodes::Nodes;
 use self::operators::Operators;
 use self::presence::Presence;
 use self::reader::StatusReader;
+use self::runs::Runs;
 use self::tenants::Tenants;
 use self::tokens::Tokens;
 
@@ -75,6 +77,8 @@ pub struct Ops {
     /// The nodes that have joined.
     pub nodes: Nodes,
     pub tokens: Tokens,
+    /// The runs of operations.
+    pub runs: Runs,
     /// The status of all tenants and nodes.
     pub status: StatusReader,
     /// The operators of the controller.
@@ -115,7 +119,14 @@ impl Ops {
             enrollment_port: parts.enrollment_port,
             epoch: parts.epoch,
         };
-        let registries = Arc::new(registries);
+        let changes = Changes {
+            env: env.clone(),
+            records: records.clone(),
+            tenants: tenants.clone(),
+            catalogs: Arc::clone(&catalogs),
+            registries: Arc::new(registries),
+        };
+        let runs = Runs::new(&changes, Arc::clone(&presence), parts.epoch);
         let own_certificates = OwnCertificates::new(
             env.clone(),
             Arc::clone(&authority),
@@ -123,15 +134,10 @@ impl Ops {
             parts.epoch,
         );
         Self {
-            changes: Changes {
-                env: env.clone(),
-                records: records.clone(),
-                tenants: tenants.clone(),
-                catalogs: Arc::clone(&catalogs),
-                registries,
-            },
+            changes,
             nodes,
             tokens,
+            runs,
             status: StatusReader {
                 env: env.clone(),
                 records: records.clone(),

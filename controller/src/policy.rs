@@ -44,6 +44,8 @@ pub const TABLE: &[(&str, Role)] = &[
     ("/oml.v1.Fleet/GetSpec", Role::Operator),
     ("/oml.v1.Fleet/CreateToken", Role::Operator),
     ("/oml.v1.Fleet/RemoveNode", Role::Operator),
+    ("/oml.v1.Fleet/RunOperation", Role::Operator),
+    ("/oml.v1.Fleet/ListRuns", Role::Operator),
     ("/grpc.health.v1.Health/Check", Role::Operator),
     ("/grpc.health.v1.Health/Watch", Role::Operator),
     ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Role::Operator),

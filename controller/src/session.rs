@@ -10,8 +10,9 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::ops::OpsError;
 use crate::ops::nodes::Nodes;
+use crate::ops::runs::Runs;
+use crate::ops::{Ops, OpsError};
 use crate::pki::{CertificateRequest, record_of};
 use crate::policy;
 use crate::shutdown::ShutdownSignal;
@@ -20,6 +21,7 @@ use crate::wire;
 
 mod agent_stream;
 mod rate_limit;
+mod runs;
 
 use self::agent_stream::AgentStream;
 
@@ -31,14 +33,15 @@ const OUTGOING_LEN_MAX: usize = 1;
 #[derive(Debug, Clone)]
 pub struct Sessions {
     nodes: Nodes,
+    runs: Runs,
     shutdown: ShutdownSignal,
 }
 
 impl Sessions {
     /// Makes the service. Its sessions end when a shutdown is requested.
     #[must_use]
-    pub fn new(nodes: Nodes, shutdown: ShutdownSignal) -> Self {
-        Self { nodes, shutdown }
+    pub fn new(ops: &Ops, shutdown: ShutdownSignal) -> Self {
+        Self { nodes: ops.nodes.clone(), runs: ops.runs.clone(), shutdown }
     }
 }
 
@@ -53,8 +56,8 @@ impl Agent for Sessions {
         let node = policy::node(&request)?;
         let from = request.extensions().get::<ConnectionInfo>().map(|info| info.address.ip());
         let (outgoing, messages) = mpsc::channel(OUTGOING_LEN_MAX);
-        let stream =
-            AgentStream { nodes: self.nodes.clone(), node, from, shutdown: self.shutdown.clone() };
+        let Self { nodes, runs, shutdown } = self.clone();
+        let stream = AgentStream { nodes, runs, node, from, shutdown };
         let incoming = request.into_inner();
         tokio::spawn(stream.run(incoming, outgoing));
         Ok(Response::new(Box::pin(ReceiverStream::new(messages))))

@@ -20,6 +20,7 @@ pub mod enums;
 pub mod host_policy;
 pub mod problem;
 pub mod report;
+pub mod run;
 
 /// The size of the largest message that either side accepts, except the two below.
 pub const MESSAGE_BYTES_MAX: usize = 4 << 20;

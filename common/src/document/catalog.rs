@@ -11,7 +11,8 @@ use crate::document::instance::{
     WebSocketDetails,
 };
 use crate::id::{
-    CatalogName, ComponentName, ContainerName, EnvName, Repository, RoleName, SecretName, UnitName,
+    CatalogName, ComponentName, ContainerName, EnvName, OperationName, Repository, RoleName,
+    SecretName, UnitName,
 };
 use crate::text::problem::{Problem, Problems};
 use crate::text::yaml::{FieldNode, Fields, Node, Value, parse};
@@ -19,6 +20,7 @@ use crate::text::yaml::{FieldNode, Fields, Node, Value, parse};
 mod component;
 mod image;
 mod literal;
+mod operation;
 mod options;
 pub(crate) mod port;
 pub(crate) mod ports;
@@ -26,6 +28,7 @@ mod probe;
 mod volume;
 
 pub(crate) use self::literal::is_template;
+pub use self::operation::{OperationMoment, OperationTemplate};
 pub(crate) use self::options::is_address;
 
 /// A set of component definitions.
@@ -61,6 +64,8 @@ pub struct Component {
     pub restart_unhealthy: RestartUnhealthy,
     /// The port (a template) and the path of its metrics.
     pub metrics: Option<(String, String)>,
+    /// What can be run once with its image.
+    pub operations: BTreeMap<OperationName, OperationTemplate>,
 }
 
 /// What a unit runs, before templates are filled in.

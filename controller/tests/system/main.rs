@@ -11,6 +11,7 @@ mod hooked;
 mod nodes;
 mod registry;
 mod restore;
+mod runs;
 mod sessions;
 mod stock;
 mod tags;

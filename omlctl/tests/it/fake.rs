@@ -55,6 +55,10 @@ pub(crate) struct Script {
     pub(crate) revisions: Vec<Revision>,
     pub(crate) asked: Vec<ChangeOptions>,
     pub(crate) tokens: Vec<CreateTokenRequest>,
+    /// What becomes of a run, and what comes then; none if it is refused.
+    pub(crate) run: Option<(Vec<RunEvent>, Then)>,
+    /// The runs that were asked for.
+    pub(crate) runs: Vec<RunOperationRequest>,
     /// What is said of the tenant of a token.
     pub(crate) new_tenant: Option<NewTenant>,
 }
@@ -210,6 +214,28 @@ impl Fleet for Scripted {
 
     async fn remove_node(&self, _: Request<RemoveNodeRequest>) -> Outcome<RemoveNodeReply> {
         Ok(Response::new(RemoveNodeReply {}))
+    }
+
+    type RunOperationStream = Messages<RunEvent>;
+
+    async fn run_operation(
+        &self,
+        request: Request<RunOperationRequest>,
+    ) -> Outcome<Self::RunOperationStream> {
+        let run = {
+            let mut script = self.script.lock().unwrap();
+            script.runs.push(request.into_inner());
+            script.run.take()
+        };
+        let (events, then) = run.ok_or_else(|| Status::failed_precondition("refused"))?;
+        Ok(Response::new(self.stream(events, then)))
+    }
+
+    async fn list_runs(&self, _: Request<ListRunsRequest>) -> Outcome<ListRunsReply> {
+        let script = self.script.lock().unwrap();
+        let events = script.run.iter().flat_map(|(events, _)| events);
+        let runs = events.filter_map(|event| event.run.clone()).collect();
+        Ok(Response::new(ListRunsReply { runs, unreadable: 1 }))
     }
 }
 

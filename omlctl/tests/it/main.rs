@@ -9,5 +9,6 @@ mod mistakes;
 mod pki;
 mod questions;
 mod reach;
+mod runs;
 mod superseded;
 mod world;

@@ -9,6 +9,7 @@ use crate::document::instance::{
     ActiveProbe, Check, Container, HttpDetails, Instance, PackagedUnit, Port, Probe, Protocol,
     Timing, Volume, WebSocketDetails, Workload,
 };
+use crate::document::operation::{OperationCommand, OperationStep};
 use crate::text::printable::shortened;
 
 mod options;
@@ -89,6 +90,10 @@ pub enum Feature {
     ExtraHosts,
     /// Limits what is kept of a container's output.
     LogLimits,
+    /// Runs operations once, when the controller says so.
+    Operations,
+    /// Runs the checks of an update before it stops anything.
+    UpdateChecks,
 }
 
 /// The error of a word that names no feature of this release.
@@ -98,7 +103,7 @@ pub struct UnknownFeature(String);
 
 impl Feature {
     /// Every feature that this release knows.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 38] = [
         Self::Container,
         Self::ContainerCommand,
         Self::MemoryLimit,
@@ -135,6 +140,8 @@ impl Feature {
         Self::StopSignal,
         Self::ExtraHosts,
         Self::LogLimits,
+        Self::Operations,
+        Self::UpdateChecks,
     ];
 
     /// Returns the name of the feature in greetings and messages.
@@ -177,6 +184,8 @@ impl Feature {
             Self::StopSignal => "stop-signal",
             Self::ExtraHosts => "extra-hosts",
             Self::LogLimits => "log-limits",
+            Self::Operations => "operations",
+            Self::UpdateChecks => "update-checks",
         }
     }
 
@@ -229,6 +238,7 @@ impl Instance {
             metrics: _,
             // An agent that does not know it restarts nothing.
             restart_unhealthy: _,
+            checks,
         } = self;
         let of_workload = match &**workload {
             Workload::Container(container) => of_container(container),
@@ -241,7 +251,8 @@ impl Instance {
         let of_address = address.as_ref().map(|_| Feature::ProbeAddress);
         let of_probe = [of_check(check)].into_iter().chain(of_address);
         let of_source = pull_from.as_ref().map(|_| Feature::PullFrom);
-        let of_workload = of_workload.into_iter().chain(of_source);
+        let of_checks = checks.iter().map(of_check_step);
+        let of_workload = of_workload.into_iter().chain(of_source).chain(of_checks);
         let of_ports = of_ports.chain(of_ranges);
         of_workload.chain(of_probe).chain(of_active).chain(of_ports).collect()
     }
@@ -270,6 +281,12 @@ fn of_container(container: &Container) -> BTreeSet<Feature> {
     ];
     let asked = asked.into_iter().filter_map(|(is_asked, feature)| is_asked.then_some(feature));
     asked.chain(volumes.iter().map(of_volume)).chain(options::of(options)).collect()
+}
+
+fn of_check_step(step: &OperationStep) -> Feature {
+    let OperationStep { operation: _, run } = step;
+    let OperationCommand { command: _, entrypoint: _, env: _, deadline_ms: _ } = run;
+    Feature::UpdateChecks
 }
 
 fn of_volume(volume: &Volume) -> Feature {
