@@ -81,7 +81,7 @@ async fn a_check_that_was_interrupted_is_run_again() {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_host_works_by_already_is_not_checked_again() {
-    let mut bench = upgrading(exits(0)).await;
+    let bench = upgrading(exits(0)).await;
     bench.until_ready("2").await;
     bench.host.runs_behave(exits(4));
     let running = bench.host.running(&"asterisk".parse().unwrap()).unwrap();
