@@ -16,6 +16,7 @@ use crate::cache::Cache;
 use crate::config::Settings;
 use crate::host::Host;
 use crate::identity::{HostIdentity, IdentityFiles};
+use crate::operations::Operations;
 use crate::paths::Paths;
 use crate::policy;
 use crate::runtime::{ContainerEngine, UnitManager};
@@ -49,9 +50,11 @@ pub struct Daemons {
     pub systemd: Arc<dyn UnitManager>,
 }
 
-/// The loop and the session of an agent, neither of them started. Each runs until it is dropped.
+/// The loop, the runs of operations and the session of an agent, none of them started. Each runs until it is dropped.
 pub struct Assembly {
     pub agent: Agent,
+    /// Runs the operations that the controller orders.
+    pub operations: Operations,
     pub session: Session,
     pub reports: watch::Receiver<Arc<Report>>,
     pub session_state: watch::Receiver<SessionState>,
@@ -96,6 +99,7 @@ pub fn assemble(parts: Parts) -> Assembly {
     };
     let (clock, min_free) = (env.clock().clone(), settings.min_free);
     let host = Host { docker, systemd, paths: paths.clone(), clock, min_free };
+    let (operations, runs) = Operations::new(host.clone());
     let session = Session {
         settings,
         files,
@@ -110,10 +114,11 @@ pub fn assemble(parts: Parts) -> Assembly {
         state,
         policy,
         error,
+        runs,
         dial,
     };
     let agent = Agent::new(host, cache, inputs, report_sender);
-    Assembly { agent, session, reports, session_state, passes }
+    Assembly { agent, operations, session, reports, session_state, passes }
 }
 
 /// Loads the identity of the host, if there is one that can be used.

@@ -25,6 +25,7 @@ use crate::paths::Slot;
 use crate::preflight::Blocked;
 use crate::runtime::{ContainerInstance, ExitReport, PullProgress, RuntimeError};
 
+mod check;
 mod switch;
 
 /// One step of one instance.
@@ -60,6 +61,9 @@ enum StepError {
     /// Calls are active, or may be, so nothing was stopped.
     #[error("calls may be active")]
     CallsActive(Counted),
+    /// The new version does not pass its check.
+    #[error("{}", .0.message)]
+    CheckFailed(Box<Failure>),
 }
 
 impl Host {
@@ -126,6 +130,7 @@ impl Host {
         failpoint::reach("A2");
         if let Some(in_container) = ContainerInstance::of(instance) {
             self.may_create(instance).await?;
+            self.check(work).await?;
             self.docker.create(in_container).await?;
         }
         failpoint::reach("A3");
@@ -340,6 +345,7 @@ impl StepError {
     fn into_outcome(self) -> Outcome {
         match self {
             Self::CallsActive(counted) => Outcome::Counted(counted),
+            Self::CheckFailed(failure) => Outcome::Failed(*failure),
             error @ Self::DoesNotFit(_) => Outcome::Refused(error.not_done()),
             Self::Runtime(error @ RuntimeError::Refused { transient: false, .. })
             | Self::Image(error @ RuntimeError::Refused { transient: false, .. }) => {
@@ -368,6 +374,7 @@ impl StepError {
             | Self::Image(_)
             | Self::Files(_)
             | Self::NoInstance
+            | Self::CheckFailed(_)
             | Self::CallsActive(_) => host_error(self),
         }
     }

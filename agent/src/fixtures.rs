@@ -37,6 +37,7 @@ pub(crate) fn instance(component: &str, version: &str) -> Instance {
         timing: Timing { start_timeout_ms: 30_000, stop_grace_ms: 10_000 },
         pull_from: None,
         restart_unhealthy: Default::default(),
+        checks: Vec::new(),
         metrics: None,
     }
 }

@@ -20,12 +20,15 @@ pub mod identity;
 pub mod kept_secrets;
 pub mod metrics;
 mod observe;
+pub mod operate;
+pub mod operations;
 pub mod paths;
 pub mod pause;
 mod policy;
 pub mod preflight;
 pub mod probe;
 mod reserve;
+pub mod runs;
 pub mod runtime;
 pub mod session;
 #[cfg(any(test, feature = "sim"))]

@@ -6,12 +6,13 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
-use oml_common::id::{ComponentName, NodeName};
+use oml_common::id::{ComponentName, NodeName, RunId};
 use oml_common::text::error::chain;
 use oml_daemon::env::Env;
 use oml_daemon::proxy::{Proxies, ReadProxies, Use};
 use oml_daemon::settings::SettingsError;
 use omlagent::enroll::{EnrollError, Enrollment, enroll};
+use omlagent::operate::{OperateSurroundings, operate};
 use omlagent::paths::Paths;
 use omlagent::runtime::systemd::start_agent;
 use omlagent::status;
@@ -41,6 +42,11 @@ enum Verb {
     Supervise {
         /// The component.
         component: ComponentName,
+    },
+    /// Runs one operation of a component once; its transient unit does this.
+    Operate {
+        /// The number of the run.
+        run: RunId,
     },
     /// Joins this host to a tenant.
     Enroll(EnrollArgs),
@@ -110,6 +116,12 @@ fn act(verb: Verb) -> anyhow::Result<()> {
         Verb::Supervise { component } => runtime.block_on(async {
             let surroundings = Surroundings::of_process(paths, &component, env)?;
             Ok(supervise(surroundings, component).await?)
+        }),
+        Verb::Operate { run } => runtime.block_on(async {
+            let surroundings = OperateSurroundings::of_process(paths, env)?;
+            let result = operate(surroundings, run).await?;
+            eprintln!("run {}: {result}", run.number);
+            Ok(())
         }),
         Verb::Enroll(args) => runtime.block_on(join(&env, args)),
         Verb::Status => {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use oml_common::id::{ComponentName, SecretName, UnitName};
+use oml_common::id::{ComponentName, RunId, SecretName, UnitName};
 
 /// The folders and programs of a host; tests put all of them below a folder of their own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,6 +95,24 @@ impl Paths {
     #[must_use]
     pub fn last_good(&self, component: &ComponentName) -> PathBuf {
         self.instances().join(component.as_str()).join("proved")
+    }
+
+    /// The folder of the runs of operations.
+    #[must_use]
+    pub fn runs(&self) -> PathBuf {
+        self.state.join("runs")
+    }
+
+    /// The order of a run.
+    #[must_use]
+    pub fn run_order(&self, id: RunId) -> PathBuf {
+        self.runs().join(id.to_string()).join("order.json")
+    }
+
+    /// The result of a run.
+    #[must_use]
+    pub fn run_result(&self, id: RunId) -> PathBuf {
+        self.runs().join(id.to_string()).join("result.json")
     }
 
     /// A file that is given up when the disk is full.

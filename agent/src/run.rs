@@ -49,7 +49,7 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
     let (folders, known_folders) = watch::channel(Vec::new());
     let mut sampler = Sampler::new(known_folders);
     let (its_paths, logins) = (paths.clone(), logins(&settings));
-    let Assembly { agent, session, reports, session_state, passes } = assemble(Parts {
+    let Assembly { agent, operations, session, reports, session_state, passes } = assemble(Parts {
         env: env.clone(),
         settings: Arc::clone(&settings),
         paths: paths.clone(),
@@ -77,6 +77,7 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
     // All of it lives and ends together; nothing outlives this.
     tokio::select! {
         () = agent.run() => {}
+        () = operations.run() => {}
         () = session.run() => {}
         () = status::keep(paths, reports) => {}
         never = follow_images(&engine, &folders) => match never {},

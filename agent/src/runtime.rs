@@ -10,8 +10,9 @@ use async_trait::async_trait;
 use oml_common::decide::difference::{Difference, ForeignObject};
 use oml_common::decide::observed::{ObservedContainer, ObservedUnit, UnseenContainer};
 use oml_common::document::instance::{HeldInstance, InstanceDocument};
+use oml_common::document::operation::RunOrder;
 use oml_common::document::status::Status;
-use oml_common::id::{ComponentName, ContentHash, Digest};
+use oml_common::id::{ComponentName, ContentHash, Digest, RunId};
 use oml_common::text::printable::printable_lines;
 use oml_common::time::Timestamp;
 use tokio::sync::watch;
@@ -213,6 +214,15 @@ pub trait ContainerEngine: Send + Sync + 'static {
     /// container has its own name if that is free, and is not started.
     async fn restore(&self, instance: ContainerInstance<'_>) -> Result<String, RuntimeError>;
 
+    /// Creates the container of a run, which is not started. One that exists already is no error.
+    async fn create_run(&self, order: &RunOrder) -> Result<(), RuntimeError>;
+
+    /// Returns the id of the container of a run, if it exists.
+    async fn run_container(&self, id: RunId) -> Result<Option<String>, RuntimeError>;
+
+    /// Stops the container of a run within its grace, and removes it. It removes no volume.
+    async fn remove_run(&self, id: RunId) -> Result<(), RuntimeError>;
+
     /// Returns the calls on one container by its id, which is how a supervisor names it.
     fn calls(&self) -> &dyn ContainerCalls;
 
@@ -253,6 +263,13 @@ pub trait UnitManager: Send + Sync + 'static {
 
     /// Removes the component's unit files and drop-ins, unless their unit runs.
     async fn remove(&self, component: &ComponentName) -> Result<(), RuntimeError>;
+
+    /// Starts the transient unit of a run, in which `omlagent operate` runs it once. Returns when
+    /// systemd has the unit.
+    async fn start_run(&self, order: &RunOrder) -> Result<(), RuntimeError>;
+
+    /// Returns true if the unit of a run runs, or is being started or stopped.
+    async fn run_is_up(&self, id: RunId) -> Result<bool, RuntimeError>;
 
     /// Reports how the component's unit ended.
     async fn exit_report(&self, component: &ComponentName) -> Result<ExitReport, RuntimeError>;

@@ -24,11 +24,13 @@ use tracing::{info, warn};
 use crate::cache::Cache;
 use crate::config::Settings;
 use crate::identity::IdentityFiles;
+use crate::operations::RunLine;
 use crate::paths::Paths;
 
 mod error;
 mod facts;
 mod link;
+mod orders;
 mod renewal;
 mod secrets;
 #[cfg(test)]
@@ -70,6 +72,8 @@ pub struct Session {
     pub policy: watch::Receiver<FoundPolicy>,
     /// The reason why there is no session, for the report.
     pub error: watch::Sender<Option<String>>,
+    /// Where orders to run operations go, and what became of runs.
+    pub runs: RunLine,
     /// Opens the connection to a controller.
     pub dial: Dial,
 }

@@ -5,11 +5,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use oml_common::id::ComponentName;
+use oml_common::id::{ComponentName, RunId};
 use oml_daemon::env::Env;
 use oml_sim::{Notifier, Process, Signal};
 use tokio::sync::mpsc;
 
+use crate::operate::{OperateSurroundings, operate};
 use crate::paths::Paths;
 use crate::probe::ModelProber;
 use crate::runtime::docker::Docker;
@@ -28,12 +29,15 @@ pub struct SupervisorSettings {
     pub env: Arc<dyn Fn() -> Env + Send + Sync>,
 }
 
-/// Runs the main process of a unit, `omlagent supervise COMPONENT`, until it ends
-/// or is killed.
+/// Runs the main process of a unit, `omlagent supervise COMPONENT` or `omlagent operate RUN`,
+/// until it ends or is killed.
 ///
 /// # Panics
-/// Where the unit's command does not end with the name of a component.
+/// Where the unit's command does not end with the name of a component or a run.
 pub async fn run_supervisor(settings: SupervisorSettings, mut process: Process) {
+    if process.command().get(1).is_some_and(|verb| verb == "operate") {
+        return run_operation(settings, process).await;
+    }
     let component: Option<ComponentName> =
         process.command().last().and_then(|word| word.parse().ok());
     let component = component.expect("a unit's command ends with its component");
@@ -63,6 +67,38 @@ pub async fn run_supervisor(settings: SupervisorSettings, mut process: Process) 
             }
             ended = &mut supervisor => {
                 process.exit(ended.map_or_else(|error| i32::from(error.exit_status()), |()| 0));
+                return;
+            }
+        }
+    }
+}
+
+/// Runs the main process of the transient unit of a run.
+async fn run_operation(settings: SupervisorSettings, mut process: Process) {
+    let run: Option<RunId> = process.command().last().and_then(|word| word.parse().ok());
+    let run = run.expect("the command of a run's unit ends with its number");
+    let (terminate, terminate_receiver) = mpsc::unbounded_channel();
+    let SupervisorSettings { paths, feed: _, env } = settings;
+    let surroundings = OperateSurroundings {
+        engine: Arc::new(Docker::of_model(process.host().clone(), paths.clone(), None)),
+        notify: Box::new(ModelSocket(process.notifier())),
+        terminate: SignalStream::Channel(terminate_receiver),
+        env: env(),
+        paths,
+    };
+    let mut killed = process.killed();
+    let mut operation = std::pin::pin!(operate(surroundings, run));
+    loop {
+        tokio::select! {
+            biased;
+            _killed = killed.wait_for(|killed| *killed) => return,
+            signal = process.signal() => match signal {
+                // A process that has just ended hears nothing.
+                Signal::Terminate => drop(terminate.send(())),
+                Signal::Stop | Signal::Hangup => {}
+            },
+            ended = &mut operation => {
+                process.exit(i32::from(ended.is_err()));
                 return;
             }
         }

@@ -15,6 +15,7 @@ pub mod ineffective;
 pub mod lost_update;
 pub mod mount;
 pub mod observed;
+pub mod operation;
 pub mod order;
 pub mod own_sockets;
 pub mod ownership;

@@ -27,7 +27,7 @@ pub use self::v1::feature::{Feature, UnknownFeature};
 pub use self::v1::share::{Share, Unreadable};
 pub use self::v1::{
     assignment, backup, bundle, cluster, container_labels, host_notes, host_policy, instance, node,
-    plan, report, revision, rollout, secret, status, token, unit_mark, update,
+    operation, plan, report, revision, rollout, secret, status, token, unit_mark, update,
 };
 pub use self::verbatim::Verbatim;
 

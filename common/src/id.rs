@@ -14,6 +14,7 @@ mod hex;
 mod image;
 mod machine;
 mod registry;
+mod run;
 
 pub use self::address::{Address, InvalidAddress};
 pub use self::hex::{Fingerprint, InvalidHex, Serial};
@@ -23,6 +24,7 @@ pub use self::machine::{InvalidMachineId, MachineId};
 pub use self::registry::{
     DOCKER_HUB, REGISTRY_RULE, can_be_named, registry_key, registry_of_address,
 };
+pub use self::run::{InvalidRunId, RunId};
 
 /// The error of a text that is not a valid name; its message states the rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -171,6 +173,22 @@ text_id!(
     "1 to 128 letters, digits and underscores, not starting with a digit"
 );
 text_id!(
+    /// An operation that a component of a catalog declares.
+    OperationName, "operation name", is_label,
+    "1 to 63 characters, lower-case letters, digits and hyphens, starting with a letter, not ending with a hyphen"
+);
+text_id!(
+    /// The name of a value that an operator gives to an operation.
+    ValueName, "name of a value", is_secret,
+    "1 to 63 lower-case letters, digits and underscores, starting with a letter"
+);
+text_id!(
+    /// A value that an operator gives to an operation. It holds nothing that a shell or an option
+    /// parser would take for more than a value.
+    OperationValue, "value", is_value,
+    "1 to 128 letters, digits and characters of _.,:@+=/-, not starting with a hyphen"
+);
+text_id!(
     /// A capability of Linux (capabilities(7)) without its `CAP_`, or `ALL`.
     CapabilityName, "capability", is_capability,
     "1 to 40 upper-case letters, digits and underscores, such as NET_ADMIN"
@@ -310,6 +328,12 @@ fn is_secret(text: &str) -> bool {
 
 fn is_secret_mark(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
+fn is_value(text: &str) -> bool {
+    (1..=128).contains(&text.len())
+        && !text.starts_with('-')
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.,:@+=/-".contains(&b))
 }
 
 fn is_capability(text: &str) -> bool {

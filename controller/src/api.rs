@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use futures_util::Stream;
 use oml_common::decide::verdict::ChangeOutcome;
-use oml_common::id::{RevisionNumber, TenantId};
+use oml_common::id::{ComponentName, RevisionNumber, TenantId};
 #[cfg(feature = "planted-bugs")]
 use oml_common::planted::{Bug, is_planted};
 use oml_common::text::problem::{Problem, Problems};
 use oml_common::time::Timestamp;
 use oml_daemon::failpoint;
-use oml_proto::v1;
 use oml_proto::v1::fleet_server::Fleet;
+use oml_proto::{run, v1};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
@@ -24,6 +24,7 @@ use crate::ops::change::{ChangeRequest, Changes, RequestContext};
 use crate::ops::node_id::NodeId;
 use crate::ops::nodes::Nodes;
 use crate::ops::reader::StatusReader;
+use crate::ops::runs::Runs;
 use crate::ops::secrets::Secrets;
 use crate::ops::status::StatusChanges;
 use crate::ops::tokens::{NewTenant, TokenRequest, Tokens};
@@ -34,6 +35,7 @@ use crate::wire;
 
 pub mod enrollment;
 pub mod health;
+mod runs;
 mod secrets;
 mod watch;
 
@@ -50,6 +52,7 @@ pub struct FleetApi {
     status: StatusReader,
     tokens: Tokens,
     secrets: Secrets,
+    runs: Runs,
     shutdown: ShutdownSignal,
 }
 
@@ -63,6 +66,7 @@ impl FleetApi {
             status: ops.status.clone(),
             tokens: ops.tokens.clone(),
             secrets: ops.secrets.clone(),
+            runs: ops.runs.clone(),
             shutdown,
         }
     }
@@ -323,5 +327,27 @@ impl Fleet for FleetApi {
         request: Request<v1::RemoveSecretRequest>,
     ) -> Reply<v1::RemoveSecretReply> {
         self.drop_secret(request).await
+    }
+
+    type RunOperationStream = Replies<v1::RunEvent>;
+
+    async fn run_operation(
+        &self,
+        request: Request<v1::RunOperationRequest>,
+    ) -> Reply<Self::RunOperationStream> {
+        let who = policy::operator(&request)?;
+        self.start_run(who, request.into_inner()).await
+    }
+
+    async fn list_runs(&self, request: Request<v1::ListRunsRequest>) -> Reply<v1::ListRunsReply> {
+        let v1::ListRunsRequest { tenant, component } = request.into_inner();
+        let tenant: TenantId = field("tenant", &tenant)?;
+        let component: Option<ComponentName> = optional("component", &component)?;
+        let found = self.runs.history(&tenant, component.as_ref()).await;
+        let found = found.map_err(|error| wire::status_of(&error))?;
+        let now = self.runs.now();
+        let runs = found.runs.iter().map(|known| run::to_wire(known, now)).collect();
+        let unreadable = u32::try_from(found.unreadable).unwrap_or(u32::MAX);
+        Ok(Response::new(v1::ListRunsReply { runs, unreadable }))
     }
 }

@@ -29,6 +29,7 @@ pub mod presence;
 pub mod reader;
 pub mod reports;
 mod retries;
+pub mod runs;
 pub mod secrets;
 pub mod snapshot;
 pub mod status;
@@ -47,6 +48,7 @@ use self::nodes::Nodes;
 use self::operators::Operators;
 use self::presence::Presence;
 use self::reader::StatusReader;
+use self::runs::Runs;
 use self::secrets::{Secrets, SecretsKey};
 use self::tenants::Tenants;
 use self::tokens::Tokens;
@@ -80,6 +82,8 @@ pub struct Ops {
     pub nodes: Nodes,
     pub tokens: Tokens,
     pub secrets: Secrets,
+    /// The runs of operations.
+    pub runs: Runs,
     /// The status of all tenants and nodes.
     pub status: StatusReader,
     /// The operators of the controller.
@@ -121,7 +125,15 @@ impl Ops {
             enrollment_port: parts.enrollment_port,
             epoch: parts.epoch,
         };
-        let registries = Arc::new(registries);
+        let changes = Changes {
+            env: env.clone(),
+            records: records.clone(),
+            tenants: tenants.clone(),
+            catalogs: Arc::clone(&catalogs),
+            registries: Arc::new(registries),
+            secrets: secrets.clone(),
+        };
+        let runs = Runs::new(&changes, Arc::clone(&presence), parts.epoch);
         let own_certificates = OwnCertificates::new(
             env.clone(),
             Arc::clone(&authority),
@@ -129,17 +141,11 @@ impl Ops {
             parts.epoch,
         );
         Self {
-            changes: Changes {
-                env: env.clone(),
-                records: records.clone(),
-                tenants: tenants.clone(),
-                catalogs: Arc::clone(&catalogs),
-                registries,
-                secrets: secrets.clone(),
-            },
+            changes,
             nodes,
             tokens,
             secrets,
+            runs,
             status: StatusReader {
                 env: env.clone(),
                 records: records.clone(),

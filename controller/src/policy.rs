@@ -48,6 +48,8 @@ pub const TABLE: &[(&str, Role)] = &[
     ("/oml.v1.Fleet/RotateSecret", Role::Operator),
     ("/oml.v1.Fleet/ListSecrets", Role::Operator),
     ("/oml.v1.Fleet/RemoveSecret", Role::Operator),
+    ("/oml.v1.Fleet/RunOperation", Role::Operator),
+    ("/oml.v1.Fleet/ListRuns", Role::Operator),
     ("/grpc.health.v1.Health/Check", Role::Operator),
     ("/grpc.health.v1.Health/Watch", Role::Operator),
     ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Role::Operator),

@@ -203,7 +203,7 @@ pub async fn operations(parts: Parts) -> Result<(Ops, Vec<Arc<dyn Task>>), OpsEr
 /// Makes the service that agents have their sessions with.
 #[must_use]
 pub fn agents(ops: &Ops, shutdown: ShutdownSignal) -> AgentServer<Sessions> {
-    AgentServer::new(Sessions::new(ops.nodes.clone(), ops.secrets.clone(), shutdown))
+    AgentServer::new(Sessions::new(ops, shutdown))
         .max_decoding_message_size(AGENT_MESSAGE_BYTES_MAX)
 }
 

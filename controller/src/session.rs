@@ -10,9 +10,10 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::ops::OpsError;
 use crate::ops::nodes::Nodes;
+use crate::ops::runs::Runs;
 use crate::ops::secrets::Secrets;
+use crate::ops::{Ops, OpsError};
 use crate::pki::{CertificateRequest, record_of};
 use crate::policy;
 use crate::shutdown::ShutdownSignal;
@@ -21,6 +22,7 @@ use crate::wire;
 
 mod agent_stream;
 mod rate_limit;
+mod runs;
 mod secrets;
 
 use self::agent_stream::AgentStream;
@@ -34,14 +36,16 @@ const OUTGOING_LEN_MAX: usize = 1;
 pub struct Sessions {
     nodes: Nodes,
     secrets: Secrets,
+    runs: Runs,
     shutdown: ShutdownSignal,
 }
 
 impl Sessions {
     /// Makes the service. Its sessions end when a shutdown is requested.
     #[must_use]
-    pub fn new(nodes: Nodes, secrets: Secrets, shutdown: ShutdownSignal) -> Self {
-        Self { nodes, secrets, shutdown }
+    pub fn new(ops: &Ops, shutdown: ShutdownSignal) -> Self {
+        let (nodes, secrets, runs) = (ops.nodes.clone(), ops.secrets.clone(), ops.runs.clone());
+        Self { nodes, secrets, runs, shutdown }
     }
 }
 
@@ -56,8 +60,8 @@ impl Agent for Sessions {
         let node = policy::node(&request)?;
         let from = request.extensions().get::<ConnectionInfo>().map(|info| info.address.ip());
         let (outgoing, messages) = mpsc::channel(OUTGOING_LEN_MAX);
-        let (nodes, secrets) = (self.nodes.clone(), self.secrets.clone());
-        let stream = AgentStream { nodes, secrets, node, from, shutdown: self.shutdown.clone() };
+        let Self { nodes, secrets, runs, shutdown } = self.clone();
+        let stream = AgentStream { nodes, secrets, runs, node, from, shutdown };
         let incoming = request.into_inner();
         tokio::spawn(stream.run(incoming, outgoing));
         Ok(Response::new(Box::pin(ReceiverStream::new(messages))))

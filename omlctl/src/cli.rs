@@ -7,8 +7,8 @@ use oml_common::text::problem::Problem;
 use crate::common::Common;
 use crate::error::CommandError;
 use crate::verb::{
-    apply, completions, context, explain, get, history, node, plan, rollback, secret, set_version,
-    status, version,
+    apply, completions, context, explain, get, history, node, plan, rollback, run, runs, secret,
+    set_version, status, version,
 };
 
 /// Operate the tenants of contact centres through their controller
@@ -30,6 +30,7 @@ Examples:
   omlctl apply -f acme.yaml
   omlctl set-version tenant=acme asterisk=230215.01
   omlctl rollback tenant=acme to=7
+  omlctl run tenant=acme omnileads redis-sync
   omlctl status tenant=acme --watch
   omlctl explain tenant=acme asterisk"
 )]
@@ -53,6 +54,8 @@ pub(crate) enum Verb {
     Explain(explain::Arguments),
     Node(node::Arguments),
     Secret(secret::Arguments),
+    Run(run::Arguments),
+    Runs(runs::Arguments),
     Completions(completions::Arguments),
     Version(version::Arguments),
 }
@@ -67,8 +70,18 @@ const KEYS: [(&str, &str); 6] = [
     ("revision", "NUMBER"),
 ];
 /// The verbs whose arguments are pairs of key and value.
-const KEYED: [&str; 8] =
-    ["set-version", "rollback", "status", "get", "history", "explain", "node", "secret"];
+const KEYED: [&str; 10] = [
+    "set-version",
+    "rollback",
+    "status",
+    "get",
+    "history",
+    "explain",
+    "node",
+    "secret",
+    "run",
+    "runs",
+];
 
 /// Parses the command line of this process. For help and for syntax errors, clap prints
 /// its message and ends the process.

@@ -11,7 +11,10 @@ use oml_daemon::env::Env;
 use oml_daemon::tls::{Peer, certificate, client_config};
 use oml_proto::problem::{from_status, refusal};
 use oml_proto::v1::fleet_client::FleetClient;
-use oml_proto::v1::{ChangeProgress, Refusal, StatusReply, StatusRequest, WatchChangeRequest};
+use oml_proto::v1::{
+    ChangeProgress, Refusal, RunEvent, RunOperationRequest, StatusReply, StatusRequest,
+    WatchChangeRequest,
+};
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use tonic::transport::Channel;
@@ -174,6 +177,19 @@ impl Controller {
         let request = WatchChangeRequest { tenant: tenant.clone(), revision: *revision };
         let address = self.address.clone();
         let opened = timeout(CALL_TIMEOUT, self.fleet.watch_change(Request::new(request))).await;
+        Watch::opened(opened, address)
+    }
+}
+
+impl Controller {
+    /// Starts a run of an operation and streams what becomes of it. The last message has the
+    /// result.
+    pub(crate) async fn run_operation(
+        &mut self,
+        request: RunOperationRequest,
+    ) -> Result<Watch<RunEvent>, Failed> {
+        let address = self.address.clone();
+        let opened = timeout(CALL_TIMEOUT, self.fleet.run_operation(Request::new(request))).await;
         Watch::opened(opened, address)
     }
 }

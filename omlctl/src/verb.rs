@@ -9,6 +9,8 @@ pub(crate) mod history;
 pub(crate) mod node;
 pub(crate) mod plan;
 pub(crate) mod rollback;
+pub(crate) mod run;
+pub(crate) mod runs;
 pub(crate) mod secret;
 pub(crate) mod set_version;
 pub(crate) mod status;
@@ -67,6 +69,14 @@ pub(crate) fn run(cli: Cli, env: &Env) -> Result<ExitOutcome, CommandError> {
         Verb::Node(arguments) => {
             let request = arguments.request()?;
             remote(&common, env, |session| node::run(session, request))
+        }
+        Verb::Run(arguments) => {
+            let request = arguments.request()?;
+            remote(&common, env, |session| run::run(session, request))
+        }
+        Verb::Runs(arguments) => {
+            let request = arguments.request()?;
+            remote(&common, env, |session| runs::run(session, request))
         }
     }
 }

@@ -108,6 +108,19 @@ names! {
         Healthy: "healthy",
         NotHealthy: "not-healthy",
     }
+    RunOutcome {
+        Exited: "exited",
+        DeadlineExceeded: "deadline-exceeded",
+        Interrupted: "interrupted",
+        NotStarted: "not-started",
+    }
+    RunState {
+        Waiting: "waiting",
+        Running: "running",
+        Unanswered: "unanswered",
+        Lost: "lost",
+        Ended: "ended",
+    }
 }
 
 impl From<Phase> for v1::PhaseName {

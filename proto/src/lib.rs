@@ -20,6 +20,7 @@ pub mod enums;
 pub mod host_policy;
 pub mod problem;
 pub mod report;
+pub mod run;
 mod secret;
 
 /// The size of the largest message that either side accepts, except the two below.

@@ -19,6 +19,7 @@ mod images;
 mod kept_alive;
 mod mistakes;
 mod omlctl;
+mod operations;
 mod packaged;
 mod pool;
 mod preflight;
@@ -82,6 +83,7 @@ fn cases() -> Vec<Case> {
     cases.extend(drift::CASES);
     cases.extend(grpc::CASES);
     cases.extend(kept_alive::CASES);
+    cases.extend(operations::CASES);
     cases.extend(bad_versions::CASES);
     cases.extend(by_hand::CASES);
     cases.extend(packaged::CASES);

@@ -20,7 +20,7 @@ const WRITES: [&str; 6] = [
 
 /// The files of the programs that write to a disk, and what. A text that is not in the table needs a row
 /// there, or a place below it.
-const WRITERS: [(&str, &str); 18] = [
+const WRITERS: [(&str, &str); 19] = [
     ("agent/src/alive.rs", "an empty file that is locked"),
     ("agent/src/cache.rs", "Assignment, SavedUpdates, MachineNote"),
     ("agent/src/documents.rs", "Instance, LastGoodNote, Status"),
@@ -29,6 +29,7 @@ const WRITERS: [(&str, &str); 18] = [
     ("agent/src/identity.rs", "certificates and keys"),
     ("agent/src/kept_secrets.rs", "values of secrets, as they are"),
     ("agent/src/reserve.rs", "filling"),
+    ("agent/src/runs.rs", "RunOrder, RunResult"),
     ("agent/src/runtime/systemd.rs", "UnitMark"),
     ("agent/src/runtime/systemd/ends.rs", "Status"),
     ("agent/src/runtime/systemd/stops.rs", "StopNote"),

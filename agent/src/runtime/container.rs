@@ -99,6 +99,16 @@ pub trait ContainerCalls: Send + Sync + 'static {
     /// 5 lines of 200 characters.
     async fn last_lines(&self, id: &str, since: Timestamp) -> Result<Vec<String>, RuntimeError>;
 
+    /// Gives the lines that a container's program writes to `line`, one at a time and without the
+    /// first `skip`, until the program ends, without limit. One that does not run gives what it
+    /// wrote. Each is safe for a terminal and has at most 400 characters.
+    async fn follow(
+        &self,
+        id: &str,
+        skip: u64,
+        line: &(dyn Fn(String) + Send + Sync),
+    ) -> Result<(), RuntimeError>;
+
     /// Runs a command inside a running container. A command that takes longer than `limit`
     /// keeps running; the same command is not started again before it has ended.
     async fn exec(

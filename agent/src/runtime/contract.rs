@@ -50,6 +50,7 @@ macro_rules! in_order {
 mod engine;
 mod manual_actions;
 mod options;
+mod runs;
 mod supervised;
 mod units;
 
@@ -98,6 +99,11 @@ async fn the_model_of_systemd_keeps_its_contract() {
 #[tokio::test(start_paused = true)]
 async fn both_models_keep_together_what_a_supervised_unit_promises() {
     supervised::all(&model()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn both_models_keep_together_what_a_run_promises() {
+    runs::all(&model()).await;
 }
 
 /// A model of a host on which nothing runs.
@@ -168,6 +174,7 @@ async fn the_real_daemons_keep_the_contract() {
     units::of_real_daemons(&host).await;
     supervised::all(&host).await;
     supervised::of_real_daemons(&host).await;
+    runs::all(&host).await;
 }
 
 impl ContractHost {
@@ -198,6 +205,7 @@ impl ContractHost {
             timing: Timing { start_timeout_ms: 10_000, stop_grace_ms: 3_000 },
             pull_from: None,
             restart_unhealthy: Default::default(),
+            checks: Vec::new(),
             ..fixtures::instance(component, version)
         })
     }

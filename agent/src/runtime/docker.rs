@@ -11,7 +11,8 @@ use oml_common::decide::difference::ForeignObject;
 use oml_common::decide::observed::UnseenContainer;
 use oml_common::document::container_labels::ContainerLabels;
 use oml_common::document::instance::InstanceDocument;
-use oml_common::id::{ComponentName, ContentHash, TenantId};
+use oml_common::document::operation::RunOrder;
+use oml_common::id::{ComponentName, ContentHash, RunId, TenantId};
 use oml_common::text::error::chain;
 use oml_common::time::Timestamp;
 use tokio::sync::watch;
@@ -39,6 +40,7 @@ mod mounts;
 mod names;
 mod ownership;
 mod refusal;
+mod runs;
 mod socket;
 mod storage;
 #[cfg(test)]
@@ -325,6 +327,19 @@ impl ContainerEngine for Docker {
             false => names::spare(&all, container, &instance.document().workload_hash()),
         };
         self.create_named(&name, instance).await
+    }
+
+    async fn create_run(&self, order: &RunOrder) -> Result<(), RuntimeError> {
+        self.create_container_of_run(order).await
+    }
+
+    async fn run_container(&self, id: RunId) -> Result<Option<String>, RuntimeError> {
+        let found = runs::find(&*self.engine, id, self.tenant.as_ref()).await?;
+        Ok(found.map(|container| container.id))
+    }
+
+    async fn remove_run(&self, id: RunId) -> Result<(), RuntimeError> {
+        runs::remove(&*self.engine, id, self.tenant.as_ref()).await
     }
 
     fn calls(&self) -> &dyn ContainerCalls {

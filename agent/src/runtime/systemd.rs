@@ -10,7 +10,8 @@ use oml_common::decide::difference::ForeignObject;
 use oml_common::decide::observed::ActiveState;
 use oml_common::decide::unit_end::UnitMemory;
 use oml_common::document::instance::{HeldInstance, InstanceDocument, Timing, Workload};
-use oml_common::id::{ComponentName, TenantId, UnitName};
+use oml_common::document::operation::RunOrder;
+use oml_common::id::{ComponentName, RunId, TenantId, UnitName};
 use tokio::sync::watch;
 
 use super::{ExitReport, RuntimeError, UnitListing, UnitManager};
@@ -33,6 +34,7 @@ mod signals;
 mod state;
 mod stops;
 mod text;
+mod transient;
 
 use bus::Bus;
 use calls::UnitCalls;
@@ -274,6 +276,14 @@ impl UnitManager for Systemd {
             }
         }
         Ok(())
+    }
+
+    async fn start_run(&self, order: &RunOrder) -> Result<(), RuntimeError> {
+        self.start_unit_of_run(order).await
+    }
+
+    async fn run_is_up(&self, id: RunId) -> Result<bool, RuntimeError> {
+        Ok(self.calls.load(&transient::unit_name(id)).await?.is_up())
     }
 
     async fn exit_report(&self, component: &ComponentName) -> Result<ExitReport, RuntimeError> {

@@ -81,11 +81,14 @@ impl Session {
         let Line { mut client, mut inbound, outbound } = line;
         let mut refresh = interval(REFRESH);
         let mut renewal = Box::pin(sleep_until(self.renewal(current, renew_after)));
-        let mut pending = true;
+        let (mut pending, mut has_news) = (true, true);
         let mut keep_again = interval(KEEP_AGAIN);
         keep_again.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut unkept = None;
         let mut unwritten = None;
+        let mut runs_changed = self.runs.board.changes();
+        // The last session may have lost what it was told.
+        self.runs.board.tell_all_again();
         loop {
             // Reading a message, a mark, a permit and the timers can each be
             // dropped and taken up again without losing anything.
@@ -104,6 +107,7 @@ impl Session {
                 },
                 Ok(()) = self.reports.changed() => pending = true,
                 Ok(()) = self.policy.changed() => return Ok(Next::Policy),
+                Ok(()) = runs_changed.changed() => has_news = true,
                 _ = refresh.tick() => pending = true,
                 _ = keep_again.tick(), if unkept.is_some() || unwritten.is_some() => {
                     unkept = unkept.take().and_then(|assignment| self.keep(assignment));
@@ -111,10 +115,15 @@ impl Session {
                         unwritten = unwritten.take().and_then(|sent| self.keep_secrets(sent));
                     }
                 }
-                permit = outbound.reserve(), if pending => {
+                permit = outbound.reserve(), if pending || has_news => {
                     let Ok(permit) = permit else { return Err(SessionError::Ended) };
-                    permit.send(self.latest_report());
-                    pending = false;
+                    if std::mem::take(&mut pending) {
+                        permit.send(self.latest_report());
+                    } else if let Some(message) = self.news_of_runs() {
+                        permit.send(message);
+                    } else {
+                        has_news = false;
+                    }
                 }
                 () = &mut renewal => match self.renew(&mut client).await {
                     Ok(renewed) => {
@@ -168,6 +177,10 @@ impl Session {
             }
             Some(controller_message::Kind::Secrets(secrets)) => {
                 Some(Received::Secrets(secrets::of_message(secrets)))
+            }
+            Some(controller_message::Kind::Run(order)) => {
+                self.take_order(&order.document, identity);
+                None
             }
             None => {
                 warn!("unknown message from the controller; upgrade the agent");

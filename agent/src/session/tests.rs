@@ -98,6 +98,8 @@ impl Bench {
         let (secrets_sender, secrets) = watch::channel(0);
         let (policies, policy) = watch::channel(FoundPolicy::default());
         let cache = Cache::new(&paths, "");
+        // No test here gives orders.
+        let runs = RunLine { orders: tokio::sync::mpsc::channel(1).0, board: Arc::default() };
         let session = Session {
             settings: Arc::new(settings),
             files: files.clone(),
@@ -115,6 +117,7 @@ impl Bench {
             state: state_sender,
             policy,
             error: error_sender,
+            runs,
             dial: dial_over_tls(Clock::system(), Proxies::default()),
         };
         let session = tokio::spawn(session.run());

@@ -122,7 +122,7 @@ impl ProcessSignals {
 
 impl SignalStream {
     /// Waits for the next signal, or for ever if none can come any more.
-    pub(super) async fn recv(&mut self) {
+    pub(crate) async fn recv(&mut self) {
         let received = match self {
             Self::Process(signal) => signal.recv().await,
             Self::Channel(receiver) => receiver.recv().await,

@@ -91,6 +91,11 @@ fn compare(
         (Some(old), Some(new)) => notes(old, new),
         _ => Vec::new(),
     };
+    let checks = new.map(|new| new.instance.checks.as_slice()).unwrap_or_default();
+    if matches!(kind, ChangeKind::Add | ChangeKind::Replace) && !checks.is_empty() {
+        let names = checks.iter().map(|step| step.operation.clone());
+        notes.push(ChangeNote::CheckedFirst(names.collect()));
+    }
     let is_stopped = matches!(kind, ChangeKind::Replace | ChangeKind::Remove);
     if is_stopped && old.is_some_and(|old| cuts_voice(&old.instance, new.map(|n| &*n.instance))) {
         notes.push(ChangeNote::CutsCalls);
@@ -140,6 +145,9 @@ fn notes(old: &Desired, new: &Desired) -> Vec<ChangeNote> {
     }
     if old.instance.probe != new.instance.probe || old.instance.active != new.instance.active {
         parts.push(ChangeNote::Probes);
+    }
+    if old.instance.checks != new.instance.checks {
+        parts.push(ChangeNote::Checks);
     }
     parts.extend(limits::limits(old, new));
     parts

@@ -12,7 +12,8 @@ use crate::document::instance::{
 };
 use crate::document::secret_use::SecretUse;
 use crate::id::{
-    CatalogName, ComponentName, ContainerName, EnvName, Repository, RoleName, UnitName,
+    CatalogName, ComponentName, ContainerName, EnvName, OperationName, Repository, RoleName,
+    UnitName,
 };
 use crate::text::problem::{Problem, Problems};
 use crate::text::yaml::{FieldNode, Fields, Node, Value, parse};
@@ -21,6 +22,7 @@ mod component;
 mod image;
 mod literal;
 mod notes;
+mod operation;
 mod options;
 pub(crate) mod port;
 pub(crate) mod ports;
@@ -28,6 +30,7 @@ mod probe;
 mod volume;
 
 pub(crate) use self::literal::is_template;
+pub use self::operation::{OperationMoment, OperationTemplate};
 pub(crate) use self::options::is_address;
 
 /// A set of component definitions.
@@ -63,6 +66,8 @@ pub struct Component {
     pub restart_unhealthy: RestartUnhealthy,
     /// The port (a template) and the path of its metrics.
     pub metrics: Option<(String, String)>,
+    /// What can be run once with its image.
+    pub operations: BTreeMap<OperationName, OperationTemplate>,
 }
 
 /// What a unit runs, before templates are filled in.

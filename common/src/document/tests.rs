@@ -72,6 +72,7 @@ fn full() -> Instance {
         timing: timing(),
         restart_unhealthy: RestartUnhealthy { after_ms: Some(600_000), cuts_calls: true },
         metrics: Some(MetricsEndpoint { port: 7088, path: "/metrics".to_owned() }),
+        checks: Vec::new(),
     }
 }
 

@@ -13,6 +13,7 @@ pub mod host_notes;
 pub mod host_policy;
 pub mod instance;
 pub mod node;
+pub mod operation;
 pub mod plan;
 pub mod report;
 pub mod revision;

@@ -144,7 +144,7 @@ impl Changes {
     async fn plan(&self, mut draft: Draft, answers: &Answers) -> Result<Planned> {
         let spec = &draft.spec;
         let catalog = self.catalogs.of(spec)?;
-        let nodes = self.node_facts(&draft.tenant).await?;
+        let nodes = node_facts(&self.records, &draft.tenant).await?;
         let revision = next_revision(draft.head.as_ref().map(|head| head.value));
         let prepared = plan::prepare(plan::Input {
             revision,
@@ -199,21 +199,6 @@ impl Changes {
         }))
     }
 
-    async fn node_facts(&self, tenant: &TenantId) -> Result<BTreeMap<NodeName, NodeFacts>> {
-        let all = keys::nodes(tenant);
-        let nodes = self.records.list(&all).await?;
-        let present = nodes.into_iter().filter(|(_, node)| node.value.is_enrolled());
-        let facts = present.filter_map(|(rest, node)| {
-            let facts = NodeFacts {
-                roles: node.value.roles,
-                address: node.value.address,
-                agent: node.value.agent.map(AgentRecord::facts),
-            };
-            Some((all.name(&rest)?, facts))
-        });
-        Ok(facts.collect())
-    }
-
     async fn commit_change(
         &self,
         planned: &Planned,
@@ -260,6 +245,25 @@ impl Changes {
             now,
         }))
     }
+}
+
+/// Returns the facts about the nodes of a tenant that planning needs.
+pub(super) async fn node_facts(
+    records: &Records,
+    tenant: &TenantId,
+) -> Result<BTreeMap<NodeName, NodeFacts>> {
+    let all = keys::nodes(tenant);
+    let nodes = records.list(&all).await?;
+    let present = nodes.into_iter().filter(|(_, node)| node.value.is_enrolled());
+    let facts = present.filter_map(|(rest, node)| {
+        let facts = NodeFacts {
+            roles: node.value.roles,
+            address: node.value.address,
+            agent: node.value.agent.map(AgentRecord::facts),
+        };
+        Some((all.name(&rest)?, facts))
+    });
+    Ok(facts.collect())
 }
 
 impl Planned {

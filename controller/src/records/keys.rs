@@ -6,12 +6,12 @@ use std::marker::PhantomData;
 
 use oml_common::document::plan::Plan;
 use oml_common::document::rollout::Rollout;
-use oml_common::id::{ContentHash, NodeName, RevisionNumber, SecretName, TenantId};
+use oml_common::id::{ContentHash, NodeName, RevisionNumber, RunId, SecretName, TenantId};
 use oml_daemon::tls::{Fingerprint, OperatorName};
 
 use super::values::{
     Assigned, AuditRecord, Epoch, Head, IdempotencyRecord, LastReport, NodeRecord, OperatorRecord,
-    PublicEndpoint, Revision, RolloutOutcome, SecretRecord, Target,
+    PublicEndpoint, Revision, RolloutOutcome, RunRecord, SecretRecord, Target,
 };
 use super::{Prefix, RecordKey};
 use crate::pki::TokenRecord;
@@ -211,6 +211,18 @@ pub fn last_report(tenant: &TenantId, node: &NodeName) -> RecordKey<LastReport> 
 #[must_use]
 pub fn all_last_reports() -> Prefix<LastReport> {
     prefix("reports/")
+}
+
+/// The key of a run of an operation. Later runs have higher keys.
+#[must_use]
+pub fn run(tenant: &TenantId, id: RunId) -> RecordKey<RunRecord> {
+    key(format!("runs/{tenant}/{:06}-{:010}", id.epoch, id.number))
+}
+
+/// The prefix of the runs of a tenant, which lists the oldest first.
+#[must_use]
+pub fn runs(tenant: &TenantId) -> Prefix<RunRecord> {
+    prefix(format!("runs/{tenant}/"))
 }
 
 /// The prefix of the audit trail, which lists the oldest line first.

@@ -1,10 +1,11 @@
 //! One session, from the agent's first message to its end.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use futures_util::{Stream, TryStreamExt as _};
-use oml_common::id::{Address, Generation};
+use oml_common::id::{Address, Generation, RunId};
 use oml_common::text::error::chain;
 use oml_daemon::failpoint;
 use oml_proto::host_policy;
@@ -19,6 +20,7 @@ use super::rate_limit::RateLimit;
 use crate::ops::node_id::NodeId;
 use crate::ops::nodes::{AgentRecord, Greeting, Nodes};
 use crate::ops::presence::SessionId;
+use crate::ops::runs::Runs;
 use crate::ops::secrets::Secrets;
 use crate::pki::record_of;
 use crate::policy;
@@ -49,6 +51,7 @@ type Outgoing = mpsc::Sender<Result<v1::ControllerMessage, Status>>;
 pub(super) struct AgentStream {
     pub(super) nodes: Nodes,
     pub(super) secrets: Secrets,
+    pub(super) runs: Runs,
     pub(super) node: policy::NodeCaller,
     pub(super) from: Option<IpAddr>,
     pub(super) shutdown: ShutdownSignal,
@@ -61,6 +64,8 @@ struct Progress {
     held: Option<Generation>,
     /// The newest assignment this session has seen.
     newest: Option<Generation>,
+    /// The runs whose orders were sent.
+    ordered: BTreeSet<RunId>,
     /// The time at which the last report is due to be recorded.
     persist_at: Option<Instant>,
     /// Whether the log has the warning about messages of a newer agent.
@@ -146,9 +151,16 @@ impl AgentStream {
     ) -> Result<(), Status> {
         let NodeId { tenant, name: node } = &self.node.id;
         let (id, replaced) = self.nodes.presence().connect(&self.node.id, self.nodes.now());
-        let (newest, persist_at, has_warned) = (None, None, false);
-        // The agent may have lost its secrets, or the controller may have found its key.
-        let mut progress = Progress { id, held, newest, persist_at, has_warned, secrets_due: true };
+        let mut progress = Progress {
+            id,
+            held,
+            newest: None,
+            ordered: BTreeSet::new(),
+            persist_at: None,
+            has_warned: false,
+            // The agent may have lost its secrets, or the controller may have found its key.
+            secrets_due: true,
+        };
         tracing::info!(%tenant, %node, "session opened");
         let ended = self.handle_events(incoming, outgoing, &mut progress, replaced).await;
         self.close(id).await;
@@ -163,6 +175,7 @@ impl AgentStream {
         mut replaced: oneshot::Receiver<()>,
     ) -> Result<(), Status> {
         let mut assigned = self.nodes.assignment_changes(&self.node.id);
+        let mut ordered = self.runs.changes(&self.node.id.tenant);
         let mut revoked = self.nodes.revoked().subscribe();
         // A revocation between the greeting and the subscription sends no notice.
         self.check_certificate()?;
@@ -190,23 +203,12 @@ impl AgentStream {
                     return Err(Status::unavailable("the controller is stopping"));
                 }
                 () = due(progress.persist_at) => progress.persist_at = self.persist().await,
-                place = outgoing.reserve(), if look => {
+                place = outgoing.reserve(), if look || progress.secrets_due => {
                     let Ok(place) = place else { return Ok(()) };
-                    look = false;
-                    if let Some(message) = self.pending_assignment(progress).await? {
-                        place.send(Ok(message));
-                        failpoint::reach("C6");
-                        progress.secrets_due = true;
-                    }
-                }
-                place = outgoing.reserve(), if progress.secrets_due && !look => {
-                    let Ok(place) = place else { return Ok(()) };
-                    progress.secrets_due = false;
-                    if let Some(message) = self.pending_secrets().await? {
-                        place.send(Ok(message));
-                    }
+                    look = self.send_pending(place, progress).await?;
                 }
                 () = assigned.next() => look = true,
+                () = ordered.next() => look = true,
                 message = next_message(&mut incoming, paused_until) => {
                     let Some(message) = message? else { return Ok(()) };
                     limit.note(Instant::now());
@@ -214,6 +216,28 @@ impl AgentStream {
                 }
             }
         }
+    }
+
+    /// Sends the next message that the agent needs: its assignment, then the secrets that this names,
+    /// then orders. Returns whether there may be another one.
+    async fn send_pending(
+        &self,
+        place: mpsc::Permit<'_, Result<v1::ControllerMessage, Status>>,
+        progress: &mut Progress,
+    ) -> Result<bool, Status> {
+        let mut message = self.pending_assignment(progress).await?;
+        if message.is_some() {
+            progress.secrets_due = true;
+        } else if std::mem::take(&mut progress.secrets_due) {
+            message = self.pending_secrets().await?;
+        }
+        if message.is_none() {
+            message = self.pending_order(&mut progress.ordered).await;
+        }
+        let Some(message) = message else { return Ok(false) };
+        place.send(Ok(message));
+        failpoint::reach("C6");
+        Ok(true)
     }
 
     fn certificate_life(&self) -> Duration {
@@ -234,6 +258,7 @@ impl AgentStream {
     ) -> Result<(), Status> {
         match message.kind {
             Some(Kind::Report(report)) => self.handle_report(report, progress).await,
+            Some(Kind::Run(run)) => self.handle_run(run).await,
             Some(Kind::Hello(_)) => Err(Status::invalid_argument("a session has one hello")),
             None => {
                 self.ignore_unknown_message(progress);

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use oml_common::document;
 use oml_common::document::assignment::{Assignment, Desired};
+use oml_common::document::operation::RunOrder;
 use oml_common::document::report::{Failure, HostUsage, InstanceReport, Phase, Report};
 use oml_common::document::status::Health;
 use oml_common::document::{Feature, Verbatim};
@@ -14,6 +15,7 @@ use oml_daemon::env::Clock;
 use oml_daemon::proxy::Proxies;
 use oml_daemon::tls::{Credentials, JoinToken, client_config, connect, enrollment_config};
 use oml_proto::report::{generation_to_wire, to_wire};
+use oml_proto::run::id_to_wire;
 use oml_proto::v1;
 use oml_proto::v1::agent_client::AgentClient;
 use oml_proto::v1::enrollment_client::EnrollmentClient;
@@ -137,6 +139,7 @@ impl Session {
                 }
                 // This stub creates no container.
                 Some(v1::controller_message::Kind::Secrets(_)) => {}
+                Some(v1::controller_message::Kind::Run(order)) => self.run(&order.document).await,
                 None => panic!("an empty message"),
             }
         }
@@ -149,6 +152,29 @@ impl Session {
             if let Some(v1::controller_message::Kind::Secrets(secrets)) = message.kind {
                 return secrets.values;
             }
+        }
+    }
+
+    /// Runs an operation at once: it writes two lines, then its arguments, and ends with status 0,
+    /// or 3 for the user `nobody`.
+    async fn run(&self, order: &[u8]) {
+        let order: RunOrder = document::read(std::str::from_utf8(order).unwrap()).unwrap();
+        let id = Some(id_to_wire(order.id));
+        let fails = order.run.command.iter().any(|word| word == "nobody");
+        let result = v1::RunResult {
+            outcome: v1::RunOutcome::Exited.into(),
+            status: Some(if fails { 3 } else { 0 }),
+            ended_at_ms: now().0,
+            ..Default::default()
+        };
+        let taken = v1::RunProgress { id, ..Default::default() };
+        let command = order.run.command.join(" ");
+        let wrote = ["one", "two\u{1b}[2J", command.as_str()];
+        let lines = wrote.map(str::to_owned).to_vec();
+        let ended = v1::RunProgress { id, first_line: 4, lines, result: Some(result) };
+        for progress in [taken, ended] {
+            let kind = Some(v1::agent_message::Kind::Run(progress));
+            self.up.send(v1::AgentMessage { kind }).await.unwrap();
         }
     }
 

@@ -11,6 +11,7 @@ mod hooked;
 mod nodes;
 mod registry;
 mod restore;
+mod runs;
 mod secrets;
 mod sessions;
 mod stock;

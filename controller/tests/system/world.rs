@@ -41,6 +41,8 @@ components:
     image: db
     ports: [5432/tcp]
     probe: {check: tcp, port: \"5432\"}
+    operations:
+      reset: {run: on-demand, means: Resets, command: [reset, \"{{ args.user }}\"], args: [user]}
   voice:
     roles: [voice]
     unit: voice.service

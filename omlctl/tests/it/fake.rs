@@ -57,6 +57,10 @@ pub(crate) struct Script {
     pub(crate) tokens: Vec<CreateTokenRequest>,
     /// The secrets that were given.
     pub(crate) secrets: Vec<SetSecretRequest>,
+    /// What becomes of a run, and what comes then; none if it is refused.
+    pub(crate) run: Option<(Vec<RunEvent>, Then)>,
+    /// The runs that were asked for.
+    pub(crate) runs: Vec<RunOperationRequest>,
     /// What is said of the tenant of a token.
     pub(crate) new_tenant: Option<NewTenant>,
 }
@@ -229,6 +233,28 @@ impl Fleet for Scripted {
 
     async fn remove_secret(&self, _: Request<RemoveSecretRequest>) -> Outcome<RemoveSecretReply> {
         Ok(Response::new(RemoveSecretReply {}))
+    }
+
+    type RunOperationStream = Messages<RunEvent>;
+
+    async fn run_operation(
+        &self,
+        request: Request<RunOperationRequest>,
+    ) -> Outcome<Self::RunOperationStream> {
+        let run = {
+            let mut script = self.script.lock().unwrap();
+            script.runs.push(request.into_inner());
+            script.run.take()
+        };
+        let (events, then) = run.ok_or_else(|| Status::failed_precondition("refused"))?;
+        Ok(Response::new(self.stream(events, then)))
+    }
+
+    async fn list_runs(&self, _: Request<ListRunsRequest>) -> Outcome<ListRunsReply> {
+        let script = self.script.lock().unwrap();
+        let events = script.run.iter().flat_map(|(events, _)| events);
+        let runs = events.filter_map(|event| event.run.clone()).collect();
+        Ok(Response::new(ListRunsReply { runs, unreadable: 1 }))
     }
 }
 

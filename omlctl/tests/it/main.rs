@@ -9,6 +9,7 @@ mod mistakes;
 mod pki;
 mod questions;
 mod reach;
+mod runs;
 mod secrets;
 mod superseded;
 mod world;

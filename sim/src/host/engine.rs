@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::{Behaviour, Daemon, ExecAnswer, HostModel, Image, Verb};
 
 mod error;
 mod event;
+mod follow;
 mod life;
 mod look;
 
@@ -372,26 +372,5 @@ impl HostModel {
         let within =
             |event: &&Event| event.id == id && event.at_ms >= since_ms && event.at_ms <= until_ms;
         Ok(state.engine.events.iter().filter(within).cloned().collect())
-    }
-
-    /// Waits without limit for a container's end.
-    ///
-    /// # Errors
-    /// No such container, or a fault that was asked for.
-    pub async fn wait_container(&self, id: &str) -> Result<WaitEnd, EngineError> {
-        let mut changes: watch::Receiver<u64> = self.container_changes();
-        self.enter(Daemon::Engine, Verb::Read).await?;
-        loop {
-            if self.state().faults.is_away(Daemon::Engine) {
-                return Ok(WaitEnd::Lost);
-            }
-            match self.state().engine.find(id)?.state {
-                ContainerState::Exited { code, .. } => return Ok(WaitEnd::Ended(code)),
-                ContainerState::Created | ContainerState::Running { .. } => {}
-            }
-            if changes.changed().await.is_err() {
-                return Ok(WaitEnd::Lost);
-            }
-        }
     }
 }

@@ -13,6 +13,7 @@ mod file;
 mod job;
 mod life;
 mod process;
+mod transient;
 
 pub(crate) use file::Definition;
 pub use job::{Job, JobEvent};
@@ -91,6 +92,9 @@ pub enum UnitError {
     /// Somebody masked the unit.
     #[error("Unit {0} is masked.")]
     Masked(String),
+    /// A transient unit cannot have the name of a unit that exists.
+    #[error("Unit {0} was already loaded or has a fragment file.")]
+    Exists(String),
     /// The name is that of a template, of which only instances are units (systemd.unit(5)).
     #[error("Unit name {0} is missing the instance name.")]
     Template(String),
@@ -229,7 +233,9 @@ impl HostModel {
             let mut state = self.state();
             let keeps = {
                 let unit = state.units.unit(&name, &definition);
-                unit.definition = definition;
+                if !unit.definition.is_transient() {
+                    unit.definition = definition;
+                }
                 unit.definition.is_there() || !unit.is_at_rest()
             };
             if !keeps {

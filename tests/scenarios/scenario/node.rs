@@ -201,7 +201,7 @@ impl Node {
         self.kill();
         self.starts += 1;
         let (host, paths) = (self.host.clone(), self.paths.clone());
-        let Assembly { agent, session, reports, .. } = assemble(Parts {
+        let Assembly { agent, operations, session, reports, .. } = assemble(Parts {
             env: self.simulated.env(),
             settings: Arc::new(settings(&self.address)),
             paths: self.paths.clone(),
@@ -224,6 +224,8 @@ impl Node {
             }
             ends
         });
+        let operations = simulate(Arc::clone(&crashes), operations.run());
+        let operations = tokio::spawn(operations).abort_handle();
         let agent = tokio::spawn(simulate(crashes, agent.run())).abort_handle();
         let session = tokio::spawn(session.run()).abort_handle();
         let mut received = reports;
@@ -234,7 +236,7 @@ impl Node {
                 seen.add(Sight::Report(name.clone(), report));
             }
         });
-        let parts = vec![agent, session, ear.abort_handle()];
+        let parts = vec![agent, operations, session, ear.abort_handle()];
         self.failpoints.with(|reached| reached.agent.clone_from(&parts));
         self.agent = Some(Running { parts });
     }

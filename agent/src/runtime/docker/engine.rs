@@ -91,6 +91,15 @@ impl ContainerCalls for Engine {
         messages::last_lines(self, id, since).await
     }
 
+    async fn follow(
+        &self,
+        id: &str,
+        skip: u64,
+        line: &(dyn Fn(String) + Send + Sync),
+    ) -> Result<(), RuntimeError> {
+        messages::follow(self, id, skip, line).await
+    }
+
     async fn wait(&self, id: &str) -> Result<Waited, RuntimeError> {
         let options = WaitContainerOptionsBuilder::new().condition("not-running").build();
         let client = self.client(CALL_LIMIT)?;

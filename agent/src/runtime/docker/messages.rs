@@ -94,6 +94,30 @@ async fn read(
     failure::within(LIMIT, "read the log of", id, lines).await
 }
 
+/// Gives the lines that a container writes to `line`, without the first ones, until it ends. A
+/// program may be silent for as long as it likes.
+pub(super) async fn follow(
+    engine: &Engine,
+    id: &str,
+    skip: u64,
+    line: &(dyn Fn(String) + Send + Sync),
+) -> Result<(), RuntimeError> {
+    let options = LogsOptionsBuilder::new().stdout(true).stderr(true).follow(true).tail("all");
+    let client = engine.client(LIMIT)?;
+    let mut pieces = std::pin::pin!(client.logs(id, Some(options.build())));
+    let mut left = skip;
+    while let Some(piece) = pieces.next().await {
+        let bytes = piece.map_err(|error| failure::of("read the log of", id, error))?.into_bytes();
+        for text in String::from_utf8_lossy(&bytes).lines() {
+            match left.checked_sub(1) {
+                Some(fewer) => left = fewer,
+                None => line(clip(text)),
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Takes the time off a line of a log; none if the line is older. A piece of a long line may
 /// have no time.
 fn written_since(line: &str, since: Timestamp) -> Option<&str> {

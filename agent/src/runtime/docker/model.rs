@@ -161,6 +161,16 @@ impl ContainerCalls for Model {
         Ok(lines.split_off(lines.len().saturating_sub(LINES_MAX)))
     }
 
+    async fn follow(
+        &self,
+        id: &str,
+        skip: u64,
+        line: &(dyn Fn(String) + Send + Sync),
+    ) -> Result<(), RuntimeError> {
+        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
+        self.0.follow_log(id, skip, line).await.map_err(failure("read the log of", id))
+    }
+
     async fn wait(&self, id: &str) -> Result<Waited, RuntimeError> {
         match self.0.wait_container(id).await.map_err(failure("wait for", id))? {
             oml_sim::WaitEnd::Ended(code) => Ok(Waited::Ended(code)),

@@ -4,14 +4,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::Mutex;
-use zbus::{Connection, OwnedObjectPath, connection, proxy};
+use zbus::{Connection, OwnedObjectPath, Variant, connection, proxy};
 
-use super::calls::{Loaded, ServiceProperties, UnitCalls, UnitProperties};
+use super::calls::{Loaded, ServiceProperties, TransientUnit, UnitCalls, UnitProperties};
 use super::journal::{self, LogSpan};
+use super::transient;
 use crate::runtime::RuntimeError;
 
 /// The mode in which a new job replaces a queued one of the unit, as with `systemctl`.
 pub(super) const MODE: &str = "replace";
+/// The mode in which a transient unit is refused whose name has an unfinished job.
+const TRANSIENT_MODE: &str = "fail";
 const SIGKILL: i32 = nix::libc::SIGKILL;
 
 /// The longest time for a call. systemd answers in milliseconds, or something is wrong.
@@ -32,6 +35,13 @@ pub(super) trait Manager {
     fn reload(&self) -> zbus::Result<()>;
     fn load_unit(&self, name: &str) -> zbus::Result<OwnedObjectPath>;
     fn restart_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
+    fn start_transient_unit(
+        &self,
+        name: &str,
+        mode: &str,
+        properties: &[(&str, Variant<'_>)],
+        beside: &[(&str, Vec<(&str, Variant<'_>)>)],
+    ) -> zbus::Result<OwnedObjectPath>;
     fn stop_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
     fn kill_unit(&self, name: &str, whom: &str, signal: i32) -> zbus::Result<()>;
     fn reset_failed_unit(&self, name: &str) -> zbus::Result<()>;
@@ -104,6 +114,17 @@ impl UnitCalls for Bus {
     async fn stop(&self, unit: &str) -> Result<OwnedObjectPath, RuntimeError> {
         let manager = self.manager().await?;
         manager.stop_unit(unit, MODE).await.map_err(|error| failure("stop", unit, error))
+    }
+
+    async fn start_transient(
+        &self,
+        unit: &str,
+        transient: &TransientUnit,
+    ) -> Result<OwnedObjectPath, RuntimeError> {
+        let manager = self.manager().await?;
+        let properties = transient::properties(transient);
+        let started = manager.start_transient_unit(unit, TRANSIENT_MODE, &properties, &[]).await;
+        started.map_err(|error| failure("start", unit, error))
     }
 
     async fn kill_main_process(&self, unit: &str) -> Result<(), RuntimeError> {

@@ -81,6 +81,18 @@ pub(super) struct Loaded {
     pub(super) service: ServiceProperties,
 }
 
+/// A unit that has no file, runs one program once, and goes when it ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TransientUnit {
+    pub(super) description: String,
+    /// The program, which says when it has started, and its arguments.
+    pub(super) command: Vec<String>,
+    /// The time from the stop signal to the kill.
+    pub(super) stop_ms: u64,
+    /// The longest time that it may run.
+    pub(super) runtime_ms: u64,
+}
+
 /// The calls of systemd's manager, each on one unit. They decide nothing.
 #[async_trait]
 pub(super) trait UnitCalls: std::fmt::Debug + Send + Sync + 'static {
@@ -89,6 +101,13 @@ pub(super) trait UnitCalls: std::fmt::Debug + Send + Sync + 'static {
 
     /// Stops a unit and returns the job.
     async fn stop(&self, unit: &str) -> Result<OwnedObjectPath, RuntimeError>;
+
+    /// Starts a transient unit and returns the job. One of that name that runs is an error.
+    async fn start_transient(
+        &self,
+        unit: &str,
+        transient: &TransientUnit,
+    ) -> Result<OwnedObjectPath, RuntimeError>;
 
     /// Kills the main process of a unit. If none runs, that is no error.
     async fn kill_main_process(&self, unit: &str) -> Result<(), RuntimeError>;

@@ -10,7 +10,7 @@ use tokio::sync::broadcast::error::RecvError;
 use zbus::OwnedObjectPath;
 
 use super::Systemd;
-use super::calls::{Loaded, ServiceProperties, UnitCalls, UnitProperties};
+use super::calls::{Loaded, ServiceProperties, TransientUnit, UnitCalls, UnitProperties};
 use super::journal::LogSpan;
 use super::signals::Signals;
 use crate::paths::Paths;
@@ -25,7 +25,10 @@ fn failure(verb: &'static str, object: &str) -> impl FnOnce(UnitError) -> Runtim
                 return RuntimeError::Unavailable { daemon: "systemd", detail };
             }
             UnitError::Fault(Fault::Refused { transient, .. }) => *transient,
-            UnitError::NoSuchUnit(_) | UnitError::Masked(_) | UnitError::Template(_) => false,
+            UnitError::NoSuchUnit(_)
+            | UnitError::Masked(_)
+            | UnitError::Exists(_)
+            | UnitError::Template(_) => false,
         };
         let detail = error.to_string();
         RuntimeError::Refused { verb, object: object.to_owned(), detail, transient }
@@ -70,6 +73,19 @@ impl UnitCalls for Model {
 
     async fn stop(&self, unit: &str) -> Result<OwnedObjectPath, RuntimeError> {
         self.0.stop_unit(unit).await.map(path_of).map_err(failure("stop", unit))
+    }
+
+    async fn start_transient(
+        &self,
+        unit: &str,
+        transient: &TransientUnit,
+    ) -> Result<OwnedObjectPath, RuntimeError> {
+        let TransientUnit { description: _, command, stop_ms, runtime_ms: _ } = transient;
+        let command = command.join(" ");
+        let text =
+            format!("Type=notify\nExecStart={command}\nTimeoutStopSec={stop_ms}ms\nRestart=no\n");
+        let started = self.0.start_transient_unit(unit, &text).await;
+        started.map(path_of).map_err(failure("start", unit))
     }
 
     async fn kill_main_process(&self, unit: &str) -> Result<(), RuntimeError> {

@@ -5,7 +5,7 @@ use std::fmt::{Display, Formatter, Result};
 
 use crate::document::assignment::OnDeadline;
 use crate::document::plan::OnFailure;
-use crate::id::{EnvName, Repository, SecretName};
+use crate::id::{EnvName, OperationName, Repository, SecretName};
 use crate::time::print_duration_ms;
 
 /// A part of an instance that differs.
@@ -17,6 +17,10 @@ pub enum ChangeNote {
     CutsCalls,
     UnitSettings,
     Probes,
+    /// What is checked in the new image.
+    Checks,
+    /// These checks run in the new image before anything is stopped.
+    CheckedFirst(Vec<OperationName>),
     /// The version is the same, and its tag names another image now.
     OtherImage,
     /// These variables differ. Their values may be private.
@@ -84,6 +88,11 @@ impl Display for ChangeNote {
             Self::CutsCalls => f.write_str("not drained: calls through it are cut"),
             Self::UnitSettings => f.write_str("unit settings"),
             Self::Probes => f.write_str("probes"),
+            Self::Checks => f.write_str("checks"),
+            Self::CheckedFirst(names) => {
+                let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+                write!(f, "checked first by {}", names.join(" "))
+            }
             Self::OtherImage => f.write_str("same tag, another image"),
             Self::Environment(names) => {
                 let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();

@@ -19,6 +19,7 @@ use super::prepared::unresolved;
 use super::template::{self, DROP_IN, NAMES};
 use super::{Input, Mirrors, Placed, dependencies, policy, secrets};
 
+mod operation;
 mod options;
 mod probe;
 
@@ -106,6 +107,7 @@ impl<'a> Renderer<'a> {
                 port: writer.number("metrics", port),
                 path: path.clone(),
             }),
+            checks: writer.checks(definition),
         };
         Some(Desired { instance: Verbatim::seal(instance), policy: policy(input.spec) })
     }

@@ -24,6 +24,25 @@ fn a_plan_leaves_nothing_to_choose() {
 }
 
 #[test]
+fn the_checks_of_a_component_are_in_its_plan_and_leave_its_workload_as_it_is() {
+    let checks = "    operations:\n      later: {run: on-demand, means: x, command: [x]}\n      config: \
+                  {run: check, means: x, command: [check, \"{{ node.name }}\"], deadline: 30s}\n";
+    let catalog = CATALOG.replace("    active: {", &format!("{checks}    active: {{"));
+    let instance = |plan: &Plan| {
+        plan.nodes[&"n3".parse().unwrap()].instances[&"voice".parse().unwrap()].instance.clone()
+    };
+    let (plain, checked) = (plan_of(SPEC, 1).unwrap(), plan_with(SPEC, &catalog, 1).unwrap());
+    let (plain, checked) = (instance(&plain), instance(&checked));
+    assert_eq!(plain.workload, checked.workload, "no container is replaced for a check");
+    assert!(!plain.text().contains("checks"), "{}", plain.text());
+    let [step] = checked.checks.as_slice() else { panic!("{:?}", checked.checks) };
+    assert_eq!((step.operation.as_str(), step.run.deadline_ms), ("config", 30_000));
+    assert_eq!(step.run.command, ["check", "n3"]);
+    let more: Vec<Feature> = checked.needs().difference(&plain.needs()).copied().collect();
+    assert_eq!(more, [Feature::UpdateChecks]);
+}
+
+#[test]
 fn nodes_change_in_the_order_of_their_components() {
     let plan = plan_of(SPEC, 1).unwrap();
     let waves: Vec<Vec<&str>> =

@@ -55,6 +55,7 @@ fn document(component: &str, workload: Workload, ports: &[Port]) -> InstanceDocu
         active: None,
         timing: Timing { start_timeout_ms: 30_000, stop_grace_ms: 10_000 },
         restart_unhealthy: Default::default(),
+        checks: Vec::new(),
         metrics: None,
     })
 }

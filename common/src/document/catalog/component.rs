@@ -9,7 +9,7 @@ use crate::text::problem::Problems;
 use crate::text::yaml::{FieldNode, Fields, Value};
 
 use super::{CheckTemplate, Component, ContainerTemplate, ProbeTemplate, WorkloadTemplate};
-use super::{image, literal, options, ports, probe, volume};
+use super::{image, literal, operation, options, ports, probe, volume};
 
 const START_TIMEOUT_MS: u64 = 120_000;
 const STOP_GRACE_MS: u64 = 10_000;
@@ -55,6 +55,8 @@ pub(super) fn read(field: &FieldNode<'_>, problems: &mut Problems) -> Option<Com
     let restart_unhealthy =
         fields.get("restart_unhealthy").and_then(|p| read_restart(&p, is_container, problems));
     let metrics = fields.get("metrics").and_then(|p| read_metrics(&p, problems));
+    let operations = fields.get("operations");
+    let operations = operations.map(|p| operation::read_all(&p, is_container, problems));
     fields.finish(problems);
     Some(Component {
         roles,
@@ -67,6 +69,7 @@ pub(super) fn read(field: &FieldNode<'_>, problems: &mut Problems) -> Option<Com
         timing,
         restart_unhealthy: restart_unhealthy.unwrap_or_default(),
         metrics,
+        operations: operations.unwrap_or_default(),
     })
 }
 

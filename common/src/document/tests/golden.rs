@@ -81,6 +81,9 @@ fn goldens() -> Vec<Golden> {
         golden("last_good_note", &last_good, &last_good),
         golden("machine_note", &machine, &machine),
         golden("stop_note", &StopNote { at: 1 }, &StopNote { at: 1 }),
+        golden("run_order", &v::run_order(full()), &v::run_order_minimal(minimal())),
+        golden("run_result", &v::run_result(), &v::run_result_minimal()),
+        golden("run_record", &v::run_record(full()), &v::run_record_minimal()),
     ]
 }
 
@@ -136,8 +139,16 @@ const PREVIOUS: &str = "0.1.0";
 const PREVIOUS_HASH: &str = "94aa7dcf12696d4eecc52dea577e4ca63b9ee8301f9ebde73ffc9bc80e89d1a0";
 /// The kinds that the previous release did not have. Its backups have no version by this name;
 /// the test beside them reads one.
-const SINCE: [&str; 5] =
-    ["backup_begin", "last_good_note", "machine_note", "secret_record", "stop_note"];
+const SINCE: [&str; 8] = [
+    "backup_begin",
+    "last_good_note",
+    "machine_note",
+    "secret_record",
+    "stop_note",
+    "run_order",
+    "run_record",
+    "run_result",
+];
 
 #[test]
 fn every_text_of_the_previous_release_is_written_again_in_the_same_bytes() {

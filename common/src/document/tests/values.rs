@@ -7,6 +7,7 @@ use crate::document::cluster::{AuditRecord, OperatorRecord};
 use crate::document::node::{
     AgentRecord, CertificateRecord, LastReport, NodeCertificates, NodeRecord,
 };
+use crate::document::operation::{OperationCommand, RunOrder, RunOutcome, RunRecord, RunResult};
 use crate::document::plan::{OnFailure, Plan, Strategy};
 use crate::document::report::{Failure, HostUsage, InstanceReport, Phase, Report};
 use crate::document::revision::{Change, ChangeKind, Revision, RevisionKind};
@@ -19,9 +20,9 @@ use crate::document::status::{
 };
 use crate::document::token::{TokenGrant, TokenRecord, TokenUse};
 use crate::document::update::{Backoff, Count, InstanceUpdate, LastGood, SavedUpdates, Stage};
-use crate::document::{Share, instance};
+use crate::document::{Share, Verbatim, instance};
 use crate::id::{
-    ComponentName, ContentHash, Fingerprint, Generation, NodeName, RevisionNumber, Serial,
+    ComponentName, ContentHash, Fingerprint, Generation, NodeName, RevisionNumber, RunId, Serial,
 };
 use crate::time::{ClockMark, Timestamp};
 
@@ -61,6 +62,79 @@ pub(super) fn operator() -> OperatorRecord {
 
 pub(super) fn operator_minimal() -> OperatorRecord {
     OperatorRecord { newest: Serial(4), revoked: None, removed: None }
+}
+
+pub(super) fn run_order(instance: instance::Instance) -> RunOrder {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    RunOrder {
+        id: RunId { epoch: 2, number: 17 },
+        operation: "reset-password".parse().unwrap(),
+        instance: Verbatim::seal(instance),
+        run: OperationCommand {
+            command: words(&["manage", "reset"]),
+            entrypoint: words(&["/bin/sh"]),
+            env: [("COLOUR".parse().unwrap(), "blue".to_owned())].into(),
+            deadline_ms: 60_000,
+        },
+    }
+}
+
+pub(super) fn run_order_minimal(instance: instance::Instance) -> RunOrder {
+    let run = OperationCommand {
+        command: vec![],
+        entrypoint: vec![],
+        env: [].into(),
+        deadline_ms: 600_000,
+    };
+    let (id, operation) = (RunId { epoch: 1, number: 1 }, "check".parse().unwrap());
+    RunOrder { id, operation, instance: Verbatim::seal(instance), run }
+}
+
+pub(super) fn run_result() -> RunResult {
+    RunResult {
+        outcome: RunOutcome::Exited { status: 3 },
+        started: Some(at(1)),
+        reason: "it needed more memory than the component may have".to_owned(),
+        last_lines: vec!["cannot allocate memory".to_owned()],
+        ..run_result_minimal()
+    }
+}
+
+pub(super) fn run_result_minimal() -> RunResult {
+    let (outcome, ended) = (RunOutcome::NotStarted, at(5));
+    RunResult { outcome, started: None, ended, reason: String::new(), last_lines: vec![] }
+}
+
+pub(super) fn run_record(instance: instance::Instance) -> RunRecord {
+    RunRecord {
+        id: RunId { epoch: 2, number: 17 },
+        operation: "reset-password".parse().unwrap(),
+        version: Some("230204.01".parse().unwrap()),
+        values: [("user".parse().unwrap(), "admin".parse().unwrap())].into(),
+        deadline_ms: 60_000,
+        order: Some(Verbatim::seal(run_order(instance))),
+        taken: Some(at(1)),
+        result: Some(run_result()),
+        ..run_record_minimal()
+    }
+}
+
+pub(super) fn run_record_minimal() -> RunRecord {
+    RunRecord {
+        id: RunId { epoch: 1, number: 1 },
+        component: "omnileads".parse().unwrap(),
+        operation: "check".parse().unwrap(),
+        node: node(),
+        version: None,
+        workload: hash("workload"),
+        who: "ana".to_owned(),
+        asked: at(0),
+        values: [].into(),
+        deadline_ms: 600_000,
+        order: None,
+        taken: None,
+        result: None,
+    }
 }
 
 fn certificate(serial: u128) -> CertificateRecord {

@@ -9,6 +9,7 @@ use crate::document::instance::{
     ActiveProbe, Check, Container, HttpDetails, Instance, PackagedUnit, Port, Probe, Protocol,
     Timing, Volume, WebSocketDetails, Workload,
 };
+use crate::document::operation::{OperationCommand, OperationStep};
 use crate::text::printable::shortened;
 
 mod options;
@@ -91,6 +92,10 @@ pub enum Feature {
     LogLimits,
     /// Passes secrets of the controller to a container, in its environment or as files.
     ControllerSecrets,
+    /// Runs operations once, when the controller says so.
+    Operations,
+    /// Runs the checks of an update before it stops anything.
+    UpdateChecks,
 }
 
 /// The error of a word that names no feature of this release.
@@ -100,7 +105,7 @@ pub struct UnknownFeature(String);
 
 impl Feature {
     /// Every feature that this release knows.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 39] = [
         Self::Container,
         Self::ContainerCommand,
         Self::MemoryLimit,
@@ -138,6 +143,8 @@ impl Feature {
         Self::ExtraHosts,
         Self::LogLimits,
         Self::ControllerSecrets,
+        Self::Operations,
+        Self::UpdateChecks,
     ];
 
     /// Returns the name of the feature in greetings and messages.
@@ -181,6 +188,8 @@ impl Feature {
             Self::ExtraHosts => "extra-hosts",
             Self::LogLimits => "log-limits",
             Self::ControllerSecrets => "controller-secrets",
+            Self::Operations => "operations",
+            Self::UpdateChecks => "update-checks",
         }
     }
 
@@ -233,6 +242,7 @@ impl Instance {
             metrics: _,
             // An agent that does not know it restarts nothing.
             restart_unhealthy: _,
+            checks,
         } = self;
         let of_workload = match &**workload {
             Workload::Container(container) => of_container(container),
@@ -245,7 +255,8 @@ impl Instance {
         let of_address = address.as_ref().map(|_| Feature::ProbeAddress);
         let of_probe = [of_check(check)].into_iter().chain(of_address);
         let of_source = pull_from.as_ref().map(|_| Feature::PullFrom);
-        let of_workload = of_workload.into_iter().chain(of_source);
+        let of_checks = checks.iter().map(of_check_step);
+        let of_workload = of_workload.into_iter().chain(of_source).chain(of_checks);
         let of_ports = of_ports.chain(of_ranges);
         of_workload.chain(of_probe).chain(of_active).chain(of_ports).collect()
     }
@@ -276,6 +287,12 @@ fn of_container(container: &Container) -> BTreeSet<Feature> {
     ];
     let asked = asked.into_iter().filter_map(|(is_asked, feature)| is_asked.then_some(feature));
     asked.chain(volumes.iter().map(of_volume)).chain(options::of(options)).collect()
+}
+
+fn of_check_step(step: &OperationStep) -> Feature {
+    let OperationStep { operation: _, run } = step;
+    let OperationCommand { command: _, entrypoint: _, env: _, deadline_ms: _ } = run;
+    Feature::UpdateChecks
 }
 
 fn of_volume(volume: &Volume) -> Feature {

@@ -8,6 +8,7 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
+use crate::document::operation::OperationStep;
 use crate::document::{Document, Verbatim, is_default};
 use crate::id::{
     ComponentName, ContainerName, ContentHash, Digest, EnvName, Repository, SecretName, TenantId,
@@ -59,6 +60,9 @@ pub struct Instance {
     pub restart_unhealthy: RestartUnhealthy,
     #[serde(default, skip_serializing_if = "is_default")]
     pub metrics: Option<MetricsEndpoint>,
+    /// What has to succeed with the new image before anything is stopped for it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub checks: Vec<OperationStep>,
 }
 
 /// What a unit runs.

@@ -16,7 +16,21 @@ pub(crate) struct Definition {
     text: String,
 }
 
+/// The folder of the units that have no file of their own.
+const TRANSIENT: &str = "/run/systemd/transient/";
+
 impl Definition {
+    /// Returns the definition of a transient unit with that text.
+    pub(super) fn transient(name: &str, text: &str) -> Self {
+        let fragment_path = format!("{TRANSIENT}{name}");
+        Self { fragment_path, drop_in_paths: Vec::new(), text: text.to_owned() }
+    }
+
+    /// Returns true if the unit goes when it ends.
+    pub(super) fn is_transient(&self) -> bool {
+        self.fragment_path.starts_with(TRANSIENT)
+    }
+
     /// Returns true if the unit has a unit file.
     pub(super) fn is_there(&self) -> bool {
         !self.fragment_path.is_empty()

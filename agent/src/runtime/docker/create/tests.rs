@@ -27,6 +27,7 @@ fn body_of(container: &Container, paths: &Paths) -> Result<ContainerCreateBody, 
         timing: Timing { start_timeout_ms: 30_000, stop_grace_ms: 1_500 },
         pull_from: None,
         restart_unhealthy: Default::default(),
+        checks: Vec::new(),
         ..fixtures::instance("redis", "7")
     });
     let image = "registry.lab:5000/redis@sha256:1".to_owned();

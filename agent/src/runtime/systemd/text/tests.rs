@@ -10,6 +10,7 @@ pub(in crate::runtime::systemd) fn container() -> InstanceDocument {
         timing: Timing { start_timeout_ms: 30_000, stop_grace_ms: 70_000 },
         pull_from: None,
         restart_unhealthy: Default::default(),
+        checks: Vec::new(),
         ..fixtures::instance("asterisk", "230204.01")
     })
 }

@@ -20,6 +20,8 @@ fn every_part_that_differs_has_its_words() {
         (&ChangeNote::CutsCalls, "not drained: calls through it are cut"),
         (&ChangeNote::UnitSettings, "unit settings"),
         (&ChangeNote::Probes, "probes"),
+        (&ChangeNote::Checks, "checks"),
+        (&ChangeNote::CheckedFirst(vec!["config".parse().unwrap()]), "checked first by config"),
         (&ChangeNote::OtherImage, "same tag, another image"),
         (&ChangeNote::Environment(names), "environment A WHO"),
         (&ChangeNote::ContainerSettings, "container settings"),

@@ -150,6 +150,7 @@ pub(super) fn instance(component: &str, version: &str) -> Instance {
         active: None,
         timing: Timing { start_timeout_ms: 30_000, stop_grace_ms: 10_000 },
         restart_unhealthy: Default::default(),
+        checks: Vec::new(),
         metrics: None,
     }
 }

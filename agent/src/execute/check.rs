@@ -1,0 +1,101 @@
+//! Runs the checks of a new version in its own image, before anything is stopped for it. A check
+//! changes nothing, so one that was interrupted is run again.
+
+use std::time::Duration;
+
+use oml_common::document::instance::InstanceDocument;
+use oml_common::document::operation::{OperationStep, RunOrder};
+use oml_common::id::{ComponentName, ContentHash, RunId};
+use oml_common::text::error::chain;
+use oml_common::time::{Timestamp, print_duration_ms};
+use tokio::time::timeout;
+use tracing::{info, warn};
+
+use super::{StepError, Work};
+use crate::documents;
+use crate::host::Host;
+use crate::paths::Slot;
+use crate::runtime::{ExitReport, RuntimeError, Waited};
+
+impl Host {
+    /// Runs the checks of a version. One that this host works by already is not checked again: its
+    /// container only has to be made again.
+    pub(super) async fn check(&self, work: &Work) -> Result<(), StepError> {
+        let instance = work.instance()?;
+        if instance.checks.is_empty() {
+            return Ok(());
+        }
+        let current = documents::read_usable(&self.paths, &work.component, Slot::Current)?;
+        if current.is_some_and(|current| current.workload_hash() == instance.workload_hash()) {
+            return Ok(());
+        }
+        for step in &instance.checks {
+            self.run_check(work, instance, step).await?;
+        }
+        Ok(())
+    }
+
+    async fn run_check(
+        &self,
+        work: &Work,
+        instance: &InstanceDocument,
+        step: &OperationStep,
+    ) -> Result<(), StepError> {
+        let id = id_of(&work.component);
+        let OperationStep { operation, run } = step;
+        let (operation, run) = (operation.clone(), run.clone());
+        let order = RunOrder { id, operation, instance: instance.clone(), run };
+        // An agent that was killed may have left one.
+        self.docker.remove_run(id).await?;
+        self.docker.create_run(&order).await?;
+        let container = self.docker.run_container(id).await?.ok_or(StepError::NoInstance)?;
+        let status = self.until_checked(&container, &order).await;
+        let lines = self.docker.calls().last_lines(&container, Timestamp(0)).await;
+        let log_tail = lines.unwrap_or_else(|error| {
+            warn!(component = %work.component, error = chain(&error), "cannot read what a check wrote");
+            Vec::new()
+        });
+        self.docker.remove_run(id).await?;
+        let (component, operation) = (&work.component, &order.operation);
+        let exit_code = status?;
+        let why = match exit_code {
+            Some(0) => {
+                info!(%component, check = %operation, "check of the new version passed");
+                return Ok(());
+            }
+            Some(status) => format!("ended with status {status}"),
+            None => format!("did not end within {}", print_duration_ms(order.run.deadline_ms)),
+        };
+        let message =
+            format!("the check {operation} of the new version {why}; nothing was stopped");
+        let report = ExitReport { exit_code, log_tail };
+        Err(StepError::CheckFailed(Box::new(self.failure(work, message, report))))
+    }
+
+    /// Waits for the end of a check; none if it does not end in time.
+    async fn until_checked(
+        &self,
+        container: &str,
+        order: &RunOrder,
+    ) -> Result<Option<i64>, StepError> {
+        let calls = self.docker.calls();
+        calls.start(container).await?;
+        let limit = Duration::from_millis(order.run.deadline_ms);
+        match timeout(limit, calls.wait(container)).await {
+            Ok(Ok(Waited::Ended(status))) => Ok(Some(status)),
+            Ok(Ok(Waited::Lost)) => {
+                let detail = format!("the check {} was not followed to its end", order.operation);
+                Err(RuntimeError::Unavailable { daemon: "docker", detail }.into())
+            }
+            Ok(Err(error)) => Err(error.into()),
+            Err(_elapsed) => Ok(None),
+        }
+    }
+}
+
+/// Returns the number of the checks of a component. No controller gives a number of this epoch.
+fn id_of(component: &ComponentName) -> RunId {
+    let hash = ContentHash::of(component.as_str().as_bytes());
+    let number = u64::from_str_radix(&hash.as_str()[..15], 16).unwrap_or_default();
+    RunId { epoch: 0, number }
+}

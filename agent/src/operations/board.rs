@@ -1,0 +1,173 @@
+//! What the session has to tell of runs. It is bounded: of the output of a run only the newest
+//! lines wait, and the session sees how many are missing.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use oml_common::document::operation::RunResult;
+use oml_common::id::RunId;
+use tokio::sync::watch;
+
+/// The most lines of one run that wait for the session.
+const WAITING_LINES_MAX: usize = 500;
+
+/// What is to be told of runs.
+#[derive(Debug, Default)]
+pub struct RunBoard {
+    runs: Mutex<BTreeMap<RunId, Entry>>,
+    changed: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    /// The lines that wait.
+    lines: VecDeque<String>,
+    /// The number of lines before them.
+    before: u64,
+    result: Option<RunResult>,
+    /// There is something to tell beside the lines.
+    is_news: bool,
+}
+
+/// A message about a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunNews {
+    pub id: RunId,
+    /// The number of lines that the program wrote before the first of these.
+    pub first_line: u64,
+    pub lines: Vec<String>,
+    /// The result, if the run is over and these are its last lines.
+    pub result: Option<RunResult>,
+}
+
+impl RunBoard {
+    /// Returns a receiver that wakes when there is something to tell.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    /// Notes that the host has the order of a run.
+    pub(super) fn begin(&self, id: RunId) {
+        self.update(id, |entry| entry.is_news = true);
+    }
+
+    pub(super) fn add_line(&self, id: RunId, text: String) {
+        self.update(id, |entry| {
+            entry.lines.push_back(text);
+            if entry.lines.len() > WAITING_LINES_MAX {
+                entry.lines.pop_front();
+                entry.before += 1;
+            }
+        });
+    }
+
+    pub(super) fn end(&self, id: RunId, result: RunResult) {
+        self.update(id, |entry| {
+            entry.result = Some(result);
+            entry.is_news = true;
+        });
+    }
+
+    /// Notes that the state of a run has to be told again.
+    pub(super) fn tell_again(&self, id: RunId) {
+        self.begin(id);
+    }
+
+    /// Notes that everything has to be told again, because the last session may have lost it.
+    pub fn tell_all_again(&self) {
+        self.lock().values_mut().for_each(|entry| entry.is_news = true);
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Returns the number of lines that a run has written as far as is known here.
+    pub(super) fn lines_of(&self, id: RunId) -> u64 {
+        let runs = self.lock();
+        runs.get(&id).map_or(0, |entry| entry.before.saturating_add(count(entry.lines.len())))
+    }
+
+    pub(super) fn forget(&self, id: RunId) {
+        self.lock().remove(&id);
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Takes the next message; none if all was told.
+    #[must_use]
+    pub fn next(&self, lines_max: usize) -> Option<RunNews> {
+        let mut runs = self.lock();
+        let mut entries = runs.iter_mut();
+        let (id, entry) = entries.find(|(_, entry)| entry.is_news || !entry.lines.is_empty())?;
+        let taken = entry.lines.len().min(lines_max);
+        let lines: Vec<String> = entry.lines.drain(..taken).collect();
+        let first_line = entry.before;
+        entry.before = first_line.saturating_add(count(lines.len()));
+        let is_all = entry.lines.is_empty();
+        entry.is_news &= !is_all;
+        let result = entry.result.clone().filter(|_| is_all);
+        Some(RunNews { id: *id, first_line, lines, result })
+    }
+
+    fn update(&self, id: RunId, change: impl FnOnce(&mut Entry)) {
+        change(self.lock().entry(id).or_default());
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Locks the state, ignoring poison: no panic can leave it half-changed.
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<RunId, Entry>> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn count(lines: usize) -> u64 {
+    u64::try_from(lines).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use oml_common::document::operation::RunOutcome;
+    use oml_common::time::Timestamp;
+
+    use super::*;
+
+    const ID: RunId = RunId { epoch: 1, number: 7 };
+
+    fn result() -> RunResult {
+        let (outcome, ended) = (RunOutcome::Exited { status: 0 }, Timestamp(9));
+        RunResult { outcome, started: None, ended, reason: String::new(), last_lines: Vec::new() }
+    }
+
+    #[test]
+    fn a_slow_session_gets_the_newest_lines_and_sees_how_many_are_missing() {
+        let board = RunBoard::default();
+        board.begin(ID);
+        for number in 0..WAITING_LINES_MAX + 30 {
+            board.add_line(ID, format!("line {number}"));
+        }
+        let first = board.next(100).unwrap();
+        assert_eq!((first.first_line, first.lines.len()), (30, 100));
+        assert_eq!(first.lines[0], "line 30");
+        assert_eq!(board.next(100).unwrap().first_line, 130);
+        assert_eq!(board.lines_of(ID), 530);
+    }
+
+    #[test]
+    fn the_result_comes_with_the_last_lines_and_again_with_every_session() {
+        let board = RunBoard::default();
+        board.add_line(ID, "one".to_owned());
+        board.add_line(ID, "two".to_owned());
+        board.end(ID, result());
+        assert_eq!(board.next(1).unwrap().result, None);
+        let last = board.next(1).unwrap();
+        assert_eq!(
+            (last.lines.as_slice(), last.result),
+            (["two".to_owned()].as_slice(), Some(result()))
+        );
+        assert_eq!(board.next(1), None);
+        board.tell_all_again();
+        let again = board.next(1).unwrap();
+        assert_eq!((again.first_line, again.lines.len(), again.result), (2, 0, Some(result())));
+        board.forget(ID);
+        board.tell_all_again();
+        assert_eq!(board.next(1), None);
+    }
+}

@@ -1,0 +1,246 @@
+//! Runs on a model of a host: each ends in one result, which is on the disk before it is reported, and
+//! none is repeated.
+
+use oml_common::document::operation::OperationCommand;
+use oml_sim::{Behaviour, Daemon, Verb};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::disk::MinFree;
+use crate::fixtures::{self, ModelHost};
+use crate::runtime::{ContainerEngine as _, ContainerInstance, PullProgress};
+
+const LIMIT: Duration = Duration::from_secs(3_600);
+
+/// A host whose agent runs operations.
+struct Bench {
+    host: ModelHost,
+    line: RunLine,
+    task: JoinHandle<()>,
+}
+
+fn id(number: u64) -> RunId {
+    RunId { epoch: 1, number }
+}
+
+fn order(number: u64, component: &str) -> Verbatim<RunOrder> {
+    Verbatim::seal(RunOrder {
+        id: id(number),
+        operation: "check".parse().unwrap(),
+        instance: fixtures::document(component, "1"),
+        run: OperationCommand {
+            command: vec!["check".to_owned()],
+            entrypoint: Vec::new(),
+            env: [].into(),
+            deadline_ms: 60_000,
+        },
+    })
+}
+
+impl Bench {
+    /// A host with an image whose program behaves like that.
+    async fn new(behaviour: Behaviour) -> Self {
+        let host = ModelHost::new();
+        host.offer(&fixtures::digest("1"), behaviour);
+        let document = fixtures::document("asterisk", "1");
+        let (progress, _) = watch::channel(PullProgress::default());
+        let instance = ContainerInstance::of(&document).unwrap();
+        host.docker().pull(instance, &progress).await.unwrap();
+        let (line, task) = agent(&host);
+        Self { host, line, task }
+    }
+
+    /// Kills the agent and starts it again.
+    fn restart(&mut self) {
+        self.task.abort();
+        (self.line, self.task) = agent(&self.host);
+    }
+
+    async fn order(&self, order: Verbatim<RunOrder>) {
+        self.line.orders.send(order).await.unwrap();
+    }
+
+    /// Waits for the end of a run, and returns its output and its result.
+    async fn ended(&self, number: u64) -> (Vec<String>, RunResult) {
+        let mut changes = self.line.board.changes();
+        let mut output = Vec::new();
+        let ended = async {
+            loop {
+                while let Some(news) = self.line.board.next(10) {
+                    assert_eq!(news.id, id(number));
+                    output.extend(news.lines);
+                    if let Some(result) = news.result {
+                        return result;
+                    }
+                }
+                changes.changed().await.unwrap();
+            }
+        };
+        let result = timeout(LIMIT, ended).await.unwrap();
+        (output, result)
+    }
+
+    async fn until_container_runs(&self) {
+        let mut changes = self.host.host.container_changes();
+        let runs = async {
+            while self.host.host.containers().iter().all(|it| !it.is_running()) {
+                changes.changed().await.unwrap();
+            }
+        };
+        timeout(LIMIT, runs).await.unwrap();
+    }
+
+    fn starts(&self) -> u64 {
+        self.host.host.containers().iter().map(|container| container.starts).sum()
+    }
+}
+
+fn agent(host: &ModelHost) -> (RunLine, JoinHandle<()>) {
+    let (operations, line) = Operations::new(Host {
+        docker: Arc::new(host.docker()),
+        systemd: Arc::new(host.systemd()),
+        paths: host.paths.clone(),
+        clock: host.simulated.clock(),
+        min_free: MinFree::default(),
+    });
+    (line, tokio::spawn(operations.run()))
+}
+
+fn exits(code: i64) -> Behaviour {
+    Behaviour::ExitsAtOnce { code, log: vec!["one".to_owned(), "two\u{1b}[2J".to_owned()] }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_gives_its_output_and_its_status_and_leaves_no_container() {
+    for code in [0, 3] {
+        let bench = Bench::new(exits(code)).await;
+        bench.order(order(1, "asterisk")).await;
+        let (output, result) = bench.ended(1).await;
+        assert_eq!(result.outcome, RunOutcome::Exited { status: code });
+        assert_eq!(output[0], "one");
+        assert_eq!(result.last_lines[0], "one");
+        assert_eq!(runs::read_result(&bench.host.paths, id(1)).unwrap(), Some(result));
+        assert_eq!(bench.host.host.containers(), []);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_takes_too_long_is_stopped_at_its_deadline() {
+    let bench = Bench::new(Behaviour::Good).await;
+    bench.order(order(1, "asterisk")).await;
+    let (_, result) = bench.ended(1).await;
+    assert_eq!(result.outcome, RunOutcome::DeadlineExceeded);
+    assert_eq!(bench.host.host.containers(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_goes_on_while_the_agent_is_restarted_and_is_told_afterwards() {
+    let mut bench = Bench::new(Behaviour::DiesAfter { after_ms: 5_000 }).await;
+    bench.order(order(1, "asterisk")).await;
+    bench.until_container_runs().await;
+    bench.restart();
+    let (_, result) = bench.ended(1).await;
+    assert_eq!(result.outcome, RunOutcome::Exited { status: 1 });
+    bench.restart();
+    let (_, again) = bench.ended(1).await;
+    assert_eq!(again, result);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_comes_again_is_told_and_not_run_again() {
+    let mut bench = Bench::new(exits(0)).await;
+    bench.order(order(1, "asterisk")).await;
+    bench.ended(1).await;
+    let starts = bench.host.count(Daemon::Engine, Verb::Start);
+    bench.order(order(1, "asterisk")).await;
+    bench.ended(1).await;
+    bench.restart();
+    bench.order(order(1, "asterisk")).await;
+    bench.ended(1).await;
+    assert_eq!(bench.host.count(Daemon::Engine, Verb::Start), starts);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_a_reboot_ended_was_interrupted_and_is_not_repeated() {
+    let mut bench = Bench::new(Behaviour::Good).await;
+    bench.order(order(1, "asterisk")).await;
+    bench.until_container_runs().await;
+    bench.task.abort();
+    bench.host.host.reboot();
+    bench.restart();
+    let (_, result) = bench.ended(1).await;
+    assert_eq!(result.outcome, RunOutcome::Interrupted);
+    assert!(result.reason.contains("restarted"), "{result:?}");
+    bench.restart();
+    bench.order(order(1, "asterisk")).await;
+    let (_, again) = bench.ended(1).await;
+    assert_eq!(again, result);
+    assert_eq!(bench.starts(), 0, "its container is gone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_unit_is_stopped_by_hand_was_interrupted() {
+    let bench = Bench::new(Behaviour::Good).await;
+    bench.order(order(1, "asterisk")).await;
+    bench.until_container_runs().await;
+    bench.host.systemctl("stop", "oml-run-1-1.service").await;
+    let (_, result) = bench.ended(1).await;
+    assert_eq!(result.outcome, RunOutcome::Interrupted);
+    assert_eq!(result.reason, "its unit was stopped on the host");
+    assert_eq!(bench.host.host.containers(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_waiting_program_was_killed_was_interrupted_and_stopped() {
+    let bench = Bench::new(Behaviour::Good).await;
+    bench.order(order(1, "asterisk")).await;
+    bench.until_container_runs().await;
+    bench.host.host.kill_main_process("oml-run-1-1.service");
+    let (_, result) = bench.ended(1).await;
+    assert_eq!(result.outcome, RunOutcome::Interrupted);
+    assert_eq!(bench.host.host.containers(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_run_of_a_component_at_a_time() {
+    let bench = Bench::new(Behaviour::Good).await;
+    bench.order(order(1, "asterisk")).await;
+    bench.until_container_runs().await;
+    while bench.line.board.next(10).is_some() {}
+    bench.order(order(2, "asterisk")).await;
+    let (_, result) = bench.ended(2).await;
+    assert_eq!(result.outcome, RunOutcome::NotStarted);
+    assert!(result.reason.contains("run 1-1 of the component is not over"), "{result:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_engine_refuses_was_not_started_and_says_why() {
+    let bench = Bench::new(exits(0)).await;
+    bench.host.refuse_once(Daemon::Engine, Verb::Create, false);
+    bench.order(order(1, "asterisk")).await;
+    let (_, result) = bench.ended(1).await;
+    assert_eq!(result.outcome, RunOutcome::NotStarted);
+    assert!(result.reason.contains("could not create"), "{result:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_the_newest_runs_are_kept_on_the_disk() {
+    let bench = Bench::new(exits(0)).await;
+    for number in 1..=25 {
+        bench.order(order(number, "asterisk")).await;
+        bench.ended(number).await;
+    }
+    let mut changes = bench.line.board.changes();
+    let kept = || runs::known(&bench.host.paths).unwrap();
+    let pruned = async {
+        while kept().len() > runs::KEPT_MAX {
+            changes.changed().await.unwrap();
+        }
+    };
+    timeout(LIMIT, pruned).await.unwrap();
+    assert!(!kept().contains_key(&id(1)));
+    bench.order(order(1, "asterisk")).await;
+    let (_, result) = bench.ended(1).await;
+    assert_eq!(result.outcome, RunOutcome::NotStarted, "an old number never runs again");
+}

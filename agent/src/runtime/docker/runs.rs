@@ -1,0 +1,100 @@
+//! The containers in which operations run once. They have labels of their own, so that none is
+//! taken for the container of a component.
+
+use std::collections::HashMap;
+
+use bollard::models::ContainerSummary;
+use oml_common::document::operation::RunOrder;
+use oml_common::id::{RunId, TenantId};
+
+use super::calls::EngineCalls;
+use super::{Docker, label};
+use crate::runtime::{ContainerInstance, RuntimeError};
+
+/// The label with the number of the run.
+const RUN: &str = "io.oml.run";
+/// The label with the tenant.
+const TENANT: &str = "io.oml.run.tenant";
+/// The label with the component, for people.
+const COMPONENT: &str = "io.oml.run.component";
+/// The label with the operation, for people.
+const OPERATION: &str = "io.oml.run.operation";
+/// The label with the milliseconds from the stop signal to the kill.
+const STOP_GRACE: &str = "io.oml.run.stop-grace-ms";
+/// The grace of a container without that label.
+const STOP_GRACE_MS: u64 = 10_000;
+
+/// The container of a run.
+pub(super) struct RunContainer {
+    pub(super) id: String,
+    stop_grace_ms: u64,
+}
+
+impl Docker {
+    /// Creates the container of a run, unless it exists.
+    pub(super) async fn create_container_of_run(
+        &self,
+        order: &RunOrder,
+    ) -> Result<(), RuntimeError> {
+        if find(&*self.engine, order.id, self.tenant.as_ref()).await?.is_some() {
+            return Ok(());
+        }
+        let refused = || RuntimeError::Refused {
+            verb: "run an operation of",
+            object: order.instance.component.to_string(),
+            detail: "it is no container".to_owned(),
+            transient: false,
+        };
+        let document = order.as_instance().ok_or_else(refused)?;
+        let instance = ContainerInstance::of(&document).ok_or_else(refused)?;
+        let mut body = self.request(instance).await?;
+        body.labels = Some(labels(order));
+        let name = instance.container().name.as_str();
+        self.engine.create(name, body).await.map(drop)
+    }
+}
+
+fn labels(order: &RunOrder) -> HashMap<String, String> {
+    let instance = &order.instance;
+    let labels = [
+        (RUN, order.id.to_string()),
+        (TENANT, instance.tenant.to_string()),
+        (COMPONENT, instance.component.to_string()),
+        (OPERATION, order.operation.to_string()),
+        (STOP_GRACE, instance.timing.stop_grace_ms.to_string()),
+    ];
+    labels.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Finds the container of a run of the tenant. A copy of one has another name.
+pub(super) async fn find(
+    engine: &dyn EngineCalls,
+    id: RunId,
+    tenant: Option<&TenantId>,
+) -> Result<Option<RunContainer>, RuntimeError> {
+    let found = engine.labelled(RUN, &id.to_string()).await?;
+    let value = |container: &ContainerSummary, label: &str| {
+        container.labels.as_ref().and_then(|labels| labels.get(label)).cloned()
+    };
+    let is_ours = |container: &ContainerSummary| {
+        let of_tenant = value(container, TENANT);
+        let is_of_tenant = tenant.is_none_or(|own| of_tenant.as_deref() == Some(own.as_str()));
+        is_of_tenant && label::name_of(container).ends_with(&format!("-run-{id}"))
+    };
+    let ours = found.into_iter().find(|container| is_ours(container));
+    Ok(ours.and_then(|container| {
+        let grace = value(&container, STOP_GRACE).and_then(|text| text.parse().ok());
+        Some(RunContainer { id: container.id?, stop_grace_ms: grace.unwrap_or(STOP_GRACE_MS) })
+    }))
+}
+
+/// Stops and removes the container of a run.
+pub(super) async fn remove(
+    engine: &dyn EngineCalls,
+    id: RunId,
+    tenant: Option<&TenantId>,
+) -> Result<(), RuntimeError> {
+    let Some(container) = find(engine, id, tenant).await? else { return Ok(()) };
+    engine.stop(&container.id, container.stop_grace_ms).await?;
+    engine.remove(&container.id).await
+}

@@ -1,0 +1,64 @@
+//! What a host says of a run that it does not begin, or whose end nobody wrote down.
+
+use std::collections::BTreeMap;
+
+use crate::decide::observed::ContainerState;
+use crate::document::operation::{RunOrder, RunOutcome, RunResult};
+use crate::id::RunId;
+use crate::time::Timestamp;
+
+/// A run of which a host has the order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostRun {
+    /// The order, if it can be read.
+    pub order: Option<RunOrder>,
+    /// The result; none if the run is not over, or its result cannot be read.
+    pub result: Option<RunResult>,
+}
+
+/// Why a host does not begin a run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RunRefused {
+    /// The host has had a later run, so it may have had this one before.
+    #[error("this host has had run {0} already, and runs nothing that may have run before")]
+    Late(RunId),
+    /// Another run of the component is not over.
+    #[error("run {0} of the component is not over on this host")]
+    Another(RunId),
+}
+
+/// Decides whether a host may not begin a run that is none of those that it knows.
+#[must_use]
+pub fn refusal(order: &RunOrder, known: &BTreeMap<RunId, HostRun>) -> Option<RunRefused> {
+    let latest = known.keys().next_back().copied();
+    if let Some(latest) = latest.filter(|latest| *latest > order.id) {
+        return Some(RunRefused::Late(latest));
+    }
+    let component = &order.instance.component;
+    let mut running = known.iter().filter(|(_, run)| run.result.is_none());
+    // One whose order cannot be read may be of any component.
+    let another = running.find(|(_, run)| {
+        run.order.as_ref().is_none_or(|order| &order.instance.component == component)
+    });
+    another.map(|(id, _)| RunRefused::Another(*id))
+}
+
+/// Returns the result of a run that is over although nobody wrote down how, from what is left of
+/// its container.
+#[must_use]
+pub fn abandoned(
+    container: Option<&ContainerState>,
+    started: Option<Timestamp>,
+    now: Timestamp,
+) -> RunResult {
+    let never = matches!(container, Some(ContainerState::Created));
+    let (outcome, reason) = match (never, container) {
+        (true, _) => (RunOutcome::NotStarted, "the host or its agent was restarted before"),
+        (false, None) => (RunOutcome::Interrupted, "nothing of it is left on the host"),
+        (false, Some(_)) => (
+            RunOutcome::Interrupted,
+            "the host was restarted, or the program that waited for its end was killed",
+        ),
+    };
+    RunResult { outcome, started, ended: now, reason: reason.to_owned(), last_lines: Vec::new() }
+}

@@ -1,0 +1,71 @@
+//! Renders the templates of an operation.
+
+use std::collections::BTreeMap;
+
+use minijinja::value::merge_maps;
+
+use crate::decide::plan::OperationPlace;
+use crate::document::catalog::{Component, OperationMoment, OperationTemplate};
+use crate::document::operation::{OperationCommand, OperationStep};
+use crate::id::{OperationName, OperationValue, ValueName};
+use crate::text::problem::{Problem, Problems};
+
+use super::{Renderer, Writer, values};
+
+impl Renderer<'_> {
+    /// Renders an operation with the values that an operator gives. Returns `None` if the node is
+    /// none of the tenant.
+    pub(in crate::decide::plan) fn operation(
+        &self,
+        place: OperationPlace<'_>,
+        given: &BTreeMap<ValueName, OperationValue>,
+        problems: &mut Problems,
+    ) -> Option<OperationCommand> {
+        let OperationPlace { component, node, operation, template } = place;
+        let Some(values) = values(self.input, self.placed, node) else {
+            problems.push(Problem::new("node", format!("{node} is not a node of this tenant")));
+            return None;
+        };
+        let given: BTreeMap<&str, &str> =
+            given.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let own = minijinja::Value::from_iter([("args", minijinja::Value::from_iter(given))]);
+        let shared = minijinja::Value::from(minijinja::value::Serde(&values));
+        let mut writer = Writer {
+            engine: &self.engine,
+            values: merge_maps([own, shared]),
+            spec: self.input.spec,
+            path: format!("components.{component}.operations.{operation}"),
+            problems,
+        };
+        Some(writer.command(template, ""))
+    }
+}
+
+impl Writer<'_> {
+    /// Renders the checks of a component, in the order of their names.
+    pub(super) fn checks(&mut self, definition: &Component) -> Vec<OperationStep> {
+        let operations = definition.operations.iter();
+        let checks = operations.filter(|(_, it)| it.moment == OperationMoment::Check);
+        let step = |(operation, template): (&OperationName, &OperationTemplate)| OperationStep {
+            operation: operation.clone(),
+            run: self.command(template, &format!("operations.{operation}.")),
+        };
+        checks.map(step).collect()
+    }
+
+    /// Renders what an operation runs. The path of its fields begins with `at`.
+    fn command(&mut self, template: &OperationTemplate, at: &str) -> OperationCommand {
+        let mut words = |field: &str, texts: &[String]| -> Vec<String> {
+            let field = format!("{at}{field}");
+            texts.iter().map(|text| self.fill(&field, text)).collect()
+        };
+        let command = words("command", &template.command);
+        let entrypoint = words("entrypoint", &template.entrypoint);
+        let env = template
+            .env
+            .iter()
+            .map(|(name, text)| (name.clone(), self.fill(&format!("{at}env.{name}"), text)));
+        let (env, deadline_ms) = (env.collect(), template.deadline_ms);
+        OperationCommand { command, entrypoint, env, deadline_ms }
+    }
+}

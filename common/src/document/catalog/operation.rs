@@ -1,0 +1,160 @@
+//! Reads the operations of a component.
+
+use std::collections::BTreeMap;
+
+use crate::document::spec::read_env;
+use crate::id::{EnvName, OperationName, ValueName};
+use crate::text::problem::Problems;
+use crate::text::yaml::{FieldNode, Fields};
+
+use super::literal;
+
+/// The deadline of an operation that names none.
+const DEADLINE_MS: u64 = 600_000;
+/// The longest deadline of an operation.
+const DEADLINE_MS_MAX: u64 = 24 * 3_600_000;
+/// The most operations of a component.
+const OPERATIONS_MAX: usize = 40;
+/// The most values that an operator gives to one operation.
+const VALUES_MAX: usize = 16;
+/// The longest meaning.
+const MEANING_CHARS_MAX: usize = 200;
+
+/// When an operation runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OperationMoment {
+    /// When an operator asks for it.
+    OnDemand,
+    /// In the new image, before anything is stopped for it.
+    Check,
+}
+
+/// An operation of a component, before templates are filled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperationTemplate {
+    pub moment: OperationMoment,
+    /// What it does, in one sentence for people.
+    pub means: String,
+    /// The arguments that replace those of the component, as templates.
+    pub command: Vec<String>,
+    /// The program that replaces that of the component, as templates.
+    pub entrypoint: Vec<String>,
+    /// The environment variables beside those of the component, whose values are templates.
+    pub env: BTreeMap<EnvName, String>,
+    pub deadline_ms: u64,
+    /// The values that the operator gives, which the templates name as `args.NAME`.
+    pub args: Vec<ValueName>,
+}
+
+/// Reads the operations of a component, which is a container or not.
+pub(super) fn read_all(
+    field: &FieldNode<'_>,
+    is_container: bool,
+    problems: &mut Problems,
+) -> BTreeMap<OperationName, OperationTemplate> {
+    if !is_container {
+        let message = "a packaged unit has no operations";
+        let hint = "remove it, or run the component in a container";
+        problems.push(field.problem(message).hint(hint));
+        return BTreeMap::new();
+    }
+    let entries = field.entries::<OperationName>(problems);
+    if entries.len() > OPERATIONS_MAX {
+        let message = format!("a component has at most {OPERATIONS_MAX} operations");
+        problems.push(field.problem(message));
+    }
+    let read =
+        entries.into_iter().filter_map(|(name, field)| Some((name, read(&field, problems)?)));
+    read.collect()
+}
+
+fn read(field: &FieldNode<'_>, problems: &mut Problems) -> Option<OperationTemplate> {
+    let mut fields = Fields::open(field, problems)?;
+    let moments = [("on-demand", OperationMoment::OnDemand), ("check", OperationMoment::Check)];
+    let moment = fields.need("run", problems).and_then(|it| it.choice(&moments, problems));
+    let means = fields.need("means", problems).and_then(|it| meaning(&it, problems));
+    let command = literal::templates(fields.get("command").as_ref(), problems);
+    let entrypoint = literal::templates(fields.get("entrypoint").as_ref(), problems);
+    let env = fields.get("env").map(|it| read_env(&it, problems)).unwrap_or_default();
+    let deadline_ms = fields.get("deadline").and_then(|it| deadline_ms(&it, problems));
+    let given = fields.get("args");
+    if let Some(given) = given.as_ref().filter(|_| moment == Some(OperationMoment::Check)) {
+        let message = "nobody gives a value to a check, which runs in an update";
+        problems.push(given.problem(message).hint("remove it, or write run: on-demand"));
+    }
+    let args = given.map(|it| args(&it, problems)).unwrap_or_default();
+    fields.finish(problems);
+    if command.is_empty() && entrypoint.is_empty() {
+        let message = "an operation needs a command of its own";
+        let hint = "write command: [PROGRAM, ARGUMENT], or entrypoint: for an image whose entry \
+                    point is in the way";
+        problems.push(field.problem(message).hint(hint));
+    }
+    let texts: Vec<&String> = command.iter().chain(&entrypoint).chain(env.values()).collect();
+    for name in args.iter().filter(|name| !texts.iter().any(|text| names(text, name))) {
+        let message = format!("no template of it names args.{name}");
+        let hint = format!("write {{{{ args.{name} }}}} into its command, or remove it");
+        problems.push(field.problem(message).hint(hint));
+    }
+    let deadline_ms = deadline_ms.unwrap_or(DEADLINE_MS);
+    Some(OperationTemplate {
+        moment: moment?,
+        means: means?,
+        command,
+        entrypoint,
+        env,
+        deadline_ms,
+        args,
+    })
+}
+
+/// Returns whether a template names a value that the operator gives.
+fn names(template: &str, value: &ValueName) -> bool {
+    let wanted = format!("args.{value}");
+    template.match_indices(&wanted).any(|(at, found)| {
+        let next = template[at + found.len()..].chars().next();
+        next.is_none_or(|c| !c.is_ascii_alphanumeric() && c != '_')
+    })
+}
+
+fn meaning(field: &FieldNode<'_>, problems: &mut Problems) -> Option<String> {
+    let text = literal::text(field, problems)?;
+    let length = text.chars().count();
+    if text.trim().is_empty() || length > MEANING_CHARS_MAX || text.contains('\n') {
+        let message = format!("must be one sentence of at most {MEANING_CHARS_MAX} characters");
+        problems.push(field.problem(message).hint("say what the operation does, for people"));
+        return None;
+    }
+    Some(text)
+}
+
+fn deadline_ms(field: &FieldNode<'_>, problems: &mut Problems) -> Option<u64> {
+    let deadline_ms = field.duration_ms(problems)?;
+    if !(1_000..=DEADLINE_MS_MAX).contains(&deadline_ms) {
+        problems.push(field.problem("must be from 1s to 24h"));
+        return None;
+    }
+    Some(deadline_ms)
+}
+
+fn args(field: &FieldNode<'_>, problems: &mut Problems) -> Vec<ValueName> {
+    /// The keys that the command for a run has for itself.
+    const RESERVED: [&str; 2] = ["tenant", "node"];
+    let names: Vec<ValueName> = field.parse_list(problems);
+    if names.len() > VALUES_MAX {
+        problems.push(field.problem(format!("an operation takes at most {VALUES_MAX} values")));
+    }
+    for (at, name) in names.iter().enumerate() {
+        if names[..at].contains(name) {
+            problems.push(field.problem(format!("{name} is given twice")));
+        }
+        if RESERVED.contains(&name.as_str()) {
+            let message = format!("{name} is a key of omlctl run itself");
+            problems.push(field.problem(message).hint("choose another name"));
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests;

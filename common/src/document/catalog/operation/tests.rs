@@ -1,0 +1,75 @@
+//! Which operations are read, and which problems the others have.
+
+use crate::document::catalog::{Catalog, OperationTemplate};
+
+fn catalog(operations: &str) -> String {
+    format!(
+        "catalog: test\nregistry: docker.io/test\ncomponents:\n  web:\n    roles: [app]\n    \
+         unit: web.service\n    container: web\n    image: web\n    probe: {{check: tcp, port: \"80\"}}\n    \
+         operations:\n{operations}"
+    )
+}
+
+fn refused(operations: &str) -> String {
+    let read = Catalog::parse(&catalog(operations));
+    read.map(|_| String::new()).unwrap_or_else(|problems| problems.to_string())
+}
+
+fn only(operations: &str) -> OperationTemplate {
+    let mut read = Catalog::parse(&catalog(operations)).unwrap();
+    let web = read.components.remove(&"web".parse().unwrap()).unwrap();
+    web.operations.into_values().next().unwrap()
+}
+
+#[test]
+fn an_operation_says_what_it_runs_for_how_long_and_what_it_is_given() {
+    let read = only(
+        "      reset-password:\n        run: on-demand\n        means: Sets a password\n        \
+         command: [manage, reset, \"{{ args.user }}\"]\n        entrypoint: [/bin/sh]\n        \
+         env: {COLOUR: \"{{ settings.colour }}\"}\n        deadline: 90s\n        args: [user]\n",
+    );
+    assert_eq!(read.command, ["manage", "reset", "{{ args.user }}"]);
+    assert_eq!((read.entrypoint.len(), read.env.len(), read.deadline_ms), (1, 1, 90_000));
+    assert_eq!(read.args, ["user".parse().unwrap()]);
+    let short = only("      go: {run: on-demand, means: Goes, command: [go]}\n");
+    assert_eq!((short.deadline_ms, short.args.len()), (600_000, 0));
+}
+
+#[test]
+fn every_mistake_is_reported_at_its_place() {
+    let found = refused(
+        "      Reset: {run: on-demand, means: x, command: [a]}\n      late: {run: migrate, means: x, \
+         command: [a]}\n      empty: {run: on-demand, means: x}\n      mute: {run: on-demand, means: \"\", \
+         command: [a]}\n      long: {run: on-demand, means: x, command: [a], deadline: 25h}\n      \
+         given: {run: on-demand, means: x, command: [\"{{ args.username }}\"], args: [user, node, User]}\n      \
+         odd: {run: on-demand, means: x, command: [a], colour: red}\n",
+    );
+    for part in [
+        "Reset",
+        "components.web.operations.late.run",
+        "components.web.operations.empty: an operation needs a command of its own",
+        "components.web.operations.mute.means: must be one sentence",
+        "components.web.operations.long.deadline: must be from 1s to 24h",
+        "no template of it names args.user",
+        "node is a key of omlctl run itself",
+        "components.web.operations.odd.colour",
+    ] {
+        assert!(found.contains(part), "{part}: {found}");
+    }
+}
+
+#[test]
+fn a_packaged_unit_has_no_operations() {
+    let text = "catalog: test\nregistry: docker.io/test\ncomponents:\n  web:\n    kind: unit\n    \
+                roles: [app]\n    unit: web.service\n    probe: {check: unit-active}\n    operations:\n      \
+                go: {run: on-demand, means: Goes, command: [go]}\n";
+    let found = Catalog::parse(text).unwrap_err().to_string();
+    assert!(found.contains("a packaged unit has no operations"), "{found}");
+}
+
+#[test]
+fn a_check_is_given_no_values() {
+    let found =
+        refused("      sure: {run: check, means: x, command: [\"{{ args.a }}\"], args: [a]}\n");
+    assert!(found.contains("sure.args: nobody gives a value to a check"), "{found}");
+}

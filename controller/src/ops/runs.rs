@@ -1,0 +1,320 @@
+//! Runs of operations: an operator asks for one, a host takes it, and its result is recorded.
+//!
+//! A run is recorded before its host hears of it. The session of the host hands its order out
+//! while the operator waits, and a host that has had it does not run it again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use oml_common::decide::operation::{
+    AdmittedRun, NodeState, RunInput, RunRequest, RunState, admit, surplus,
+};
+use oml_common::decide::plan;
+use oml_common::decide::secrets::ChosenSecrets;
+use oml_common::document::Verbatim;
+use oml_common::document::operation::{RunOrder, RunResult};
+use oml_common::document::rollout::State;
+use oml_common::document::spec::TenantSpec;
+use oml_common::id::{ComponentName, NodeName, RunId, TenantId};
+use oml_common::text::error::chain;
+use oml_common::time::Timestamp;
+use oml_daemon::env::Env;
+use oml_daemon::tls::OperatorName;
+
+use super::catalogs::Catalogs;
+use super::change::{Changes, node_facts};
+use super::node_id::NodeId;
+use super::nodes::node_audit;
+use super::presence::{NodePresence, Presence};
+use super::retries::retry_conflicts;
+use super::tenants::Tenants;
+use super::{OpsError, Result};
+pub use crate::records::values::RunRecord;
+use crate::records::{Batch, Entry, Records, if_unchanged, keys};
+use crate::registry::Registries;
+use crate::store::{self, Expect};
+
+mod feed;
+
+pub use feed::{Feeds, OutputLines, RunOutput};
+
+/// A signal that wakes when the runs of a tenant change.
+pub type RunChanges = store::ChangeSignal;
+
+/// The runs of operations. It is cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Runs {
+    env: Env,
+    records: Records,
+    tenants: Tenants,
+    catalogs: Arc<Catalogs>,
+    registries: Arc<Registries>,
+    presence: Arc<Presence>,
+    feeds: Arc<Feeds>,
+    epoch: u64,
+}
+
+/// The runs of a tenant.
+#[derive(Debug)]
+pub struct RunHistory {
+    /// The newest first.
+    pub runs: Vec<RunRecord>,
+    /// The number of records that cannot be read.
+    pub unreadable: usize,
+}
+
+/// What a host says of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunProgress {
+    pub id: RunId,
+    /// The number of lines that its program wrote before the first of these.
+    pub first_line: u64,
+    pub lines: Vec<String>,
+    /// The result, once the run is over.
+    pub result: Option<RunResult>,
+}
+
+impl Runs {
+    /// Makes the runs of the tenants that can be changed, in a store of that epoch.
+    pub(super) fn new(changes: &Changes, presence: Arc<Presence>, epoch: u64) -> Self {
+        let Changes { env, records, tenants, catalogs, registries, secrets: _ } = changes.clone();
+        let feeds = Arc::default();
+        Self { env, records, tenants, catalogs, registries, presence, feeds, epoch }
+    }
+
+    /// Returns the wall time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.env.now()
+    }
+
+    /// Records a run that an operator asks for, so that its host hears of it. Returns the run, and
+    /// its output from now on.
+    pub async fn start(
+        &self,
+        who: &OperatorName,
+        tenant: &TenantId,
+        request: &RunRequest,
+    ) -> Result<(RunRecord, RunOutput)> {
+        retry_conflicts(|| self.try_start(who, tenant, request)).await
+    }
+
+    async fn try_start(
+        &self,
+        who: &OperatorName,
+        tenant: &TenantId,
+        request: &RunRequest,
+    ) -> Result<(RunRecord, RunOutput)> {
+        let known = self.records.list_lossy(&keys::runs(tenant)).await?;
+        let known: Vec<RunRecord> =
+            known.entries.into_iter().map(|(_, entry)| entry.value).collect();
+        let now = self.env.now();
+        let admitted = self.admit(tenant, request, &known, now).await?;
+        let last = known.iter().map(|run| run.id).filter(|id| id.epoch == self.epoch).max();
+        let number = last.map_or(0, |id| id.number) + 1;
+        let record = record(RunId { epoch: self.epoch, number }, who, request, admitted, now);
+        let what =
+            format!("asked to run {} of {} as run {number}", record.operation, record.component);
+        let id = NodeId { tenant: tenant.clone(), name: record.node.clone() };
+        let audit = node_audit(who.to_string(), what, &id, now);
+        // The output is followed before the host can hear of the run.
+        let output = self.feeds.open(tenant, record.id);
+        let mut batch = Batch::default()
+            .put(&keys::run(tenant, record.id), Expect::Absent, &record)
+            .audit(&audit);
+        for old in surplus(&known, now) {
+            batch = batch.delete(&keys::run(tenant, old.id), Expect::Any);
+        }
+        self.records.commit(batch).await?;
+        tracing::info!(%tenant, node = %id.name, run = %record.id, component = %record.component, operation = %record.operation, %who, "a run was asked for");
+        Ok((record, output))
+    }
+
+    async fn admit(
+        &self,
+        tenant: &TenantId,
+        request: &RunRequest,
+        runs: &[RunRecord],
+        now: Timestamp,
+    ) -> Result<AdmittedRun> {
+        let Some(head) = self.records.get(&keys::head(tenant)).await? else {
+            return Err(self.tenants.without_revisions(tenant).await);
+        };
+        let number = head.value.current;
+        let revision = self.tenants.revision(tenant, number).await?;
+        let plan = self.tenants.plan_of(tenant, number).await?;
+        let (Some(revision), Some(plan)) = (revision, plan) else {
+            return Err(self.tenants.without_revisions(tenant).await);
+        };
+        let spec = TenantSpec::parse(&revision.spec_yaml).map_err(OpsError::Problems)?;
+        let nodes = node_facts(&self.records, tenant).await?;
+        let rollout = self.records.get(&keys::rollout(tenant)).await?;
+        let is_rolling = rollout.is_some_and(|rollout| is_moving(&rollout.value.state));
+        let presence = self.presence.of_tenant(tenant);
+        let planned = plan::Input {
+            revision: number,
+            spec: &spec,
+            catalog: self.catalogs.of(&spec)?,
+            nodes: &nodes,
+            mirrors: self.registries.mirrors(),
+            // Those of the instance are as the plan names them.
+            secrets: &ChosenSecrets::new(),
+            before: None,
+        };
+        let states = states(&presence, &request.component);
+        let input =
+            RunInput { request, planned, plan: &plan, is_rolling, states: &states, runs, now };
+        admit(input).map_err(OpsError::Problems)
+    }
+
+    /// Returns the runs of a tenant, of one component or of all.
+    pub async fn history(
+        &self,
+        tenant: &TenantId,
+        component: Option<&ComponentName>,
+    ) -> Result<RunHistory> {
+        if !self.tenants.all().await?.contains(tenant) {
+            return Err(self.tenants.unknown_tenant(tenant).await);
+        }
+        let found = self.records.list_lossy(&keys::runs(tenant)).await?;
+        let unreadable = found.damaged.len();
+        let runs = found.entries.into_iter().rev().map(|(_, entry)| entry.value);
+        let is_asked = |run: &RunRecord| component.is_none_or(|name| &run.component == name);
+        Ok(RunHistory { runs: runs.filter(is_asked).collect(), unreadable })
+    }
+
+    /// Returns one run.
+    pub async fn get(&self, tenant: &TenantId, id: RunId) -> Result<Option<RunRecord>> {
+        Ok(self.records.get(&keys::run(tenant, id)).await?.map(|entry| entry.value))
+    }
+
+    /// Returns the orders that a node has not taken, oldest first.
+    pub async fn pending(&self, node: &NodeId) -> Result<Vec<Verbatim<RunOrder>>> {
+        let runs = self.records.list_lossy(&keys::runs(&node.tenant)).await?.entries;
+        let now = self.env.now();
+        let of_node = runs
+            .into_iter()
+            .map(|(_, entry)| entry.value)
+            .filter(|run| run.node == node.name && RunState::of(run, now).is_handed_out());
+        Ok(of_node.filter_map(|run| run.order).collect())
+    }
+
+    /// Returns a signal that wakes when the runs of a tenant change.
+    #[must_use]
+    pub fn changes(&self, tenant: &TenantId) -> RunChanges {
+        self.records.changed(&keys::runs(tenant))
+    }
+
+    /// Takes what a node says of a run: passes its output on, and records what became of it. What
+    /// a node says of a run that is not its own is ignored.
+    pub async fn progress(&self, node: &NodeId, progress: RunProgress) -> Result<()> {
+        let RunProgress { id, first_line, lines, result } = progress;
+        let recorded = retry_conflicts(|| self.try_record(node, id, result.as_ref())).await?;
+        if !recorded {
+            tracing::warn!(tenant = %node.tenant, node = %node.name, run = %id, "a node speaks of a run that is not its own");
+            return Ok(());
+        }
+        let is_over = result.is_some();
+        self.feeds.add(&node.tenant, id, first_line, lines);
+        if is_over {
+            self.feeds.close(&node.tenant, id);
+        }
+        Ok(())
+    }
+
+    /// Records what became of a run. Returns whether the node has such a run.
+    async fn try_record(
+        &self,
+        node: &NodeId,
+        id: RunId,
+        result: Option<&RunResult>,
+    ) -> Result<bool> {
+        let key = keys::run(&node.tenant, id);
+        let Some(run) = self.records.get(&key).await? else { return Ok(false) };
+        if run.value.node != node.name {
+            return Ok(false);
+        }
+        let Some(known) = with_news(&run, result, self.env.now()) else { return Ok(true) };
+        let batch = Batch::default().put(&key, if_unchanged(Some(&run)), &known);
+        self.records.commit(batch).await?;
+        if let Some(result) = result {
+            let (tenant, node) = (&node.tenant, &node.name);
+            tracing::info!(%tenant, %node, run = %id, result = %result, "a run ended");
+        }
+        Ok(true)
+    }
+}
+
+/// Returns the record of a run with what its host says, or `None` if that is known. The first
+/// result counts: a run ends once.
+fn with_news(
+    run: &Entry<RunRecord>,
+    result: Option<&RunResult>,
+    now: Timestamp,
+) -> Option<RunRecord> {
+    let known = &run.value;
+    let is_news = known.taken.is_none() || (known.result.is_none() && result.is_some());
+    is_news.then(|| RunRecord {
+        order: None,
+        taken: known.taken.or(Some(now)),
+        result: known.result.clone().or_else(|| result.cloned()),
+        ..known.clone()
+    })
+}
+
+fn record(
+    id: RunId,
+    who: &OperatorName,
+    request: &RunRequest,
+    admitted: AdmittedRun,
+    now: Timestamp,
+) -> RunRecord {
+    let AdmittedRun { node, instance, values, command } = admitted;
+    let (version, workload) = (instance.version().cloned(), instance.workload_hash());
+    let deadline_ms = command.deadline_ms;
+    let operation = request.operation.clone();
+    let order = RunOrder { id, operation: operation.clone(), instance, run: command };
+    RunRecord {
+        id,
+        component: request.component.clone(),
+        operation,
+        node,
+        version,
+        workload,
+        who: who.to_string(),
+        asked: now,
+        values,
+        deadline_ms,
+        order: Some(Verbatim::seal(order)),
+        taken: None,
+        result: None,
+    }
+}
+
+fn is_moving(state: &State) -> bool {
+    match state {
+        State::Progressing { .. } | State::RollingBack { .. } => true,
+        State::Completed
+        | State::Paused { .. }
+        | State::RolledBack { .. }
+        | State::Superseded { .. } => false,
+    }
+}
+
+fn states<'a>(
+    presence: &'a BTreeMap<NodeName, NodePresence>,
+    component: &ComponentName,
+) -> BTreeMap<NodeName, NodeState<'a>> {
+    let state = |node: &'a NodePresence| {
+        let report = node.report.as_deref().filter(|_| node.has_reported);
+        let instance = report.and_then(|report| report.instances.get(component));
+        NodeState { connected: node.connected, instance }
+    };
+    presence.iter().map(|(name, node)| (name.clone(), state(node))).collect()
+}
+
+/// Logs why the orders of a node cannot be read; they are handed out at the next look.
+pub(crate) fn log_unread(node: &NodeId, error: &OpsError) {
+    let (tenant, node, error) = (&node.tenant, &node.name, chain(error));
+    tracing::warn!(%tenant, %node, error, "cannot read the runs of a node");
+}

@@ -1,0 +1,84 @@
+//! Runs of operations, from the operator's request over the host's session to the history.
+
+use std::collections::BTreeMap;
+
+use oml_proto::problem::from_status;
+use oml_proto::v1;
+use tonic::Status;
+
+use crate::fleet::Fleet;
+use crate::world::{StoreKind, until};
+
+fn request(operation: &str, node: &str, values: &[(&str, &str)]) -> v1::RunOperationRequest {
+    let values: BTreeMap<String, String> =
+        values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    v1::RunOperationRequest {
+        tenant: "acme".into(),
+        component: "db".into(),
+        operation: operation.into(),
+        node: node.into(),
+        values,
+    }
+}
+
+/// Runs an operation and returns every message about it.
+async fn run(
+    fleet: &mut Fleet,
+    request: v1::RunOperationRequest,
+) -> Result<Vec<v1::RunEvent>, Status> {
+    let mut stream = fleet.operator.run_operation(request).await?.into_inner();
+    let mut events = Vec::new();
+    while let Some(event) = stream.message().await? {
+        events.push(event);
+    }
+    Ok(events)
+}
+
+async fn history(fleet: &mut Fleet) -> Vec<v1::Run> {
+    let request = v1::ListRunsRequest { tenant: "acme".into(), component: String::new() };
+    fleet.operator.list_runs(request).await.unwrap().into_inner().runs
+}
+
+#[tokio::test]
+async fn the_output_and_the_result_of_a_run_reach_its_operator_and_the_history() {
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
+    let events = run(&mut fleet, request("reset", "", &[("user", "ana")])).await.unwrap();
+    let lines: Vec<&String> = events.iter().flat_map(|event| &event.lines).collect();
+    assert_eq!(lines, ["one", "two\\u{1b}[2J", "reset ana"]);
+    assert_eq!(events.iter().map(|event| event.left_out).sum::<u64>(), 4);
+    let last = events.last().and_then(|event| event.run.clone()).unwrap();
+    assert_eq!((last.state(), last.sentence.as_str()), (v1::RunState::Ended, "succeeded"));
+    let failed = run(&mut fleet, request("reset", "acme-data", &[("user", "nobody")])).await;
+    let failed = failed.unwrap().pop().and_then(|event| event.run).unwrap();
+    assert_eq!(failed.result.unwrap().status, Some(3));
+    fleet.restart().await;
+    let runs = history(&mut fleet).await;
+    let shown: Vec<(u64, &str, &str)> = runs
+        .iter()
+        .map(|run| (run.id.as_ref().unwrap().number, run.node.as_str(), run.sentence.as_str()))
+        .collect();
+    let sentence = "failed: its program ended with status 3";
+    assert_eq!(shown, [(2, "acme-data", sentence), (1, "acme-data", "succeeded")]);
+}
+
+#[tokio::test]
+async fn a_run_that_cannot_be_is_refused_with_every_reason_and_leaves_no_trace() {
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
+    let refused = run(&mut fleet, request("reset", "acme-app", &[("usr", "ana")])).await;
+    let problems = from_status(&refused.unwrap_err()).unwrap().to_string();
+    for part in ["acme-app (role app) does not run db", "user= is missing", "usr: "] {
+        assert!(problems.contains(part), "{part}: {problems}");
+    }
+    assert_eq!(history(&mut fleet).await, []);
+}
+
+#[tokio::test]
+async fn a_host_that_is_not_connected_gets_no_order() {
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
+    fleet.agents.clear();
+    let is_away = |node: &v1::NodeStatus| node.state() != v1::NodeState::Connected;
+    until(&mut fleet.operator, "acme", |status| status.nodes.iter().all(is_away)).await;
+    let refused = run(&mut fleet, request("reset", "", &[("user", "ana")])).await.unwrap_err();
+    assert!(refused.message().contains("acme-data is not connected"), "{refused:?}");
+    assert_eq!(history(&mut fleet).await, []);
+}

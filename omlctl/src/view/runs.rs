@@ -1,0 +1,44 @@
+//! The runs of operations as a table.
+
+use oml_proto::v1::{Run, RunOutcome, RunState};
+
+use crate::output::Output;
+use crate::table::Column::{Prose, Whole};
+use crate::table::{Field, Style, plain};
+
+/// Formats runs as a table, the newest first.
+pub(crate) fn runs(output: &Output, runs: &[Run]) -> String {
+    let columns = [
+        Whole("RUN"),
+        Whole("ASKED"),
+        Whole("WHO"),
+        Whole("NODE"),
+        Whole("COMPONENT"),
+        Whole("OPERATION"),
+        Prose("OUTCOME"),
+    ];
+    let rows = runs.iter().map(|run| {
+        let number = run.id.as_ref().map_or(0, |id| id.number);
+        vec![
+            plain(number.to_string()),
+            plain(output.clock.date_time(run.asked_at_ms)),
+            plain(&run.who),
+            plain(&run.node),
+            plain(&run.component),
+            plain(&run.operation),
+            Field::new(&run.sentence, style(run)),
+        ]
+    });
+    output.tables.table(&columns, rows.collect())
+}
+
+fn style(run: &Run) -> Style {
+    let result = run.result.clone().unwrap_or_default();
+    match (run.state(), result.outcome(), result.status) {
+        (RunState::Waiting | RunState::Running, _, _) => Style::Moving,
+        (RunState::Ended, RunOutcome::Exited, Some(0)) => Style::Good,
+        (RunState::Ended | RunState::Unanswered | RunState::Lost | RunState::Unspecified, _, _) => {
+            Style::Bad
+        }
+    }
+}
