@@ -9,6 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Parser, Subcommand};
 use oml_common::text::error::chain;
+use oml_common::text::plural::counted;
 use oml_common::text::printable::printable;
 use oml_daemon::env::Env;
 use oml_daemon::log;
@@ -182,8 +183,13 @@ fn perform(cli: &Cli) -> Result<()> {
 
 fn check_catalog(file: &Path) -> Result<()> {
     let catalog = catalogs::read_file(file)?;
+    let releases = catalogs::read_beside(file, &catalog)?.published.len();
+    let releases = match releases {
+        0 => String::new(),
+        count => format!(", {}", counted(u64::try_from(count).unwrap_or(u64::MAX), "releases")),
+    };
     say(&format!(
-        "{}: catalog {}, {} components",
+        "{}: catalog {}, {} components{releases}",
         file.display(),
         catalog.name,
         catalog.components.len()

@@ -139,6 +139,8 @@ pub(crate) fn upgrade() -> ChangeReply {
         text_changed: false,
         new_tenant: false,
         settings: Vec::new(),
+        warnings: Vec::new(),
+        release: String::new(),
         tenant: "acme".into(),
         changes: vec![Change {
             kind: ChangeKind::Replace.into(),

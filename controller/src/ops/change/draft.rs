@@ -34,6 +34,14 @@ pub(super) struct Draft {
     pub(super) known: BTreeMap<ImageName, Digest>,
 }
 
+/// The text that a request asks for.
+struct Wanted {
+    text: String,
+    /// The digests that are recorded with the text that it was made from.
+    known: BTreeMap<ImageName, Digest>,
+    kind: RevisionKind,
+}
+
 impl Changes {
     /// Reads the records and makes the draft. `given` is the specification that came with
     /// the request, if there was one.
@@ -51,31 +59,8 @@ impl Changes {
             Some(base) => self.text_and_plan(&tenant, base).await?,
             None => None,
         };
-        let (text, known, kind) = match request {
-            ChangeRequest::Apply { spec_yaml } => {
-                let known = before.as_ref().map(|(text, plan)| recorded(text, plan)).transpose()?;
-                (spec_yaml.clone(), known.unwrap_or_default(), RevisionKind::Apply)
-            }
-            ChangeRequest::SetVersion { versions, .. } => {
-                let Some((text, plan)) = &before else {
-                    return Err(self.tenants.without_revisions(&tenant).await);
-                };
-                let known = recorded(text, plan)?;
-                let text = with_versions(text, versions).map_err(OpsError::Problems)?;
-                (text, known, RevisionKind::SetVersion)
-            }
-            ChangeRequest::Rollback { to, .. } => {
-                let Some(head) = &head else {
-                    return Err(self.tenants.without_revisions(&tenant).await);
-                };
-                let (text, plan) = match self.text_and_plan(&tenant, *to).await? {
-                    Some(found) if to.0 > 0 => found,
-                    Some(_) | None => return Err(no_revision(&tenant, *to, &head.value).into()),
-                };
-                let known = recorded(&text, &plan)?;
-                (text, known, RevisionKind::Rollback)
-            }
-        };
+        let wanted = self.wanted(request, &tenant, head.as_ref(), before.as_ref()).await?;
+        let Wanted { text, known, kind } = wanted;
         let spec = match given {
             Some(spec) => spec,
             None => TenantSpec::parse(&text).map_err(OpsError::Problems)?,
@@ -85,6 +70,56 @@ impl Changes {
             may_run.extend(self.tenants.plan_of(&tenant, number).await?);
         }
         Ok(Draft { tenant, head, rollout, before, text, spec, kind, known, may_run })
+    }
+
+    /// Returns the text that a request asks for.
+    async fn wanted(
+        &self,
+        request: &ChangeRequest,
+        tenant: &TenantId,
+        head: Option<&Entry<Head>>,
+        before: Option<&(String, Arc<Plan>)>,
+    ) -> Result<Wanted> {
+        let (text, known, kind) = match request {
+            ChangeRequest::Apply { spec_yaml } => {
+                let known = before.map(|(text, plan)| recorded(text, plan)).transpose()?;
+                (spec_yaml.clone(), known.unwrap_or_default(), RevisionKind::Apply)
+            }
+            ChangeRequest::SetVersion { versions, .. } => {
+                let (text, plan) = self.made_on(tenant, before).await?;
+                let known = recorded(text, plan)?;
+                let text = with_versions(text, versions).map_err(OpsError::Problems)?;
+                (text, known, RevisionKind::SetVersion)
+            }
+            ChangeRequest::SetRelease { release, .. } => {
+                let (text, plan) = self.made_on(tenant, before).await?;
+                (self.with_release(text, release)?, recorded(text, plan)?, RevisionKind::SetVersion)
+            }
+            ChangeRequest::Rollback { to, .. } => {
+                let Some(head) = head else {
+                    return Err(self.tenants.without_revisions(tenant).await);
+                };
+                let (text, plan) = match self.text_and_plan(tenant, *to).await? {
+                    Some(found) if to.0 > 0 => found,
+                    Some(_) | None => return Err(no_revision(tenant, *to, &head.value).into()),
+                };
+                let known = recorded(&text, &plan)?;
+                (text, known, RevisionKind::Rollback)
+            }
+        };
+        Ok(Wanted { text, known, kind })
+    }
+
+    /// Returns the text and plan that versions are written into.
+    async fn made_on<'b>(
+        &self,
+        tenant: &TenantId,
+        before: Option<&'b (String, Arc<Plan>)>,
+    ) -> Result<&'b (String, Arc<Plan>)> {
+        match before {
+            Some(before) => Ok(before),
+            None => Err(self.tenants.without_revisions(tenant).await),
+        }
     }
 
     async fn text_and_plan(

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use oml_common::decide::diff::StrategyChange;
 use oml_common::document::revision::{Change, ChangeKind};
 use oml_common::document::spec::TenantSpec;
-use oml_common::id::{ComponentName, ContentHash, ImageVersion, RevisionNumber, TenantId};
+use oml_common::id::{
+    ComponentName, ContentHash, ImageVersion, ReleaseName, RevisionNumber, TenantId,
+};
 use oml_common::text::problem::Problem;
 use oml_daemon::tls::OperatorName;
 use serde::Serialize;
@@ -21,6 +23,8 @@ pub enum ChangeRequest {
     },
     /// The current specification with other versions.
     SetVersion { tenant: TenantId, versions: BTreeMap<ComponentName, ImageVersion> },
+    /// The current specification with the versions of a release.
+    SetRelease { tenant: TenantId, release: ReleaseName },
     /// The specification of an earlier revision.
     Rollback { tenant: TenantId, to: RevisionNumber },
 }
@@ -42,6 +46,8 @@ pub struct RequestContext {
     pub if_revision: Option<RevisionNumber>,
     /// Whether a change that removes an instance is refused.
     pub no_removals: bool,
+    /// Why the change is made although the releases of the catalog forbid it; empty if it is not.
+    pub force: String,
 }
 
 impl RequestContext {
@@ -111,6 +117,10 @@ pub struct ChangeResult {
     pub changes: Vec<Change>,
     /// The settings that change how the rollout goes through the nodes.
     pub settings: Vec<StrategyChange>,
+    /// What the releases of the catalog say about it.
+    pub warnings: Vec<String>,
+    /// The release that the versions are.
+    pub release: Option<ReleaseName>,
 }
 
 impl ChangeResult {
@@ -118,7 +128,18 @@ impl ChangeResult {
     pub(super) fn nothing(tenant: TenantId, revision: RevisionNumber) -> Self {
         let (changes, settings) = (Vec::new(), Vec::new());
         let (changed, text_changed, new_tenant) = (false, false, false);
-        Self { tenant, revision, changed, text_changed, new_tenant, changes, settings }
+        let (warnings, release) = (Vec::new(), None);
+        Self {
+            tenant,
+            revision,
+            changed,
+            text_changed,
+            new_tenant,
+            changes,
+            settings,
+            warnings,
+            release,
+        }
     }
 }
 
@@ -130,9 +151,9 @@ impl ChangeRequest {
                 let spec = TenantSpec::parse(spec_yaml).map_err(OpsError::Problems)?;
                 Ok((spec.tenant.clone(), Some(spec)))
             }
-            ChangeRequest::SetVersion { tenant, .. } | ChangeRequest::Rollback { tenant, .. } => {
-                Ok((tenant.clone(), None))
-            }
+            ChangeRequest::SetVersion { tenant, .. }
+            | ChangeRequest::SetRelease { tenant, .. }
+            | ChangeRequest::Rollback { tenant, .. } => Ok((tenant.clone(), None)),
         }
     }
 
