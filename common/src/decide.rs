@@ -22,6 +22,7 @@ pub mod ownership;
 pub mod plan;
 pub mod preflight;
 pub mod reconcile;
+pub mod release;
 pub mod retention;
 pub mod rights;
 pub mod rollout;

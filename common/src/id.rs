@@ -133,6 +133,11 @@ text_id!(
     "1 to 128 letters, digits, dots, hyphens and underscores, not starting with a dot or a hyphen"
 );
 text_id!(
+    /// A set of versions that was published together, such as `2.6.6`.
+    ReleaseName, "release", is_tag,
+    "1 to 128 letters, digits, dots, hyphens and underscores, not starting with a dot or a hyphen"
+);
+text_id!(
     /// The digest that identifies an image: `sha256:` and 64 hexadecimal digits.
     Digest, "digest", is_digest,
     "sha256: followed by 64 lower-case hexadecimal digits"

@@ -77,13 +77,13 @@ impl FleetApi {
         request: &ChangeRequest,
         options: Option<v1::ChangeOptions>,
     ) -> Reply<v1::ChangeReply> {
-        let v1::ChangeOptions { op_id, dry_run, why, if_revision, no_removals } =
+        let v1::ChangeOptions { op_id, dry_run, why, if_revision, no_removals, force } =
             options.unwrap_or_default();
         let op_id = (!op_id.is_empty()).then(|| op_id.parse()).transpose();
         let op_id = op_id.map_err(|problem: Problem| refusal(problem))?;
         let if_revision = (if_revision > 0).then_some(RevisionNumber(if_revision));
         let context =
-            RequestContext { who: who.name, op_id, dry_run, why, if_revision, no_removals };
+            RequestContext { who: who.name, op_id, dry_run, why, if_revision, no_removals, force };
         let changed = self.changes.make(request, &context).await;
         let changed = changed.map_err(|error| wire::status_of(&error))?;
         failpoint::reach("C5");
@@ -179,6 +179,23 @@ impl Fleet for FleetApi {
         let v1::RollbackRequest { tenant, to, options } = request.into_inner();
         let (tenant, to) = (field("tenant", &tenant)?, RevisionNumber(to));
         self.change(who, &ChangeRequest::Rollback { tenant, to }, options).await
+    }
+
+    async fn set_release(&self, request: Request<v1::SetReleaseRequest>) -> Reply<v1::ChangeReply> {
+        let who = policy::operator(&request)?;
+        let v1::SetReleaseRequest { tenant, release, options } = request.into_inner();
+        let (tenant, release) = (field("tenant", &tenant)?, field("release", &release)?);
+        self.change(who, &ChangeRequest::SetRelease { tenant, release }, options).await
+    }
+
+    async fn list_releases(
+        &self,
+        request: Request<v1::ListReleasesRequest>,
+    ) -> Reply<v1::ListReleasesReply> {
+        let tenant: TenantId = field("tenant", &request.get_ref().tenant)?;
+        let releases = self.changes.releases(&tenant).await;
+        let releases = releases.map_err(|error| wire::status_of(&error))?;
+        Ok(Response::new(wire::releases(releases)))
     }
 
     async fn get_status(&self, request: Request<v1::StatusRequest>) -> Reply<v1::StatusReply> {

@@ -193,8 +193,13 @@ fn perform(cli: &Cli) -> Result<()> {
 
 fn check_catalog(file: &Path) -> Result<()> {
     let catalog = catalogs::read_file(file)?;
+    let releases = catalogs::read_beside(file, &catalog)?.published.len();
+    let releases = match releases {
+        0 => String::new(),
+        count => format!(", {}", counted(u64::try_from(count).unwrap_or(u64::MAX), "releases")),
+    };
     say(&format!(
-        "{}: catalog {}, {} components",
+        "{}: catalog {}, {} components{releases}",
         file.display(),
         catalog.name,
         catalog.components.len()

@@ -37,6 +37,8 @@ pub const TABLE: &[(&str, Role)] = &[
     ("/oml.v1.Fleet/Apply", Role::Operator),
     ("/oml.v1.Fleet/SetVersion", Role::Operator),
     ("/oml.v1.Fleet/Rollback", Role::Operator),
+    ("/oml.v1.Fleet/SetRelease", Role::Operator),
+    ("/oml.v1.Fleet/ListReleases", Role::Operator),
     ("/oml.v1.Fleet/GetStatus", Role::Operator),
     ("/oml.v1.Fleet/WatchStatus", Role::Operator),
     ("/oml.v1.Fleet/WatchChange", Role::Operator),

@@ -13,7 +13,7 @@ use oml_proto::report::{failure_to_wire, generation_to_wire, to_wire};
 use oml_proto::{host_policy, problem, v1};
 use tonic::{Code, Status};
 
-use crate::ops::change::ChangeResult;
+use crate::ops::change::{ChangeResult, TenantRelease, TenantReleases};
 use crate::ops::history::{HistoryEntry, PastOutcome};
 use crate::ops::nodes::IssuedCertificate;
 use crate::ops::presence::NodePresence;
@@ -90,6 +90,23 @@ pub(crate) fn changed(changed: ChangeResult) -> v1::ChangeReply {
         new_tenant: changed.new_tenant,
         settings: changed.settings.iter().map(ToString::to_string).collect(),
         secret_version: changed.secret_version.unwrap_or_default(),
+        warnings: changed.warnings,
+        release: changed.release.map(Into::into).unwrap_or_default(),
+    }
+}
+
+/// Converts the releases of a tenant's catalog.
+pub(crate) fn releases(releases: TenantReleases) -> v1::ListReleasesReply {
+    let TenantReleases { catalog, current, releases } = releases;
+    let release = |it: TenantRelease| v1::Release {
+        name: it.name.into(),
+        versions: it.versions.into_iter().map(|(name, it)| (name.into(), it.into())).collect(),
+        different: it.different.into_iter().map(Into::into).collect(),
+    };
+    v1::ListReleasesReply {
+        catalog: catalog.into(),
+        releases: releases.into_iter().map(release).collect(),
+        current: current.map(Into::into).unwrap_or_default(),
     }
 }
 

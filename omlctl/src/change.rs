@@ -1,15 +1,13 @@
 //! Makes a change at most once, shows it, and waits for its end.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::ValueHint;
-use oml_common::text::error::chain;
+use oml_common::text::printable::printable;
 use oml_proto::v1::{
     ChangeHolds, ChangeOptions, ChangeOutcome, ChangeReply, NewSecretValue, Rollout,
 };
-use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
 use crate::connection::{Controller, Failed, Target, Watched};
@@ -19,14 +17,18 @@ use crate::progress::Progress;
 use crate::wait::{self, Ended, ExitOutcome};
 use crate::{describe, view};
 
+mod answer;
 mod calls;
 mod preview;
+
+use self::answer::{Answer, Outcome};
 
 /// The request for a change.
 #[derive(Debug, Clone)]
 pub(crate) enum ChangeRequest {
     Apply { spec_yaml: String },
     SetVersion { tenant: String, versions: BTreeMap<String, String> },
+    SetRelease { tenant: String, release: String },
     Rollback { tenant: String, to: u64 },
     RotateSecret { tenant: String, name: String, value: NewSecretValue },
 }
@@ -53,35 +55,13 @@ pub(crate) struct ChangeArgs {
     /// Reason for the change, for the history
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true, value_hint = ValueHint::Other)]
     why: String,
+    /// Make the change although the releases of the catalog forbid it, for this reason, which
+    /// the history records
+    #[arg(long, value_name = "REASON", default_value = "", hide_default_value = true, value_hint = ValueHint::Other)]
+    force: String,
     /// Id of the change: the same id makes it at most once [default: a new id]
     #[arg(long, value_name = "ID", value_hint = ValueHint::Other, value_parser = clap::builder::NonEmptyStringValueParser::new())]
     op_id: Option<String>,
-}
-
-/// The result of a change as JSON or YAML.
-#[derive(Debug, Serialize)]
-struct Answer<'a> {
-    op_id: &'a str,
-    dry_run: bool,
-    #[serde(flatten)]
-    reply: &'a ChangeReply,
-    /// Absent if the command did not wait for the end.
-    outcome: Option<Outcome<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-struct Outcome<'a> {
-    /// `done`, `failed`, `rolled-back`, `waiting`, or `unknown` if waiting failed or this
-    /// program does not know the outcome.
-    result: &'static str,
-    message: Cow<'a, str>,
-    /// The later revision that superseded the change.
-    superseded_by: Option<u64>,
-    /// `contained`, `altered` or `unknown`: whether the later revision contains the change.
-    holds: Option<&'static str>,
-    /// The revision that all nodes run, if the change ended with one.
-    in_effect: Option<u64>,
-    rollout: Option<&'a Rollout>,
 }
 
 /// The time for which a change whose answer was lost is sent again.
@@ -96,9 +76,9 @@ impl ChangeArgs {
 
     /// Returns options that only plan the change.
     pub(crate) fn dry_run() -> Self {
-        let why = String::new();
+        let (why, force) = (String::new(), String::new());
         let (yes, prune, timeout) = (false, false, Duration::ZERO);
-        Self { dry_run: true, no_wait: true, timeout, yes, prune, why, op_id: None }
+        Self { dry_run: true, no_wait: true, timeout, yes, prune, why, force, op_id: None }
     }
 }
 
@@ -113,6 +93,7 @@ pub(crate) async fn make(
         op_id: args.op_id.clone().map_or_else(|| target.new_op_id(), Ok)?,
         dry_run: args.dry_run,
         why: args.why.clone(),
+        force: args.force.clone(),
         ..ChangeOptions::default()
     };
     let (controller, reply) = send_asking(target, &request, &options, args).await?;
@@ -120,12 +101,10 @@ pub(crate) async fn make(
         print_note(&format!("{} is a new tenant", reply.tenant));
     }
     if output.format == Format::Table {
-        if !reply.changes.is_empty() {
-            output.text(&view::changes(output, &reply.changes))?;
-        }
-        for line in &reply.settings {
-            output.text(line)?;
-        }
+        print_reply(output, &reply)?;
+    }
+    for warning in &reply.warnings {
+        print_note(&format!("warning: {}", printable(warning)));
     }
     let ended = wait_if_needed(target, output, controller, &reply, args).await;
     if output.format != Format::Table {
@@ -138,6 +117,20 @@ pub(crate) async fn make(
         output.data(&Answer { op_id, dry_run, reply: &reply, outcome }, String::new)?;
     }
     Ok(ended?.map_or(ExitOutcome::Done, |ended| ended.outcome))
+}
+
+/// Prints what a change does, as a table.
+fn print_reply(output: &Output, reply: &ChangeReply) -> Result<(), CommandError> {
+    if !reply.changes.is_empty() {
+        output.text(&view::changes(output, &reply.changes))?;
+    }
+    if !reply.release.is_empty() {
+        output.text(&format!("release {}", printable(&reply.release)))?;
+    }
+    for line in &reply.settings {
+        output.text(line)?;
+    }
+    Ok(())
 }
 
 /// Sends a change, after a question if it removes something and the options do not say otherwise.
@@ -245,7 +238,9 @@ impl ChangeRequest {
     fn is_meant_to_remove(&self) -> bool {
         match self {
             ChangeRequest::Apply { .. } | ChangeRequest::Rollback { .. } => true,
-            ChangeRequest::SetVersion { .. } | ChangeRequest::RotateSecret { .. } => false,
+            ChangeRequest::SetVersion { .. }
+            | ChangeRequest::SetRelease { .. }
+            | ChangeRequest::RotateSecret { .. } => false,
         }
     }
 }
@@ -301,7 +296,7 @@ fn watched(reply: &ChangeReply) -> Watched {
 fn print_failures(rollout: Option<&Rollout>) {
     let failures = rollout.iter().flat_map(|rollout| &rollout.failures);
     for line in failures.flat_map(describe::rollout_failure_lines) {
-        print_note(&oml_common::text::printable::printable(&line));
+        print_note(&printable(&line));
     }
 }
 
@@ -337,43 +332,6 @@ fn text_line(reply: &ChangeReply, is_dry_run: bool) -> String {
 
 fn duration(text: &str) -> Result<Duration, oml_common::time::InvalidDuration> {
     oml_common::time::parse_duration_ms(text).map(Duration::from_millis)
-}
-
-impl<'a> Outcome<'a> {
-    fn new(ended: &'a Ended) -> Self {
-        let result = match ended.outcome {
-            ExitOutcome::Done => "done",
-            ExitOutcome::Failed => "failed",
-            ExitOutcome::RolledBack => "rolled-back",
-            ExitOutcome::Waiting => "waiting",
-            ExitOutcome::NotHealthy | ExitOutcome::Unknown => "unknown",
-        };
-        let holds = match ended.holds {
-            ChangeHolds::Unspecified => None,
-            ChangeHolds::Contained => Some("contained"),
-            ChangeHolds::Altered => Some("altered"),
-            ChangeHolds::Unknown => Some("unknown"),
-        };
-        Self {
-            result,
-            message: ended.sentence.as_str().into(),
-            superseded_by: ended.superseded_by,
-            holds,
-            in_effect: ended.in_effect,
-            rollout: ended.rollout.as_ref(),
-        }
-    }
-
-    fn unknown(error: &CommandError) -> Self {
-        Self {
-            result: "unknown",
-            message: chain(error).into(),
-            superseded_by: None,
-            holds: None,
-            in_effect: None,
-            rollout: None,
-        }
-    }
 }
 
 #[cfg(test)]

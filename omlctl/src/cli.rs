@@ -7,8 +7,8 @@ use oml_common::text::problem::Problem;
 use crate::common::Common;
 use crate::error::CommandError;
 use crate::verb::{
-    apply, completions, context, explain, get, history, node, plan, rollback, run, runs, secret,
-    set_version, status, version,
+    apply, completions, context, explain, get, history, node, plan, releases, rollback, run, runs,
+    secret, set_release, set_version, status, version,
 };
 
 /// Operate the tenants of contact centres through their controller
@@ -47,7 +47,9 @@ pub(crate) enum Verb {
     Apply(apply::Arguments),
     Plan(plan::Arguments),
     SetVersion(set_version::Arguments),
+    SetRelease(set_release::Arguments),
     Rollback(rollback::Arguments),
+    Releases(releases::Arguments),
     Status(status::Arguments),
     Get(get::Arguments),
     History(history::Arguments),
@@ -61,18 +63,21 @@ pub(crate) enum Verb {
 }
 
 /// The keys that people may type as options, each with a placeholder for its value.
-const KEYS: [(&str, &str); 6] = [
+const KEYS: [(&str, &str); 7] = [
     ("tenant", "NAME"),
     ("node", "NAME"),
     ("role", "ROLE"),
     ("name", "NODE"),
     ("to", "REVISION"),
+    ("release", "RELEASE"),
     ("revision", "NUMBER"),
 ];
 /// The verbs whose arguments are pairs of key and value.
-const KEYED: [&str; 10] = [
+const KEYED: [&str; 12] = [
     "set-version",
+    "set-release",
     "rollback",
+    "releases",
     "status",
     "get",
     "history",

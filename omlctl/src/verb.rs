@@ -8,10 +8,12 @@ pub(crate) mod get;
 pub(crate) mod history;
 pub(crate) mod node;
 pub(crate) mod plan;
+pub(crate) mod releases;
 pub(crate) mod rollback;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod secret;
+pub(crate) mod set_release;
 pub(crate) mod set_version;
 pub(crate) mod status;
 pub(crate) mod version;
@@ -45,7 +47,12 @@ pub(crate) fn run(cli: Cli, env: &Env) -> Result<ExitOutcome, CommandError> {
         Verb::Apply(arguments) => change(&common, env, arguments.request()?, &arguments.args),
         Verb::Plan(arguments) => change(&common, env, arguments.request()?, &ChangeArgs::dry_run()),
         Verb::SetVersion(arguments) => change(&common, env, arguments.request()?, &arguments.args),
+        Verb::SetRelease(arguments) => change(&common, env, arguments.request()?, &arguments.args),
         Verb::Rollback(arguments) => change(&common, env, arguments.request()?, &arguments.args),
+        Verb::Releases(arguments) => {
+            let request = arguments.request()?;
+            remote(&common, env, |session| releases::run(session, request))
+        }
         Verb::Status(arguments) => {
             let request = arguments.request()?;
             remote(&common, env, |session| status::run(session, request))

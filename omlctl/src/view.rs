@@ -15,10 +15,12 @@ use crate::table::Column::{Prose, Whole};
 use crate::table::{Column, Field, Style, TableStyle, plain};
 
 mod explain;
+mod releases;
 mod runs;
 mod status;
 
 pub(crate) use explain::explain;
+pub(crate) use releases::releases;
 pub(crate) use runs::runs;
 pub(crate) use status::status;
 

@@ -47,6 +47,15 @@ impl ImageVersion {
         }
     }
 
+    /// Returns the tag, if it has one.
+    #[must_use]
+    pub fn tag(&self) -> Option<&Version> {
+        match &self.0 {
+            Parts::Tag(tag) | Parts::Both(tag, _) => Some(tag),
+            Parts::Digest(_) => None,
+        }
+    }
+
     /// Returns the name of the version in documents: its tag or, without one, `sha256-` and the
     /// first digits of its digest.
     #[must_use]

@@ -6,6 +6,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use oml_common::document::catalog::Catalog;
+use oml_common::document::releases::Releases;
 use oml_common::document::spec::TenantSpec;
 use oml_common::id::{CatalogName, RoleName};
 use oml_common::text::plural::counted;
@@ -13,10 +14,16 @@ use oml_common::text::problem::{Problem, Problems};
 use oml_common::text::yaml::DOCUMENT_BYTES_MAX;
 use oml_daemon::regular_file;
 
+mod releases;
+
+pub use self::releases::read_beside;
+
 /// All catalogs, by name.
 #[derive(Debug, Default)]
 pub struct Catalogs {
     catalogs: BTreeMap<CatalogName, Catalog>,
+    /// The releases of each catalog.
+    releases: BTreeMap<CatalogName, Releases>,
     broken: Vec<BrokenCatalog>,
 }
 
@@ -46,6 +53,16 @@ pub enum CatalogError {
         /// All mistakes in it.
         problems: Problems,
     },
+    /// The file beside a catalog has no releases that can be used.
+    #[error("{} has no releases that can be used:\n{problems}", path.display())]
+    Releases {
+        path: PathBuf,
+        /// All mistakes in it.
+        problems: Problems,
+    },
+    /// A file of releases has no catalog beside it.
+    #[error("{} has the releases of a catalog that is not there: there is no {}", path.display(), catalog.display())]
+    Orphan { path: PathBuf, catalog: PathBuf },
     /// Two files contain catalogs of the same name.
     #[error("{} is a second catalog of the name {name}; the first is {}", path.display(), first.display())]
     Twice {
@@ -63,23 +80,34 @@ impl CatalogError {
         match self {
             Self::Read { path, source } => format!("cannot read {}: {source}", path.display()),
             Self::Invalid { path, problems } => {
-                let first = problems.0.first().map(ToString::to_string).unwrap_or_default();
-                let more = match problems.0.len().saturating_sub(1) {
-                    0 => String::new(),
-                    more => format!(" (and {})", counted(number(more), "more problems")),
-                };
-                format!("{} is not a catalog: {first}{more}", path.display())
+                format!("{} is not a catalog: {}", path.display(), first_of(problems))
             }
-            Self::Twice { .. } => self.to_string(),
+            Self::Releases { path, problems } => {
+                let first = first_of(problems);
+                format!("{} has no releases that can be used: {first}", path.display())
+            }
+            Self::Twice { .. } | Self::Orphan { .. } => self.to_string(),
         }
     }
 
     /// Returns the file or folder that cannot be used.
     #[must_use]
     pub fn path(&self) -> &Path {
-        let (Self::Read { path, .. } | Self::Invalid { path, .. } | Self::Twice { path, .. }) =
-            self;
+        let (Self::Read { path, .. }
+        | Self::Invalid { path, .. }
+        | Self::Releases { path, .. }
+        | Self::Orphan { path, .. }
+        | Self::Twice { path, .. }) = self;
         path
+    }
+}
+
+/// Returns the first mistake, and how many more there are.
+fn first_of(problems: &Problems) -> String {
+    let first = problems.0.first().map(ToString::to_string).unwrap_or_default();
+    match problems.0.len().saturating_sub(1) {
+        0 => first,
+        more => format!("{first} (and {})", counted(number(more), "more problems")),
     }
 }
 
@@ -109,6 +137,10 @@ impl Catalogs {
         let mut read = Self::default();
         let mut named: BTreeMap<CatalogName, Vec<(PathBuf, Catalog)>> = BTreeMap::new();
         for path in read.files(folder) {
+            if releases::is_releases(&path) {
+                read.broken.extend(orphan(&path));
+                continue;
+            }
             let text = read_text(&path);
             match text.map_err(|source| unreadable(&path, source)).and_then(|t| parse(&path, &t)) {
                 Ok(catalog) => {
@@ -120,7 +152,7 @@ impl Catalogs {
         for (name, mut files) in named {
             // It is not known which of two is the right one.
             if files.len() == 1 {
-                read.catalogs.extend(files.pop().map(|(_, catalog)| (name, catalog)));
+                files.drain(..).for_each(|(path, catalog)| read.add(&path, catalog));
                 continue;
             }
             let mut paths = files.into_iter().map(|(path, _)| path);
@@ -137,7 +169,31 @@ impl Catalogs {
         read
     }
 
-    /// Returns the files of the folder that should be catalogs, in the order of their names.
+    /// Adds a catalog and its releases. Without these, nobody would know what must not be done
+    /// with it, so a mistake in them keeps the catalog out.
+    fn add(&mut self, path: &Path, catalog: Catalog) {
+        let name = catalog.name.clone();
+        match releases::read_beside(path, &catalog) {
+            Ok(releases) => {
+                self.releases.insert(name.clone(), releases);
+                self.catalogs.insert(name, catalog);
+            }
+            Err(error) => self.broken.push(BrokenCatalog { name: Some(name), error }),
+        }
+    }
+
+    /// Returns the releases of the catalog that a specification names; none if it has none.
+    pub(super) fn releases_of(&self, spec: &TenantSpec) -> &Releases {
+        static NONE: Releases = Releases {
+            published: BTreeMap::new(),
+            together: Vec::new(),
+            apart: Vec::new(),
+            one_way: Vec::new(),
+        };
+        self.releases.get(&spec.catalog).unwrap_or(&NONE)
+    }
+
+    /// Returns the files of the folder, in the order of their names.
     fn files(&mut self, folder: &Path) -> Vec<PathBuf> {
         let entries = folder.read_dir();
         let entries = entries.and_then(|all| all.map(|e| Ok(e?.path())).collect::<io::Result<_>>());
@@ -229,6 +285,14 @@ fn number(count: usize) -> u64 {
 pub fn read_file(path: &Path) -> Result<Catalog, CatalogError> {
     let text = read_text(path).map_err(|source| unreadable(path, source).0)?;
     parse(path, &text).map_err(|(error, _name)| error)
+}
+
+/// Returns an error for a file of releases without a catalog.
+fn orphan(path: &Path) -> Option<BrokenCatalog> {
+    let catalog = releases::catalog_of(path)?;
+    let is_missing = !catalog.exists();
+    let error = CatalogError::Orphan { path: path.to_owned(), catalog };
+    is_missing.then_some(BrokenCatalog { name: None, error })
 }
 
 /// The error of a file, and the name of the catalog that it should be.

@@ -10,6 +10,7 @@ use oml_common::decide::change::already_in_effect;
 use oml_common::decide::diff::{diff, strategy};
 use oml_common::decide::head::{after_change, next_revision};
 use oml_common::decide::plan::{self, ImageName, NodeFacts, Unprepared};
+use oml_common::decide::release::Judged;
 use oml_common::decide::rollout::Begin;
 use oml_common::document;
 use oml_common::document::plan::Plan;
@@ -17,17 +18,18 @@ use oml_common::document::revision::Change;
 use oml_common::document::rollout::Rollout;
 use oml_common::document::spec::TenantSpec;
 use oml_common::id::{ContentHash, Digest, NodeName, RevisionNumber, TenantId};
-use oml_common::text::printable::printable;
 use oml_common::text::problem::{Problem, Problems, nearest};
 use oml_common::time::Timestamp;
 use oml_daemon::env::Env;
 use oml_daemon::failpoint;
 
 mod draft;
+mod releases;
 mod request;
 mod rotation;
 mod text;
 
+pub use self::releases::{TenantRelease, TenantReleases};
 pub use self::request::{ChangeRequest, ChangeResult, IdempotencyKey, RequestContext};
 
 use self::draft::Draft;
@@ -47,6 +49,7 @@ struct Planned {
     plan: Plan,
     changes: Vec<Change>,
     enrolled: BTreeSet<NodeName>,
+    judged: Judged,
 }
 
 /// The digests that registries returned in the course of one request.
@@ -87,7 +90,7 @@ impl Changes {
         }
         let rotation = self.rotation(request, context).await?;
         let draft = self.draft(request, tenant, given, rotation).await?;
-        let planned = self.plan(draft, answers).await?;
+        let planned = self.plan(draft, answers, context).await?;
         if let Some(revision) = planned.already_in_effect()? {
             let secret_version = planned.secret_version();
             let draft = planned.draft;
@@ -109,11 +112,18 @@ impl Changes {
             self.commit_change(&planned, request, context).await?;
         }
         let secret_version = planned.secret_version();
-        let Planned { draft, plan, changes, .. } = planned;
+        let Planned { draft, plan, changes, judged, .. } = planned;
         let settings = strategy(draft.before.as_ref().map(|(_, plan)| &**plan), &plan);
-        let new_tenant = draft.head.is_none();
-        let nothing = ChangeResult::nothing(draft.tenant, plan.revision);
-        Ok(ChangeResult { changed: true, new_tenant, changes, settings, secret_version, ..nothing })
+        Ok(ChangeResult {
+            changed: true,
+            new_tenant: draft.head.is_none(),
+            changes,
+            settings,
+            secret_version,
+            warnings: judged.warnings.iter().map(ToString::to_string).collect(),
+            release: judged.release,
+            ..ChangeResult::nothing(draft.tenant, plan.revision)
+        })
     }
 
     /// Returns the reply to a change that was already made with this operation id.
@@ -141,7 +151,13 @@ impl Changes {
         Ok(Some(ChangeResult { changed, text_changed, new_tenant, changes, ..nothing }))
     }
 
-    async fn plan(&self, mut draft: Draft, answers: &Answers) -> Result<Planned> {
+    async fn plan(
+        &self,
+        mut draft: Draft,
+        answers: &Answers,
+        context: &RequestContext,
+    ) -> Result<Planned> {
+        let judged = self.judge(&draft, context)?;
         let spec = &draft.spec;
         let catalog = self.catalogs.of(spec)?;
         let nodes = node_facts(&self.records, &draft.tenant).await?;
@@ -164,6 +180,7 @@ impl Changes {
         if nodes.is_empty() {
             problems.0.extend(self.suggest_tenant(spec).await?);
         }
+        problems.0.extend(judged.problems(spec));
         let is_refused = !problems.0.is_empty();
         let mut digests = answers.lock().unwrap_or_else(PoisonError::into_inner).clone();
         digests.append(&mut draft.known);
@@ -183,7 +200,7 @@ impl Changes {
         let prepared = prepared.map_err(|unprepared| OpsError::Problems(unprepared.problems))?;
         let plan = prepared.finish(&digests).map_err(OpsError::Problems)?;
         let changes = diff(draft.before.as_ref().map(|(_, plan)| &**plan), &plan);
-        Ok(Planned { draft, plan, changes, enrolled: nodes.into_keys().collect() })
+        Ok(Planned { draft, plan, changes, enrolled: nodes.into_keys().collect(), judged })
     }
 
     /// Returns a suggestion if the name of a tenant without nodes is close to that of a
@@ -266,6 +283,13 @@ pub(super) async fn node_facts(
     Ok(facts.collect())
 }
 
+/// Returns what is audited of a change.
+fn made(kind: &str, number: RevisionNumber, context: &RequestContext, judged: &Judged) -> String {
+    let why = if judged.is_forced() { context.recorded_why(judged) } else { String::new() };
+    let why = if why.is_empty() { why } else { format!(" ({why})") };
+    format!("{kind} made revision {number}{why}")
+}
+
 impl Planned {
     /// Returns the current revision if the planned change would change nothing.
     fn already_in_effect(&self) -> Result<Option<RevisionNumber>> {
@@ -288,7 +312,7 @@ impl Planned {
 
     /// Returns the records of the change itself and of the revision that it supersedes.
     fn intent(&self, context: &RequestContext, content: ContentHash, now: Timestamp) -> Batch {
-        let Self { draft, plan, changes, .. } = self;
+        let Self { draft, plan, changes, judged, .. } = self;
         let (tenant, number) = (&draft.tenant, plan.revision);
         let head = draft.head.as_ref().map(|head| head.value);
         let rollout = draft.rollout.as_ref().map(|rollout| &rollout.value);
@@ -296,7 +320,7 @@ impl Planned {
         let audit = AuditRecord {
             at: now,
             who: context.who.to_string(),
-            what: format!("{} made revision {number}", draft.kind.as_str()),
+            what: made(draft.kind.as_str(), number, context, judged),
             tenant: Some(tenant.clone()),
             node: None,
         };
@@ -305,7 +329,7 @@ impl Planned {
             spec_yaml: draft.text.clone(),
             at: now,
             who: context.who.to_string(),
-            why: printable(&context.why),
+            why: context.recorded_why(judged),
             kind: draft.kind,
             changes: changes.clone(),
             plan: content,

@@ -10,6 +10,7 @@ mod fleet;
 mod hooked;
 mod nodes;
 mod registry;
+mod releases;
 mod restore;
 mod runs;
 mod secrets;

@@ -2,7 +2,7 @@
 
 use oml_proto::v1::{
     ApplyRequest, ChangeOptions, ChangeReply, RollbackRequest, RotateSecretRequest,
-    SetVersionRequest,
+    SetReleaseRequest, SetVersionRequest,
 };
 
 use super::ChangeRequest;
@@ -23,6 +23,10 @@ impl Controller {
             ChangeRequest::SetVersion { tenant, versions } => {
                 let request = SetVersionRequest { tenant, versions, options };
                 self.call(|fleet, request| fleet.set_version(request), request).await
+            }
+            ChangeRequest::SetRelease { tenant, release } => {
+                let request = SetReleaseRequest { tenant, release, options };
+                self.call(|fleet, request| fleet.set_release(request), request).await
             }
             ChangeRequest::Rollback { tenant, to } => {
                 let request = RollbackRequest { tenant, to, options };

@@ -142,6 +142,51 @@ fn settings_of_the_rollout_are_shown_below_the_changes() {
 }
 
 #[test]
+fn what_the_releases_say_about_a_change_is_shown_with_it() {
+    let warnings = vec!["web 1 -> 2 has no way back".to_owned()];
+    let reply = ChangeReply { warnings, release: "2.6.6".into(), ..upgrade() };
+    let world = World::new(Script { changes: [Answer::Reply(reply)].into(), ..Script::default() });
+    let ran = world.run(&["set-release", "tenant=acme", "2.6.6", "--dry-run", "--force", "tested"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stdout.ends_with("release 2.6.6\n"), "{}", ran.stdout);
+    let expected = "warning: web 1 -> 2 has no way back\nplan only: acme was not changed\n";
+    assert_eq!(ran.stderr, expected);
+    assert_eq!(world.asked()[0].force, "tested");
+}
+
+#[test]
+fn releases_are_listed_with_what_differs_the_latest_first() {
+    let release = |name: &str, different: &[&str]| Release {
+        name: name.into(),
+        versions: [("asterisk".to_owned(), "1".to_owned())].into(),
+        different: different.iter().map(|&it| it.to_owned()).collect(),
+    };
+    let older = release("2.6.5", &["ami", "asterisk", "daphne", "nginx", "omnileads", "redis"]);
+    let releases = ListReleasesReply {
+        catalog: "omnileads-2-6".into(),
+        releases: vec![older, release("2.6.6", &[])],
+        current: "2.6.6".into(),
+    };
+    let world = World::new(Script { releases, ..Script::default() });
+    let ran = world.run(&["releases", "tenant=acme"]);
+    let lines: Vec<String> = ran
+        .stdout
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "RELEASE COMPONENTS THE TENANT",
+            "2.6.6 1 has it",
+            "2.6.5 1 has another ami, asterisk, daphne, nginx and 2 more",
+        ],
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
 fn a_change_of_comments_only_is_reported_and_waits_for_nothing() {
     let reply =
         ChangeReply { changed: false, text_changed: true, changes: Vec::new(), ..upgrade() };

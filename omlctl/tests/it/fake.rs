@@ -53,6 +53,7 @@ pub(crate) struct Script {
     pub(crate) watched: Vec<u64>,
     pub(crate) status: StatusReply,
     pub(crate) revisions: Vec<Revision>,
+    pub(crate) releases: ListReleasesReply,
     pub(crate) asked: Vec<ChangeOptions>,
     pub(crate) tokens: Vec<CreateTokenRequest>,
     /// The secrets that were given.
@@ -126,6 +127,14 @@ impl Fleet for Scripted {
 
     async fn set_version(&self, request: Request<SetVersionRequest>) -> Outcome<ChangeReply> {
         self.change(request.into_inner().options).await
+    }
+
+    async fn set_release(&self, request: Request<SetReleaseRequest>) -> Outcome<ChangeReply> {
+        self.change(request.into_inner().options).await
+    }
+
+    async fn list_releases(&self, _: Request<ListReleasesRequest>) -> Outcome<ListReleasesReply> {
+        Ok(Response::new(self.script.lock().unwrap().releases.clone()))
     }
 
     async fn rollback(&self, request: Request<RollbackRequest>) -> Outcome<ChangeReply> {

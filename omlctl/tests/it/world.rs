@@ -140,6 +140,8 @@ pub(crate) fn upgrade() -> ChangeReply {
         new_tenant: false,
         settings: Vec::new(),
         secret_version: 0,
+        warnings: Vec::new(),
+        release: String::new(),
         tenant: "acme".into(),
         changes: vec![Change {
             kind: ChangeKind::Replace.into(),

@@ -175,6 +175,7 @@ impl Controller {
             why: String::new(),
             if_revision: None,
             no_removals: false,
+            force: String::new(),
         };
         self.ops.changes.make(request, &context).await
     }

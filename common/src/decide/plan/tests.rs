@@ -10,6 +10,7 @@ use crate::document::assignment::Assignment;
 use crate::document::instance::Check;
 use crate::testing::{CATALOG, SPEC, nodes, plan_of, plan_on, plan_with};
 
+mod lines;
 mod shipped;
 
 fn refused(spec: &str) -> String {

@@ -2,10 +2,19 @@
 
 use super::*;
 
+mod lines;
+mod omnileads_1_26;
+mod omnileads_2_2;
 mod omnileads_2_6;
+mod omnileads_3;
 
 const OMNILEADS: &str = include_str!("../../../../catalog/omnileads.yaml");
+const OMNILEADS_1_26: &str = include_str!("../../../../catalog/omnileads-1.26.yaml");
+const OMNILEADS_2_2: &str = include_str!("../../../../catalog/omnileads-2.2.yaml");
 const OMNILEADS_2_6: &str = include_str!("../../../../catalog/omnileads-2.6.yaml");
+const OMNILEADS_3: &str = include_str!("../../../../catalog/omnileads-3.yaml");
+/// The catalogs of real OMniLeads, from the oldest line to the newest.
+const LINES: [&str; 4] = [OMNILEADS_1_26, OMNILEADS_2_2, OMNILEADS_2_6, OMNILEADS_3];
 
 fn refused(text: &str) -> String {
     Catalog::parse(text).map(|_| String::new()).unwrap_or_else(|problems| problems.to_string())
@@ -241,7 +250,7 @@ fn a_container_that_is_confined_less_needs_a_reason() {
 
 #[test]
 fn no_shipped_component_with_a_udp_port_is_restarted_without_a_count_of_its_calls() {
-    for text in [OMNILEADS, OMNILEADS_2_6] {
+    for text in [OMNILEADS].into_iter().chain(LINES) {
         let catalog = Catalog::parse(text).unwrap();
         for (name, component) in &catalog.components {
             let may_carry_calls = component.ports.iter().any(|port| port.ends_with("/udp"));

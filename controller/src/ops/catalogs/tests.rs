@@ -136,3 +136,40 @@ fn a_role_that_is_not_known_is_refused_with_the_broken_catalog() {
     let refused = catalogs.check_roles(&["voice".parse().unwrap()]).to_string();
     assert!(refused.contains("that can be used; catalog bad cannot be used"), "{refused}");
 }
+
+const RELEASES: &str = "catalog: good\nreleases:\n  '1.0': {web: '1'}\n";
+
+#[test]
+fn the_releases_of_a_catalog_are_in_the_file_beside_it() {
+    let (folder, catalogs) =
+        loaded(|folder| fs::write(folder.join("good.releases.yaml"), RELEASES).unwrap());
+    assert_eq!(reported(&folder, &catalogs), Vec::<String>::new());
+    assert_eq!(catalogs.releases_of(&spec("good")).published.len(), 1);
+    assert_eq!(catalogs.len(), 1);
+    assert!(catalogs.releases_of(&spec("other")).published.is_empty());
+}
+
+#[test]
+fn a_mistake_in_the_releases_keeps_their_catalog_out() {
+    let text = RELEASES.replace("web", "wob");
+    let (folder, catalogs) =
+        loaded(|folder| fs::write(folder.join("good.releases.yaml"), text).unwrap());
+    assert_eq!(
+        reported(&folder, &catalogs),
+        ["catalog good cannot be used: DIR/good.releases.yaml has no releases that can be used: \
+             line 3: releases.1.0.wob: wob is not a component of catalog good (known: web)"]
+    );
+    assert!(catalogs.of(&spec("good")).is_err());
+}
+
+#[test]
+fn releases_without_a_catalog_are_reported() {
+    let (folder, catalogs) =
+        loaded(|folder| fs::write(folder.join("gone.releases.yaml"), RELEASES).unwrap());
+    assert_eq!(
+        reported(&folder, &catalogs),
+        ["a catalog cannot be used: DIR/gone.releases.yaml has the releases of a catalog that is \
+             not there: there is no DIR/gone.yaml"]
+    );
+    assert!(catalogs.of(&spec("good")).is_ok());
+}

@@ -130,12 +130,19 @@ impl Changes {
             return Err(self.tenants.without_revisions(tenant).await);
         };
         let (known, secrets_of) = (recorded(text, plan)?, Some(Arc::clone(plan)));
-        let ChangeRequest::SetVersion { versions, .. } = request else {
-            let (text, kind) = (text.clone(), RevisionKind::RotateSecret);
-            return Ok(Wanted { text, known, kind, secrets_of });
+        let (text, kind) = match request {
+            ChangeRequest::SetVersion { versions, .. } => {
+                let text = with_versions(text, versions).map_err(OpsError::Problems)?;
+                (text, RevisionKind::SetVersion)
+            }
+            ChangeRequest::SetRelease { release, .. } => {
+                (self.with_release(text, release)?, RevisionKind::SetVersion)
+            }
+            ChangeRequest::Apply { .. }
+            | ChangeRequest::Rollback { .. }
+            | ChangeRequest::RotateSecret { .. } => (text.clone(), RevisionKind::RotateSecret),
         };
-        let text = with_versions(text, versions).map_err(OpsError::Problems)?;
-        Ok(Wanted { text, known, kind: RevisionKind::SetVersion, secrets_of })
+        Ok(Wanted { text, known, kind, secrets_of })
     }
 
     /// Chooses the versions of the secrets: those of the wanted plan and of the present one, and

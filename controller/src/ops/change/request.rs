@@ -6,7 +6,7 @@ use oml_common::decide::diff::StrategyChange;
 use oml_common::document::revision::{Change, ChangeKind};
 use oml_common::document::spec::TenantSpec;
 use oml_common::id::{
-    ComponentName, ContentHash, ImageVersion, RevisionNumber, SecretName, TenantId,
+    ComponentName, ContentHash, ImageVersion, ReleaseName, RevisionNumber, SecretName, TenantId,
 };
 use oml_common::text::problem::Problem;
 use oml_daemon::tls::OperatorName;
@@ -24,6 +24,8 @@ pub enum ChangeRequest {
     },
     /// The current specification with other versions.
     SetVersion { tenant: TenantId, versions: BTreeMap<ComponentName, ImageVersion> },
+    /// The current specification with the versions of a release.
+    SetRelease { tenant: TenantId, release: ReleaseName },
     /// The specification of an earlier revision.
     Rollback { tenant: TenantId, to: RevisionNumber },
     /// The current specification with a new version of a secret.
@@ -53,6 +55,8 @@ pub struct RequestContext {
     pub if_revision: Option<RevisionNumber>,
     /// Whether a change that removes an instance is refused.
     pub no_removals: bool,
+    /// Why the change is made although the releases of the catalog forbid it; empty if it is not.
+    pub force: String,
 }
 
 impl RequestContext {
@@ -124,6 +128,10 @@ pub struct ChangeResult {
     pub settings: Vec<StrategyChange>,
     /// The number of the version that the rotation of a secret made, or would make.
     pub secret_version: Option<u64>,
+    /// What the releases of the catalog say about it.
+    pub warnings: Vec<String>,
+    /// The release that the versions are.
+    pub release: Option<ReleaseName>,
 }
 
 impl ChangeResult {
@@ -132,6 +140,7 @@ impl ChangeResult {
         let (changes, settings) = (Vec::new(), Vec::new());
         let (changed, text_changed, new_tenant) = (false, false, false);
         let secret_version = None;
+        let (warnings, release) = (Vec::new(), None);
         Self {
             tenant,
             revision,
@@ -141,6 +150,8 @@ impl ChangeResult {
             changes,
             settings,
             secret_version,
+            warnings,
+            release,
         }
     }
 }
@@ -154,6 +165,7 @@ impl ChangeRequest {
                 Ok((spec.tenant.clone(), Some(spec)))
             }
             ChangeRequest::SetVersion { tenant, .. }
+            | ChangeRequest::SetRelease { tenant, .. }
             | ChangeRequest::Rollback { tenant, .. }
             | ChangeRequest::RotateSecret { tenant, .. } => Ok((tenant.clone(), None)),
         }

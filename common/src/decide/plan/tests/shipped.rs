@@ -8,7 +8,7 @@ const OMNILEADS: &str = include_str!("../../../../../catalog/omnileads.yaml");
 const OMNILEADS_2_6: &str = include_str!("../../../../../catalog/omnileads-2.6.yaml");
 
 /// The specification of a tenant with every component of a catalog that is wanted.
-fn spec_of(catalog: &Catalog, settings: &str, wants: impl Fn(&str) -> bool) -> String {
+pub(super) fn spec_of(catalog: &Catalog, settings: &str, wants: impl Fn(&str) -> bool) -> String {
     let name = &catalog.name;
     let mut spec = format!("tenant: acme\ncatalog: {name}\nsettings: {settings}\ncomponents:\n");
     for (name, component) in catalog.components.iter().filter(|(name, _)| wants(name.as_str())) {
@@ -22,7 +22,7 @@ fn spec_of(catalog: &Catalog, settings: &str, wants: impl Fn(&str) -> bool) -> S
 }
 
 /// Hosts with their roles, at 10.0.0.1 and the following addresses.
-fn hosts(of: &[(&str, &[&str])]) -> BTreeMap<NodeName, NodeFacts> {
+pub(super) fn hosts(of: &[(&str, &[&str])]) -> BTreeMap<NodeName, NodeFacts> {
     let host = |(index, (name, roles)): (usize, &(&str, &[&str]))| {
         let roles = roles.iter().map(|role| role.parse().unwrap()).collect();
         let address = format!("10.0.0.{}", index + 1);
@@ -31,20 +31,20 @@ fn hosts(of: &[(&str, &[&str])]) -> BTreeMap<NodeName, NodeFacts> {
     of.iter().enumerate().map(host).collect()
 }
 
-fn one_host() -> BTreeMap<NodeName, NodeFacts> {
+pub(super) fn one_host() -> BTreeMap<NodeName, NodeFacts> {
     hosts(&[("all", &["data", "voice", "app", "dialer"])])
 }
 
-fn three_hosts() -> BTreeMap<NodeName, NodeFacts> {
+pub(super) fn three_hosts() -> BTreeMap<NodeName, NodeFacts> {
     hosts(&[("d", &["data"]), ("v", &["voice"]), ("w", &["app", "dialer"])])
 }
 
-fn plan_for(nodes: &BTreeMap<NodeName, NodeFacts>, catalog: &str, spec: &str) -> Plan {
+pub(super) fn plan_for(nodes: &BTreeMap<NodeName, NodeFacts>, catalog: &str, spec: &str) -> Plan {
     plan_on(nodes, spec, catalog, 1).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
 /// The value of a variable of a component, on the one host that runs it.
-fn value(plan: &Plan, component: &str, variable: &str) -> String {
+pub(super) fn value(plan: &Plan, component: &str, variable: &str) -> String {
     let component: ComponentName = component.parse().unwrap();
     let variable: EnvName = variable.parse().unwrap();
     let found = plan.nodes.values().find_map(|share| share.instances.get(&component));

@@ -1,0 +1,298 @@
+//! Judges the versions of a change by the releases of its catalog: whether they were published
+//! together, whether two of them do not go together, and whether one leads back over a step that only
+//! leads forward.
+
+use std::collections::BTreeMap;
+
+use crate::document::releases::{Apart, OneWay, Releases};
+use crate::document::spec::{ComponentSpec, TenantSpec};
+use crate::id::{ComponentName, ImageVersion, ReleaseName};
+use crate::text::problem::Problem;
+
+mod order;
+mod words;
+
+use self::order::{at_least, natural, within};
+
+/// The version of every component of a tenant that has one.
+pub type Versions = BTreeMap<ComponentName, ImageVersion>;
+
+/// What the releases of a catalog say about a change.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Judged {
+    /// The release that the versions are, if they are one.
+    pub release: Option<ReleaseName>,
+    pub warnings: Vec<VersionWarning>,
+    /// What the change must not do, unless its operator gives a reason.
+    pub refusals: Vec<VersionRefusal>,
+}
+
+/// What is said about a change that is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VersionWarning {
+    /// The versions were not published together.
+    Unpublished { nearest: ReleaseName, differences: Vec<OtherVersion> },
+    /// An earlier version cannot read what the new one writes.
+    NoWayBack { step: VersionStep, because: String, loses: String },
+    /// It would be refused, and the operator gave a reason.
+    Forced(VersionRefusal),
+}
+
+/// A version other than that of a release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherVersion {
+    pub component: ComponentName,
+    pub is: ImageVersion,
+    pub published: ImageVersion,
+}
+
+/// Another version of one component.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct VersionStep {
+    pub component: ComponentName,
+    pub from: ImageVersion,
+    pub to: ImageVersion,
+}
+
+/// A reason to refuse a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VersionRefusal {
+    /// Two components that must have the same version would have different ones.
+    NotTogether { versions: [(ComponentName, ImageVersion); 2], because: String },
+    /// These versions do not go together.
+    Apart { versions: Vec<(ComponentName, ImageVersion)>, because: String },
+    /// An earlier version would start on what it cannot read.
+    Back { step: VersionStep, because: String, loses: String },
+    /// A later version would start on what it cannot read.
+    Forward { step: VersionStep, because: String },
+}
+
+/// Returns the versions of a specification.
+#[must_use]
+pub fn versions_of(spec: &TenantSpec) -> Versions {
+    let version = |(name, component): (&ComponentName, &ComponentSpec)| {
+        Some((name.clone(), component.version.clone()?))
+    };
+    spec.components.iter().filter_map(version).collect()
+}
+
+/// Judges a change to the versions `after`. `before` are the versions of everything that may have
+/// written the state that it finds: what runs, and what a rollout has tried; the first is what the
+/// change is made on.
+#[must_use]
+pub fn judge(releases: &Releases, before: &[Versions], after: &Versions) -> Judged {
+    let release = release_of(releases, after).cloned();
+    let mut judged = Judged { release, ..Judged::default() };
+    let is_changed = before.first() != Some(after);
+    if judged.release.is_none() && is_changed {
+        judged.warnings.extend(unpublished(releases, after));
+    }
+    for mark in &releases.one_way {
+        cross(mark, before, after, &mut judged);
+    }
+    let stands = |refusal: &VersionRefusal| !before.first().is_some_and(|it| has(it, refusal));
+    judged.refusals.extend(pairs(releases, after).into_iter().filter(stands));
+    judged
+}
+
+impl Judged {
+    /// Returns whether it would have been refused if the operator had given no reason.
+    #[must_use]
+    pub fn is_forced(&self) -> bool {
+        self.warnings.iter().any(|warning| matches!(warning, VersionWarning::Forced(_)))
+    }
+
+    /// Turns refusals into warnings, because the operator gave a reason.
+    #[must_use]
+    pub fn forced(mut self) -> Self {
+        self.warnings.extend(self.refusals.drain(..).map(VersionWarning::Forced));
+        self
+    }
+
+    /// Returns a problem for every refusal, at its place in the specification.
+    #[must_use]
+    pub fn problems(&self, spec: &TenantSpec) -> Vec<Problem> {
+        let problem = |refusal: &VersionRefusal| {
+            let path = format!("components.{}", refusal.component());
+            spec.problem(&path, refusal.to_string()).hint(refusal.hint())
+        };
+        self.refusals.iter().map(problem).collect()
+    }
+}
+
+/// Returns the release that the versions are: every component that both have, has its version. Of
+/// several, the one with the most of these components.
+#[must_use]
+pub fn release_of<'r>(releases: &'r Releases, versions: &Versions) -> Option<&'r ReleaseName> {
+    let matches = releases.published.iter().filter_map(|(name, published)| {
+        let (shared, differences) = compare(published, versions);
+        (shared > 0 && differences.is_empty()).then_some((shared, name))
+    });
+    matches
+        .max_by(|a, b| a.0.cmp(&b.0).then_with(|| natural(a.1.as_str(), b.1.as_str())))
+        .map(|(_, name)| name)
+}
+
+/// A release, as far as it is about components that a tenant has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offered {
+    pub versions: Versions,
+    /// The components that have another version.
+    pub different: Vec<ComponentName>,
+}
+
+/// Returns the releases that are about components of a tenant, from the earliest to the latest.
+pub fn offered<'r>(
+    releases: &'r Releases,
+    current: &Versions,
+) -> impl Iterator<Item = (&'r ReleaseName, Offered)> {
+    let mut names: Vec<&ReleaseName> = releases.published.keys().collect();
+    names.sort_by(|a, b| natural(a.as_str(), b.as_str()));
+    let offered = names.into_iter().map(|name| {
+        let mut versions = releases.published[name].clone();
+        versions.retain(|component, _| current.contains_key(component));
+        let (_, differences) = compare(&versions, current);
+        let different = differences.into_iter().map(|it| it.component).collect();
+        (name, Offered { versions, different })
+    });
+    let about: Vec<_> = offered.filter(|(_, it)| !it.versions.is_empty()).collect();
+    about.into_iter()
+}
+
+/// Returns the versions of a release for the components that a tenant has.
+#[must_use]
+pub fn versions_in(
+    releases: &Releases,
+    release: &ReleaseName,
+    spec: &TenantSpec,
+) -> Option<Versions> {
+    let published = releases.published.get(release)?;
+    let present = published.iter().filter(|(name, _)| spec.components.contains_key(*name));
+    Some(present.map(|(name, version)| (name.clone(), version.clone())).collect())
+}
+
+/// The number of components that a release and a tenant share, and the differences among them.
+fn compare(published: &Versions, versions: &Versions) -> (usize, Vec<OtherVersion>) {
+    let mut shared = 0;
+    let mut differences = Vec::new();
+    for (component, published) in published {
+        let Some(is) = versions.get(component) else { continue };
+        shared += 1;
+        if !same(is, published) {
+            let (is, published) = (is.clone(), published.clone());
+            differences.push(OtherVersion { component: component.clone(), is, published });
+        }
+    }
+    (shared, differences)
+}
+
+/// Whether two versions are the same: their digests if both have one, or else their tags.
+fn same(a: &ImageVersion, b: &ImageVersion) -> bool {
+    match (a.digest(), b.digest()) {
+        (Some(a), Some(b)) => a == b,
+        (Some(_), None) | (None, Some(_)) | (None, None) => a.tag().is_some() && a.tag() == b.tag(),
+    }
+}
+
+fn unpublished(releases: &Releases, versions: &Versions) -> Option<VersionWarning> {
+    let near = releases.published.iter().filter_map(|(name, published)| {
+        let (shared, differences) = compare(published, versions);
+        (shared > 0).then_some((differences, name))
+    });
+    // Of equally near ones, the latest.
+    let (differences, nearest) = near.min_by(|a, b| {
+        a.0.len().cmp(&b.0.len()).then_with(|| natural(b.1.as_str(), a.1.as_str()))
+    })?;
+    Some(VersionWarning::Unpublished { nearest: nearest.clone(), differences })
+}
+
+/// Judges a change by one mark: it leads back over it, or forward.
+fn cross(mark: &OneWay, before: &[Versions], after: &Versions, judged: &mut Judged) {
+    let Some(to) = after.get(&mark.component) else { return };
+    let Some(is_later) = at_least(to, &mark.from) else { return };
+    let was = |versions: &Versions| {
+        let from = versions.get(&mark.component)?;
+        let crosses = at_least(from, &mark.from)? != is_later;
+        crosses.then(|| VersionStep {
+            component: mark.component.clone(),
+            from: from.clone(),
+            to: to.clone(),
+        })
+    };
+    let Some(step) = before.iter().find_map(was) else { return };
+    if !mark.reads_earlier {
+        // Of several formats that do not read each other, the last one says enough.
+        judged.refusals.retain(|refusal| refusal.step() != Some(&step));
+    }
+    let because = mark.because.clone();
+    if !is_later {
+        let loses = mark.loses.clone();
+        judged.refusals.push(VersionRefusal::Back { step, because, loses });
+    } else if mark.reads_earlier {
+        let loses = mark.loses.clone();
+        judged.warnings.push(VersionWarning::NoWayBack { step, because, loses });
+    } else {
+        judged.refusals.push(VersionRefusal::Forward { step, because });
+    }
+}
+
+/// Returns every pair of versions that must not be.
+fn pairs(releases: &Releases, versions: &Versions) -> Vec<VersionRefusal> {
+    let mut found = Vec::new();
+    for rule in &releases.together {
+        let mut present =
+            rule.components.iter().filter_map(|name| Some((name, versions.get(name)?)));
+        let Some(first) = present.next() else { continue };
+        let other = present.find(|(_, version)| !same(version, first.1));
+        found.extend(other.map(|other| {
+            let versions = [first, other].map(|(name, version)| (name.clone(), version.clone()));
+            VersionRefusal::NotTogether { versions, because: rule.because.clone() }
+        }));
+    }
+    found.extend(releases.apart.iter().filter_map(|rule| violated(rule, versions)));
+    found
+}
+
+fn violated(rule: &Apart, versions: &Versions) -> Option<VersionRefusal> {
+    let mut all = Vec::new();
+    for (component, range) in &rule.components {
+        let version = versions.get(component)?;
+        if !within(version, range)? {
+            return None;
+        }
+        all.push((component.clone(), version.clone()));
+    }
+    Some(VersionRefusal::Apart { versions: all, because: rule.because.clone() })
+}
+
+/// Whether the versions already have what a refusal is about, so that the change is not to blame.
+fn has(versions: &Versions, refusal: &VersionRefusal) -> bool {
+    let same =
+        |(name, version): &(ComponentName, ImageVersion)| versions.get(name) == Some(version);
+    match refusal {
+        VersionRefusal::NotTogether { versions, .. } => versions.iter().all(same),
+        VersionRefusal::Apart { versions, .. } => versions.iter().all(same),
+        VersionRefusal::Back { .. } | VersionRefusal::Forward { .. } => false,
+    }
+}
+
+impl VersionRefusal {
+    fn step(&self) -> Option<&VersionStep> {
+        match self {
+            Self::Back { step, .. } | Self::Forward { step, .. } => Some(step),
+            Self::NotTogether { .. } | Self::Apart { .. } => None,
+        }
+    }
+
+    /// The component at whose place it is reported.
+    fn component(&self) -> &ComponentName {
+        match self {
+            Self::NotTogether { versions: [_, (component, _)], .. } => component,
+            Self::Apart { versions, .. } => &versions[0].0,
+            Self::Back { step, .. } | Self::Forward { step, .. } => &step.component,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,232 @@
+//! What the releases of a catalog say about changes.
+
+use std::cmp::Ordering;
+
+use super::*;
+use crate::document::catalog::Catalog;
+
+const CATALOG: &str = "\
+catalog: test
+registry: docker.io/test
+components:
+  web: {roles: [app], unit: web.service, container: web, image: web, probe: {check: unit-active}}
+  cron: {roles: [app], unit: cron.service, container: cron, image: web, probe: {check: unit-active}}
+  voice: {roles: [app], unit: voice.service, container: voice, image: v, probe: {check: unit-active}}
+  db: {roles: [data], unit: db.service, container: db, image: db, probe: {check: unit-active}}
+";
+const RELEASES: &str = "\
+catalog: test
+releases:
+  2.9: {web: 20260101-a, cron: 20260101-a, voice: '9', db: 14.9-bullseye}
+  2.10: {web: 20260824-b, cron: 20260824-b, voice: '10', db: 14.9-bullseye}
+together:
+  - {components: [web, cron], because: they share one database}
+apart:
+  - {components: {voice: {from: '11'}, web: {before: '20260824'}}, because: it asks for a new page}
+one_way:
+  - {component: web, from: '20260824', because: it migrates the database, loses: what came after the backup}
+  - {component: db, from: '15', because: 15 has another format, loses: all data, reads_earlier: false}
+  - {component: db, from: '16', because: 16 has another format, loses: all data, reads_earlier: false}
+";
+
+fn releases() -> Releases {
+    Releases::parse(RELEASES, &Catalog::parse(CATALOG).unwrap()).unwrap()
+}
+
+fn versions(text: &str) -> Versions {
+    let pair = |pair: &str| {
+        let (name, version) = pair.split_once('=').unwrap();
+        (name.parse().unwrap(), version.parse().unwrap())
+    };
+    text.split(' ').map(pair).collect()
+}
+
+const OLD: &str = "web=20260101-a cron=20260101-a voice=9 db=14.9-bullseye";
+const NEW: &str = "web=20260824-b cron=20260824-b voice=10 db=14.9-bullseye";
+
+/// What is said about a change, line by line: the release, warnings, and refusals after `!`.
+fn said(before: &[&str], after: &str) -> Vec<String> {
+    let before: Vec<Versions> = before.iter().map(|text| versions(text)).collect();
+    let judged = judge(&releases(), &before, &versions(after));
+    let release = judged.release.iter().map(ToString::to_string);
+    let warnings = judged.warnings.iter().map(ToString::to_string);
+    let refusals = judged.refusals.iter().map(|it| format!("! {it}"));
+    release.chain(warnings).chain(refusals).collect()
+}
+
+#[test]
+fn a_change_inside_a_release_is_that_release_and_says_nothing_else() {
+    assert_eq!(said(&[OLD], OLD), ["2.9"]);
+    assert_eq!(said(&[], NEW), ["2.10"]);
+}
+
+#[test]
+fn a_release_says_nothing_about_components_that_a_tenant_or_it_does_not_have() {
+    assert_eq!(said(&[], "voice=9"), ["2.9"]);
+    assert_eq!(said(&[], "voice=10 other=7"), ["2.10"]);
+    assert_eq!(said(&[], "other=7"), Vec::<String>::new());
+}
+
+#[test]
+fn the_later_of_two_releases_with_the_same_versions_is_found() {
+    assert_eq!(said(&[], "db=14.9-bullseye"), ["2.10"]);
+}
+
+#[test]
+fn a_digest_behind_a_tag_does_not_make_it_another_version() {
+    let pinned = format!("voice=9@sha256:{}", "0".repeat(64));
+    assert_eq!(said(&[], &pinned), ["2.9"]);
+}
+
+#[test]
+fn versions_outside_of_a_release_are_warned_about_with_the_nearest_release() {
+    assert_eq!(
+        said(&[NEW], &NEW.replace("voice=10", "voice=10.1")),
+        [
+            "these versions were not published together; the nearest release is 2.10, with voice 10 (not 10.1)"
+        ]
+    );
+    let far = "web=1 cron=1 voice=1 db=13";
+    assert_eq!(
+        said(&[far], &far.replace("voice=1", "voice=2"))[0],
+        "these versions were not published together; the nearest release is 2.10, with cron \
+         20260824-b (not 1), db 14.9-bullseye (not 13), voice 10 (not 2), 1 more"
+    );
+}
+
+#[test]
+fn a_change_that_changes_no_version_is_not_warned_about() {
+    let own = NEW.replace("voice=10", "voice=10.1");
+    assert_eq!(said(&[&own], &own), Vec::<String>::new());
+}
+
+#[test]
+fn a_step_without_a_way_back_is_said_before_it_is_made() {
+    assert_eq!(
+        said(&[OLD], NEW),
+        [
+            "2.10",
+            "web 20260101-a -> 20260824-b has no way back, not even when its rollout fails: it \
+             migrates the database; a way back would lose what came after the backup",
+        ]
+    );
+}
+
+#[test]
+fn a_way_back_over_such_a_step_is_refused_with_what_it_would_lose() {
+    assert_eq!(
+        said(&[NEW], OLD),
+        [
+            "2.9",
+            "! web 20260824-b -> 20260101-a leads back over a step that only leads forward: it \
+             migrates the database; it would lose what came after the backup",
+        ]
+    );
+}
+
+#[test]
+fn what_a_failed_rollout_has_tried_counts_as_well() {
+    let refused = said(&[OLD, NEW], OLD);
+    assert_eq!(refused.len(), 2, "{refused:?}");
+    assert!(refused[1].starts_with("! web 20260824-b -> 20260101-a leads back"), "{refused:?}");
+}
+
+#[test]
+fn formats_that_do_not_read_each_other_are_refused_both_ways_and_once() {
+    let later = NEW.replace("db=14.9-bullseye", "db=18-trixie");
+    let forward = said(&[NEW], &later);
+    assert_eq!(
+        forward[1..],
+        ["! db 14.9-bullseye -> 18-trixie cannot read what is there: 16 has another format"]
+    );
+    let back = said(&[&later], NEW);
+    assert_eq!(
+        back[1..],
+        ["! db 18-trixie -> 14.9-bullseye leads back over a step that only leads forward: 16 has \
+          another format; it would lose all data"]
+    );
+}
+
+#[test]
+fn a_component_whose_version_has_no_place_in_the_order_is_not_judged() {
+    let latest = NEW.replace("20260824-b", "latest");
+    let judged = said(&[NEW], &latest);
+    assert!(judged.iter().all(|line| !line.starts_with('!')), "{judged:?}");
+}
+
+#[test]
+fn components_that_belong_together_must_have_one_version() {
+    let split = NEW.replace("cron=20260824-b", "cron=20260101-a");
+    assert_eq!(
+        said(&[OLD], &split)[2..],
+        ["! web 20260824-b must have the same version as cron 20260101-a: they share one database"]
+    );
+    assert_eq!(
+        said(&[], "web=1"),
+        [
+            "these versions were not published together; the nearest release is 2.10, with web 20260824-b (not 1)"
+        ]
+    );
+}
+
+#[test]
+fn versions_that_do_not_go_together_are_refused_with_the_reason() {
+    let apart = OLD.replace("voice=9", "voice=11");
+    assert_eq!(
+        said(&[OLD], &apart)[1..],
+        ["! voice 11 and web 20260101-a do not go together: it asks for a new page"]
+    );
+    assert_eq!(said(&[NEW], &NEW.replace("voice=10", "voice=11")).len(), 1);
+}
+
+#[test]
+fn a_pair_that_runs_already_is_not_the_fault_of_a_change() {
+    let apart = OLD.replace("voice=9", "voice=11");
+    let other = apart.replace("db=14.9-bullseye", "db=14.10");
+    let judged = said(&[&apart], &other);
+    assert!(judged.iter().all(|line| !line.starts_with('!')), "{judged:?}");
+}
+
+#[test]
+fn a_forced_change_says_what_it_was_forced_over() {
+    let judged = judge(&releases(), &[versions(NEW)], &versions(OLD)).forced();
+    assert!(judged.refusals.is_empty());
+    let said = judged.warnings[0].to_string();
+    assert!(said.starts_with("forced: web 20260824-b -> 20260101-a leads back"), "{said}");
+}
+
+#[test]
+fn a_refusal_is_a_problem_at_the_place_of_its_component() {
+    let spec = "tenant: acme\ncatalog: test\ncomponents:\n  web: 20260101-a\n  cron: 20260101-a\n";
+    let spec = TenantSpec::parse(spec).unwrap();
+    let judged = judge(&releases(), &[versions(NEW)], &versions_of(&spec));
+    let problems: Vec<String> = judged.problems(&spec).iter().map(ToString::to_string).collect();
+    assert_eq!(problems.len(), 1);
+    assert!(problems[0].starts_with("line 4: components.web: web 20260824-b"), "{problems:?}");
+    assert!(problems[0].contains("--force REASON"), "{problems:?}");
+}
+
+#[test]
+fn a_release_gives_its_versions_for_the_components_of_a_tenant() {
+    let spec = "tenant: acme\ncatalog: test\ncomponents:\n  voice: '1'\n  db: '1'\n  other: '1'\n";
+    let spec = TenantSpec::parse(spec).unwrap();
+    let given = versions_in(&releases(), &"2.10".parse().unwrap(), &spec).unwrap();
+    assert_eq!(given, versions("voice=10 db=14.9-bullseye"));
+    assert_eq!(versions_in(&releases(), &"3".parse().unwrap(), &spec), None);
+}
+
+#[test]
+fn versions_are_ordered_as_people_count() {
+    for (earlier, later) in [
+        ("9", "10"),
+        ("2.9", "2.10"),
+        ("14.9-bullseye", "18-trixie"),
+        ("20260101-zzz", "20260824-aaa"),
+        ("1.0", "1.0.1"),
+        ("007", "8"),
+    ] {
+        assert_eq!(natural(earlier, later), Ordering::Less, "{earlier} {later}");
+        assert_eq!(natural(later, earlier), Ordering::Greater, "{later} {earlier}");
+    }
+    assert_eq!(natural("1.0", "1.0"), Ordering::Equal);
+}
