@@ -16,6 +16,7 @@ use crate::runtime::{ContainerInstance, RuntimeError};
 
 pub(super) mod options;
 mod rights;
+pub(super) mod sysctls;
 
 /// Settings that depend on the engine of the host.
 #[derive(Debug, Clone)]
