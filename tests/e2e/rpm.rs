@@ -16,6 +16,17 @@ use crate::removal;
 pub(crate) const NAME: &str = "the_rpm_packages_do_what_the_debian_packages_do";
 
 const NODE: &str = "tiny-one";
+/// The scripts after an installation, before a removal and after it.
+const AGENT_SCRIPTS: [&str; 3] = [
+    include_str!("../../packaging/rpm/omlagent/post"),
+    include_str!("../../packaging/rpm/omlagent/preun"),
+    include_str!("../../packaging/rpm/omlagent/postun"),
+];
+const CONTROLLER_SCRIPTS: [&str; 3] = [
+    include_str!("../../packaging/rpm/omlcontroller/post"),
+    include_str!("../../packaging/rpm/omlcontroller/preun"),
+    include_str!("../../packaging/rpm/omlcontroller/postun"),
+];
 const SETTINGS: &str = "/etc/omlagent/agent.toml";
 
 pub(crate) fn run(packages: &Packages) -> Result<()> {
@@ -25,9 +36,12 @@ pub(crate) fn run(packages: &Packages) -> Result<()> {
     let fleet = Fleet::up_or_skip(&lab_name("rpm"), first.in_place_of(packages), topology)?;
     let fleet = fleet.context("this machine cannot run a lab any more")?;
     let host = fleet.host(NODE)?;
-    for (rpm, deb) in [(&first.agent, &packages.agent), (&first.controller, &packages.controller)] {
+    for (rpm, deb, scripts) in [
+        (&first.agent, &packages.agent, AGENT_SCRIPTS),
+        (&first.controller, &packages.controller, CONTROLLER_SCRIPTS),
+    ] {
         have_the_same_files(host, rpm, deb)?;
-        runs_scripts_with(host, rpm)?;
+        has_scripts(host, rpm, scripts)?;
     }
     fleet.apply_first_spec()?;
     host.install_package(&first.omlctl)?;
@@ -75,10 +89,12 @@ fn file_of_deb(line: &str) -> Option<String> {
     is_file.then(|| format!("{mode} {owner} {path}"))
 }
 
-fn runs_scripts_with(host: &Host, rpm: &Path) -> Result<()> {
-    let scripts = about(host, rpm, &["rpm", "--query", "--scripts", "--package"])?;
-    for part in ["postinstall", "preuninstall", "postuninstall"] {
-        check(scripts.contains(&format!("{part} scriptlet (using /bin/sh)")), &scripts)?;
+/// Checks the scripts themselves: instead of a file that is not there, the name of the file would be the script.
+fn has_scripts(host: &Host, rpm: &Path, scripts: [&str; 3]) -> Result<()> {
+    let shown = about(host, rpm, &["rpm", "--query", "--scripts", "--package"])?;
+    for (part, script) in ["postinstall", "preuninstall", "postuninstall"].iter().zip(scripts) {
+        let text = format!("{part} scriptlet (using /bin/sh):\n{script}");
+        check(shown.contains(text.trim_end()), format!("{part}: {shown}"))?;
     }
     let needed = about(host, rpm, &["rpm", "--query", "--requires", "--package"])?;
     for words in ["/bin/sh", "glibc >= 2.34", "systemd"] {
