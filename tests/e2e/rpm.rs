@@ -13,7 +13,7 @@ use oml_tests::{Build, Fleet, Packages, Rpms};
 
 use crate::removal;
 
-pub(crate) const NAME: &str = "the_rpm_packages_do_what_the_debian_packages_do";
+pub(crate) const NAME: &str = "the_rpm_packages_do_on_debian_13_what_the_debian_packages_do";
 
 const NODE: &str = "tiny-one";
 /// The scripts after an installation, before a removal and after it.
