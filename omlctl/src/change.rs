@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use clap::ValueHint;
 use oml_common::text::printable::printable;
-use oml_proto::v1::{
-    ChangeHolds, ChangeOptions, ChangeOutcome, ChangeReply, NewSecretValue, Rollout,
-};
+use oml_proto::v1::{ChangeOptions, ChangeOutcome, ChangeReply, NewSecretValue, Rollout};
 use tokio::time::{Instant, sleep};
 
 use crate::connection::{Controller, Failed, Target, Watched};

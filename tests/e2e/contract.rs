@@ -4,12 +4,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use oml_lab::{Lab, LabSpec, Variant};
+use oml_lab::{Debian, Lab, LabSpec, Variant};
 use oml_tests::trial::lab_name;
 use oml_tests::{Packages, TEST_FEATURES};
 use serde_json::Value;
 
 pub(crate) const NAME: &str = "the_real_docker_and_systemd_pass_the_runtime_contract";
+pub(crate) const NAME_ON_TRIXIE: &str =
+    "the_real_docker_and_systemd_of_debian_13_pass_the_runtime_contract";
 
 const HOST: &str = "alone";
 const LIMIT: Duration = Duration::from_secs(1200);
@@ -24,13 +26,14 @@ const IMAGES: [(&str, &str); 4] = [
     ("OML_CONTRACT_HANGS", "hangs"),
 ];
 
-/// Runs the suite on a separate host, because a running agent would remove what the suite makes.
-pub(crate) fn run(packages: &Packages) -> Result<()> {
+/// Runs the suite on a separate host with this release, because a running agent would remove what the suite makes.
+pub(crate) fn run(packages: &Packages, debian: Debian) -> Result<()> {
     let program = test_program()?;
-    let lab = Lab::up(&LabSpec::new(&lab_name("contract"), &[HOST]))?;
+    let name = lab_name(&format!("contract{}", debian.number()));
+    let lab = Lab::up(&LabSpec::new(&name, &[HOST]).on(debian))?;
     let host = lab.host(HOST)?;
     let registry = lab.registry()?;
-    host.install_deb(&packages.agent)?;
+    host.install_package(&packages.agent)?;
     host.copy_in(&program, PROGRAM, 0o700)?;
     host.push(PASSWORD_FILE, registry.password().as_bytes(), 0o600)?;
     let mut words = vec!["env".to_owned(), "OML_CONTRACT=real".to_owned()];

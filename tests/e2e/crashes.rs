@@ -233,7 +233,7 @@ fn controller_killed(fleet: &Fleet) -> Result<()> {
     Ok(())
 }
 
-fn agent_restarts(fleet: &Fleet) -> Result<()> {
+pub(crate) fn agent_restarts(fleet: &Fleet) -> Result<()> {
     let before = start_times(fleet, NODE)?;
     sh(
         fleet,
@@ -245,7 +245,7 @@ fn agent_restarts(fleet: &Fleet) -> Result<()> {
         replace_supervisors(fleet, signal).with_context(|| format!("by SIG{signal}"))?;
     }
     // Installing the package again restarts the agent as an upgrade does.
-    fleet.host(NODE)?.install_deb(&fleet.packages().agent)?;
+    fleet.host(NODE)?.install_package(&fleet.packages().agent)?;
     wait_ready_after(fleet, now_ms()?, NODE, "first")?;
     check(start_times(fleet, NODE)? == before, "a container was restarted")
 }

@@ -75,7 +75,7 @@ fn restart_docker(fleet: &Fleet, live_restore: bool) -> Result<()> {
     Ok(())
 }
 
-fn docker_restart(fleet: &Fleet) -> Result<()> {
+pub(crate) fn docker_restart(fleet: &Fleet) -> Result<()> {
     let before = start_times(fleet, NODE)?;
     restart_docker(fleet, true)?;
     let restarted_ms = now_ms()?;
@@ -151,7 +151,7 @@ fn restart_by_hand(fleet: &Fleet) -> Result<()> {
     check(before["oml-second"] == after["oml-second"], "the other component was restarted")
 }
 
-fn stopped_by_hand(fleet: &Fleet) -> Result<()> {
+pub(crate) fn stopped_by_hand(fleet: &Fleet) -> Result<()> {
     let wait_stopped_by_hand = |what: &str| -> Result<()> {
         // Only a report made after this moment describes the current state of the host.
         InstanceWait::new(fleet, NODE, "first").reported_after(now_ms()?).until(what, |seen| {

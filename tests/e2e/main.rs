@@ -26,18 +26,22 @@ mod preflight;
 mod prometheus;
 mod registries;
 mod registry;
+mod removal;
 mod revisions;
 mod rights;
+mod rpm;
 mod secrets;
 mod security;
 mod texts;
+mod trixie;
 mod units;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Conclusion, Trial};
-use oml_tests::{Fleet, field, trial};
+use oml_lab::Debian;
+use oml_tests::{Fleet, Packages, field, release, trial};
 
 use crate::pool::{Kind, Pool};
 
@@ -47,8 +51,23 @@ pub(crate) type Case = (Kind, &'static str, fn(&Fleet) -> anyhow::Result<()>);
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     let pool = Arc::new(Pool::default());
+    let debian = match release::of_hosts() {
+        Ok(debian) => debian,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            return ExitCode::FAILURE;
+        }
+    };
     let mut trials: Vec<Trial> = cases().into_iter().map(|case| on_fleet(&pool, case)).collect();
-    trials.push(on_own_host(&pool));
+    trials
+        .push(on_own_host(&pool, contract::NAME, move |packages| contract::run(packages, debian)));
+    // Where all hosts run Debian 13, every test is one on Debian 13.
+    if debian != Debian::Trixie {
+        trials.extend(trixie::CASES.iter().map(|case| on_fleet(&pool, *case)));
+        let on_trixie = |packages: &Packages| contract::run(packages, Debian::Trixie);
+        trials.push(in_turn(&pool, contract::NAME_ON_TRIXIE, on_trixie));
+    }
+    trials.push(in_turn(&pool, rpm::NAME, rpm::run));
     if field::is_alone() {
         trials.retain(|trial| field::names(trial.name()));
     }
@@ -67,12 +86,24 @@ fn on_fleet(pool: &Arc<Pool>, case: Case) -> Trial {
     Trial::test(name, move || trial::outcome(name, pool.run_on(case))).with_kind(kind.as_str())
 }
 
-fn on_own_host(pool: &Arc<Pool>) -> Trial {
+/// A test on hosts of its own.
+type OwnTest = fn(&Packages) -> anyhow::Result<()>;
+
+fn on_own_host(
+    pool: &Arc<Pool>,
+    name: &'static str,
+    test: impl FnOnce(&Packages) -> anyhow::Result<()> + Send + 'static,
+) -> Trial {
     let pool = Arc::clone(pool);
-    Trial::test(contract::NAME, move || {
-        let outcome = pool.packages().and_then(|packages| contract::run(&packages));
-        trial::outcome(contract::NAME, outcome)
+    Trial::test(name, move || {
+        trial::outcome(name, pool.packages().and_then(|packages| test(&packages)))
     })
+}
+
+/// Runs the test on hosts of its own when no other test uses hosts with Debian 13.
+fn in_turn(pool: &Arc<Pool>, name: &'static str, test: OwnTest) -> Trial {
+    let pool = Arc::clone(pool);
+    Trial::test(name, move || trial::outcome(name, pool.run_in_turn(Kind::Trixie, test)))
 }
 
 fn cases() -> Vec<Case> {
@@ -91,6 +122,7 @@ fn cases() -> Vec<Case> {
     cases.extend(prometheus::CASES);
     cases.extend(registry::CASES);
     cases.extend(registries::CASES);
+    cases.extend(removal::CASES);
     cases.extend(images::CASES);
     cases.extend(revisions::CASES);
     cases.extend(rights::CASES);

@@ -4,6 +4,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use oml_lab::Debian;
 use oml_tests::fleet::Topology;
 use oml_tests::trial::lab_name;
 use oml_tests::{Build, Fleet, Packages};
@@ -17,6 +18,8 @@ pub(crate) enum Kind {
     Acme,
     /// Tenant tiny has two small components on one host.
     Tiny,
+    /// The same on hosts with Debian 13.
+    Trixie,
 }
 
 impl Kind {
@@ -24,6 +27,7 @@ impl Kind {
         match self {
             Kind::Acme => "acme",
             Kind::Tiny => "tiny",
+            Kind::Trixie => "trixie",
         }
     }
 
@@ -31,13 +35,14 @@ impl Kind {
         match self {
             Kind::Acme => Topology::acme(),
             Kind::Tiny => Topology::tiny(),
+            Kind::Trixie => Topology::tiny().on(Debian::Trixie),
         }
     }
 
     /// The number of fleets: there are more tests of the small one, and they mostly wait.
     fn fleets(self) -> usize {
         match self {
-            Kind::Acme => 1,
+            Kind::Acme | Kind::Trixie => 1,
             Kind::Tiny => 2,
         }
     }
@@ -51,12 +56,13 @@ pub(crate) struct Pool {
     packages: Mutex<Option<Packages>>,
     acme: Slots,
     tiny: Slots,
+    trixie: Slots,
 }
 
 impl Default for Pool {
     fn default() -> Self {
-        let packages = Mutex::default();
-        Self { packages, acme: Slots::new(Kind::Acme), tiny: Slots::new(Kind::Tiny) }
+        let [acme, tiny, trixie] = [Kind::Acme, Kind::Tiny, Kind::Trixie].map(Slots::new);
+        Self { packages: Mutex::default(), acme, tiny, trixie }
     }
 }
 
@@ -135,6 +141,16 @@ impl Pool {
         outcome
     }
 
+    /// Runs a test that has hosts of its own in the turn of a fleet of this kind, so that not too many hosts run at once.
+    pub(crate) fn run_in_turn(
+        &self,
+        kind: Kind,
+        test: impl FnOnce(&Packages) -> Result<()>,
+    ) -> Result<()> {
+        let _turn = self.slots(kind).take();
+        test(&self.packages()?)
+    }
+
     /// Returns a fleet in the state in which every test starts. A fleet that does not reach it is taken down.
     fn fleet_in_first_state(&self, kind: Kind, slot: &mut Slot) -> Result<Fleet> {
         // Without this limit, every waiting test would run into the same failure again.
@@ -160,12 +176,13 @@ impl Pool {
         match kind {
             Kind::Acme => &self.acme,
             Kind::Tiny => &self.tiny,
+            Kind::Trixie => &self.trixie,
         }
     }
 
     /// Takes down all fleets. The tests have ended, so every place is free.
     pub(crate) fn down(&self) -> Result<()> {
-        let taken = [&self.acme, &self.tiny].map(|slots| {
+        let taken = [&self.acme, &self.tiny, &self.trixie].map(|slots| {
             std::mem::take(&mut *slots.free.lock().unwrap_or_else(PoisonError::into_inner))
         });
         let fleets = taken.into_iter().flatten().filter_map(|slot| slot.fleet);

@@ -140,7 +140,7 @@ pub(crate) fn agent_versions(fleet: &Fleet) -> Result<BTreeMap<String, String>> 
 
 /// Installs a package of ours over another release's, and checks that its service runs the new program.
 pub(crate) fn install(fleet: &Fleet, node: &str, service: &str, package: &Path) -> Result<()> {
-    fleet.host(node)?.install_deb(package)?;
+    fleet.host(node)?.install_package(package)?;
     let program = program_of(fleet, node, service)?;
     let is_new = program == format!("/usr/bin/{service}");
     check(is_new, format!("{service} on {node} still runs {program}"))

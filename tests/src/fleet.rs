@@ -6,10 +6,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use oml_lab::{Host, Lab, LabSpec};
+use oml_lab::{Debian, Host, Lab, LabSpec};
 
 use crate::packages::Packages;
-use crate::settings;
+use crate::{release, settings};
 
 /// The name of the controller's host.
 pub const CONTROLLER: &str = "controller";
@@ -34,6 +34,8 @@ pub struct Topology {
     pub nodes: &'static [(&'static str, &'static str)],
     /// A function that returns the tenant's first specification for the registry with the given name.
     pub spec: fn(&str) -> String,
+    /// The release of Debian that all hosts run; if there is none, that of the tests.
+    pub debian: Option<Debian>,
 }
 
 impl Topology {
@@ -41,13 +43,20 @@ impl Topology {
     #[must_use]
     pub fn acme() -> Self {
         let nodes = &[("acme-data", "data"), ("acme-voice", "voice"), ("acme-app", "app")];
-        Self { tenant: "acme", nodes, spec: settings::acme }
+        Self { tenant: "acme", nodes, spec: settings::acme, debian: None }
     }
 
     /// Describes tenant tiny: two small components on one host.
     #[must_use]
     pub fn tiny() -> Self {
-        Self { tenant: "tiny", nodes: &[("tiny-one", "app")], spec: settings::tiny }
+        let nodes = &[("tiny-one", "app")];
+        Self { tenant: "tiny", nodes, spec: settings::tiny, debian: None }
+    }
+
+    /// Gives every host this release of Debian.
+    #[must_use]
+    pub fn on(self, debian: Debian) -> Self {
+        Self { debian: Some(debian), ..self }
     }
 }
 
@@ -69,7 +78,9 @@ impl Fleet {
     pub fn up_or_skip(name: &str, packages: Packages, topology: Topology) -> Result<Option<Self>> {
         let mut hosts = vec![CONTROLLER];
         hosts.extend(topology.nodes.iter().map(|(node, _)| *node));
-        let Some(lab) = Lab::up_or_skip(&LabSpec::new(name, &hosts))? else { return Ok(None) };
+        let debian = topology.debian.map_or_else(release::of_hosts, Ok)?;
+        let spec = LabSpec::new(name, &hosts).on(debian);
+        let Some(lab) = Lab::up_or_skip(&spec)? else { return Ok(None) };
         let fleet = Self { lab, packages, topology };
         fleet.install_controller().context("install the controller")?;
         for (node, role) in fleet.topology.nodes {
@@ -224,7 +235,7 @@ impl Fleet {
     fn install_controller(&self) -> Result<()> {
         let host = self.host(CONTROLLER)?;
         let registry = self.lab.registry()?;
-        host.install_deb(&self.packages.controller)?;
+        host.install_package(&self.packages.controller)?;
         let password = "/etc/omlcontroller/registry.password";
         host.push(password, registry.password().as_bytes(), 0o600)?;
         let text = settings::controller_registries(&registry, password);
@@ -256,7 +267,7 @@ impl Fleet {
     fn install_agent(&self, node: &str) -> Result<()> {
         let host = self.host(node)?;
         let registry = self.lab.registry()?;
-        host.install_deb(&self.packages.agent)?;
+        host.install_package(&self.packages.agent)?;
         let password = "/etc/omlagent/registry.password";
         host.push(password, registry.password().as_bytes(), 0o600)?;
         let text = settings::agent(&registry, password);

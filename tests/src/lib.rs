@@ -10,11 +10,13 @@ pub mod fleet;
 pub mod observe;
 pub mod packages;
 pub mod previous;
+pub mod release;
 pub mod settings;
 pub mod tools;
 pub mod trial;
 pub mod workspace;
 
 pub use fleet::{CtlOutput, Fleet};
+pub use packages::rpm::Rpms;
 pub use packages::{Build, Packages, TEST_FEATURES};
 pub use workspace::cargo;

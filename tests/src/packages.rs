@@ -1,4 +1,4 @@
-//! Builds the Debian packages that hosts install from this checkout.
+//! Builds the Debian packages that hosts install from this checkout; below it `rpm`, those of other distributions.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,6 +7,8 @@ use anyhow::{Context, Result};
 
 use crate::tools::CARGO_DEB;
 use crate::workspace::{cargo, run, target_folder, workspace_root};
+
+pub mod rpm;
 
 /// The cargo arguments that enable failpoints, with which a program can be made to die at a labelled step. Every build
 /// of the tests uses the same arguments, so that they share what is built.
@@ -61,14 +63,7 @@ impl Packages {
         build: Build,
     ) -> Result<Self> {
         let profile = build.profile();
-        let mut cargo = cargo()?;
-        cargo.current_dir(root).env("CARGO_TARGET_DIR", target);
-        cargo.args(["build", "--locked", "--profile", profile]);
-        cargo.args(["-p", "omlagent", "-p", "omlcontroller", "-p", "omlctl"]);
-        if build == Build::Lab {
-            cargo.args(TEST_FEATURES);
-        }
-        run(&mut cargo, "build the programs")?;
+        build_programs(root, target, build)?;
         let cargo_deb = CARGO_DEB.ensure()?;
         std::fs::create_dir_all(folder).with_context(|| format!("make {}", folder.display()))?;
         let package = |name: &str| -> Result<PathBuf> {
@@ -87,4 +82,16 @@ impl Packages {
             omlctl: target.join(profile).join("omlctl"),
         })
     }
+}
+
+/// Builds the programs that are out of date.
+fn build_programs(root: &Path, target: &Path, build: Build) -> Result<()> {
+    let mut cargo = cargo()?;
+    cargo.current_dir(root).env("CARGO_TARGET_DIR", target);
+    cargo.args(["build", "--locked", "--profile", build.profile()]);
+    cargo.args(["-p", "omlagent", "-p", "omlcontroller", "-p", "omlctl"]);
+    if build == Build::Lab {
+        cargo.args(TEST_FEATURES);
+    }
+    run(&mut cargo, "build the programs")
 }

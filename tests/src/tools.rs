@@ -8,6 +8,8 @@ use crate::workspace::{cargo, run, target_folder};
 
 /// The tool that makes the Debian packages.
 pub const CARGO_DEB: Tool = Tool { name: "cargo-deb", version: "3.8.0" };
+/// The tool that makes the packages for distributions that use rpm.
+pub const CARGO_GENERATE_RPM: Tool = Tool { name: "cargo-generate-rpm", version: "0.21.1" };
 /// The tool that checks our dependencies.
 pub const CARGO_DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2" };
 

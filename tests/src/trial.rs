@@ -8,7 +8,7 @@ use oml_lab::{LabError, preflight};
 /// returns true, so that the first test fails with the reason.
 #[must_use]
 pub fn can_run() -> bool {
-    match preflight() {
+    match preflight(&[]) {
         Err(LabError::CannotRun(reason)) if std::env::var_os("OML_LAB_REQUIRED").is_none() => {
             eprintln!("skipped: {reason}");
             false

@@ -113,7 +113,12 @@ impl Docker {
         let image_id = self.engine.image_id(&image).await?;
         let EngineInfo { log_driver, root, .. } = self.engine.info().await?;
         let local = create::Local { image, image_id, log_driver, root };
-        create::body(instance, &self.paths, local)
+        let mut body = create::body(instance, &self.paths, local)?;
+        if create::sysctls::are_of_interface(&body) {
+            let api = self.engine.api_version().await?;
+            create::sysctls::place(&mut body, api);
+        }
+        Ok(body)
     }
 
     /// Creates a container that is not started, and gives its id.

@@ -1,19 +1,38 @@
 //! Decides whether a command can use real hosts: it checks the machine, announces the changes and gets root.
 
 use anyhow::{Context, Result, bail};
-use oml_lab::{LabError, check_without_root, preflight};
+use oml_lab::{Debian, LabError, check_without_root, preflight};
+use oml_tests::release;
+use oml_tests::tools::{CARGO_DEB, Tool};
 
 use crate::announce::announce;
 use crate::elevate::{become_root, check_sudo, has_sudo, is_root, reclaim_files};
 
+/// What a command needs besides root.
+#[derive(Debug)]
+pub(crate) struct Needs {
+    /// The releases of Debian that its hosts run.
+    pub(crate) releases: Vec<Debian>,
+    /// The tools that it builds its packages with.
+    pub(crate) tools: Vec<Tool>,
+}
+
+impl Needs {
+    /// Returns what a command needs that installs Debian packages on the usual hosts.
+    pub(crate) fn usual() -> Result<Self> {
+        Ok(Self { releases: vec![release::of_hosts()?], tools: vec![CARGO_DEB] })
+    }
+}
+
 /// Announces the changes to this machine and checks that root is available. The inner error is the reason why real
 /// hosts cannot be used.
-pub(crate) fn check_and_announce() -> Result<Result<(), String>> {
+pub(crate) fn check_and_announce(needs: &Needs) -> Result<Result<(), String>> {
     if !is_root() && !has_sudo() {
         return Ok(Err("it needs root, and sudo is not installed".to_owned()));
     }
-    match if is_root() { preflight() } else { check_without_root() } {
-        Ok(found) => announce(&found)?,
+    let releases = &needs.releases;
+    match if is_root() { preflight(releases) } else { check_without_root(releases) } {
+        Ok(found) => announce(&found, &needs.tools)?,
         Err(LabError::CannotRun(reason)) => return Ok(Err(reason)),
         Err(error) => return Err(error).context("check this machine"),
     }
@@ -33,7 +52,7 @@ pub(crate) fn become_root_after(build: impl FnOnce() -> Result<()>) -> Result<()
 
 /// Gets real hosts for a command that cannot do without them, or returns an error with the reason.
 pub(crate) fn require(what: &str, build: impl FnOnce() -> Result<()>) -> Result<()> {
-    match check_and_announce()? {
+    match check_and_announce(&Needs::usual()?)? {
         Ok(()) => become_root_after(build),
         Err(reason) => bail!("{what} cannot run here: {reason}"),
     }

@@ -33,7 +33,7 @@ enum Verb {
     Lab(lab::Lab),
     /// Show the life of a tenant on real hosts, command by command
     Demo(demo::Demo),
-    /// Build the Debian packages as they are released
+    /// Build the packages as they are released, for Debian and for distributions that use rpm
     Packages,
     /// Measure the product against the bare Docker Engine and Docker Swarm
     #[command(subcommand)]

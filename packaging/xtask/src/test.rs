@@ -1,32 +1,38 @@
 //! `cargo xtask test` runs every test, including those on real hosts if this
-//! machine can run them.
+//! machine can run them. `cargo xtask test --debian 13` runs all end-to-end tests on hosts with
+//! that release.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Command, ExitCode, Stdio};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use nix::sys::signal::{SigSet, Signal};
-use oml_lab::sweep;
-use oml_tests::{Build, Packages, TEST_FEATURES, cargo, previous};
+use oml_lab::{Debian, sweep};
+use oml_tests::tools::{CARGO_DEB, CARGO_GENERATE_RPM};
+use oml_tests::{Build, Packages, Rpms, TEST_FEATURES, cargo, previous, release};
 
 use crate::elevate::is_root;
-use crate::hosts;
+use crate::hosts::{self, Needs};
 
 #[derive(Debug, Args)]
 pub(crate) struct Test {
+    /// Run the end-to-end tests only, all of them on hosts with this release of Debian: 12 or 13
+    #[arg(long, value_name = "RELEASE")]
+    debian: Option<Debian>,
     /// Arguments for the test programs, such as part of a test's name
     #[arg(last = true)]
     arguments: Vec<String>,
 }
 
 pub(crate) fn run(verb: &Test) -> Result<ExitCode> {
-    match hosts::check_and_announce()? {
-        Ok(()) => hosts::become_root_after(|| build(verb))?,
+    match (hosts::check_and_announce(&verb.needs())?, verb.debian) {
+        (Ok(()), _) => hosts::become_root_after(|| build(verb))?,
+        (Err(reason), Some(debian)) => bail!("the tests on {debian} cannot run here: {reason}"),
         // The tests check the same again and skip themselves.
-        Err(reason) => eprintln!("skipping the tests on real hosts: {reason}"),
+        (Err(reason), None) => eprintln!("skipping the tests on real hosts: {reason}"),
     }
-    let mut command = test_command()?;
+    let mut command = verb.command()?;
     command.arg("--no-fail-fast");
     if !verb.arguments.is_empty() {
         command.arg("--").args(&verb.arguments);
@@ -80,20 +86,41 @@ fn forward_output(mut from: impl BufRead, mut to: impl Write) -> Result<String> 
 
 /// Builds everything that root will run, so that the files belong to the user.
 fn build(verb: &Test) -> Result<()> {
-    let status = test_command()?.arg("--no-run").status().context("start cargo test")?;
+    let status = verb.command()?.arg("--no-run").status().context("start cargo test")?;
     ensure!(status.success(), "building the tests failed");
     if verb.arguments.is_empty() {
         // The second build reuses the dependencies of the first.
         Packages::build(Build::Lab)?;
-        previous::packages()?;
+        Rpms::build(Build::Lab, 1)?;
+        if verb.debian.is_none() {
+            previous::packages()?;
+        }
     }
     Ok(())
 }
 
-fn test_command() -> Result<Command> {
-    let mut command = cargo()?;
-    command.args(["test", "--workspace", "--locked"]).args(TEST_FEATURES);
-    Ok(command)
+impl Test {
+    /// Without a release, the tests choose hosts of all of them.
+    fn needs(&self) -> Needs {
+        let releases = self.debian.map_or_else(|| Debian::ALL.to_vec(), |debian| vec![debian]);
+        Needs { releases, tools: vec![CARGO_DEB, CARGO_GENERATE_RPM] }
+    }
+
+    fn command(&self) -> Result<Command> {
+        let mut command = cargo()?;
+        command.arg("test");
+        match self.debian {
+            Some(debian) => {
+                command.args(["-p", "oml-tests", "--test", "e2e"]);
+                command.env(release::VARIABLE, debian.number());
+            }
+            None => {
+                command.arg("--workspace");
+            }
+        }
+        command.arg("--locked").args(TEST_FEATURES);
+        Ok(command)
+    }
 }
 
 #[cfg(test)]

@@ -13,9 +13,11 @@ use crate::error::{LabError, Result};
 use crate::mounts;
 use crate::progress::{log, timed};
 
-const FOLDER: &str = "/var/cache/oml-lab";
+/// The folder of the cache.
+pub(crate) const FOLDER: &str = "/var/cache/oml-lab";
+const LOCK: &str = ".lock";
 
-/// The opened cache. Other processes cannot build into it as long as this value exists.
+/// The opened cache. Other processes that open it with the same lock wait as long as this value exists.
 pub(crate) struct Cache {
     root: PathBuf,
     _lock: File,
@@ -28,12 +30,17 @@ impl Cache {
     /// Opens the cache. If another process has it open, this waits until that process is done, because the two would
     /// build the same entries.
     pub(crate) fn open() -> Result<Self> {
-        Self::at(Path::new(FOLDER))
+        Self::at(Path::new(FOLDER), LOCK)
     }
 
-    fn at(root: &Path) -> Result<Self> {
+    /// Opens the cache for entries that nobody else builds who does not hold the lock with this name.
+    pub(crate) fn open_with_lock(name: &str) -> Result<Self> {
+        Self::at(Path::new(FOLDER), &format!("{LOCK}-{name}"))
+    }
+
+    fn at(root: &Path, lock: &str) -> Result<Self> {
         fs::create_dir_all(root).map_err(LabError::io("make the folder", root))?;
-        let path = root.join(".lock");
+        let path = root.join(lock);
         let lock = File::create(&path).map_err(LabError::io("open", &path))?;
         lock.lock().map_err(LabError::io("lock", &path))?;
         Ok(Self {
@@ -111,19 +118,18 @@ impl Drop for EntryLock<'_> {
     }
 }
 
-/// Removes the whole cache. It is refused while a lab still uses an entry.
-pub(crate) fn purge() -> Result<()> {
-    let root = Path::new(FOLDER);
-    if !root.exists() {
-        return Ok(());
+/// Removes the whole cache, of which the caller holds every lock. It is refused while a lab still uses an entry.
+pub(crate) fn purge(locked: &[Cache]) -> Result<()> {
+    for cache in locked {
+        if mounts::is_lower_of_a_mount(&cache.root)? {
+            return Err(LabError::Invalid(
+                "a lab still uses the cached systems; run `cargo xtask lab down --all` first"
+                    .into(),
+            ));
+        }
+        discard(&cache.root)?;
     }
-    let cache = Cache::open()?;
-    if mounts::is_lower_of_a_mount(&cache.root)? {
-        return Err(LabError::Invalid(
-            "a lab still uses the cached systems; run `cargo xtask lab down --all` first".into(),
-        ));
-    }
-    discard(root)
+    Ok(())
 }
 
 /// Unmounts everything below a folder and removes the folder. It succeeds if the folder does not exist.

@@ -118,11 +118,23 @@ impl Host {
         self.push(path, &bytes, mode)
     }
 
-    /// Installs a Debian package file from this machine. The packages it depends on must be installed already.
-    pub fn install_deb(&self, local: &Path) -> Result<()> {
-        let path = "/tmp/oml-lab-package.deb";
+    /// Installs a package file from this machine, or puts it in place of another version: a `.rpm` with `rpm`, which
+    /// not every host has, and any other with `dpkg`. The packages it depends on must be installed already.
+    pub fn install_package(&self, local: &Path) -> Result<()> {
+        if local.extension().is_some_and(|extension| extension == "rpm") {
+            let path = "/var/tmp/oml-lab-package.rpm";
+            // The database of rpm does not know what dpkg has installed.
+            let install = ["rpm", "--upgrade", "--replacepkgs", "--nodeps", path];
+            return self.install_with(local, path, &install);
+        }
+        let path = "/var/tmp/oml-lab-package.deb";
+        let install = ["env", "DEBIAN_FRONTEND=noninteractive", "dpkg", "--install", path];
+        self.install_with(local, path, &install)
+    }
+
+    fn install_with(&self, local: &Path, path: &str, install: &[&str]) -> Result<()> {
         self.copy_in(local, path, 0o600)?;
-        self.exec_ok(&["env", "DEBIAN_FRONTEND=noninteractive", "dpkg", "--install", path])?;
+        self.exec_ok(install)?;
         self.exec_ok(&["rm", path]).map(drop)
     }
 

@@ -18,6 +18,7 @@ use crate::proxy::FaultyRegistry;
 use crate::record::{self, Record, check_name};
 use crate::registries::{FurtherRegistry, RegistrySpec};
 use crate::registry::{self, Registry};
+use crate::release::Debian;
 
 /// The last number of the first host's address; the other hosts get the numbers that follow.
 const FIRST_HOST: u8 = 11;
@@ -37,15 +38,35 @@ pub struct LabSpec {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostSpec {
     pub name: String,
+    /// The release of Debian that the host runs.
+    pub debian: Debian,
 }
 
 impl LabSpec {
-    /// Describes a lab with these hosts.
+    /// Describes a lab with these hosts, which run the usual release of Debian.
     pub fn new(name: &str, hosts: &[&str]) -> Self {
-        Self {
-            name: name.to_owned(),
-            hosts: hosts.iter().map(|host| HostSpec { name: (*host).to_owned() }).collect(),
-        }
+        let host = |host: &&str| HostSpec { name: (*host).to_owned(), debian: Debian::default() };
+        Self { name: name.to_owned(), hosts: hosts.iter().map(host).collect() }
+    }
+
+    /// Gives every host this release of Debian.
+    pub fn on(mut self, debian: Debian) -> Self {
+        self.hosts.iter_mut().for_each(|host| host.debian = debian);
+        self
+    }
+
+    /// Gives the host with this name this release of Debian, or returns an error if the lab has none.
+    pub fn with_host_on(mut self, name: &str, debian: Debian) -> Result<Self> {
+        let host = self.hosts.iter_mut().find(|host| host.name == name);
+        host.ok_or_else(|| LabError::Invalid(format!("the lab has no host named {name}")))?
+            .debian = debian;
+        Ok(self)
+    }
+
+    /// Returns the releases of its hosts, each once.
+    fn releases(&self) -> Vec<Debian> {
+        let used = |release: &Debian| self.hosts.iter().any(|host| host.debian == *release);
+        Debian::ALL.into_iter().filter(used).collect()
     }
 
     fn check(&self) -> Result<()> {
@@ -58,7 +79,7 @@ impl LabSpec {
         }
         for (index, host) in self.hosts.iter().enumerate() {
             check_name("host", &host.name)?;
-            if self.hosts.iter().take(index).any(|other| other == host) {
+            if self.hosts.iter().take(index).any(|other| other.name == host.name) {
                 let why = format!("two hosts have the name {}; give each its own", host.name);
                 return Err(LabError::Invalid(why));
             }
@@ -79,13 +100,13 @@ impl Lab {
     /// Prepares the machine if needed, then makes the lab and boots its hosts.
     pub fn up(spec: &LabSpec) -> Result<Self> {
         spec.check()?;
-        let prepared = prepare()?;
+        let prepared = prepare(&spec.releases())?;
         sweep()?;
         let names = spec.hosts.iter().map(|host| host.name.clone()).collect();
         let record = Record::claim(&spec.name, names, true)?;
         let lab = Self::from_record(record, true)?;
         // From here on, an early return drops `lab` and so takes down what was made.
-        lab.make(&prepared)?;
+        lab.make(spec, &prepared)?;
         Ok(lab)
     }
 
@@ -160,7 +181,7 @@ impl Lab {
     /// Starts a further registry on the bridge's address. Hosts have to know its name.
     pub fn further_registry(&self, spec: &RegistrySpec<'_>) -> Result<FurtherRegistry> {
         let folder = registry_folder(&self.record).join(spec.name);
-        FurtherRegistry::start(spec, &folder, self.gateway()?, &prepare()?)
+        FurtherRegistry::start(spec, &folder, self.gateway()?, &prepare(&[])?)
     }
 
     /// Rewrites Docker's settings on a host, so that it speaks TLS with every registry but these. They take effect when
@@ -205,7 +226,7 @@ impl Lab {
         Ok(Self { record, hosts, is_owned })
     }
 
-    fn make(&self, prepared: &Prepared) -> Result<()> {
+    fn make(&self, spec: &LabSpec, prepared: &Prepared) -> Result<()> {
         let subnet = self.record.subnet()?;
         network::create(subnet)?;
         disk::create(&self.record.folder())?;
@@ -219,7 +240,9 @@ impl Lab {
             self.hosts.iter().map(|host| (host.name().to_owned(), host.address())).collect();
         let files = HostFiles { lab: &self.record.name, subnet, hosts: &names };
         let boot = |host: &Host| {
-            host.machine().mount(&prepared.host)?;
+            let described = spec.hosts.iter().find(|described| described.name == host.name());
+            let debian = described.map(|described| described.debian).unwrap_or_default();
+            host.machine().mount(prepared.layers(debian)?)?;
             files.write(&host.machine().root(), host.name(), host.address())?;
             host.boot()
         };
@@ -271,7 +294,9 @@ pub fn purge() -> Result<()> {
         }
     }
     down_all()?;
-    cache::purge()?;
+    // Nobody builds anything as long as all locks are held.
+    let locked = Debian::ALL.into_iter().map(Debian::open_cache).collect::<Result<Vec<_>>>()?;
+    cache::purge(&locked)?;
     record::remove_root_folder()
 }
 

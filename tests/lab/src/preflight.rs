@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use nix::unistd::Uid;
 
+use crate::cache::FOLDER as FOLDER_OF_CACHE;
 use crate::debian::mirror;
 use crate::error::{LabError, Result};
 use crate::images;
 use crate::mounts::Overlay;
 use crate::processes;
 use crate::progress::{log, timed};
-use crate::recipes::{BOOKWORM, HOST, STORE, TOOLS};
+use crate::recipes::{BOOKWORM, STORE, TOOLS};
+use crate::release::Debian;
 use crate::run::Run;
 
 /// Each Debian package that is needed, and a program whose presence shows that it is installed.
@@ -39,12 +41,15 @@ pub struct Preflight {
     pub packages: Vec<&'static str>,
     /// True if the base systems and images still have to be built from the Debian mirror.
     pub needs_build: bool,
+    /// The releases of Debian whose hosts still have to be built, besides that of the base systems.
+    pub further: Vec<Debian>,
 }
 
-/// Checks the machine completely; this needs root. The error is one sentence that says why the lab cannot run here.
-pub fn preflight() -> Result<Preflight> {
+/// Checks the machine completely for a lab whose hosts have these releases; this needs root. The error is one sentence
+/// that says why the lab cannot run here.
+pub fn preflight(releases: &[Debian]) -> Result<Preflight> {
     require_root()?;
-    let found = check_without_root()?;
+    let found = check_without_root(releases)?;
     check_overlay_mounts()?;
     Ok(found)
 }
@@ -58,7 +63,7 @@ pub(crate) fn require_root() -> Result<()> {
 }
 
 /// Checks what can be checked without root. `preflight` may find further obstacles.
-pub fn check_without_root() -> Result<Preflight> {
+pub fn check_without_root(releases: &[Debian]) -> Result<Preflight> {
     if !Path::new("/etc/debian_version").exists() || !is_installed("apt-get") {
         return cannot_run("it needs Debian 12 or newer with apt-get");
     }
@@ -68,9 +73,14 @@ pub fn check_without_root() -> Result<Preflight> {
             .filter(|(_, program)| !is_installed(program))
             .map(|(package, _)| *package)
             .collect(),
-        needs_build: !is_cached(),
+        needs_build: !is_cached(releases),
+        further: releases
+            .iter()
+            .copied()
+            .filter(|release| *release != Debian::default() && !release.is_cached())
+            .collect(),
     };
-    if (found.needs_build || !found.packages.is_empty()) && !mirror_answers() {
+    if found.changes_anything() && !mirror_answers() {
         return cannot_run(&format!(
             "packages or base systems have to be downloaded, but the Debian mirror {} does not answer (set OML_LAB_MIRROR to use another)",
             mirror()
@@ -80,15 +90,12 @@ pub fn check_without_root() -> Result<Preflight> {
 }
 
 /// Returns true if every base system and the registry's content have been built, so that the Debian mirror is not used.
-fn is_cached() -> bool {
-    let entries = [
-        (BOOKWORM.name, BOOKWORM.stamp()),
-        (HOST.name, HOST.stamp(&BOOKWORM)),
-        (TOOLS.name, TOOLS.stamp(&BOOKWORM)),
-        (STORE, images::stamp_of_all()),
-    ];
-    let folder = Path::new("/var/cache/oml-lab");
+fn is_cached(releases: &[Debian]) -> bool {
+    let usual = Debian::default();
+    let entries = [(TOOLS.name, TOOLS.stamp(&BOOKWORM)), (STORE, images::stamp_of_all())];
+    let folder = Path::new(FOLDER_OF_CACHE);
     entries.iter().all(|(name, stamp)| folder.join(format!("{name}-{stamp}")).exists())
+        && (!releases.contains(&usual) || usual.is_cached())
 }
 
 fn cannot_run<T>(why: &str) -> Result<T> {
@@ -96,6 +103,11 @@ fn cannot_run<T>(why: &str) -> Result<T> {
 }
 
 impl Preflight {
+    /// Returns true if something has to be installed or built.
+    pub(crate) fn changes_anything(&self) -> bool {
+        self.needs_build || !self.packages.is_empty() || !self.further.is_empty()
+    }
+
     /// Describes, one change per line, what is about to change on this machine.
     pub fn announcement(&self) -> String {
         let mut lines = Vec::new();
@@ -111,6 +123,12 @@ impl Preflight {
                 mirror()
             ));
         }
+        lines.extend(self.further.iter().map(|release| {
+            format!(
+                "builds the system of hosts with {release} from {} beside them (about 1 GB)",
+                mirror()
+            )
+        }));
         lines.push(
             "makes a network bridge, and mounts and containers below /var/lib/oml-lab, while it runs (`cargo xtask lab down --purge` removes the folder)"
                 .into(),

@@ -2,7 +2,7 @@
 
 use crate::debian::{PackageLayer, System};
 
-/// Debian 12, as small as debootstrap can make it. Every host and most images are based on it.
+/// Debian 12, as small as debootstrap can make it. Every usual host and most images are based on it.
 pub(crate) const BOOKWORM: System = System {
     name: "bookworm",
     suite: "bookworm",
@@ -10,27 +10,45 @@ pub(crate) const BOOKWORM: System = System {
     finish: "rm -f /etc/resolv.conf.bak",
 };
 
-/// The layer of a host: systemd, D-Bus, Docker, and programs that tests use to inspect a host.
-pub(crate) const HOST: PackageLayer = PackageLayer {
-    name: "host",
-    packages: &[
-        "systemd",
-        "systemd-sysv",
-        "dbus",
-        "docker.io",
-        "iptables",
-        "iproute2",
-        "iputils-ping",
-        "procps",
-        "ca-certificates",
-        "curl",
-        "openssl",
-        "sip-tester",
-        "sipsak",
-        "prometheus-node-exporter",
-        "prometheus",
-        "python3-grpcio",
-    ],
+/// Debian 13, as small as debootstrap can make it. It is built only for the hosts that ask for it.
+pub(crate) const TRIXIE: System =
+    System { name: "trixie", suite: "trixie", packages: &[], finish: "" };
+
+/// Lists what every host has, systemd, D-Bus, Docker, and programs that tests use to inspect a host, and then what the
+/// hosts of one release have besides.
+macro_rules! packages_of_a_host {
+    ($($further:literal),*) => {
+        &[
+            "systemd",
+            "systemd-sysv",
+            "dbus",
+            "docker.io",
+            "iptables",
+            "iproute2",
+            "iputils-ping",
+            "procps",
+            "ca-certificates",
+            "curl",
+            "openssl",
+            "sip-tester",
+            "sipsak",
+            "prometheus-node-exporter",
+            "prometheus",
+            "python3-grpcio",
+            $($further),*
+        ]
+    };
+}
+
+/// The layer of a host with Debian 12.
+pub(crate) const HOST: PackageLayer =
+    PackageLayer { name: "host", packages: packages_of_a_host!(), finish: include_str!("host.sh") };
+
+/// The layer of a host with Debian 13, where the command `docker` is a package of its own. The hosts also have `rpm`,
+/// with which the tests install packages in that format.
+pub(crate) const HOST_TRIXIE: PackageLayer = PackageLayer {
+    name: "host-trixie",
+    packages: packages_of_a_host!("docker-cli", "rpm"),
     finish: include_str!("host.sh"),
 };
 

@@ -9,8 +9,8 @@ use crate::push::Client;
 /// A processor that no host of a lab has.
 const FOREIGN_ARCHITECTURE: &str = "s390x";
 const ZSTD_LAYER_TYPE: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
-/// The first bytes of data in Zstandard format (RFC 8878 §3.1.1).
-const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// The first bytes of data in LZ4 frame format, which no Docker unpacks, old or new.
+const LZ4_MAGIC: [u8; 4] = [0x04, 0x22, 0x4d, 0x18];
 const LAYER_BYTES: usize = 10_240;
 
 /// What is different about an image, which is what is wrong with it for all but the first two.
@@ -29,7 +29,7 @@ pub enum Variant {
     NoCommand,
     /// The program to start is not in the image.
     MissingProgram,
-    /// The only layer is compressed in a way that the Docker of a lab's host does not know.
+    /// The only layer is compressed in a way that no Docker knows.
     UnknownCompression,
 }
 
@@ -166,7 +166,7 @@ impl Client {
 }
 
 fn unknown_layer() -> Blob {
-    let mut bytes = ZSTD_MAGIC.to_vec();
+    let mut bytes = LZ4_MAGIC.to_vec();
     bytes.resize(LAYER_BYTES, 0x55);
     oci::blob_of(bytes)
 }

@@ -17,6 +17,7 @@ pub(super) async fn all(host: &ContractHost) {
     in_order!(
         host,
         a_container_has_every_option_of_its_document_and_no_difference_is_reported,
+        a_kernel_setting_of_one_interface_is_set_and_no_difference_is_reported,
         a_published_port_that_another_container_has_is_refused_and_may_come_free,
         a_right_that_the_host_does_not_allow_is_refused_before_anything_is_made,
         what_runs_is_not_stopped_for_a_container_that_the_host_does_not_allow,
@@ -62,6 +63,23 @@ async fn a_container_has_every_option_of_its_document_and_no_difference_is_repor
     };
     let instance = with_options(&plain, options);
     host.install(&instance).await;
+    let (listing, _) = host.listing(&instance).await;
+    assert_eq!(listing.differs, [], "what was asked for is shown");
+    host.clear(&instance).await;
+}
+
+async fn a_kernel_setting_of_one_interface_is_set_and_no_difference_is_reported(
+    host: &ContractHost,
+) {
+    let plain = host.instance("contract-interface", "v1", &host.images.first, 8318);
+    let sysctls = [("net.ipv4.conf.eth0.log_martians".to_owned(), "1".to_owned())].into();
+    let options =
+        ContainerOptions { network: bridge(8318), sysctls, ..ContainerOptions::default() };
+    let instance = with_options(&plain, options);
+    let path = host.paths.policy();
+    files::write_durably(&path, b"sysctls = [\"net.ipv4.conf.eth0.*\"]\n", 0o644).unwrap();
+    host.install(&instance).await;
+    files::remove_durably(&path).unwrap();
     let (listing, _) = host.listing(&instance).await;
     assert_eq!(listing.differs, [], "what was asked for is shown");
     host.clear(&instance).await;

@@ -11,6 +11,7 @@ use oml_common::document::instance::Container;
 use oml_common::time::Timestamp;
 use tokio::sync::watch;
 
+use super::create::sysctls::ApiVersion;
 use crate::runtime::{ContainerCalls, PullProgress, RuntimeError};
 
 /// The settings of the engine.
@@ -66,6 +67,9 @@ pub(super) trait EngineCalls: ContainerCalls + std::fmt::Debug {
 
     /// Reads the settings of the engine.
     async fn info(&self) -> Result<EngineInfo, RuntimeError>;
+
+    /// Reads the newest version of the API that the engine speaks, in which it answers; none if it says none.
+    async fn api_version(&self) -> Result<Option<ApiVersion>, RuntimeError>;
 
     /// Increments the counter at every change of a container. Never returns.
     async fn watch(&self, counter: &watch::Sender<u64>);

@@ -15,6 +15,7 @@ use crate::runtime::{ContainerInstance, RuntimeError};
 pub(super) mod options;
 mod rights;
 mod secrets;
+pub(super) mod sysctls;
 
 /// Settings that depend on the engine of the host.
 #[derive(Debug, Clone)]

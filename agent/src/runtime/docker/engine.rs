@@ -19,6 +19,7 @@ use tokio::sync::watch;
 
 use super::calls::{EngineCalls, EngineInfo};
 use super::create::options;
+use super::create::sysctls::ApiVersion;
 use super::socket::Engine;
 use super::{events, exec, failure, images, messages, time};
 use crate::runtime::{
@@ -197,6 +198,13 @@ impl EngineCalls for Engine {
 
     async fn info(&self) -> Result<EngineInfo, RuntimeError> {
         images::settings(self).await
+    }
+
+    async fn api_version(&self) -> Result<Option<ApiVersion>, RuntimeError> {
+        let client = self.client(CALL_LIMIT)?;
+        let call = client.version();
+        let found = failure::within(CALL_LIMIT, "ask for", "version", call).await?;
+        Ok(found.api_version.as_deref().and_then(ApiVersion::parse))
     }
 
     async fn watch(&self, counter: &watch::Sender<u64>) {

@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use super::Docker;
 use super::calls::{EngineCalls, EngineInfo};
 use super::create::options;
+use super::create::sysctls::ApiVersion;
 use crate::paths::Paths;
 use crate::runtime::{
     ContainerCalls, ContainerEvents, ExecOutput, Inspected, PullProgress, RuntimeError, Waited,
@@ -297,6 +298,11 @@ impl EngineCalls for Model {
         };
         let object = format!("{}@{}", image.repository, image.digest);
         self.0.pull(&image, seen).await.map_err(failure("pull", &object))
+    }
+
+    async fn api_version(&self) -> Result<Option<ApiVersion>, RuntimeError> {
+        // That of Debian 13.
+        Ok(ApiVersion::parse("1.45"))
     }
 
     async fn info(&self) -> Result<EngineInfo, RuntimeError> {

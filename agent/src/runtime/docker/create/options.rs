@@ -12,6 +12,8 @@ use oml_common::document::instance::{
 };
 use oml_common::id::CapabilityName;
 
+use super::sysctls;
+
 /// The period in which real-time threads have their time.
 const RT_PERIOD_US: i64 = 1_000_000;
 const TMPFS_SIZE: &str = "size=";
@@ -93,6 +95,8 @@ pub(in crate::runtime::docker) fn found(
     };
     let hosts = host.extra_hosts.unwrap_or_default();
     let hosts = hosts.iter().filter_map(|line| line.split_once([':', '=']));
+    let networks = networks.and_then(|networks| networks.networks).unwrap_or_default();
+    let of_interface = sysctls::found(&networks);
     let options = ContainerOptions {
         entrypoint: config.entrypoint.unwrap_or_default(),
         user: config.user.filter(|user| !user.is_empty()),
@@ -105,12 +109,11 @@ pub(in crate::runtime::docker) fn found(
         cpu_rt_runtime_us: positive(host.cpu_realtime_runtime),
         shm_bytes: positive(host.shm_size),
         tmpfs: host.tmpfs.unwrap_or_default().into_iter().map(tmpfs).collect(),
-        sysctls: host.sysctls.unwrap_or_default().into_iter().collect(),
+        sysctls: host.sysctls.unwrap_or_default().into_iter().chain(of_interface).collect(),
         stop_signal: config.stop_signal,
         extra_hosts: hosts.map(|(name, address)| (name.to_owned(), address.to_owned())).collect(),
         log,
     };
-    let networks = networks.and_then(|networks| networks.networks).unwrap_or_default();
     FoundOptions { options, networks: networks.into_keys().collect(), has_log_files }
 }
 
