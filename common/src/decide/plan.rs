@@ -31,9 +31,10 @@ mod waves;
 pub use images::ImageName;
 use images::images;
 pub use mirrors::{Mirrors, SourceTooLong};
-pub use operation::{OperationPlace, operation_command};
+pub use operation::operation_command;
 pub use platform::{ImageFacts, feature_of_platform};
 pub use prepared::{Prepared, Unprepared};
+pub use render::OperationPlace;
 use render::Renderer;
 
 /// The facts about an enrolled node that planning needs.

@@ -3,22 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::document::catalog::OperationTemplate;
 use crate::document::operation::OperationCommand;
-use crate::id::{ComponentName, NodeName, OperationName, OperationValue, ValueName};
+use crate::id::{OperationValue, ValueName};
 use crate::text::problem::Problems;
 
-use super::render::Renderer;
+use super::render::{OperationPlace, Renderer};
 use super::{Input, place};
-
-/// An operation of a component on a node.
-#[derive(Debug, Clone, Copy)]
-pub struct OperationPlace<'a> {
-    pub component: &'a ComponentName,
-    pub node: &'a NodeName,
-    pub operation: &'a OperationName,
-    pub template: &'a OperationTemplate,
-}
 
 /// Renders an operation. The names of `given` are those that the operation takes.
 ///

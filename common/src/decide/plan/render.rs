@@ -23,6 +23,8 @@ mod operation;
 mod options;
 mod probe;
 
+pub use operation::OperationPlace;
+
 /// The values that templates can use.
 #[derive(Serialize)]
 struct Values<'a> {

@@ -6,10 +6,9 @@ use std::str::FromStr;
 
 use crate::document::Document;
 use crate::document::instance::{
-    ActiveProbe, Check, Container, HttpDetails, Instance, PackagedUnit, Port, Probe, Protocol,
-    Timing, Volume, WebSocketDetails, Workload,
+    ActiveProbe, Check, Container, HttpDetails, Instance, OperationCommand, OperationStep,
+    PackagedUnit, Port, Probe, Protocol, Timing, Volume, WebSocketDetails, Workload,
 };
-use crate::document::operation::{OperationCommand, OperationStep};
 use crate::text::printable::shortened;
 
 mod options;

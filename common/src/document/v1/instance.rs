@@ -8,7 +8,6 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
-use crate::document::operation::OperationStep;
 use crate::document::{Document, Verbatim, is_default};
 use crate::id::{
     ComponentName, ContainerName, ContentHash, Digest, EnvName, Repository, SecretName, TenantId,
@@ -18,12 +17,14 @@ use crate::id::{
 mod check;
 mod held;
 mod kept_secret;
+mod operation;
 mod options;
 mod ports;
 
 pub use self::check::{Check, HttpDetails, SipTransport, WebSocketDetails};
 pub use self::held::{HeldInstance, HeldWorkload};
 pub use self::kept_secret::KeptSecret;
+pub use self::operation::{OperationCommand, OperationStep};
 pub use self::options::{ContainerOptions, Device, LogLimits, Network, Published, Tmpfs, Ulimit};
 pub use self::ports::PortRange;
 

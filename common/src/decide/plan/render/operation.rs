@@ -4,13 +4,21 @@ use std::collections::BTreeMap;
 
 use minijinja::value::merge_maps;
 
-use crate::decide::plan::OperationPlace;
 use crate::document::catalog::{Component, OperationMoment, OperationTemplate};
 use crate::document::operation::{OperationCommand, OperationStep};
-use crate::id::{OperationName, OperationValue, ValueName};
+use crate::id::{ComponentName, NodeName, OperationName, OperationValue, ValueName};
 use crate::text::problem::{Problem, Problems};
 
 use super::{Renderer, Writer, values};
+
+/// An operation of a component on a node.
+#[derive(Debug, Clone, Copy)]
+pub struct OperationPlace<'a> {
+    pub component: &'a ComponentName,
+    pub node: &'a NodeName,
+    pub operation: &'a OperationName,
+    pub template: &'a OperationTemplate,
+}
 
 impl Renderer<'_> {
     /// Renders an operation with the values that an operator gives. Returns `None` if the node is
