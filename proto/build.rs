@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use prost::Message as _;
 
 /// The fields with an enum and the type of the enum. They are serialized as names.
-const ENUM_FIELDS: [(&str, &str); 9] = [
+const ENUM_FIELDS: [(&str, &str); 10] = [
     ("Phase.name", "PhaseName"),
     ("InstanceReport.health", "Health"),
     ("Rollout.state", "RolloutState"),
@@ -15,6 +15,7 @@ const ENUM_FIELDS: [(&str, &str); 9] = [
     ("NodeStatus.state", "NodeState"),
     ("Verdict.outcome", "ChangeOutcome"),
     ("StatusReply.health", "OverallHealth"),
+    ("Setting.origin", "SettingOrigin"),
 ];
 
 #[expect(clippy::disallowed_methods, reason = "cargo names the folder in a variable")]

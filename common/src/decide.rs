@@ -24,6 +24,7 @@ pub mod retention;
 pub mod rights;
 pub mod rollout;
 pub mod schedule;
+pub mod settings;
 pub mod slots;
 pub mod start;
 pub mod status;

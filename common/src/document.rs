@@ -18,6 +18,7 @@ use crate::text::error::chain;
 
 pub mod catalog;
 pub mod policy;
+pub mod schema;
 pub mod spec;
 mod v1;
 mod verbatim;

@@ -29,6 +29,7 @@ pub mod presence;
 pub mod reader;
 pub mod reports;
 mod retries;
+pub mod settings;
 pub mod snapshot;
 pub mod status;
 pub mod tenants;

@@ -42,6 +42,7 @@ pub const TABLE: &[(&str, Role)] = &[
     ("/oml.v1.Fleet/WatchChange", Role::Operator),
     ("/oml.v1.Fleet/ListRevisions", Role::Operator),
     ("/oml.v1.Fleet/GetSpec", Role::Operator),
+    ("/oml.v1.Fleet/ListSettings", Role::Operator),
     ("/oml.v1.Fleet/CreateToken", Role::Operator),
     ("/oml.v1.Fleet/RemoveNode", Role::Operator),
     ("/grpc.health.v1.Health/Check", Role::Operator),

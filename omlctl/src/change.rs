@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::ValueHint;
 use oml_common::text::error::chain;
+use oml_common::text::printable::printable;
 use oml_proto::v1::{
     ApplyRequest, ChangeHolds, ChangeOptions, ChangeOutcome, ChangeReply, RollbackRequest, Rollout,
     SetVersionRequest,
@@ -126,6 +127,7 @@ pub(crate) async fn make(
             output.text(line)?;
         }
     }
+    reply.notes.iter().for_each(|note| print_note(&format!("note: {}", printable(note))));
     let ended = wait_if_needed(target, output, controller, &reply, args).await;
     if output.format != Format::Table {
         // An accepted change is printed even if its outcome is unknown.

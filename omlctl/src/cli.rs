@@ -7,8 +7,8 @@ use oml_common::text::problem::Problem;
 use crate::common::Common;
 use crate::error::CommandError;
 use crate::verb::{
-    apply, completions, context, explain, get, history, node, plan, rollback, set_version, status,
-    version,
+    apply, completions, context, explain, get, history, node, plan, rollback, schema, set_version,
+    settings, status, version,
 };
 
 /// Operate the tenants of contact centres through their controller
@@ -31,7 +31,8 @@ Examples:
   omlctl set-version tenant=acme asterisk=230215.01
   omlctl rollback tenant=acme to=7
   omlctl status tenant=acme --watch
-  omlctl explain tenant=acme asterisk"
+  omlctl explain tenant=acme asterisk
+  omlctl settings tenant=acme"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -51,22 +52,26 @@ pub(crate) enum Verb {
     Get(get::Arguments),
     History(history::Arguments),
     Explain(explain::Arguments),
+    Settings(settings::Arguments),
+    Schema(schema::Arguments),
     Node(node::Arguments),
     Completions(completions::Arguments),
     Version(version::Arguments),
 }
 
 /// The keys that people may type as options, each with a placeholder for its value.
-const KEYS: [(&str, &str); 6] = [
+const KEYS: [(&str, &str); 7] = [
     ("tenant", "NAME"),
     ("node", "NAME"),
     ("role", "ROLE"),
     ("name", "NODE"),
     ("to", "REVISION"),
     ("revision", "NUMBER"),
+    ("catalog", "NAME"),
 ];
 /// The verbs whose arguments are pairs of key and value.
-const KEYED: [&str; 7] = ["set-version", "rollback", "status", "get", "history", "explain", "node"];
+const KEYED: [&str; 8] =
+    ["set-version", "rollback", "status", "get", "history", "explain", "settings", "node"];
 
 /// Parses the command line of this process. For help and for syntax errors, clap prints
 /// its message and ends the process.

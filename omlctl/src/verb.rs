@@ -9,7 +9,9 @@ pub(crate) mod history;
 pub(crate) mod node;
 pub(crate) mod plan;
 pub(crate) mod rollback;
+pub(crate) mod schema;
 pub(crate) mod set_version;
+pub(crate) mod settings;
 pub(crate) mod status;
 pub(crate) mod version;
 
@@ -38,6 +40,7 @@ pub(crate) fn run(cli: Cli, env: &Env) -> Result<ExitOutcome, CommandError> {
     match verb {
         Verb::Context(arguments) => context::run(&common, env, arguments),
         Verb::Completions(arguments) => completions::run(&common, &arguments, Cli::command()),
+        Verb::Schema(arguments) => schema::run(&common, &arguments),
         Verb::Version(arguments) => version::run(&common, env, &arguments),
         Verb::Apply(arguments) => change(&common, env, arguments.request()?, &arguments.args),
         Verb::Plan(arguments) => change(&common, env, arguments.request()?, &ChangeArgs::dry_run()),
@@ -58,6 +61,10 @@ pub(crate) fn run(cli: Cli, env: &Env) -> Result<ExitOutcome, CommandError> {
         Verb::Explain(arguments) => {
             let request = arguments.request()?;
             remote(&common, env, |session| explain::run(session, request))
+        }
+        Verb::Settings(arguments) => {
+            let request = arguments.request()?;
+            remote(&common, env, |session| settings::run(session, request))
         }
         Verb::Node(arguments) => {
             let request = arguments.request()?;

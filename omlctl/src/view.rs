@@ -15,9 +15,11 @@ use crate::table::Column::{Prose, Whole};
 use crate::table::{Column, Field, Style, TableStyle, plain};
 
 mod explain;
+mod settings;
 mod status;
 
 pub(crate) use explain::explain;
+pub(crate) use settings::{setting, settings};
 pub(crate) use status::status;
 
 /// A node with its tenant.

@@ -107,6 +107,11 @@ names! {
         Healthy: "healthy",
         NotHealthy: "not-healthy",
     }
+    SettingOrigin {
+        Missing: "missing",
+        Default: "default",
+        Tenant: "tenant",
+    }
 }
 
 impl From<Phase> for v1::PhaseName {

@@ -28,6 +28,7 @@ mod registry;
 mod revisions;
 mod rights;
 mod security;
+mod settings;
 mod texts;
 mod units;
 
@@ -94,6 +95,7 @@ fn cases() -> Vec<Case> {
     cases.extend(bad_input::CASES);
     cases.extend(mistakes::CASES);
     cases.extend(security::CASES);
+    cases.extend(settings::CASES);
     cases.extend(texts::CASES);
     cases.extend(units::CASES);
     cases

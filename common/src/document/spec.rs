@@ -171,7 +171,7 @@ fn read_settings(field: &FieldNode<'_>, problems: &mut Problems) -> BTreeMap<Str
 }
 
 /// Reads the value of a setting or an environment variable. It may have several lines.
-fn read_value(field: &FieldNode<'_>, problems: &mut Problems) -> Option<String> {
+pub(crate) fn read_value(field: &FieldNode<'_>, problems: &mut Problems) -> Option<String> {
     let text = field.text(problems)?;
     if let Some(c) = text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
         problems.push(field.problem(format!("a value cannot contain {}", name_of(c))));
@@ -218,10 +218,7 @@ fn read_component(field: &FieldNode<'_>, problems: &mut Problems) -> Option<Comp
 }
 
 /// Reads environment variables and their values.
-pub(crate) fn read_env(
-    field: &FieldNode<'_>,
-    problems: &mut Problems,
-) -> BTreeMap<EnvName, String> {
+fn read_env(field: &FieldNode<'_>, problems: &mut Problems) -> BTreeMap<EnvName, String> {
     let entries = field.entries::<EnvName>(problems);
     entries
         .into_iter()

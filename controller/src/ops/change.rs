@@ -92,7 +92,8 @@ impl Changes {
                 self.commit_text(&draft, revision, request, context).await?;
             }
             let nothing = ChangeResult::nothing(draft.tenant, revision);
-            return Ok(ChangeResult { text_changed, ..nothing });
+            let notes = request.notes(&planned.plan.absent);
+            return Ok(ChangeResult { text_changed, notes, ..nothing });
         }
         context.check_revision(&planned.draft.tenant, planned.plan.revision)?;
         context.check_removals(&planned.draft.tenant, &planned.changes)?;
@@ -104,7 +105,8 @@ impl Changes {
         let settings = strategy(draft.before.as_ref().map(|(_, plan)| &**plan), &plan);
         let new_tenant = draft.head.is_none();
         let nothing = ChangeResult::nothing(draft.tenant, plan.revision);
-        Ok(ChangeResult { changed: true, new_tenant, changes, settings, ..nothing })
+        let notes = request.notes(&plan.absent);
+        Ok(ChangeResult { changed: true, new_tenant, changes, settings, notes, ..nothing })
     }
 
     /// Returns the reply to a change that was already made with this operation id.
@@ -172,7 +174,8 @@ impl Changes {
         }
         let prepared = prepared.map_err(|unprepared| OpsError::Problems(unprepared.problems))?;
         let plan = prepared.finish(&digests).map_err(OpsError::Problems)?;
-        let changes = diff(draft.before.as_ref().map(|(_, plan)| &**plan), &plan);
+        let mut changes = diff(draft.before.as_ref().map(|(_, plan)| &**plan), &plan);
+        plan::presence::explain(&mut changes, &plan.absent);
         Ok(Planned { draft, plan, changes, enrolled: nodes.into_keys().collect() })
     }
 

@@ -139,6 +139,7 @@ pub(crate) fn upgrade() -> ChangeReply {
         text_changed: false,
         new_tenant: false,
         settings: Vec::new(),
+        notes: Vec::new(),
         tenant: "acme".into(),
         changes: vec![Change {
             kind: ChangeKind::Replace.into(),
@@ -185,8 +186,13 @@ pub(crate) fn status(seconds: u64, rollout: Rollout, asterisk: InstanceReport) -
         node("app-1", "app", "nginx", instance("1.25", PhaseName::Ready)),
         node("voice-1", "voice", "asterisk", asterisk),
     ];
-    let tenant =
-        TenantStatus { tenant: "acme".into(), revision: rollout.to, rollout: Some(rollout), nodes };
+    let tenant = TenantStatus {
+        tenant: "acme".into(),
+        revision: rollout.to,
+        rollout: Some(rollout),
+        nodes,
+        ..TenantStatus::default()
+    };
     StatusReply { now_ms, tenants: vec![tenant], ..StatusReply::default() }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use oml_common::decide::diff::StrategyChange;
+use oml_common::decide::plan::presence::{self, Absent};
 use oml_common::document::revision::{Change, ChangeKind};
 use oml_common::document::spec::TenantSpec;
 use oml_common::id::{ComponentName, ContentHash, ImageVersion, RevisionNumber, TenantId};
@@ -111,14 +112,16 @@ pub struct ChangeResult {
     pub changes: Vec<Change>,
     /// The settings that change how the rollout goes through the nodes.
     pub settings: Vec<StrategyChange>,
+    /// What is right and may surprise, in lines for people.
+    pub notes: Vec<String>,
 }
 
 impl ChangeResult {
     /// The result of a request that changes nothing of the tenant's current revision.
     pub(super) fn nothing(tenant: TenantId, revision: RevisionNumber) -> Self {
-        let (changes, settings) = (Vec::new(), Vec::new());
+        let (changes, settings, notes) = (Vec::new(), Vec::new(), Vec::new());
         let (changed, text_changed, new_tenant) = (false, false, false);
-        Self { tenant, revision, changed, text_changed, new_tenant, changes, settings }
+        Self { tenant, revision, changed, text_changed, new_tenant, changes, settings, notes }
     }
 }
 
@@ -134,6 +137,15 @@ impl ChangeRequest {
                 Ok((tenant.clone(), None))
             }
         }
+    }
+
+    /// Returns a line for every component that the request names and that does not exist with
+    /// the settings of the tenant.
+    pub(super) fn notes(&self, absent: &Absent) -> Vec<String> {
+        presence::notes(absent, |component| match self {
+            ChangeRequest::Apply { .. } | ChangeRequest::Rollback { .. } => true,
+            ChangeRequest::SetVersion { versions, .. } => versions.contains_key(component),
+        })
     }
 
     /// Returns the hash by which a repeated request is recognised. It is recorded, so
