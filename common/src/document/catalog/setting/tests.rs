@@ -64,6 +64,14 @@ fn every_type_accepts_its_values_and_refuses_others_with_a_hint() {
             "clowd",
             "\"clowd\" is not one of lan, cloud (did you mean cloud?)",
         ),
+    ] {
+        assert_eq!(wrong(text, value), message, "{text} {value}");
+    }
+}
+
+#[test]
+fn addresses_times_sizes_and_patterns_are_checked_too() {
+    for (text, value, message) in [
         ("{type: address, default: 10.0.0.1}", "2001:db8::1", ""),
         ("{type: address, default: 10.0.0.1}", "db.example", "\"db.example\" is not an IP address"),
         ("{type: host, default: \"\"}", "db.example", ""),
