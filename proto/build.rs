@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use prost::Message as _;
 
 /// The fields with an enum and the type of the enum. They are serialized as names.
-const ENUM_FIELDS: [(&str, &str); 11] = [
+const ENUM_FIELDS: [(&str, &str); 12] = [
     ("Phase.name", "PhaseName"),
     ("InstanceReport.health", "Health"),
     ("Rollout.state", "RolloutState"),
@@ -17,6 +17,7 @@ const ENUM_FIELDS: [(&str, &str); 11] = [
     ("StatusReply.health", "OverallHealth"),
     ("RunResult.outcome", "RunOutcome"),
     ("Run.state", "RunState"),
+    ("Setting.origin", "SettingOrigin"),
 ];
 
 #[expect(clippy::disallowed_methods, reason = "cargo names the folder in a variable")]

@@ -28,6 +28,7 @@ pub mod rights;
 pub mod rollout;
 pub mod schedule;
 pub mod secrets;
+pub mod settings;
 pub mod slots;
 pub mod start;
 pub mod status;

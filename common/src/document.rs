@@ -19,6 +19,7 @@ use crate::text::error::chain;
 pub mod catalog;
 pub mod policy;
 pub mod releases;
+pub mod schema;
 pub mod secret_use;
 pub mod spec;
 mod v1;

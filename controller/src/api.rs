@@ -269,6 +269,23 @@ impl Fleet for FleetApi {
         Ok(Response::new(v1::GetSpecReply { revision, spec_yaml }))
     }
 
+    async fn list_settings(
+        &self,
+        request: Request<v1::ListSettingsRequest>,
+    ) -> Reply<v1::ListSettingsReply> {
+        let v1::ListSettingsRequest { tenant, catalog } = request.into_inner();
+        let found = match (optional("tenant", &tenant)?, optional("catalog", &catalog)?) {
+            (Some(tenant), None) => self.status.settings_of_tenant(&tenant).await,
+            (None, Some(catalog)) => self.status.settings_of_catalog(&catalog),
+            (None, None) | (Some(_), Some(_)) => {
+                let problem = Problem::new("tenant", "name a tenant or a catalog, and not both");
+                return Err(refusal(problem));
+            }
+        };
+        let found = found.map_err(|error| wire::status_of(&error))?;
+        Ok(Response::new(wire::settings(found)))
+    }
+
     async fn create_token(
         &self,
         request: Request<v1::CreateTokenRequest>,

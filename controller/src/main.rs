@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Parser, Subcommand};
+use oml_common::decide::plan::names::check_templates;
+use oml_common::document::schema::CATALOG_SCHEMA;
 use oml_common::text::error::chain;
 use oml_common::text::plural::{counted, is_or_are};
 use oml_common::text::printable::printable;
@@ -95,6 +97,8 @@ enum CatalogVerb {
         /// The file
         file: PathBuf,
     },
+    /// Prints the JSON schema of catalogs, for editors
+    Schema,
 }
 
 #[derive(Debug, Subcommand)]
@@ -144,8 +148,15 @@ fn is_mistake(error: &anyhow::Error) -> bool {
 }
 
 fn perform(cli: &Cli) -> Result<()> {
-    if let Verb::Catalog(CatalogVerb::Check { file }) = &cli.verb {
-        return check_catalog(file);
+    match &cli.verb {
+        Verb::Catalog(CatalogVerb::Check { file }) => return check_catalog(file),
+        Verb::Catalog(CatalogVerb::Schema) => return print_schema(),
+        Verb::Catalog(CatalogVerb::List)
+        | Verb::Init(_)
+        | Verb::Run
+        | Verb::Operator(_)
+        | Verb::Backup { .. }
+        | Verb::Restore { .. } => {}
     }
     let settings = config::load(&cli.config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -186,6 +197,7 @@ fn perform(cli: &Cli) -> Result<()> {
                 say("nodes and operators that were removed after the backup exist again; remove them again")
             }
             Verb::Catalog(CatalogVerb::Check { file }) => check_catalog(file),
+            Verb::Catalog(CatalogVerb::Schema) => print_schema(),
             Verb::Catalog(CatalogVerb::List) => list_catalogs(&settings),
         }
     })
@@ -198,6 +210,9 @@ fn check_catalog(file: &Path) -> Result<()> {
         0 => String::new(),
         count => format!(", {}", counted(u64::try_from(count).unwrap_or(u64::MAX), "releases")),
     };
+    // The controller uses the other components of a catalog with such a mistake.
+    let checked = check_templates(&catalog).into_result(());
+    checked.map_err(|problems| CatalogError::Invalid { path: file.to_owned(), problems })?;
     say(&format!(
         "{}: catalog {}, {} components{releases}",
         file.display(),
@@ -205,6 +220,11 @@ fn check_catalog(file: &Path) -> Result<()> {
         catalog.components.len()
     ))?;
     catalog.notes().iter().try_for_each(|note| say(&format!("note: {}", printable(note))))
+}
+
+fn print_schema() -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(CATALOG_SCHEMA.as_bytes()).context("cannot write to standard output")
 }
 
 fn list_catalogs(settings: &Settings) -> Result<()> {

@@ -31,6 +31,7 @@ pub mod reports;
 mod retries;
 pub mod runs;
 pub mod secrets;
+pub mod settings;
 pub mod snapshot;
 pub mod status;
 pub mod tenants;

@@ -44,6 +44,7 @@ pub const TABLE: &[(&str, Role)] = &[
     ("/oml.v1.Fleet/WatchChange", Role::Operator),
     ("/oml.v1.Fleet/ListRevisions", Role::Operator),
     ("/oml.v1.Fleet/GetSpec", Role::Operator),
+    ("/oml.v1.Fleet/ListSettings", Role::Operator),
     ("/oml.v1.Fleet/CreateToken", Role::Operator),
     ("/oml.v1.Fleet/RemoveNode", Role::Operator),
     ("/oml.v1.Fleet/SetSecret", Role::Operator),

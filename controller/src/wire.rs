@@ -5,7 +5,7 @@ use oml_common::decide::status::{RolloutSummary, summary};
 use oml_common::decide::verdict::Sentence;
 use oml_common::document::revision::Change;
 use oml_common::document::rollout::NodeFailure;
-use oml_common::id::{Generation, NodeName, RevisionNumber};
+use oml_common::id::{ComponentName, Generation, NodeName, RevisionNumber};
 use oml_common::text::error::chain;
 use oml_common::text::problem::{Problem, Problems};
 use oml_common::time::Timestamp;
@@ -24,8 +24,10 @@ use crate::records::values::RevisionKind;
 use crate::store::StoreError;
 
 mod secrets;
+mod settings;
 
 pub(crate) use self::secrets::{new_secret, secret, secret_values};
+pub(crate) use self::settings::settings;
 
 /// The time for which the refusal of a host's copy is shown. The copy tries again sooner
 /// than that.
@@ -90,6 +92,7 @@ pub(crate) fn changed(changed: ChangeResult) -> v1::ChangeReply {
         new_tenant: changed.new_tenant,
         settings: changed.settings.iter().map(ToString::to_string).collect(),
         secret_version: changed.secret_version.unwrap_or_default(),
+        notes: changed.notes,
         warnings: changed.warnings,
         release: changed.release.map(Into::into).unwrap_or_default(),
     }
@@ -231,7 +234,12 @@ fn tenant_status(status: TenantStatus, now: Timestamp) -> v1::TenantStatus {
         revision: status.revision.0,
         rollout: status.rollout.as_ref().map(|r| rollout(r, status.unreadable_plan.as_ref())),
         nodes: status.nodes.iter().map(|(name, node)| node_status(name, node, now)).collect(),
+        absent: status.absent.iter().map(absent).collect(),
     }
+}
+
+fn absent((component, reason): (&ComponentName, &String)) -> v1::AbsentComponent {
+    v1::AbsentComponent { component: component.to_string(), reason: reason.clone() }
 }
 
 /// Converts a rollout. The reason why it cannot go on comes before all others.

@@ -104,6 +104,7 @@ pub(crate) async fn make(
     for warning in &reply.warnings {
         print_note(&format!("warning: {}", printable(warning)));
     }
+    reply.notes.iter().for_each(|note| print_note(&format!("note: {}", printable(note))));
     let ended = wait_if_needed(target, output, controller, &reply, args).await;
     if output.format != Format::Table {
         // An accepted change is printed even if its outcome is unknown.

@@ -8,7 +8,7 @@ use crate::common::Common;
 use crate::error::CommandError;
 use crate::verb::{
     apply, completions, context, explain, get, history, node, plan, releases, rollback, run, runs,
-    secret, set_release, set_version, status, version,
+    schema, secret, set_release, set_version, settings, status, version,
 };
 
 /// Operate the tenants of contact centres through their controller
@@ -32,7 +32,8 @@ Examples:
   omlctl rollback tenant=acme to=7
   omlctl run tenant=acme omnileads redis-sync
   omlctl status tenant=acme --watch
-  omlctl explain tenant=acme asterisk"
+  omlctl explain tenant=acme asterisk
+  omlctl settings tenant=acme"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -54,6 +55,8 @@ pub(crate) enum Verb {
     Get(get::Arguments),
     History(history::Arguments),
     Explain(explain::Arguments),
+    Settings(settings::Arguments),
+    Schema(schema::Arguments),
     Node(node::Arguments),
     Secret(secret::Arguments),
     Run(run::Arguments),
@@ -63,7 +66,7 @@ pub(crate) enum Verb {
 }
 
 /// The keys that people may type as options, each with a placeholder for its value.
-const KEYS: [(&str, &str); 7] = [
+const KEYS: [(&str, &str); 8] = [
     ("tenant", "NAME"),
     ("node", "NAME"),
     ("role", "ROLE"),
@@ -71,9 +74,10 @@ const KEYS: [(&str, &str); 7] = [
     ("to", "REVISION"),
     ("release", "RELEASE"),
     ("revision", "NUMBER"),
+    ("catalog", "NAME"),
 ];
 /// The verbs whose arguments are pairs of key and value.
-const KEYED: [&str; 12] = [
+const KEYED: [&str; 13] = [
     "set-version",
     "set-release",
     "rollback",
@@ -82,6 +86,7 @@ const KEYED: [&str; 12] = [
     "get",
     "history",
     "explain",
+    "settings",
     "node",
     "secret",
     "run",

@@ -12,9 +12,11 @@ pub(crate) mod releases;
 pub(crate) mod rollback;
 pub(crate) mod run;
 pub(crate) mod runs;
+pub(crate) mod schema;
 pub(crate) mod secret;
 pub(crate) mod set_release;
 pub(crate) mod set_version;
+pub(crate) mod settings;
 pub(crate) mod status;
 pub(crate) mod version;
 
@@ -43,6 +45,7 @@ pub(crate) fn run(cli: Cli, env: &Env) -> Result<ExitOutcome, CommandError> {
     match verb {
         Verb::Context(arguments) => context::run(&common, env, arguments),
         Verb::Completions(arguments) => completions::run(&common, &arguments, Cli::command()),
+        Verb::Schema(arguments) => schema::run(&common, &arguments),
         Verb::Version(arguments) => version::run(&common, env, &arguments),
         Verb::Apply(arguments) => change(&common, env, arguments.request()?, &arguments.args),
         Verb::Plan(arguments) => change(&common, env, arguments.request()?, &ChangeArgs::dry_run()),
@@ -72,6 +75,10 @@ pub(crate) fn run(cli: Cli, env: &Env) -> Result<ExitOutcome, CommandError> {
         Verb::Secret(arguments) => {
             let request = arguments.request()?;
             remote(&common, env, |session| secret::run(session, request))
+        }
+        Verb::Settings(arguments) => {
+            let request = arguments.request()?;
+            remote(&common, env, |session| settings::run(session, request))
         }
         Verb::Node(arguments) => {
             let request = arguments.request()?;

@@ -17,11 +17,13 @@ use crate::table::{Column, Field, Style, TableStyle, plain};
 mod explain;
 mod releases;
 mod runs;
+mod settings;
 mod status;
 
 pub(crate) use explain::explain;
 pub(crate) use releases::releases;
 pub(crate) use runs::runs;
+pub(crate) use settings::{setting, settings};
 pub(crate) use status::status;
 
 /// A node with its tenant.

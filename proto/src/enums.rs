@@ -121,6 +121,11 @@ names! {
         Lost: "lost",
         Ended: "ended",
     }
+    SettingOrigin {
+        Missing: "missing",
+        Default: "default",
+        Tenant: "tenant",
+    }
 }
 
 impl From<Phase> for v1::PhaseName {

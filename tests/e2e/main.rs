@@ -32,6 +32,7 @@ mod rights;
 mod rpm;
 mod secrets;
 mod security;
+mod settings;
 mod texts;
 mod trixie;
 mod units;
@@ -130,6 +131,7 @@ fn cases() -> Vec<Case> {
     cases.extend(mistakes::CASES);
     cases.extend(secrets::CASES);
     cases.extend(security::CASES);
+    cases.extend(settings::CASES);
     cases.extend(texts::CASES);
     cases.extend(units::CASES);
     cases

@@ -12,6 +12,7 @@ mod messages;
 mod names;
 mod parameters;
 mod policy;
+mod schemas;
 mod sizes;
 mod sleeps;
 mod sources;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::decide::order;
 use crate::decide::secrets::ChosenSecrets;
 use crate::document::assignment::ChangePolicy;
-use crate::document::catalog::{Catalog, Component, is_template};
+use crate::document::catalog::{Catalog, Component};
 use crate::document::host_policy::FoundPolicy;
 use crate::document::node::AgentRecord;
 use crate::document::plan::{Plan, Strategy};
@@ -18,14 +18,17 @@ use crate::text::problem::{Problem, Problems};
 pub mod conflicts;
 mod images;
 mod mirrors;
+pub mod names;
 mod operation;
 mod platform;
 mod ports;
 mod prepared;
+pub mod presence;
 mod render;
 mod rights;
 mod secrets;
-mod template;
+pub(crate) mod settings;
+pub(crate) mod template;
 mod waves;
 
 pub use images::ImageName;
@@ -93,8 +96,11 @@ impl AgentRecord {
 /// Returns every problem that can be found without a registry, and the images of the components
 /// that have no problem with theirs.
 pub fn prepare(input: Input<'_>) -> Result<Prepared, Unprepared> {
+    let absent = presence::absent(input.spec, input.catalog);
+    let present = presence::present(input.spec, &absent);
+    let input = Input { spec: &present, ..input };
     let (images, mut problems) = images(input.spec, input.catalog);
-    check_settings(input, &mut problems);
+    settings::check(input, &mut problems);
     check_units(input, &mut problems);
     let order = dependency_order(input, &mut problems);
     let placed = place(input, &mut problems);
@@ -123,7 +129,8 @@ pub fn prepare(input: Input<'_>) -> Result<Prepared, Unprepared> {
     };
     let tenant = input.spec.tenant.clone();
     let policy = Some(policy(input.spec).into());
-    let plan = Plan { tenant, revision: input.revision, strategy, policy, nodes, waves };
+    let revision = input.revision;
+    let plan = Plan { tenant, revision, strategy, policy, nodes, waves, absent };
     match problems.into_result(()) {
         Ok(()) => Ok(Prepared::new(plan, images)),
         Err(problems) => Err(Unprepared { images, problems }),
@@ -147,31 +154,6 @@ fn definition<'a>(
         problems.push(problem.suggest(name.as_str(), known));
     }
     component
-}
-
-fn check_settings(input: Input<'_>, problems: &mut Problems) {
-    let known = || input.catalog.settings.keys().map(String::as_str);
-    for name in input.spec.settings.keys() {
-        if !input.catalog.settings.contains_key(name) {
-            let problem = input.spec.problem(&format!("settings.{name}"), "unknown setting");
-            problems.push(problem.suggest(name, known()));
-        }
-    }
-    for (name, value) in &input.spec.settings {
-        if is_template(value) {
-            // It would be passed on as it is, and nobody would notice.
-            let message = "a setting cannot be a template";
-            let problem = input.spec.problem(&format!("settings.{name}"), message);
-            problems.push(problem.hint("write the value, or use the template in env"));
-        }
-    }
-    for (name, default) in &input.catalog.settings {
-        if default.is_none() && !input.spec.settings.contains_key(name) {
-            let message =
-                format!("is missing; catalog {} has no default for it", input.catalog.name);
-            problems.push(input.spec.problem(&format!("settings.{name}"), message));
-        }
-    }
 }
 
 /// Refuses the units that systemd never loads. A catalog that names one stays readable, because

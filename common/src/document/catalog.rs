@@ -16,9 +16,11 @@ use crate::id::{
     UnitName,
 };
 use crate::text::problem::{Problem, Problems};
-use crate::text::yaml::{FieldNode, Fields, Node, Value, parse};
+use crate::text::yaml::{FieldNode, Fields, Node, parse};
 
 mod component;
+mod condition;
+mod env;
 mod image;
 mod literal;
 mod notes;
@@ -27,11 +29,18 @@ mod options;
 pub(crate) mod port;
 pub(crate) mod ports;
 mod probe;
+mod setting;
+mod templates;
 mod volume;
 
+pub use self::condition::{Condition, SettingTest, SettingValues, ValueTest};
+pub use self::env::EnvTemplate;
 pub(crate) use self::literal::is_template;
 pub use self::operation::{OperationMoment, OperationTemplate};
 pub(crate) use self::options::is_address;
+pub(crate) use self::setting::size_bytes;
+pub use self::setting::{Mismatch, NumberRange, Setting, SettingChoice, SettingKind, TextPattern};
+pub use self::templates::TemplateText;
 
 /// A set of component definitions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,8 +49,8 @@ pub struct Catalog {
     /// The registry of its images, unless the tenant names another. There is none if every
     /// image names its own.
     pub registry: Option<Repository>,
-    /// The settings and their defaults; a setting without one must be given by every tenant.
-    pub settings: BTreeMap<String, Option<String>>,
+    /// What its tenants may choose.
+    pub settings: BTreeMap<String, Setting>,
     pub components: BTreeMap<ComponentName, Component>,
 }
 
@@ -50,6 +59,8 @@ pub struct Catalog {
 pub struct Component {
     /// The component runs on every node with one of these roles.
     pub roles: Vec<RoleName>,
+    /// When the component exists; without a condition it always does.
+    pub when: Option<Condition>,
     pub unit: UnitName,
     /// What the unit runs.
     pub workload: WorkloadTemplate,
@@ -89,7 +100,7 @@ pub struct ContainerTemplate {
     /// The image's repository if it names a registry, else the part of it after the registry.
     pub image: Repository,
     /// The environment variables, whose values are templates.
-    pub env: BTreeMap<EnvName, String>,
+    pub env: BTreeMap<EnvName, EnvTemplate>,
     /// The environment variables whose values, or files, are secrets.
     pub secrets: BTreeMap<EnvName, SecretUse>,
     /// The volumes, which are written as `source:target[:ro]`.
@@ -186,10 +197,23 @@ impl Catalog {
                 }
             }
             self.check_unique(name, component, problems);
+            self.check_conditions(&path, component, problems);
         }
         let edges = self.components.iter().map(|(name, c)| (name.clone(), c.after.clone()));
         if let Err(cycle) = order::topological(&edges.collect()) {
             problems.push(Problem::new("components", order::describe_cycle(&cycle)));
+        }
+    }
+
+    fn check_conditions(&self, path: &str, component: &Component, problems: &mut Problems) {
+        if let Some(when) = &component.when {
+            when.check(&format!("{path}.when"), &self.settings, problems);
+        }
+        let WorkloadTemplate::Container(container) = &component.workload else { return };
+        for (name, EnvTemplate { when, .. }) in &container.env {
+            if let Some(when) = when {
+                when.check(&format!("{path}.env.{name}.when"), &self.settings, problems);
+            }
         }
     }
 
@@ -217,7 +241,7 @@ fn read(root: &Node, problems: &mut Problems) -> Option<Catalog> {
     let registry_field = fields.get("registry");
     let registry = registry_field.as_ref().and_then(|field| field.parse(problems));
     let settings = match fields.get("settings") {
-        Some(field) => read_settings(&field, problems),
+        Some(field) => setting::read_all(&field, problems),
         None => BTreeMap::new(),
     };
     let components = match fields.need("components", problems) {
@@ -233,26 +257,6 @@ fn read(root: &Node, problems: &mut Problems) -> Option<Catalog> {
     }
     fields.finish(problems);
     Some(Catalog { name: name?, registry, settings, components })
-}
-
-fn read_settings(
-    field: &FieldNode<'_>,
-    problems: &mut Problems,
-) -> BTreeMap<String, Option<String>> {
-    let entries = field.entries::<String>(problems);
-    entries
-        .into_iter()
-        .map(|(name, field)| match &field.node.value {
-            Value::Empty => (name, None),
-            Value::Text(_) => (name, literal::text(&field, problems)),
-            Value::List(_) | Value::Map(_) => {
-                problems.push(field.problem(
-                    "a default must be a single value; write nothing if every tenant must give one",
-                ));
-                (name, None)
-            }
-        })
-        .collect()
 }
 
 #[cfg(test)]

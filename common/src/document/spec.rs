@@ -180,7 +180,7 @@ fn read_settings(field: &FieldNode<'_>, problems: &mut Problems) -> BTreeMap<Str
 }
 
 /// Reads the value of a setting or an environment variable. It may have several lines.
-fn read_value(field: &FieldNode<'_>, problems: &mut Problems) -> Option<String> {
+pub(crate) fn read_value(field: &FieldNode<'_>, problems: &mut Problems) -> Option<String> {
     let text = field.text(problems)?;
     if let Some(c) = text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t')) {
         problems.push(field.problem(format!("a value cannot contain {}", name_of(c))));

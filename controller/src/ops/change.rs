@@ -103,7 +103,8 @@ impl Changes {
                 self.commit_text(&draft, revision, request, context).await?;
             }
             let nothing = ChangeResult::nothing(draft.tenant, revision);
-            return Ok(ChangeResult { text_changed, secret_version, ..nothing });
+            let notes = request.notes(&planned.plan.absent);
+            return Ok(ChangeResult { text_changed, secret_version, notes, ..nothing });
         }
         context.check_revision(&planned.draft.tenant, planned.plan.revision)?;
         context.check_removals(&planned.draft.tenant, &planned.changes)?;
@@ -120,6 +121,7 @@ impl Changes {
             changes,
             settings,
             secret_version,
+            notes: request.notes(&plan.absent),
             warnings: judged.warnings.iter().map(ToString::to_string).collect(),
             release: judged.release,
             ..ChangeResult::nothing(draft.tenant, plan.revision)
@@ -199,7 +201,8 @@ impl Changes {
         }
         let prepared = prepared.map_err(|unprepared| OpsError::Problems(unprepared.problems))?;
         let plan = prepared.finish(&digests).map_err(OpsError::Problems)?;
-        let changes = diff(draft.before.as_ref().map(|(_, plan)| &**plan), &plan);
+        let mut changes = diff(draft.before.as_ref().map(|(_, plan)| &**plan), &plan);
+        plan::presence::explain(&mut changes, &plan.absent);
         Ok(Planned { draft, plan, changes, enrolled: nodes.into_keys().collect(), judged })
     }
 

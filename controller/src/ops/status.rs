@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use oml_common::decide::head::base;
+use oml_common::decide::plan::presence::Absent;
 use oml_common::decide::rollout::WaitsFor;
 use oml_common::decide::status::{NodeCondition, NodeProgress, OverallHealth, overall_health};
 use oml_common::document::plan::Plan;
@@ -38,6 +39,8 @@ pub struct TenantStatus {
     pub nodes: BTreeMap<NodeName, NodeStatus>,
     /// Why the tenant stays as it is, if its plans cannot be read.
     pub unreadable_plan: Option<UnreadablePlan>,
+    /// The components that the specification names and that do not exist with its settings.
+    pub absent: Absent,
 }
 
 /// The status of a tenant's rollout.
@@ -206,6 +209,7 @@ impl StatusReader {
             rollout: rollout.map(|rollout| RolloutStatus { rollout, waits_for }),
             nodes: nodes.collect(),
             unreadable_plan: Some(unreadable_plan),
+            absent: Absent::new(),
         })
     }
 
@@ -223,6 +227,7 @@ impl StatusReader {
                 rollout,
                 nodes: nodes.collect(),
                 unreadable_plan: None,
+                absent: Absent::new(),
             });
         };
         let next = snapshot.step();
@@ -232,6 +237,7 @@ impl StatusReader {
         } else {
             self.tenants.plan_of(tenant, revision).await?
         };
+        let absent = plan.as_ref().map(|plan| plan.absent.clone()).unwrap_or_default();
         let targets = &snapshot.targets;
         let nodes = snapshot.nodes.into_iter().map(|(name, snapshot)| {
             let target = targets.get(&name).map(|target| target.value.revision);
@@ -242,6 +248,7 @@ impl StatusReader {
             revision,
             nodes: nodes.collect(),
             unreadable_plan: None,
+            absent,
             rollout: Some(RolloutStatus {
                 rollout: snapshot.rollout.value,
                 waits_for: next.waits_for,

@@ -360,6 +360,7 @@ async fn calls_for_a_tenant_without_a_revision_say_so() {
     let spec = v1::GetSpecRequest { tenant: "acme".into(), revision: 0 };
     let refusals = [
         fleet.operator.get_spec(spec).await.unwrap_err(),
+        settings(&mut fleet.operator, "acme", "").await.unwrap_err(),
         fleet.operator.rollback(rollback).await.unwrap_err(),
         set_version(&mut fleet.operator, "voice", "2", "").await.unwrap_err(),
     ];
@@ -380,6 +381,38 @@ async fn a_misspelt_tenant_gets_a_hint_with_the_likely_name() {
     let lines: Vec<String> = problems(&refused).iter().map(ToString::to_string).collect();
     assert_eq!(lines[0], "line 2: tenant: no host of acm has joined (did you mean acme?)");
     assert!(lines[1].contains("omlctl node token tenant=acm"), "{lines:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn settings_are_listed_for_a_tenant_and_for_a_catalog() {
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
+    let with_setting = SPEC.replace("components:", "settings: {sip_port: \"5070\"}\ncomponents:");
+    apply(&mut fleet.operator, &with_setting).await.unwrap();
+    let of_tenant = settings(&mut fleet.operator, "acme", "").await.unwrap();
+    assert_eq!((of_tenant.catalog.as_str(), of_tenant.revision), ("test", 2));
+    let [port] = of_tenant.settings.as_slice() else { panic!("{of_tenant:?}") };
+    assert_eq!((port.value.as_deref(), port.line), (Some("5070"), 4));
+    assert_eq!(port.origin(), v1::SettingOrigin::Tenant);
+    let touched = port.components.iter().map(|it| (it.component.as_str(), it.in_tenant));
+    assert_eq!(touched.collect::<Vec<_>>(), [("pbx", false), ("voice", true)]);
+    let of_catalog = settings(&mut fleet.operator, "", "test").await.unwrap();
+    assert_eq!(of_catalog.settings[0].value.as_deref(), Some("5060"));
+    let refused = settings(&mut fleet.operator, "", "tset").await.unwrap_err();
+    assert_eq!(problems(&refused)[0].hint.as_deref(), Some("did you mean test?"));
+    for (tenant, catalog) in [("", ""), ("acme", "test")] {
+        let refused = settings(&mut fleet.operator, tenant, catalog).await.unwrap_err();
+        assert_eq!(problems(&refused)[0].message, "name a tenant or a catalog, and not both");
+    }
+}
+
+async fn settings(
+    fleet: &mut FleetClient<Channel>,
+    tenant: &str,
+    catalog: &str,
+) -> Result<v1::ListSettingsReply, tonic::Status> {
+    let (tenant, catalog) = (tenant.to_owned(), catalog.to_owned());
+    let request = v1::ListSettingsRequest { tenant, catalog };
+    fleet.list_settings(request).await.map(tonic::Response::into_inner)
 }
 
 async fn revisions(fleet: &mut FleetClient<Channel>) -> Vec<v1::Revision> {

@@ -76,7 +76,10 @@ pub(super) async fn run(
 
 fn check(reply: &StatusReply, component: &str) -> Result<(), CommandError> {
     let rows = view::instance_rows(&reply.tenants);
-    if rows.iter().any(|row| row.component == component) {
+    let mut absent = reply.tenants.iter().flat_map(|tenant| &tenant.absent);
+    if rows.iter().any(|row| row.component == component)
+        || absent.any(|it| it.component == component)
+    {
         return Ok(());
     }
     let problem = Problem::new("", format!("no node runs or expects {component}"));
@@ -93,6 +96,7 @@ fn check(reply: &StatusReply, component: &str) -> Result<(), CommandError> {
 /// Removes everything that does not concern the component.
 fn narrow(reply: &mut StatusReply, component: &str) {
     for tenant in &mut reply.tenants {
+        tenant.absent.retain(|it| it.component == component);
         for node in &mut tenant.nodes {
             node.expected.retain(|name, _| name == component);
             if let Some(report) = &mut node.report {

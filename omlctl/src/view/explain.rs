@@ -48,6 +48,10 @@ fn tenant_lines(
     for failure in failures.filter(|f| component.is_none_or(|component| f.component == component)) {
         lines.extend(describe::rollout_failure_lines(failure).iter().map(|l| format!("  {l}")));
     }
+    let absent = tenant.absent.iter();
+    let absent = absent.filter(|it| component.is_none_or(|component| it.component == component));
+    lines
+        .extend(absent.map(|it| format!("  {}: not there; it exists {}", it.component, it.reason)));
     for node in &tenant.nodes {
         let rows = instances_of(&tenant.tenant, node);
         let (shown, quiet): (Vec<_>, Vec<_>) =

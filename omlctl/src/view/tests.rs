@@ -88,7 +88,13 @@ fn demo() -> StatusReply {
         ..Rollout::default()
     };
     let (tenant, rollout) = ("acme".to_owned(), Some(rollout));
-    let tenant = TenantStatus { tenant, revision: 8, rollout, nodes: nodes.to_vec() };
+    let tenant = TenantStatus {
+        tenant,
+        revision: 8,
+        rollout,
+        nodes: nodes.to_vec(),
+        ..TenantStatus::default()
+    };
     StatusReply { now_ms: NOON_MS, tenants: vec![tenant], ..StatusReply::default() }
 }
 

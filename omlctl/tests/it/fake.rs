@@ -111,6 +111,49 @@ impl Scripted {
     }
 }
 
+/// The settings of a small catalog, with the values of a tenant unless its name is empty.
+fn settings(tenant: &str, catalog: &str) -> ListSettingsReply {
+    let touched = |component: &str, in_workload, in_condition| SettingUse {
+        component: component.to_owned(),
+        in_tenant: !tenant.is_empty() && component != "dialer",
+        in_workload,
+        in_condition,
+    };
+    let choice = |value: &str, means: &str| SettingChoice {
+        value: value.to_owned(),
+        means: means.to_owned(),
+    };
+    let (origin, line) = match tenant {
+        "" => (SettingOrigin::Default, 0),
+        _ => (SettingOrigin::Tenant, 4),
+    };
+    let media = Setting {
+        name: "infra_env".to_owned(),
+        r#type: "choice".to_owned(),
+        value: Some("cloud".to_owned()),
+        origin: origin.into(),
+        line,
+        means: "Which addresses the media servers bind and announce.".to_owned(),
+        default: Some("lan".to_owned()),
+        choices: vec![
+            choice("lan", "Everybody is in one network."),
+            choice("cloud", "The public address is one of the host."),
+        ],
+        components: vec![touched("asterisk", true, false), touched("dialer", true, true)],
+        ..Default::default()
+    };
+    let port = Setting {
+        name: "sip_port".to_owned(),
+        r#type: "port".to_owned(),
+        origin: SettingOrigin::Missing.into(),
+        min: Some(1024),
+        ..Default::default()
+    };
+    let catalog = if tenant.is_empty() { catalog } else { "omnileads" };
+    let revision = u64::from(!tenant.is_empty()) * 8;
+    ListSettingsReply { catalog: catalog.to_owned(), revision, settings: vec![media, port] }
+}
+
 #[tonic::async_trait]
 impl Fleet for Scripted {
     type WatchStatusStream = Messages<StatusReply>;
@@ -200,6 +243,14 @@ impl Fleet for Scripted {
         let revision = request.into_inner().revision;
         let spec_yaml = "# as written\ntenant: acme\n".to_owned();
         Ok(Response::new(GetSpecReply { revision, spec_yaml }))
+    }
+
+    async fn list_settings(
+        &self,
+        request: Request<ListSettingsRequest>,
+    ) -> Outcome<ListSettingsReply> {
+        let ListSettingsRequest { tenant, catalog } = request.into_inner();
+        Ok(Response::new(settings(&tenant, &catalog)))
     }
 
     async fn create_token(

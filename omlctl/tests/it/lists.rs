@@ -51,7 +51,7 @@ fn json(arguments: &[&str]) -> serde_json::Value {
 
 #[test]
 fn tables_are_for_people() {
-    let asked: [&[&str]; 8] = [
+    let asked: [&[&str]; 10] = [
         &["get", "tenants"],
         &["get", "nodes"],
         &["node", "list", "tenant=acme"],
@@ -60,6 +60,8 @@ fn tables_are_for_people() {
         &["history", "tenant=acme"],
         &["status", "tenant=acme"],
         &["explain", "tenant=acme"],
+        &["settings", "tenant=acme"],
+        &["settings", "catalog=omnileads", "infra_env"],
     ];
     let world = World::new(script());
     let mut shown = String::new();
@@ -266,6 +268,8 @@ fn every_verb_has_examples() {
         "get",
         "history",
         "explain",
+        "settings",
+        "schema",
         "node",
         "completions",
         "version",
@@ -275,6 +279,60 @@ fn every_verb_has_examples() {
         assert_eq!(ran.code, 0);
         assert!(ran.stdout.contains(&format!("Examples:\n  omlctl {verb}")), "{}", ran.stdout);
     }
+}
+
+#[test]
+fn settings_are_data_for_programs_and_a_wrong_name_gets_a_suggestion() {
+    let all = json(&["settings", "tenant=acme"]);
+    assert_eq!((&all["catalog"], &all["revision"]), (&"omnileads".into(), &8.into()));
+    let media = &all["settings"][0];
+    assert_eq!((&media["origin"], &media["line"]), (&"tenant".into(), &4.into()));
+    assert_eq!(json(&["settings", "tenant=acme", "infra_env"]), *media);
+    assert_eq!(all["settings"][1]["value"], serde_json::Value::Null);
+    for (words, message) in [
+        (
+            &["settings", "tenant=acme", "infra"][..],
+            "error: catalog omnileads has no setting infra (did you mean infra_env?)\n",
+        ),
+        (
+            &["settings", "acme"],
+            "error: \"acme\" is not of the form key=value (did you mean tenant=acme?)\n",
+        ),
+        (
+            &["settings", "tenant=acme", "catalog=omnileads"],
+            "error: name either a tenant or a catalog (for example tenant=acme)\n",
+        ),
+        (&["settings", "tenant=acme", "a", "b"], "error: settings accepts only one setting\n"),
+    ] {
+        let ran = World::new(script()).run(words);
+        assert_eq!((ran.code, ran.stderr.as_str()), (2, message), "{words:?}");
+    }
+}
+
+#[test]
+fn schemas_are_printed_without_a_controller() {
+    let world = World::without_context(Script::default());
+    for kind in ["tenant", "catalog"] {
+        let ran = world.run(&["schema", kind]);
+        assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+        let schema: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!(schema["properties"]["catalog"]["type"], "string");
+    }
+}
+
+#[test]
+fn a_component_that_does_not_exist_is_explained_with_the_reason() {
+    let mut script = script();
+    let reason = "only if dialer is true, and dialer is false".to_owned();
+    script.status.tenants[0].absent = vec![AbsentComponent { component: "dialer".into(), reason }];
+    let world = World::new(script);
+    for words in [&["explain", "tenant=acme"][..], &["explain", "tenant=acme", "dialer"]] {
+        let ran = world.run(words);
+        let line = "  dialer: not there; it exists only if dialer is true, and dialer is false\n";
+        assert!(ran.code == 0 && ran.stdout.contains(line), "{ran:?}");
+    }
+    let ran = world.run(&["explain", "tenant=acme", "asterisk"]);
+    assert!(ran.code == 0 && !ran.stdout.contains("dialer"), "{ran:?}");
 }
 
 #[test]

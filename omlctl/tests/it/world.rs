@@ -142,6 +142,7 @@ pub(crate) fn upgrade() -> ChangeReply {
         secret_version: 0,
         warnings: Vec::new(),
         release: String::new(),
+        notes: Vec::new(),
         tenant: "acme".into(),
         changes: vec![Change {
             kind: ChangeKind::Replace.into(),
@@ -188,8 +189,13 @@ pub(crate) fn status(seconds: u64, rollout: Rollout, asterisk: InstanceReport) -
         node("app-1", "app", "nginx", instance("1.25", PhaseName::Ready)),
         node("voice-1", "voice", "asterisk", asterisk),
     ];
-    let tenant =
-        TenantStatus { tenant: "acme".into(), revision: rollout.to, rollout: Some(rollout), nodes };
+    let tenant = TenantStatus {
+        tenant: "acme".into(),
+        revision: rollout.to,
+        rollout: Some(rollout),
+        nodes,
+        ..TenantStatus::default()
+    };
     StatusReply { now_ms, tenants: vec![tenant], ..StatusReply::default() }
 }
 

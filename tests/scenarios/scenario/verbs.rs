@@ -158,6 +158,7 @@ impl World {
             Ok(result) => {
                 self.lines.push(format!("revision {}", result.revision));
                 self.lines.extend(result.changes.iter().map(show::change));
+                self.lines.extend(result.notes.iter().map(|note| format!("  note: {note}")));
                 let watched = self.controller.watch_change(result.revision).await;
                 self.changes.push(watched);
             }

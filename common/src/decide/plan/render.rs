@@ -8,7 +8,9 @@ use serde::Serialize;
 
 use crate::document::Verbatim;
 use crate::document::assignment::Desired;
-use crate::document::catalog::{Component, ContainerTemplate, WorkloadTemplate, is_template};
+use crate::document::catalog::{
+    Component, ContainerTemplate, EnvTemplate, SettingValues, WorkloadTemplate, is_template,
+};
 use crate::document::instance::{Container, Instance, MetricsEndpoint, PackagedUnit, Workload};
 use crate::document::spec::{ComponentSpec, TenantSpec};
 use crate::id::{Address, ComponentName, EnvName, NodeName, Repository};
@@ -17,7 +19,7 @@ use crate::text::problem::{Problem, Problems};
 use super::images::image;
 use super::prepared::unresolved;
 use super::template::{self, DROP_IN, NAMES};
-use super::{Input, Mirrors, Placed, dependencies, policy, secrets};
+use super::{Input, Mirrors, Placed, dependencies, policy, secrets, settings};
 
 mod operation;
 mod options;
@@ -29,7 +31,7 @@ pub use operation::OperationPlace;
 #[derive(Serialize)]
 struct Values<'a> {
     tenant: &'a str,
-    settings: BTreeMap<&'a str, &'a str>,
+    settings: BTreeMap<&'a str, minijinja::Value>,
     node: NodeValues<'a>,
     /// The address of every component: that of this node if it runs the component, else that
     /// of the first node that does.
@@ -47,12 +49,15 @@ pub(super) struct Renderer<'a> {
     engine: Environment<'static>,
     input: Input<'a>,
     placed: &'a Placed,
+    /// The values of the settings.
+    chosen: SettingValues<'a>,
 }
 
 impl<'a> Renderer<'a> {
     /// Makes a renderer with the template engine. An unknown name in a template is an error.
     pub(super) fn new(input: Input<'a>, placed: &'a Placed) -> Self {
-        Self { engine: template::engine(), input, placed }
+        let chosen = settings::chosen(input.spec, input.catalog);
+        Self { engine: template::engine(), input, placed, chosen }
     }
 
     /// Renders the instance of a component on a node.
@@ -62,14 +67,15 @@ impl<'a> Renderer<'a> {
         node: &NodeName,
         problems: &mut Problems,
     ) -> Option<Desired> {
-        let Self { engine, input, placed } = self;
+        let Self { engine, input, placed, chosen } = self;
         let input = *input;
         let definition = input.catalog.components.get(name)?;
-        let values = values(input, placed, node)?;
+        let values = self.values(placed, node)?;
         let path = format!("components.{name}");
         let mut writer = Writer {
             engine,
             values: minijinja::Value::from(minijinja::value::Serde(&values)),
+            chosen,
             spec: input.spec,
             path,
             problems,
@@ -113,30 +119,30 @@ impl<'a> Renderer<'a> {
         };
         Some(Desired { instance: Verbatim::seal(instance), policy: policy(input.spec) })
     }
-}
 
-fn values<'a>(input: Input<'a>, placed: &'a Placed, node: &'a NodeName) -> Option<Values<'a>> {
-    let defaults = input.catalog.settings.iter();
-    let mut settings: BTreeMap<&str, &str> =
-        defaults.filter_map(|(name, value)| Some((name.as_str(), value.as_deref()?))).collect();
-    settings
-        .extend(input.spec.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-    let address = |node: &NodeName| input.nodes.get(node).map(|facts| facts.address.as_str());
-    let host = placed
-        .iter()
-        .filter_map(|(component, carriers)| {
-            let nearest = if carriers.contains(node) { Some(node) } else { carriers.first() };
-            Some((component.as_str(), address(nearest?)?))
-        })
-        .collect();
-    let here = NodeValues { name: node.as_str(), address: address(node)? };
-    Some(Values { tenant: input.spec.tenant.as_str(), settings, node: here, host })
+    /// Returns the values of templates on a node.
+    fn values(&self, placed: &'a Placed, node: &'a NodeName) -> Option<Values<'a>> {
+        let input = self.input;
+        let settings = settings::in_templates(&self.chosen, input.catalog);
+        let address = |node: &NodeName| input.nodes.get(node).map(|facts| facts.address.as_str());
+        let host = placed
+            .iter()
+            .filter_map(|(component, carriers)| {
+                let nearest = if carriers.contains(node) { Some(node) } else { carriers.first() };
+                Some((component.as_str(), address(nearest?)?))
+            })
+            .collect();
+        let here = NodeValues { name: node.as_str(), address: address(node)? };
+        Some(Values { tenant: input.spec.tenant.as_str(), settings, node: here, host })
+    }
 }
 
 /// Renders templates and collects the problems.
 struct Writer<'p> {
     engine: &'p Environment<'static>,
     values: minijinja::Value,
+    /// The values of the settings, for conditions.
+    chosen: &'p SettingValues<'p>,
     /// The specification, whose lines the problems name.
     spec: &'p TenantSpec,
     path: String,
@@ -192,10 +198,13 @@ impl Writer<'_> {
     /// Renders the environment of the catalog and of the tenant, which overrides it.
     fn environment(
         &mut self,
-        of_catalog: &BTreeMap<EnvName, String>,
+        of_catalog: &BTreeMap<EnvName, EnvTemplate>,
         of_tenant: &BTreeMap<EnvName, String>,
     ) -> BTreeMap<EnvName, String> {
-        let mut all: BTreeMap<&EnvName, &String> = of_catalog.iter().collect();
+        let is_set = |it: &EnvTemplate| it.when.as_ref().is_none_or(|it| it.holds(self.chosen));
+        let of_catalog = of_catalog.iter().filter(|(_, it)| is_set(it));
+        let mut all: BTreeMap<&EnvName, &String> =
+            of_catalog.map(|(name, it)| (name, &it.value)).collect();
         all.extend(of_tenant);
         let fill = |(name, text): (&EnvName, &String)| {
             (name.clone(), self.fill(&format!("env.{name}"), text))

@@ -5,6 +5,8 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, es
 use crate::document::instance::PackagedUnit;
 use crate::text::printable::{is_hidden, name_of};
 
+mod units;
+
 /// The number of steps that one template may take. The shipped catalog needs very few.
 const TEMPLATE_FUEL: u64 = 10_000;
 /// The name of templates whose result is text of systemd.
@@ -15,7 +17,7 @@ pub(super) const NAMES: &str = "a template can use tenant, settings.NAME, node.n
                                 node.address and host.COMPONENT";
 
 /// Makes the template engine. An unknown name is an error.
-pub(super) fn engine() -> Environment<'static> {
+pub(crate) fn engine() -> Environment<'static> {
     let mut engine = Environment::new();
     engine.set_undefined_behavior(UndefinedBehavior::Strict);
     engine.set_auto_escape_callback(|name| {
@@ -29,6 +31,7 @@ pub(super) fn engine() -> Environment<'static> {
             .map_err(|why| Error::new(ErrorKind::InvalidOperation, why))?;
         out.write_str(&text).map_err(Error::from)
     });
+    units::add(&mut engine);
     engine.set_fuel(Some(TEMPLATE_FUEL));
     engine
 }

@@ -4,12 +4,12 @@ use std::num::NonZeroU32;
 
 use crate::document::instance::{ActiveProbe, Network, PidsLimit, RestartUnhealthy, Timing};
 use crate::document::secret_use::read_uses;
-use crate::document::spec::{read_bytes, read_env};
+use crate::document::spec::read_bytes;
 use crate::text::problem::Problems;
 use crate::text::yaml::{FieldNode, Fields, Value};
 
 use super::{CheckTemplate, Component, ContainerTemplate, ProbeTemplate, WorkloadTemplate};
-use super::{image, literal, operation, options, ports, probe, volume};
+use super::{condition, env, image, literal, operation, options, ports, probe, volume};
 
 const START_TIMEOUT_MS: u64 = 120_000;
 const STOP_GRACE_MS: u64 = 10_000;
@@ -21,6 +21,7 @@ const PIDS_LIMIT_MAX: u64 = 1 << 22;
 pub(super) fn read(field: &FieldNode<'_>, problems: &mut Problems) -> Option<Component> {
     let mut fields = Fields::open(field, problems)?;
     let roles = fields.need("roles", problems).map(|p| p.parse_list(problems)).unwrap_or_default();
+    let when = fields.get("when").and_then(|p| condition::read(&p, problems));
     let unit = fields.need("unit", problems).and_then(|p| p.parse(problems));
     let kinds = [("container", true), ("unit", false)];
     let is_container =
@@ -60,6 +61,7 @@ pub(super) fn read(field: &FieldNode<'_>, problems: &mut Problems) -> Option<Com
     fields.finish(problems);
     Some(Component {
         roles,
+        when,
         unit: unit?,
         workload: workload?,
         after,
@@ -117,7 +119,7 @@ fn refuse_probes(
 fn read_container(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<ContainerTemplate> {
     let name = fields.need("container", problems).and_then(|p| p.parse(problems));
     let image = fields.need("image", problems).and_then(|p| image::read(&p, problems));
-    let env = fields.get("env").map(|p| read_env(&p, problems)).unwrap_or_default();
+    let env = fields.get("env").map(|p| env::read(&p, problems)).unwrap_or_default();
     let secrets = fields.get("secrets").map(|p| read_uses(&p, problems)).unwrap_or_default();
     let volumes = fields.get("volumes").map(|p| volume::read_all(&p, problems));
     let volumes = volumes.unwrap_or_default();

@@ -330,6 +330,7 @@ pub(super) fn plan_minimal() -> Plan {
         policy: None,
         nodes: [].into(),
         waves: vec![],
+        absent: [].into(),
     }
 }
 

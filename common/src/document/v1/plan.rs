@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::desired::TenantPolicy;
 use crate::document::{Document, Share, is_default};
-use crate::id::{NodeName, RevisionNumber, TenantId};
+use crate::id::{ComponentName, NodeName, RevisionNumber, TenantId};
 
 /// The instances that every node of a tenant runs under one revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,10 @@ pub struct Plan {
     /// The order in which nodes change. The nodes of one wave may change together.
     #[serde(default, skip_serializing_if = "is_default")]
     pub waves: Vec<Vec<NodeName>>,
+    /// The components of the specification that do not exist, because the catalog has a
+    /// condition for them that does not hold; each with the reason.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub absent: BTreeMap<ComponentName, String>,
 }
 
 /// The strategy of a rollout.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use oml_common::decide::diff::StrategyChange;
+use oml_common::decide::plan::presence::{self, Absent};
 use oml_common::document::revision::{Change, ChangeKind};
 use oml_common::document::spec::TenantSpec;
 use oml_common::id::{
@@ -132,12 +133,14 @@ pub struct ChangeResult {
     pub warnings: Vec<String>,
     /// The release that the versions are.
     pub release: Option<ReleaseName>,
+    /// What is right and may surprise, in lines for people.
+    pub notes: Vec<String>,
 }
 
 impl ChangeResult {
     /// The result of a request that changes nothing of the tenant's current revision.
     pub(super) fn nothing(tenant: TenantId, revision: RevisionNumber) -> Self {
-        let (changes, settings) = (Vec::new(), Vec::new());
+        let (changes, settings, notes) = (Vec::new(), Vec::new(), Vec::new());
         let (changed, text_changed, new_tenant) = (false, false, false);
         let secret_version = None;
         let (warnings, release) = (Vec::new(), None);
@@ -150,6 +153,7 @@ impl ChangeResult {
             changes,
             settings,
             secret_version,
+            notes,
             warnings,
             release,
         }
@@ -169,6 +173,17 @@ impl ChangeRequest {
             | ChangeRequest::Rollback { tenant, .. }
             | ChangeRequest::RotateSecret { tenant, .. } => Ok((tenant.clone(), None)),
         }
+    }
+
+    /// Returns a line for every component that the request names and that does not exist with
+    /// the settings of the tenant.
+    pub(super) fn notes(&self, absent: &Absent) -> Vec<String> {
+        presence::notes(absent, |component| match self {
+            ChangeRequest::Apply { .. } | ChangeRequest::Rollback { .. } => true,
+            ChangeRequest::SetVersion { versions, .. } => versions.contains_key(component),
+            // A release has versions of all components, also of those that a tenant leaves out.
+            ChangeRequest::SetRelease { .. } | ChangeRequest::RotateSecret { .. } => false,
+        })
     }
 
     /// Returns the hash by which a repeated request is recognised. It is recorded, so

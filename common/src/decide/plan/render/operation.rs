@@ -9,7 +9,7 @@ use crate::document::operation::{OperationCommand, OperationStep};
 use crate::id::{ComponentName, NodeName, OperationName, OperationValue, ValueName};
 use crate::text::problem::{Problem, Problems};
 
-use super::{Renderer, Writer, values};
+use super::{Renderer, Writer};
 
 /// An operation of a component on a node.
 #[derive(Debug, Clone, Copy)]
@@ -30,7 +30,7 @@ impl Renderer<'_> {
         problems: &mut Problems,
     ) -> Option<OperationCommand> {
         let OperationPlace { component, node, operation, template } = place;
-        let Some(values) = values(self.input, self.placed, node) else {
+        let Some(values) = self.values(self.placed, node) else {
             problems.push(Problem::new("node", format!("{node} is not a node of this tenant")));
             return None;
         };
@@ -41,6 +41,7 @@ impl Renderer<'_> {
         let mut writer = Writer {
             engine: &self.engine,
             values: merge_maps([own, shared]),
+            chosen: &self.chosen,
             spec: self.input.spec,
             path: format!("components.{component}.operations.{operation}"),
             problems,

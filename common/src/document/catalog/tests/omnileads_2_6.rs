@@ -115,7 +115,7 @@ fn no_variable_is_set_that_no_image_of_omnileads_2_6_reads() {
     let WorkloadTemplate::Container(nginx) = nginx else { unreachable!() };
     for needed in ["WSGI_PORT", "ASGI_PORT", "S3_ENDPOINT", "DJANGO_HOSTNAME", "DAPHNE_HOSTNAME"] {
         let name: EnvName = needed.parse().unwrap();
-        let is_set = nginx.env.get(&name).is_some_and(|value| !value.is_empty());
+        let is_set = nginx.env.get(&name).is_some_and(|it| !it.value.is_empty());
         assert!(is_set, "nginx ends without {needed}");
     }
 }

@@ -1,5 +1,5 @@
-//! The bytes of what this release adds to documents: the options of a container, ranges of ports, and
-//! the policy of a host. The fixtures are in `v1/fixtures/options`, so that those of what came before
+//! The bytes of what this release adds to documents: the options of a container, ranges of ports, the
+//! policy of a host, and the components of a plan that do not exist. The fixtures are in `v1/fixtures/options`, so that those of what came before
 //! stay as they are.
 
 use super::*;
@@ -8,11 +8,13 @@ use crate::document::instance::{
     ContainerOptions, Device, LogLimits, Network, PortRange, Published, Tmpfs, Ulimit,
 };
 use crate::document::node::{AgentRecord, NodeRecord};
+use crate::document::plan::Plan;
 
 /// The pinned hashes of the fixtures.
-const OPTIONS: [(&str, &str); 2] = [
+const OPTIONS: [(&str, &str); 3] = [
     ("instance.json", "1a9e64fd2f5d58e2811abd402571db2a34241d708e320dbed5c4a5f29c0fae41"),
     ("node_record.json", "a3eb8da99468fa56abe888265fd6af07518aaa808293d9809dd779dd3d338535"),
+    ("plan.json", "130568fae2d4d860a1e4710517b1103e78e8ffc85197002ff0b11d7eccba9be0"),
 ];
 
 fn range(first: u16, last: u16) -> PortRange {
@@ -71,11 +73,17 @@ fn with_policy() -> NodeRecord {
     NodeRecord { agent: Some(agent), ..v::node_record_minimal() }
 }
 
+fn with_absent() -> Plan {
+    let reason = "only if postgres_host is empty, and postgres_host is db.example.com".to_owned();
+    Plan { absent: [("postgres".parse().unwrap(), reason)].into(), ..v::plan_minimal() }
+}
+
 #[test]
 fn options_and_policies_are_written_in_the_bytes_that_are_pinned() {
     for (golden, (file, hash)) in [
         golden("instance", &with_options(), &minimal()),
         golden("node_record", &with_policy(), &v::node_record_minimal()),
+        golden("plan", &with_absent(), &v::plan_minimal()),
     ]
     .iter()
     .zip(OPTIONS)
