@@ -100,12 +100,20 @@ pub(crate) fn plan_on(
     catalog: &str,
     revision: u64,
 ) -> Result<Plan, Problems> {
+    plan_by(nodes, spec, &Catalog::parse(catalog)?, revision)
+}
+
+/// Plans a specification by a catalog that was read.
+pub(crate) fn plan_by(
+    nodes: &BTreeMap<NodeName, NodeFacts>,
+    spec: &str,
+    catalog: &Catalog,
+    revision: u64,
+) -> Result<Plan, Problems> {
     let spec = TenantSpec::parse(spec)?;
-    let catalog = Catalog::parse(catalog)?;
     let revision = RevisionNumber(revision);
     let mirrors = &Mirrors::default();
-    let prepared =
-        prepare(Input { revision, spec: &spec, catalog: &catalog, nodes, mirrors, before: None })?;
+    let prepared = prepare(Input { revision, spec: &spec, catalog, nodes, mirrors, before: None })?;
     let digests = digests(prepared.images().values());
     prepared.finish(&digests)
 }

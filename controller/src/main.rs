@@ -85,9 +85,10 @@ struct Init {
 enum CatalogVerb {
     /// Lists the catalogs of the controller, and those that cannot be used
     List,
-    /// Reports every mistake in a catalog
+    /// Reports every mistake in a catalog, with those in its templates and in what it includes
     Check {
-        /// The file
+        /// The file or the folder
+        #[arg(value_name = "PATH")]
         file: PathBuf,
     },
 }
@@ -181,9 +182,10 @@ fn perform(cli: &Cli) -> Result<()> {
 }
 
 fn check_catalog(file: &Path) -> Result<()> {
-    let catalog = catalogs::read_file(file)?;
+    let catalogs::Loaded { catalog, is_part, .. } = catalogs::read_file(file)?;
+    let kind = if is_part { "part" } else { "catalog" };
     say(&format!(
-        "{}: catalog {}, {} components",
+        "{}: {kind} {}, {} components",
         file.display(),
         catalog.name,
         catalog.components.len()

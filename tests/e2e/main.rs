@@ -14,6 +14,7 @@ mod counts;
 mod crashes;
 mod drain;
 mod drift;
+mod files;
 mod grpc;
 mod images;
 mod kept_alive;
@@ -76,6 +77,7 @@ fn on_own_host(pool: &Arc<Pool>) -> Trial {
 fn cases() -> Vec<Case> {
     let mut cases = acme::CASES.to_vec();
     cases.extend(counts::CASES);
+    cases.extend(files::CASES);
     cases.extend(crashes::CASES);
     cases.extend(drain::CASES);
     cases.extend(drift::CASES);

@@ -17,6 +17,7 @@ mod copied_files;
 mod copies;
 mod disabled;
 mod downgraded;
+mod files;
 mod full_disk;
 mod images;
 mod interrupted;

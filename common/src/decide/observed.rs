@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::decide::difference::{Difference, ForeignObject, UnitChange};
+use crate::decide::difference::{Difference, FileChange, ForeignObject, UnitChange};
 use crate::decide::rights::Right;
 use crate::document::instance::{ActiveProbe, Probe};
 use crate::document::status::{Health, Status};
@@ -43,6 +43,8 @@ pub struct ObservedInstance {
     pub differs: Vec<Difference>,
     /// The rights that the desired instance asks for and the host does not allow.
     pub not_allowed: BTreeSet<Right>,
+    /// What somebody changed in the files of the desired workload, if the host works by it.
+    pub file_changes: Vec<FileChange>,
 }
 
 /// A container of which the engine does not tell the state.

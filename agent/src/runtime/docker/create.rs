@@ -10,6 +10,7 @@ use oml_common::document::instance::{Container, Volume};
 use oml_common::text::secret::secret;
 
 use super::{label, mounts};
+use crate::container_files::{PlacedFile, placed};
 use crate::files;
 use crate::paths::Paths;
 use crate::runtime::{ContainerInstance, RuntimeError};
@@ -52,14 +53,17 @@ pub(super) fn body(
             test: Some(vec!["NONE".to_owned()]),
             ..HealthConfig::default()
         }),
-        host_config: Some(host_config(container, &local.log_driver)),
+        host_config: Some(host_config(instance, paths, &local.log_driver)),
         ..ContainerCreateBody::default()
     };
     options::add(&container.options, &mut body);
     Ok(body)
 }
 
-fn host_config(container: &Container, log_driver: &str) -> HostConfig {
+fn host_config(instance: ContainerInstance<'_>, paths: &Paths, log_driver: &str) -> HostConfig {
+    let container = instance.container();
+    let files = placed(paths, instance.document());
+    let volumes = container.volumes.iter().map(mount);
     let memory = container.memory_bytes_max.and_then(|bytes| i64::try_from(bytes).ok());
     HostConfig {
         // Only systemd restarts it.
@@ -74,7 +78,7 @@ fn host_config(container: &Container, log_driver: &str) -> HostConfig {
         // With nothing said, the engine's own default holds, which may be as strict.
         security_opt: (!container.may_gain_privileges)
             .then(|| vec!["no-new-privileges".to_owned()]),
-        mounts: Some(container.volumes.iter().map(mount).collect()),
+        mounts: Some(volumes.chain(files.iter().map(file_mount)).collect()),
         log_config: options::log_config(log_driver, container.options.log),
         ..HostConfig::default()
     }
@@ -87,6 +91,17 @@ fn mount(volume: &Volume) -> Mount {
         source: Some(volume.source.clone()),
         typ: Some(if is_folder { MountType::BIND } else { MountType::VOLUME }),
         read_only: Some(volume.read_only),
+        ..Mount::default()
+    }
+}
+
+/// The engine must not make a folder in the place of a file that is missing, so it is no volume.
+fn file_mount(PlacedFile { file, place }: &PlacedFile<'_>) -> Mount {
+    Mount {
+        target: Some(file.path.clone()),
+        source: Some(place.to_string_lossy().into_owned()),
+        typ: Some(MountType::BIND),
+        read_only: Some(true),
         ..Mount::default()
     }
 }

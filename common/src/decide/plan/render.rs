@@ -9,7 +9,9 @@ use serde::Serialize;
 use crate::document::Verbatim;
 use crate::document::assignment::Desired;
 use crate::document::catalog::{Component, ContainerTemplate, WorkloadTemplate, is_template};
-use crate::document::instance::{Container, Instance, MetricsEndpoint, PackagedUnit, Workload};
+use crate::document::instance::{
+    Container, ContainerOptions, Instance, MetricsEndpoint, PackagedUnit, Workload,
+};
 use crate::document::spec::{ComponentSpec, TenantSpec};
 use crate::id::{Address, ComponentName, EnvName, NodeName, Repository};
 use crate::text::problem::{Problem, Problems};
@@ -19,6 +21,7 @@ use super::prepared::unresolved;
 use super::template::{self, DROP_IN, NAMES};
 use super::{Input, Mirrors, Placed, dependencies, policy};
 
+mod files;
 mod options;
 mod probe;
 
@@ -78,7 +81,9 @@ impl<'a> Renderer<'a> {
             }
             WorkloadTemplate::Container(template) => {
                 let container = writer.container(input, name, definition, template)?;
-                let options = Box::new(writer.options(&template.options, &ports));
+                let files = writer.files(&template.files);
+                let options = writer.options(&template.options, &ports);
+                let options = Box::new(ContainerOptions { files, ..options });
                 Workload::Container(Container { options, ..container })
             }
         };

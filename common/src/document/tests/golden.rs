@@ -17,6 +17,7 @@ use crate::document::revision::{Head, IdempotencyRecord, Target};
 use crate::document::update::SavedUpdates;
 use crate::text::error::chain;
 
+mod files;
 mod hashes;
 mod options;
 mod probes;

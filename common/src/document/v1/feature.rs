@@ -89,6 +89,8 @@ pub enum Feature {
     ExtraHosts,
     /// Limits what is kept of a container's output.
     LogLimits,
+    /// Writes files and mounts them into a container.
+    ContainerFiles,
 }
 
 /// The error of a word that names no feature of this release.
@@ -98,7 +100,7 @@ pub struct UnknownFeature(String);
 
 impl Feature {
     /// Every feature that this release knows.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::Container,
         Self::ContainerCommand,
         Self::MemoryLimit,
@@ -135,6 +137,7 @@ impl Feature {
         Self::StopSignal,
         Self::ExtraHosts,
         Self::LogLimits,
+        Self::ContainerFiles,
     ];
 
     /// Returns the name of the feature in greetings and messages.
@@ -177,6 +180,7 @@ impl Feature {
             Self::StopSignal => "stop-signal",
             Self::ExtraHosts => "extra-hosts",
             Self::LogLimits => "log-limits",
+            Self::ContainerFiles => "container-files",
         }
     }
 

@@ -15,11 +15,13 @@ use crate::id::{
 };
 
 mod check;
+mod files;
 mod held;
 mod options;
 mod ports;
 
 pub use self::check::{Check, HttpDetails, SipTransport, WebSocketDetails};
+pub use self::files::ContainerFile;
 pub use self::held::{HeldInstance, HeldWorkload};
 pub use self::options::{ContainerOptions, Device, LogLimits, Network, Published, Tmpfs, Ulimit};
 pub use self::ports::PortRange;

@@ -287,6 +287,7 @@ impl World {
             unseen: None,
             differs: Vec::new(),
             not_allowed: place.not_allowed.clone(),
+            file_changes: Vec::new(),
         }
     }
 
