@@ -20,6 +20,7 @@ mod component;
 mod file;
 mod image;
 mod literal;
+mod notes;
 mod options;
 pub(crate) mod port;
 pub(crate) mod ports;
@@ -164,21 +165,6 @@ impl Catalog {
     /// Returns every problem of the document, including unknown and circular dependencies.
     pub fn parse(text: &str) -> Result<Self, Problems> {
         CatalogSources::alone(text).catalog()
-    }
-
-    /// Returns what is right and can surprise: the images that are not in the catalog's registry.
-    #[must_use]
-    pub fn notes(&self) -> Vec<String> {
-        let Some(registry) = &self.registry else { return Vec::new() };
-        let note = |(name, component): (&ComponentName, &Component)| {
-            let WorkloadTemplate::Container(container) = &component.workload else { return None };
-            let image = Some(&container.image).filter(|image| image.names_registry())?;
-            Some(format!(
-                "components.{name}.image: {image} is complete, and not below {registry}; before \
-                 0.2.0 it was {registry}/{image}"
-            ))
-        };
-        self.components.iter().filter_map(note).collect()
     }
 
     fn check(&self, problems: &mut Problems) {
