@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use oml_common::decide::difference::FileChange;
 use oml_common::decide::drift::DriftLog;
 use oml_common::decide::reconcile::Busy;
 use oml_common::decide::step::Step;
@@ -117,6 +118,8 @@ struct State {
     /// The updates in memory are newer than those on disk.
     unsaved: bool,
     documents: BTreeMap<ComponentName, HeldInstance>,
+    /// What somebody changed in the files of desired instances.
+    file_changes: BTreeMap<ComponentName, Vec<FileChange>>,
     /// Instances whose step is being done, or was done since the last look at the host.
     busy: BTreeMap<ComponentName, Busy>,
     /// Instances whose step ended, each until both runtimes have answered this question.

@@ -18,6 +18,7 @@ use oml_daemon::failpoint;
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
+use crate::container_files;
 use crate::documents;
 use crate::files::FileError;
 use crate::host::Host;
@@ -130,6 +131,7 @@ impl Host {
         failpoint::reach("A2");
         if let Some(in_container) = ContainerInstance::of(instance) {
             self.may_create(instance).await?;
+            container_files::ensure(&self.paths, instance)?;
             self.check(work).await?;
             self.docker.create(in_container).await?;
         }
@@ -233,6 +235,7 @@ impl Host {
         match held.whole() {
             Ok(instance) => {
                 self.restore_image(&instance, progress).await?;
+                container_files::ensure(&self.paths, &instance)?;
                 Ok(self.systemd.start(&instance).await?)
             }
             Err(_later) => Ok(self.systemd.start_held(&held).await?),
@@ -241,6 +244,7 @@ impl Host {
 
     async fn rewrite_config(&self, work: &Work) -> Result<(), StepError> {
         let instance = work.instance()?;
+        container_files::ensure(&self.paths, instance)?;
         documents::write(&self.paths, instance, Slot::Current)?;
         Ok(self.systemd.write(instance).await?)
     }
@@ -281,6 +285,7 @@ impl Host {
         let previous = previous.filter(|_| !is_planted(Bug::Executor));
         let kept = retention::kept(desired_hash, previous);
         self.docker.remove(&work.component, &kept).await?;
+        container_files::remove(&self.paths, &work.component, &kept)?;
         failpoint::reach("A13");
         Ok(())
     }
@@ -303,6 +308,7 @@ impl Host {
         self.systemd.remove(component).await?;
         self.docker.stop(component).await?;
         self.docker.remove(component, &[]).await?;
+        container_files::remove(&self.paths, component, &[])?;
         Ok(documents::remove(&self.paths, component)?)
     }
 

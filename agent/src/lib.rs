@@ -8,6 +8,7 @@ pub mod alive;
 pub mod assembly;
 pub mod cache;
 pub mod config;
+pub mod container_files;
 pub mod disk;
 pub mod documents;
 pub mod enroll;

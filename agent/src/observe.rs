@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use oml_common::decide::difference::Difference;
+use oml_common::decide::difference::{Difference, FileChange};
 use oml_common::decide::observed::{Counting, Observed, ObservedDocument, ObservedInstance};
 use oml_common::decide::rights::refused;
 use oml_common::document::assignment::Assignment;
@@ -23,6 +23,8 @@ pub(crate) struct Sources<'a> {
     pub(crate) systemd: &'a UnitListing,
     /// The current document of each component, as far as there is one on disk.
     pub(crate) documents: &'a BTreeMap<ComponentName, HeldInstance>,
+    /// What somebody changed in the files of the desired instances.
+    pub(crate) file_changes: &'a BTreeMap<ComponentName, Vec<FileChange>>,
     pub(crate) statuses: &'a Statuses,
     /// When systemd last answered.
     pub(crate) units_at: Option<Timestamp>,
@@ -76,6 +78,7 @@ pub(crate) fn join(sources: Sources<'_>) -> Observed {
         seen.units_at = sources.units_at;
         seen.systemd_is_away = sources.systemd_is_away;
         seen.status = sources.statuses.get(name).cloned();
+        seen.file_changes = sources.file_changes.get(name).cloned().unwrap_or_default();
     }
     for (name, ends) in &sources.systemd.ends {
         let seen = instances.entry(name.clone()).or_default();

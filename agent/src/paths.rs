@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use oml_common::id::{ComponentName, RunId, SecretName, UnitName};
+use oml_common::id::{ComponentName, ContentHash, RunId, SecretName, UnitName};
 
 /// The folders and programs of a host; tests put all of them below a folder of their own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,6 +113,18 @@ impl Paths {
     #[must_use]
     pub fn run_result(&self, id: RunId) -> PathBuf {
         self.runs().join(id.to_string()).join("result.json")
+    }
+
+    /// The folder of the files of a component that containers have mounted.
+    #[must_use]
+    pub fn files(&self, component: &ComponentName) -> PathBuf {
+        self.instances().join(component.as_str()).join("files")
+    }
+
+    /// The folder of the files of one workload of a component.
+    #[must_use]
+    pub fn files_of(&self, component: &ComponentName, workload: &ContentHash) -> PathBuf {
+        self.files(component).join(workload.as_str())
     }
 
     /// A file that is given up when the disk is full.

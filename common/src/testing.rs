@@ -101,6 +101,16 @@ pub(crate) fn plan_on(
     catalog: &str,
     revision: u64,
 ) -> Result<Plan, Problems> {
+    plan_of_nodes(nodes, spec, &Catalog::parse(catalog)?, &BTreeMap::new(), revision)
+}
+
+/// Plans a specification by a catalog that was read.
+pub(crate) fn plan_by(
+    nodes: &BTreeMap<NodeName, NodeFacts>,
+    spec: &str,
+    catalog: &Catalog,
+    revision: u64,
+) -> Result<Plan, Problems> {
     plan_of_nodes(nodes, spec, catalog, &BTreeMap::new(), revision)
 }
 
@@ -111,18 +121,17 @@ pub(crate) fn plan_with_secrets(
     secrets: &ChosenSecrets,
     revision: u64,
 ) -> Result<Plan, Problems> {
-    plan_of_nodes(&nodes(), spec, catalog, secrets, revision)
+    plan_of_nodes(&nodes(), spec, &Catalog::parse(catalog)?, secrets, revision)
 }
 
 fn plan_of_nodes(
     nodes: &BTreeMap<NodeName, NodeFacts>,
     spec: &str,
-    catalog: &str,
+    catalog: &Catalog,
     secrets: &ChosenSecrets,
     revision: u64,
 ) -> Result<Plan, Problems> {
     let spec = TenantSpec::parse(spec)?;
-    let catalog = &Catalog::parse(catalog)?;
     let revision = RevisionNumber(revision);
     let mirrors = &Mirrors::default();
     let input = Input { revision, spec: &spec, catalog, nodes, mirrors, secrets, before: None };

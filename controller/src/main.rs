@@ -92,9 +92,10 @@ struct Init {
 enum CatalogVerb {
     /// Lists the catalogs of the controller, and those that cannot be used
     List,
-    /// Reports every mistake in a catalog
+    /// Reports every mistake in a catalog, with those in its templates and in what it includes
     Check {
-        /// The file
+        /// The file or the folder
+        #[arg(value_name = "PATH")]
         file: PathBuf,
     },
     /// Prints the JSON schema of catalogs, for editors
@@ -155,6 +156,7 @@ fn perform(cli: &Cli) -> Result<()> {
         | Verb::Init(_)
         | Verb::Run
         | Verb::Operator(_)
+        | Verb::SecretsKey
         | Verb::Backup { .. }
         | Verb::Restore { .. } => {}
     }
@@ -204,7 +206,8 @@ fn perform(cli: &Cli) -> Result<()> {
 }
 
 fn check_catalog(file: &Path) -> Result<()> {
-    let catalog = catalogs::read_file(file)?;
+    let catalogs::Loaded { catalog, is_part, .. } = catalogs::read_file(file)?;
+    let kind = if is_part { "part" } else { "catalog" };
     let releases = catalogs::read_beside(file, &catalog)?.published.len();
     let releases = match releases {
         0 => String::new(),
@@ -214,7 +217,7 @@ fn check_catalog(file: &Path) -> Result<()> {
     let checked = check_templates(&catalog).into_result(());
     checked.map_err(|problems| CatalogError::Invalid { path: file.to_owned(), problems })?;
     say(&format!(
-        "{}: catalog {}, {} components{releases}",
+        "{}: {kind} {}, {} components{releases}",
         file.display(),
         catalog.name,
         catalog.components.len()

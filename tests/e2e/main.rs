@@ -14,6 +14,7 @@ mod counts;
 mod crashes;
 mod drain;
 mod drift;
+mod files;
 mod grpc;
 mod images;
 mod kept_alive;
@@ -110,6 +111,7 @@ fn in_turn(pool: &Arc<Pool>, name: &'static str, test: OwnTest) -> Trial {
 fn cases() -> Vec<Case> {
     let mut cases = acme::CASES.to_vec();
     cases.extend(counts::CASES);
+    cases.extend(files::CASES);
     cases.extend(crashes::CASES);
     cases.extend(drain::CASES);
     cases.extend(drift::CASES);

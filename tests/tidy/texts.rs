@@ -20,9 +20,10 @@ const WRITES: [&str; 6] = [
 
 /// The files of the programs that write to a disk, and what. A text that is not in the table needs a row
 /// there, or a place below it.
-const WRITERS: [(&str, &str); 19] = [
+const WRITERS: [(&str, &str); 20] = [
     ("agent/src/alive.rs", "an empty file that is locked"),
     ("agent/src/cache.rs", "Assignment, SavedUpdates, MachineNote"),
+    ("agent/src/container_files.rs", "files of a catalog, which programs of others read"),
     ("agent/src/documents.rs", "Instance, LastGoodNote, Status"),
     ("agent/src/enroll.rs", "settings"),
     ("agent/src/files.rs", "what the others give it"),

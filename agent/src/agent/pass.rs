@@ -21,6 +21,7 @@ use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use super::{Agent, Running, State};
+use crate::container_files;
 use crate::documents;
 use crate::execute::Work;
 use crate::observe::{Sources, join};
@@ -111,6 +112,7 @@ impl Agent {
             engine: &engine,
             systemd: &systemd,
             documents: &self.state.documents,
+            file_changes: &self.state.file_changes,
             statuses: &self.inputs.statuses.borrow(),
             units_at: units.listed_at,
             systemd_is_away: units.unavailable.is_some(),
@@ -152,6 +154,20 @@ impl Agent {
             }
         };
         self.state.documents = names.into_iter().filter_map(read).collect();
+        self.read_files();
+    }
+
+    /// Looks at the files that containers have mounted, of the instances whose workload is desired.
+    pub(super) fn read_files(&mut self) {
+        let desired = self.state.assignment.iter().flat_map(|it| it.content.share.instances.iter());
+        let changed = desired.filter_map(|(name, desired)| {
+            let instance = &desired.instance;
+            let document = self.state.documents.get(name)?;
+            let works_by = document.workload.hash == instance.workload_hash();
+            let changes = container_files::changes(&self.host.paths, instance);
+            (works_by && !changes.is_empty()).then(|| (name.clone(), changes))
+        });
+        self.state.file_changes = changed.collect();
     }
 
     /// Returns the outage of each daemon that does not answer, for people.

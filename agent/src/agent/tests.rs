@@ -18,6 +18,7 @@ mod copied_files;
 mod copies;
 mod disabled;
 mod downgraded;
+mod files;
 mod full_disk;
 mod images;
 mod interrupted;

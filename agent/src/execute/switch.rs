@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::{StepError, Work};
+use crate::container_files;
 use crate::documents;
 use crate::files::FileError;
 use crate::host::Host;
@@ -60,6 +61,7 @@ impl Host {
         previous: Option<&ContentHash>,
     ) -> Result<&'w InstanceDocument, StepError> {
         let instance = work.instance()?;
+        container_files::ensure(&self.paths, instance)?;
         self.write_documents(work, instance, previous).await?;
         if instance.container().is_none() {
             self.systemd.write(instance).await?;
@@ -168,6 +170,7 @@ impl Host {
     ) -> Result<InstanceDocument, StepError> {
         let instance = self.known(work, previous).await?;
         self.restore_image(&instance, progress).await?;
+        container_files::ensure(&self.paths, &instance)?;
         documents::write(&self.paths, &instance, Slot::Current)?;
         self.systemd.write(&instance).await?;
         failpoint::reach("R2");

@@ -106,6 +106,35 @@ pub enum UnitChange {
     },
 }
 
+/// A file that a container has mounted and somebody changed on the host. It is put right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileChange {
+    /// Its path in the container.
+    pub path: String,
+    pub kind: FileChangeKind,
+}
+
+/// What somebody did to a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileChangeKind {
+    Removed,
+    /// Something else is in its place, or it cannot be read.
+    Replaced {
+        why: String,
+    },
+    Edited,
+    /// The numbers of its user and its group.
+    Owner {
+        is: (u32, u32),
+        was: (u32, u32),
+    },
+    /// Its permissions (chmod(2)).
+    Mode {
+        is: u32,
+        was: u32,
+    },
+}
+
 impl Display for Difference {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
@@ -181,6 +210,24 @@ fn memory(bytes: Option<u64>) -> String {
         Some(bytes) if bytes.is_multiple_of(1 << 20) => format!("{} MiB", bytes >> 20),
         // Two limits that differ must also look different.
         Some(bytes) => format!("{bytes} bytes"),
+    }
+}
+
+impl Display for FileChange {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let path = &self.path;
+        match &self.kind {
+            FileChangeKind::Removed => write!(f, "file {path} was removed"),
+            FileChangeKind::Replaced { why } => write!(f, "file {path} was replaced: {why}"),
+            FileChangeKind::Edited => write!(f, "file {path} was edited"),
+            FileChangeKind::Owner { is, was } => {
+                let [is, was] = [is, was].map(|(uid, gid)| format!("{uid}:{gid}"));
+                write!(f, "file {path} belongs to {is}, not {was}")
+            }
+            FileChangeKind::Mode { is, was } => {
+                write!(f, "file {path} has the mode {is:04o}, not {was:04o}")
+            }
+        }
     }
 }
 

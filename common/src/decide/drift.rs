@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 
-use crate::decide::difference::{ContainerChange, Difference, UnitChange};
+use crate::decide::difference::{ContainerChange, Difference, FileChange, UnitChange};
 use crate::decide::observed::{ObservedContainer, ObservedInstance};
 use crate::decide::ownership::is_name_of;
 use crate::decide::reconcile::{self, Reason};
@@ -74,6 +74,7 @@ enum Repair {
         name: String,
     },
     Unit(UnitChange),
+    File(FileChange),
     DocumentChanged,
     DocumentRemoved,
 }
@@ -205,7 +206,8 @@ impl DriftLog {
             let is_there = seen.document.as_ref().is_some_and(|document| document.on_disk);
             if is_there { Repair::DocumentChanged } else { Repair::DocumentRemoved }
         });
-        unit.map(Repair::Unit).chain(document).collect()
+        let files = seen.file_changes.iter().cloned().map(Repair::File);
+        unit.map(Repair::Unit).chain(files).chain(document).collect()
     }
 }
 
@@ -223,6 +225,7 @@ impl Display for Repair {
             Self::BroughtBack(reason) => reason.fmt(f),
             Self::Renamed { own, name } => write!(f, "container {own} was renamed to {name}"),
             Self::Unit(change) => change.fmt(f),
+            Self::File(change) => change.fmt(f),
             Self::DocumentChanged => f.write_str("its instance document was changed"),
             Self::DocumentRemoved => f.write_str("its instance document was removed"),
         }

@@ -65,7 +65,7 @@ pub fn reaches<'p>(source: &str, protected: impl IntoIterator<Item = &'p str>) -
 }
 
 /// Whether a path is a folder or in it. Both are normalised.
-pub(in crate::decide) fn is_within(path: &str, folder: &str) -> bool {
+pub(crate) fn is_within(path: &str, folder: &str) -> bool {
     let Some(rest) = path.strip_prefix(folder) else { return false };
     folder == "/" || rest.is_empty() || rest.starts_with('/')
 }

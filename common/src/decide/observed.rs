@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::decide::difference::{Difference, ForeignObject, UnitChange};
+use crate::decide::difference::{Difference, FileChange, ForeignObject, UnitChange};
 use crate::decide::rights::Right;
 use crate::document::instance::{ActiveProbe, KeptSecret, Probe};
 use crate::document::status::{Health, Status};
@@ -45,6 +45,8 @@ pub struct ObservedInstance {
     pub not_allowed: BTreeSet<Right>,
     /// The secrets of the desired instance that the controller has not sent yet.
     pub missing_secrets: BTreeSet<KeptSecret>,
+    /// What somebody changed in the files of the desired workload, if the host works by it.
+    pub file_changes: Vec<FileChange>,
 }
 
 impl ObservedInstance {

@@ -16,11 +16,12 @@ use crate::id::{
     UnitName,
 };
 use crate::text::problem::{Problem, Problems};
-use crate::text::yaml::{FieldNode, Fields, Node, parse};
+use crate::text::yaml::{FieldNode, Fields, Node};
 
 mod component;
 mod condition;
 mod env;
+mod file;
 mod image;
 mod literal;
 mod notes;
@@ -30,16 +31,20 @@ pub(crate) mod port;
 pub(crate) mod ports;
 mod probe;
 mod setting;
+mod sources;
 mod templates;
 mod volume;
 
 pub use self::condition::{Condition, SettingTest, SettingValues, ValueTest};
 pub use self::env::EnvTemplate;
+pub use self::file::FileTemplate;
+pub(crate) use self::file::{FILE_BYTES_MAX, FILES_BYTES_MAX, hidden};
 pub(crate) use self::literal::is_template;
 pub use self::operation::{OperationMoment, OperationTemplate};
 pub(crate) use self::options::is_address;
 pub(crate) use self::setting::size_bytes;
 pub use self::setting::{Mismatch, NumberRange, Setting, SettingChoice, SettingKind, TextPattern};
+pub use self::sources::{CATALOG_FILE, CatalogSources, TEXTS_BYTES_MAX, TEXTS_MAX};
 pub use self::templates::TemplateText;
 
 /// A set of component definitions.
@@ -105,6 +110,8 @@ pub struct ContainerTemplate {
     pub secrets: BTreeMap<EnvName, SecretUse>,
     /// The volumes, which are written as `source:target[:ro]`.
     pub volumes: Vec<crate::document::instance::Volume>,
+    /// The files that are made of templates of the catalog's folder.
+    pub files: Vec<FileTemplate>,
     /// The arguments that replace those of the image, as templates.
     pub command: Vec<String>,
     pub memory_bytes_max: Option<u64>,
@@ -169,16 +176,12 @@ pub enum CheckTemplate {
 }
 
 impl Catalog {
-    /// Reads a catalog from YAML.
+    /// Reads a catalog that is one YAML text. Of a folder it is read by [`CatalogSources`].
     ///
     /// # Errors
     /// Returns every problem of the document, including unknown and circular dependencies.
     pub fn parse(text: &str) -> Result<Self, Problems> {
-        let root = parse(text)?;
-        let mut problems = Problems::default();
-        let Some(catalog) = read(&root, &mut problems) else { return Err(problems.sorted()) };
-        catalog.check(&mut problems);
-        problems.into_result(catalog)
+        CatalogSources::alone(text).catalog()
     }
 
     fn check(&self, problems: &mut Problems) {
@@ -198,6 +201,7 @@ impl Catalog {
             }
             self.check_unique(name, component, problems);
             self.check_conditions(&path, component, problems);
+            file::check_settings(self, name, component, problems);
         }
         let edges = self.components.iter().map(|(name, c)| (name.clone(), c.after.clone()));
         if let Err(cycle) = order::topological(&edges.collect()) {
@@ -235,28 +239,55 @@ impl Catalog {
     }
 }
 
-fn read(root: &Node, problems: &mut Problems) -> Option<Catalog> {
+/// One document of a catalog, with the documents that it includes.
+struct Document {
+    catalog: Catalog,
+    /// Whether it is only included.
+    is_part: bool,
+    include: Vec<Include>,
+}
+
+/// The name of a document that another one includes.
+struct Include {
+    name: String,
+    line: u32,
+}
+
+/// Finds a template by its name: nothing if it was not read yet, or the reason why it cannot be.
+type Lookup<'l> = dyn Fn(&str) -> Option<Result<String, String>> + 'l;
+
+fn read(root: &Node, templates: &Lookup<'_>, problems: &mut Problems) -> Option<Document> {
     let mut fields = Fields::open(&FieldNode::root(root), problems)?;
-    let name = fields.need("catalog", problems).and_then(|field| field.parse(problems));
-    let registry_field = fields.get("registry");
-    let registry = registry_field.as_ref().and_then(|field| field.parse(problems));
+    let part = fields.get("part");
+    let is_part = part.is_some();
+    let name = part.or_else(|| fields.need("catalog", problems));
+    let name = name.and_then(|field| field.parse(problems));
+    let include = fields.get("include").map(|field| field.list(problems)).unwrap_or_default();
+    let include = include.iter().filter_map(|item| {
+        let name = literal::text(item, problems)?;
+        Some(Include { name, line: item.node.line })
+    });
+    let include: Vec<Include> = include.collect();
+    let registry = fields.get("registry").and_then(|field| field.parse(problems));
     let settings = match fields.get("settings") {
         Some(field) => setting::read_all(&field, problems),
         None => BTreeMap::new(),
     };
-    let components = match fields.need("components", problems) {
+    let components = match is_part || !include.is_empty() {
+        true => fields.get("components"),
+        false => fields.need("components", problems),
+    };
+    let components = match components {
         Some(field) => field
             .entries::<ComponentName>(problems)
             .into_iter()
-            .filter_map(|(name, field)| Some((name, component::read(&field, problems)?)))
+            .filter_map(|(name, field)| Some((name, component::read(&field, templates, problems)?)))
             .collect(),
         None => BTreeMap::new(),
     };
-    if registry_field.is_none() {
-        image::need_registry(&components, problems);
-    }
     fields.finish(problems);
-    Some(Catalog { name: name?, registry, settings, components })
+    let catalog = Catalog { name: name?, registry, settings, components };
+    Some(Document { catalog, is_part, include })
 }
 
 #[cfg(test)]

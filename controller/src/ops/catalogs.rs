@@ -2,29 +2,40 @@
 //! cannot be used stops neither the controller nor the tenants of the other catalogs.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use oml_common::document::catalog::Catalog;
+use oml_common::document::catalog::{CATALOG_FILE, Catalog};
 use oml_common::document::releases::Releases;
 use oml_common::document::spec::TenantSpec;
-use oml_common::id::{CatalogName, RoleName};
+use oml_common::id::{CatalogName, ContentHash, RoleName};
 use oml_common::text::plural::counted;
 use oml_common::text::problem::{Problem, Problems};
-use oml_common::text::yaml::DOCUMENT_BYTES_MAX;
-use oml_daemon::regular_file;
 
+mod folder;
 mod releases;
+
+use self::folder::Place;
 
 pub use self::releases::read_beside;
 
 /// All catalogs, by name.
 #[derive(Debug, Default)]
 pub struct Catalogs {
-    catalogs: BTreeMap<CatalogName, Catalog>,
+    catalogs: BTreeMap<CatalogName, Loaded>,
     /// The releases of each catalog.
     releases: BTreeMap<CatalogName, Releases>,
     broken: Vec<BrokenCatalog>,
+}
+
+/// A catalog as it was read.
+#[derive(Debug)]
+pub struct Loaded {
+    pub catalog: Catalog,
+    /// The hash of all texts that it is made of.
+    pub content: ContentHash,
+    /// Whether it is only included by others.
+    pub is_part: bool,
 }
 
 /// A file that cannot be used as a catalog.
@@ -131,20 +142,23 @@ impl std::fmt::Display for BrokenCatalog {
 }
 
 impl Catalogs {
-    /// Reads every `*.yaml` file of a folder. What cannot be used is kept with its reason.
+    /// Reads every `*.yaml` file of a folder, and every folder in it with a catalog of its own. What
+    /// cannot be used is kept with its reason. Parts, which are only included, are none of them.
     #[must_use]
     pub fn load(folder: &Path) -> Self {
         let mut read = Self::default();
-        let mut named: BTreeMap<CatalogName, Vec<(PathBuf, Catalog)>> = BTreeMap::new();
+        let mut named: BTreeMap<CatalogName, Vec<(PathBuf, Loaded)>> = BTreeMap::new();
         for path in read.files(folder) {
             if releases::is_releases(&path) {
                 read.broken.extend(orphan(&path));
                 continue;
             }
-            let text = read_text(&path);
-            match text.map_err(|source| unreadable(&path, source)).and_then(|t| parse(&path, &t)) {
-                Ok(catalog) => {
-                    named.entry(catalog.name.clone()).or_default().push((path, catalog));
+            // Every path is that of an entry of the folder.
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            match load(&Place { folder: folder.to_owned(), name }, &path) {
+                Ok(loaded) if loaded.is_part => {}
+                Ok(loaded) => {
+                    named.entry(loaded.catalog.name.clone()).or_default().push((path, loaded));
                 }
                 Err((error, name)) => read.broken.push(BrokenCatalog { name, error }),
             }
@@ -171,12 +185,12 @@ impl Catalogs {
 
     /// Adds a catalog and its releases. Without these, nobody would know what must not be done
     /// with it, so a mistake in them keeps the catalog out.
-    fn add(&mut self, path: &Path, catalog: Catalog) {
-        let name = catalog.name.clone();
-        match releases::read_beside(path, &catalog) {
+    fn add(&mut self, path: &Path, loaded: Loaded) {
+        let name = loaded.catalog.name.clone();
+        match releases::read_beside(path, &loaded.catalog) {
             Ok(releases) => {
                 self.releases.insert(name.clone(), releases);
-                self.catalogs.insert(name, catalog);
+                self.catalogs.insert(name, loaded);
             }
             Err(error) => self.broken.push(BrokenCatalog { name: Some(name), error }),
         }
@@ -202,7 +216,11 @@ impl Catalogs {
             self.broken.push(BrokenCatalog { name: None, error });
             Vec::new()
         });
-        paths.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+        let is_catalog = |path: &PathBuf| {
+            let is_file = path.extension().is_some_and(|extension| extension == "yaml");
+            is_file || path.join(CATALOG_FILE).symlink_metadata().is_ok()
+        };
+        paths.retain(is_catalog);
         paths.sort();
         paths
     }
@@ -221,7 +239,7 @@ impl Catalogs {
 
     /// Returns all catalogs, in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = &Catalog> {
-        self.catalogs.values()
+        self.catalogs.values().map(|loaded| &loaded.catalog)
     }
 
     /// Returns the files that cannot be used, each with the reason.
@@ -232,10 +250,10 @@ impl Catalogs {
 
     /// Returns the catalog that a specification names, or a problem if it cannot be used or
     /// there is none of that name.
-    pub(super) fn of(&self, spec: &TenantSpec) -> Result<&Catalog, Problem> {
+    pub(super) fn of(&self, spec: &TenantSpec) -> Result<&Loaded, Problem> {
         let name = &spec.catalog;
-        if let Some(catalog) = self.catalogs.get(name) {
-            return Ok(catalog);
+        if let Some(loaded) = self.catalogs.get(name) {
+            return Ok(loaded);
         }
         if let Some(broken) = self.broken.iter().find(|broken| broken.should_be(name)) {
             let hint = format!(
@@ -253,7 +271,7 @@ impl Catalogs {
 
     /// Returns a problem for every role that no component of any catalog needs.
     pub(super) fn check_roles(&self, roles: &[RoleName]) -> Problems {
-        let components = self.catalogs.values().flat_map(|catalog| catalog.components.values());
+        let components = self.iter().flat_map(|catalog| catalog.components.values());
         let mut known: Vec<&str> =
             components.flat_map(|component| &component.roles).map(AsRef::as_ref).collect();
         known.sort_unstable();
@@ -277,14 +295,14 @@ fn number(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 
-/// Reads one catalog.
+/// Reads one catalog: a file, or a folder.
 ///
 /// # Errors
-/// Returns an error if the file cannot be read or is not a catalog, with all mistakes in
-/// it.
-pub fn read_file(path: &Path) -> Result<Catalog, CatalogError> {
-    let text = read_text(path).map_err(|source| unreadable(path, source).0)?;
-    parse(path, &text).map_err(|(error, _name)| error)
+/// Returns an error if it cannot be read or is not a catalog, with all mistakes in it.
+pub fn read_file(path: &Path) -> Result<Loaded, CatalogError> {
+    let place =
+        Place::of(path).map_err(|source| CatalogError::Read { path: path.to_owned(), source })?;
+    load(&place, path).map_err(|(error, _name)| error)
 }
 
 /// Returns an error for a file of releases without a catalog.
@@ -298,29 +316,16 @@ fn orphan(path: &Path) -> Option<BrokenCatalog> {
 /// The error of a file, and the name of the catalog that it should be.
 type Unusable = (CatalogError, Option<CatalogName>);
 
-fn unreadable(path: &Path, source: io::Error) -> Unusable {
-    (CatalogError::Read { path: path.to_owned(), source }, own_name(path))
-}
-
-fn parse(path: &Path, text: &str) -> Result<Catalog, Unusable> {
-    Catalog::parse(text).map_err(|problems| {
+fn load(place: &Place, path: &Path) -> Result<Loaded, Unusable> {
+    let sources = folder::read(place)
+        .map_err(|source| (CatalogError::Read { path: path.to_owned(), source }, own_name(path)))?;
+    let made =
+        |catalog| Loaded { catalog, content: sources.content_hash(), is_part: sources.is_part() };
+    sources.catalog().map(made).map_err(|problems| {
         let error = CatalogError::Invalid { path: path.to_owned(), problems };
+        let text = sources.first_text().unwrap_or_default();
         (error, name_in(text).or_else(|| own_name(path)))
     })
-}
-
-/// Reads a text of bounded length. A pipe or a device would never end.
-fn read_text(path: &Path) -> io::Result<String> {
-    let metadata = path.metadata()?;
-    if !metadata.is_file() {
-        let kind = if metadata.is_dir() { "it is a folder" } else { "it is not a file" };
-        return Err(io::Error::other(kind));
-    }
-    let mut text = String::new();
-    // One byte too many is refused by the reader of documents.
-    let limit = u64::try_from(DOCUMENT_BYTES_MAX).unwrap_or(u64::MAX).saturating_add(1);
-    regular_file::open(path)?.take(limit).read_to_string(&mut text)?;
-    Ok(text)
 }
 
 /// Returns the name that a text gives to its catalog, although it is not one.
@@ -332,7 +337,8 @@ fn name_in(text: &str) -> Option<CatalogName> {
 
 /// Returns the name of the catalog that a file of that name should contain.
 fn own_name(path: &Path) -> Option<CatalogName> {
-    path.file_stem()?.to_str()?.parse().ok()
+    let name = path.file_name()?.to_str()?;
+    name.strip_suffix(".yaml").unwrap_or(name).parse().ok()
 }
 
 #[cfg(test)]

@@ -41,12 +41,14 @@ use super::{OpsError, Result};
 use crate::records::values::{AgentRecord, AuditRecord, IdempotencyRecord, Revision};
 use crate::records::{Batch, Entry, Records, if_unchanged, keys};
 use crate::registry::Registries;
-use crate::store::Expect;
+use crate::store::{Expect, VALUE_SIZE_BYTES_MAX};
 
 /// A draft with its complete plan.
 struct Planned {
     draft: Draft,
     plan: Plan,
+    /// The hash of the catalog that it was planned with.
+    catalog: ContentHash,
     changes: Vec<Change>,
     enrolled: BTreeSet<NodeName>,
     judged: Judged,
@@ -167,7 +169,7 @@ impl Changes {
         let prepared = plan::prepare(plan::Input {
             revision,
             spec,
-            catalog,
+            catalog: &catalog.catalog,
             nodes: &nodes,
             mirrors: self.registries.mirrors(),
             secrets: &draft.secrets,
@@ -201,9 +203,11 @@ impl Changes {
         }
         let prepared = prepared.map_err(|unprepared| OpsError::Problems(unprepared.problems))?;
         let plan = prepared.finish(&digests).map_err(OpsError::Problems)?;
+        check_size(spec, &plan)?;
         let mut changes = diff(draft.before.as_ref().map(|(_, plan)| &**plan), &plan);
         plan::presence::explain(&mut changes, &plan.absent);
-        Ok(Planned { draft, plan, changes, enrolled: nodes.into_keys().collect(), judged })
+        let (catalog, enrolled) = (catalog.content.clone(), nodes.into_keys().collect());
+        Ok(Planned { draft, plan, catalog, changes, enrolled, judged })
     }
 
     /// Returns a suggestion if the name of a tenant without nodes is close to that of a
@@ -293,6 +297,17 @@ fn made(kind: &str, number: RevisionNumber, context: &RequestContext, judged: &J
     format!("{kind} made revision {number}{why}")
 }
 
+/// Refuses a plan that is too large to be kept. Only files can make it so large.
+fn check_size(spec: &TenantSpec, plan: &Plan) -> Result<()> {
+    let size_bytes = document::write(plan).len();
+    if size_bytes <= VALUE_SIZE_BYTES_MAX {
+        return Ok(());
+    }
+    let message = format!("its plan has {size_bytes} bytes, and may have {VALUE_SIZE_BYTES_MAX}");
+    let problem = spec.problem("components", message);
+    Err(problem.hint("make the files of its catalog shorter, or use fewer nodes").into())
+}
+
 impl Planned {
     /// Returns the current revision if the planned change would change nothing.
     fn already_in_effect(&self) -> Result<Option<RevisionNumber>> {
@@ -315,7 +330,7 @@ impl Planned {
 
     /// Returns the records of the change itself and of the revision that it supersedes.
     fn intent(&self, context: &RequestContext, content: ContentHash, now: Timestamp) -> Batch {
-        let Self { draft, plan, changes, judged, .. } = self;
+        let Self { draft, plan, catalog, changes, judged, .. } = self;
         let (tenant, number) = (&draft.tenant, plan.revision);
         let head = draft.head.as_ref().map(|head| head.value);
         let rollout = draft.rollout.as_ref().map(|rollout| &rollout.value);
@@ -336,6 +351,7 @@ impl Planned {
             kind: draft.kind,
             changes: changes.clone(),
             plan: content,
+            catalog: Some(catalog.clone()),
         };
         let batch = Batch::default()
             .put(&keys::revision(tenant, number), Expect::Absent, &revision)

@@ -154,7 +154,7 @@ impl Runs {
         let planned = plan::Input {
             revision: number,
             spec: &spec,
-            catalog: self.catalogs.of(&spec)?,
+            catalog: &self.catalogs.of(&spec)?.catalog,
             nodes: &nodes,
             mirrors: self.registries.mirrors(),
             // Those of the instance are as the plan names them.

@@ -22,7 +22,7 @@ impl StatusReader {
     pub async fn settings_of_tenant(&self, tenant: &TenantId) -> Result<CatalogSettings> {
         let revision = self.specification(tenant, RevisionNumber::default()).await?;
         let spec = TenantSpec::parse(&revision.spec_yaml).map_err(OpsError::Problems)?;
-        let catalog = self.catalogs.of(&spec)?;
+        let catalog = &self.catalogs.of(&spec)?.catalog;
         Ok(CatalogSettings {
             catalog: catalog.name.clone(),
             revision: revision.number,

@@ -9,6 +9,7 @@ use bollard::models::{
 use oml_common::document::instance::{Container, Volume};
 
 use super::{label, mounts};
+use crate::container_files::{PlacedFile, placed};
 use crate::paths::Paths;
 use crate::runtime::{ContainerInstance, RuntimeError};
 
@@ -52,7 +53,7 @@ pub(super) fn body(
             test: Some(vec!["NONE".to_owned()]),
             ..HealthConfig::default()
         }),
-        host_config: Some(host_config(container, paths, &local.log_driver)?),
+        host_config: Some(host_config(instance, paths, &local.log_driver)?),
         ..ContainerCreateBody::default()
     };
     options::add(&container.options, &mut body);
@@ -60,12 +61,15 @@ pub(super) fn body(
 }
 
 fn host_config(
-    container: &Container,
+    instance: ContainerInstance<'_>,
     paths: &Paths,
     log_driver: &str,
 ) -> Result<HostConfig, RuntimeError> {
+    let container = instance.container();
+    let files = placed(paths, instance.document());
     let mut mounts: Vec<Mount> = container.volumes.iter().map(mount).collect();
     mounts.extend(secrets::mounts(container, paths)?);
+    mounts.extend(files.iter().map(file_mount));
     let memory = container.memory_bytes_max.and_then(|bytes| i64::try_from(bytes).ok());
     Ok(HostConfig {
         // Only systemd restarts it.
@@ -93,6 +97,17 @@ fn mount(volume: &Volume) -> Mount {
         source: Some(volume.source.clone()),
         typ: Some(if is_folder { MountType::BIND } else { MountType::VOLUME }),
         read_only: Some(volume.read_only),
+        ..Mount::default()
+    }
+}
+
+/// The engine must not make a folder in the place of a file that is missing, so it is no volume.
+fn file_mount(PlacedFile { file, place }: &PlacedFile<'_>) -> Mount {
+    Mount {
+        target: Some(file.path.clone()),
+        source: Some(place.to_string_lossy().into_owned()),
+        typ: Some(MountType::BIND),
+        read_only: Some(true),
         ..Mount::default()
     }
 }

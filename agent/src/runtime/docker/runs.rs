@@ -2,13 +2,18 @@
 //! taken for the container of a component.
 
 use std::collections::HashMap;
+use std::path::Path;
 
-use bollard::models::ContainerSummary;
+use bollard::models::{ContainerCreateBody, ContainerSummary};
+use oml_common::document::instance::InstanceDocument;
 use oml_common::document::operation::RunOrder;
 use oml_common::id::{RunId, TenantId};
+use oml_common::text::error::chain;
 
 use super::calls::EngineCalls;
 use super::{Docker, label};
+use crate::container_files;
+use crate::paths::Paths;
 use crate::runtime::{ContainerInstance, RuntimeError};
 
 /// The label with the number of the run.
@@ -47,10 +52,38 @@ impl Docker {
         };
         let document = order.as_instance().ok_or_else(refused)?;
         let instance = ContainerInstance::of(&document).ok_or_else(refused)?;
+        // They are those of the component itself, which has them already if it runs.
+        container_files::ensure(&self.paths, &order.instance).map_err(|error| {
+            RuntimeError::Refused {
+                verb: "write the files for",
+                object: order.instance.component.to_string(),
+                detail: chain(&error),
+                transient: true,
+            }
+        })?;
         let mut body = self.request(instance).await?;
+        use_files_of_component(&mut body, &self.paths, order, &document);
         body.labels = Some(labels(order));
         let name = instance.container().name.as_str();
         self.engine.create(name, body).await.map(drop)
+    }
+}
+
+/// Mounts the files of the component's own workload, that of the run being another one.
+fn use_files_of_component(
+    body: &mut ContainerCreateBody,
+    paths: &Paths,
+    order: &RunOrder,
+    run: &InstanceDocument,
+) {
+    let component = &order.instance.component;
+    let of_run = paths.files_of(component, &run.workload_hash());
+    let of_component = paths.files_of(component, &order.instance.workload_hash());
+    let mounts = body.host_config.as_mut().and_then(|it| it.mounts.as_mut());
+    for source in mounts.into_iter().flatten().filter_map(|mount| mount.source.as_mut()) {
+        if let Ok(name) = Path::new(source.as_str()).strip_prefix(&of_run) {
+            *source = of_component.join(name).to_string_lossy().into_owned();
+        }
     }
 }
 

@@ -22,6 +22,7 @@ pub(super) fn differing(old: &ContainerOptions, new: &ContainerOptions) -> Vec<&
         stop_signal,
         extra_hosts,
         log,
+        files,
     } = old;
     let compared = [
         ("entrypoint", *entrypoint == new.entrypoint),
@@ -39,6 +40,7 @@ pub(super) fn differing(old: &ContainerOptions, new: &ContainerOptions) -> Vec<&
         ("stop_signal", *stop_signal == new.stop_signal),
         ("extra_hosts", *extra_hosts == new.extra_hosts),
         ("log", *log == new.log),
+        ("files", *files == new.files),
     ];
     compared.into_iter().filter_map(|(word, is_same)| (!is_same).then_some(word)).collect()
 }

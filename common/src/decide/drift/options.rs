@@ -73,6 +73,8 @@ fn texts(options: &ContainerOptions) -> Vec<OptionText> {
         stop_signal,
         extra_hosts,
         log,
+        // The agent looks at the files themselves.
+        files: _,
     } = options;
     let LogLimits { file_bytes_max, files_max } = log;
     let always = |word, text| OptionText { word, text, always: true };

@@ -1,4 +1,5 @@
 use super::*;
+use crate::decide::difference::FileChangeKind;
 use crate::decide::observed::{ContainerState, Observed, ObservedContainer, ObservedDocument};
 use crate::decide::reconcile::Lack;
 use crate::decide::update::{NotDone, Outcome};
@@ -142,6 +143,20 @@ fn a_document_that_was_right_before_was_changed_or_removed_by_somebody() {
     host.seen().document.as_mut().unwrap().on_disk = false;
     host.begin(&Step::RewriteConfig);
     assert_eq!(host.reported().as_deref(), Some("its instance document was removed"));
+}
+
+#[test]
+fn a_file_of_the_catalog_that_differs_was_changed_by_somebody() {
+    let mut host = DriftHost::new();
+    let path = "/etc/voice.conf".to_owned();
+    let mode = FileChangeKind::Mode { is: 0o666, was: 0o640 };
+    let owner = FileChangeKind::Owner { is: (1, 2), was: (0, 0) };
+    let changes = [mode, owner].map(|kind| FileChange { path: path.clone(), kind });
+    host.seen().file_changes = changes.to_vec();
+    host.begin(&Step::RewriteConfig);
+    let expected = "file /etc/voice.conf has the mode 0666, not 0640; file /etc/voice.conf belongs to \
+                    1:2, not 0:0";
+    assert_eq!(host.reported().as_deref(), Some(expected));
 }
 
 #[test]

@@ -11,7 +11,9 @@ use crate::document::assignment::Desired;
 use crate::document::catalog::{
     Component, ContainerTemplate, EnvTemplate, SettingValues, WorkloadTemplate, is_template,
 };
-use crate::document::instance::{Container, Instance, MetricsEndpoint, PackagedUnit, Workload};
+use crate::document::instance::{
+    Container, ContainerOptions, Instance, MetricsEndpoint, PackagedUnit, Workload,
+};
 use crate::document::spec::{ComponentSpec, TenantSpec};
 use crate::id::{Address, ComponentName, EnvName, NodeName, Repository};
 use crate::text::problem::{Problem, Problems};
@@ -21,6 +23,7 @@ use super::prepared::unresolved;
 use super::template::{self, DROP_IN, NAMES};
 use super::{Input, Mirrors, Placed, dependencies, policy, secrets, settings};
 
+mod files;
 mod operation;
 mod options;
 mod probe;
@@ -88,7 +91,9 @@ impl<'a> Renderer<'a> {
             }
             WorkloadTemplate::Container(template) => {
                 let container = writer.container(input, name, definition, template)?;
-                let options = Box::new(writer.options(&template.options, &ports));
+                let files = writer.files(&template.files);
+                let options = writer.options(&template.options, &ports);
+                let options = Box::new(ContainerOptions { files, ..options });
                 let container = Container { options, ..container };
                 let container = secrets::add(container, input, name, template, writer.problems);
                 Workload::Container(container)

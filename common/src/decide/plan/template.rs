@@ -1,5 +1,6 @@
 //! The template engine, and how values are written into text of systemd.
 
+use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, escape_formatter};
 
 use crate::document::instance::PackagedUnit;
@@ -9,6 +10,8 @@ mod units;
 
 /// The number of steps that one template may take. The shipped catalog needs very few.
 const TEMPLATE_FUEL: u64 = 10_000;
+/// The number of steps that the template of a file may take.
+const FILE_FUEL: u64 = 200_000;
 /// The name of templates whose result is text of systemd.
 pub(super) const DROP_IN: &str = "drop_in";
 
@@ -33,6 +36,21 @@ pub(crate) fn engine() -> Environment<'static> {
     });
     units::add(&mut engine);
     engine.set_fuel(Some(TEMPLATE_FUEL));
+    engine
+}
+
+/// Makes the template engine of files: every line is kept as it is written, and a line that is only
+/// a tag leaves none behind, as people know it of Ansible.
+pub(super) fn file_engine() -> Environment<'static> {
+    let mut engine = Environment::new();
+    engine.set_undefined_behavior(UndefinedBehavior::Strict);
+    engine.set_auto_escape_callback(|_| AutoEscape::None);
+    let syntax = SyntaxConfig::builder().trim_blocks(true).keep_trailing_newline(true).build();
+    // Only delimiters can be wrong, and these are the usual ones.
+    if let Ok(syntax) = syntax {
+        engine.set_syntax(syntax);
+    }
+    engine.set_fuel(Some(FILE_FUEL));
     engine
 }
 

@@ -40,6 +40,10 @@ pub(super) fn maintain(case: Case<'_>) -> Decision {
         let reason = Reason::Lacks(Lack::Documents);
         return Decision::act(Phase::Preparing, Step::RewriteConfig, reason);
     }
+    if !seen.file_changes.is_empty() {
+        let reason = Reason::Lacks(Lack::Files);
+        return Decision::act(Phase::Preparing, Step::RewriteConfig, reason);
+    }
     let lacks_container = is_container && seen.container(case.desired_hash).is_none();
     if lacks_container && !seen.image_present {
         let phase = Phase::Pulling { bytes_done: 0, bytes_total: 0 };

@@ -8,8 +8,8 @@ use crate::document::spec::read_bytes;
 use crate::text::problem::Problems;
 use crate::text::yaml::{FieldNode, Fields, Value};
 
-use super::{CheckTemplate, Component, ContainerTemplate, ProbeTemplate, WorkloadTemplate};
-use super::{condition, env, image, literal, operation, options, ports, probe, volume};
+use super::{CheckTemplate, Component, ContainerTemplate, Lookup, ProbeTemplate, WorkloadTemplate};
+use super::{condition, env, file, image, literal, operation, options, ports, probe, volume};
 
 const START_TIMEOUT_MS: u64 = 120_000;
 const STOP_GRACE_MS: u64 = 10_000;
@@ -18,7 +18,11 @@ const PIDS_LIMIT_MIN: u64 = 16;
 /// The kernel allows no more processes and threads on a whole host (`PID_MAX_LIMIT`).
 const PIDS_LIMIT_MAX: u64 = 1 << 22;
 
-pub(super) fn read(field: &FieldNode<'_>, problems: &mut Problems) -> Option<Component> {
+pub(super) fn read(
+    field: &FieldNode<'_>,
+    templates: &Lookup<'_>,
+    problems: &mut Problems,
+) -> Option<Component> {
     let mut fields = Fields::open(field, problems)?;
     let roles = fields.need("roles", problems).map(|p| p.parse_list(problems)).unwrap_or_default();
     let when = fields.get("when").and_then(|p| condition::read(&p, problems));
@@ -27,8 +31,13 @@ pub(super) fn read(field: &FieldNode<'_>, problems: &mut Problems) -> Option<Com
     let is_container =
         fields.get("kind").map_or(Some(true), |field| field.choice(&kinds, problems))?;
     let workload = if is_container {
-        read_container(&mut fields, problems).map(WorkloadTemplate::Container)
+        read_container(&mut fields, templates, problems).map(WorkloadTemplate::Container)
     } else {
+        if let Some(field) = fields.get("files") {
+            let message = "a packaged unit has no files of the catalog";
+            let hint = "write its settings into drop_in, or run the component in a container";
+            problems.push(field.problem(message).hint(hint));
+        }
         let drop_in = fields.get("drop_in").and_then(|p| literal::drop_in(&p, problems));
         Some(WorkloadTemplate::Unit { drop_in: drop_in.unwrap_or_default() })
     };
@@ -116,7 +125,11 @@ fn refuse_probes(
     }
 }
 
-fn read_container(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<ContainerTemplate> {
+fn read_container(
+    fields: &mut Fields<'_>,
+    templates: &Lookup<'_>,
+    problems: &mut Problems,
+) -> Option<ContainerTemplate> {
     let name = fields.need("container", problems).and_then(|p| p.parse(problems));
     let image = fields.need("image", problems).and_then(|p| image::read(&p, problems));
     let env = fields.get("env").map(|p| env::read(&p, problems)).unwrap_or_default();
@@ -128,12 +141,15 @@ fn read_container(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Co
     let has_reason = has_reason(fields, problems);
     let (pids_limit, may_gain_privileges) = read_confinement(fields, has_reason, problems);
     let options = Box::new(options::read(fields, &volumes, has_reason, problems));
+    let taken = file::Taken { volumes: &volumes, tmpfs: &options.tmpfs };
+    let files = fields.get("files").map(|f| file::read_all(&f, taken, templates, problems));
     Some(ContainerTemplate {
         name: name?,
         image: image?,
         env,
         secrets,
         volumes,
+        files: files.unwrap_or_default(),
         command,
         memory_bytes_max,
         pids_limit,

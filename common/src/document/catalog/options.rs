@@ -63,6 +63,8 @@ pub(super) fn read(
             .map(|f| hosts::read(&f, problems))
             .unwrap_or_default(),
         log: fields.get("log").map(|field| log(&field, problems)).unwrap_or_default(),
+        // Their templates are filled in with a tenant's values.
+        files: Vec::new(),
         network,
     }
 }

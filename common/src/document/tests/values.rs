@@ -414,6 +414,7 @@ pub(super) fn revision_minimal() -> Revision {
         kind: RevisionKind::Apply,
         changes: vec![],
         plan: hash("plan"),
+        catalog: None,
     }
 }
 

@@ -95,6 +95,8 @@ pub enum Feature {
     Operations,
     /// Runs the checks of an update before it stops anything.
     UpdateChecks,
+    /// Writes files and mounts them into a container.
+    ContainerFiles,
 }
 
 /// The error of a word that names no feature of this release.
@@ -104,7 +106,7 @@ pub struct UnknownFeature(String);
 
 impl Feature {
     /// Every feature that this release knows.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 40] = [
         Self::Container,
         Self::ContainerCommand,
         Self::MemoryLimit,
@@ -144,6 +146,7 @@ impl Feature {
         Self::ControllerSecrets,
         Self::Operations,
         Self::UpdateChecks,
+        Self::ContainerFiles,
     ];
 
     /// Returns the name of the feature in greetings and messages.
@@ -189,6 +192,7 @@ impl Feature {
             Self::ControllerSecrets => "controller-secrets",
             Self::Operations => "operations",
             Self::UpdateChecks => "update-checks",
+            Self::ContainerFiles => "container-files",
         }
     }
 

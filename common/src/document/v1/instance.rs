@@ -15,6 +15,7 @@ use crate::id::{
 };
 
 mod check;
+mod files;
 mod held;
 mod kept_secret;
 mod operation;
@@ -22,6 +23,7 @@ mod options;
 mod ports;
 
 pub use self::check::{Check, HttpDetails, SipTransport, WebSocketDetails};
+pub use self::files::ContainerFile;
 pub use self::held::{HeldInstance, HeldWorkload};
 pub use self::kept_secret::KeptSecret;
 pub use self::operation::{OperationCommand, OperationStep};

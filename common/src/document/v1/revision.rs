@@ -25,6 +25,10 @@ pub struct Revision {
     pub changes: Vec<Change>,
     /// The content hash of its plan.
     pub plan: ContentHash,
+    /// The hash of all texts of the catalog that it was planned with; none if an earlier release
+    /// made it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub catalog: Option<ContentHash>,
 }
 
 /// The kind of change that made a revision.

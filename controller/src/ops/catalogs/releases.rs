@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use oml_common::document::catalog::Catalog;
 use oml_common::document::releases::Releases;
 
-use super::{CatalogError, read_text};
+use super::CatalogError;
+use super::folder::read_text;
 
 const SUFFIX: &str = ".releases.yaml";
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
+use oml_common::text::yaml::DOCUMENT_BYTES_MAX;
 use tempfile::TempDir;
 
 use super::*;

@@ -37,7 +37,7 @@ impl Changes {
             return Err(self.tenants.without_revisions(tenant).await);
         };
         let spec = TenantSpec::parse(&text).map_err(OpsError::Problems)?;
-        let catalog = self.catalogs.of(&spec)?.name.clone();
+        let catalog = self.catalogs.of(&spec)?.catalog.name.clone();
         let known = self.catalogs.releases_of(&spec);
         let current = versions_of(&spec);
         let releases = release::offered(known, &current).map(|(name, offered)| TenantRelease {

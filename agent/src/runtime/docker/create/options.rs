@@ -113,6 +113,7 @@ pub(in crate::runtime::docker) fn found(
         stop_signal: config.stop_signal,
         extra_hosts: hosts.map(|(name, address)| (name.to_owned(), address.to_owned())).collect(),
         log,
+        files: Vec::new(),
     };
     FoundOptions { options, networks: networks.into_keys().collect(), has_log_files }
 }

@@ -1,7 +1,9 @@
 use oml_common::document::Verbatim;
 use std::num::NonZeroU32;
 
-use oml_common::document::instance::{Instance, KeptSecret, PidsLimit, Timing, Workload};
+use oml_common::document::instance::{
+    ContainerFile, ContainerOptions, Instance, KeptSecret, PidsLimit, Timing, Workload,
+};
 
 use super::*;
 use crate::files;
@@ -73,6 +75,24 @@ fn a_container_is_exactly_what_the_document_says() {
             (Some(MountType::BIND), Some("/etc/certs".to_owned()), Some(true)),
         ]
     );
+}
+
+#[test]
+fn a_file_of_the_catalog_is_mounted_read_only_from_the_folder_of_its_workload() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = paths_with_secret(folder.path(), "sesame\n");
+    let path = "/etc/redis.conf".to_owned();
+    let text = "port 6379\n".to_owned();
+    let file = ContainerFile { path: path.clone(), mode: 0o640, uid: 0, gid: 0, text };
+    let options = Box::new(ContainerOptions { files: vec![file], ..ContainerOptions::default() });
+    let with_file = Container { volumes: Vec::new(), options, ..container() };
+    let mounts = body_of(&with_file, &paths).unwrap().host_config.unwrap().mounts.unwrap();
+    let workload = Verbatim::seal(Workload::Container(with_file));
+    let own = paths.files_of(&"redis".parse().unwrap(), workload.hash()).join("0-redis.conf");
+    let mounted: Vec<_> =
+        mounts.into_iter().map(|it| (it.typ, it.source, it.target, it.read_only)).collect();
+    let source = Some(own.to_string_lossy().into_owned());
+    assert_eq!(mounted, [(Some(MountType::BIND), source, Some(path), Some(true))]);
 }
 
 #[test]

@@ -29,6 +29,8 @@ pub enum Lack {
     Unit,
     /// The instance document or the unit's text is an older one.
     Documents,
+    /// A file of the catalog that the container has mounted is not as it was written.
+    Files,
     Container,
     ContainerAndImage,
     /// The container has another name than its own.
@@ -272,6 +274,7 @@ impl Display for Lack {
             Self::NewUnit => "its unit is missing or out of date",
             Self::Unit => "its unit is missing",
             Self::Documents => "its documents on the host are out of date",
+            Self::Files => "its files on the host were changed",
             Self::Container => "its container is gone",
             Self::ContainerAndImage => "container and image are gone",
             Self::ContainerName => "its container has an interim name",

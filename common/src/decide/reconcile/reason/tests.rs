@@ -121,6 +121,7 @@ fn what_is_done_or_has_to_be_done_is_named() {
         (Reason::Lacks(Lack::NewUnit), "its unit is missing or out of date"),
         (Reason::Lacks(Lack::Unit), "its unit is missing"),
         (Reason::Lacks(Lack::Documents), "its documents on the host are out of date"),
+        (Reason::Lacks(Lack::Files), "its files on the host were changed"),
         (Reason::Lacks(Lack::Container), "its container is gone"),
         (Reason::Lacks(Lack::ContainerAndImage), "container and image are gone"),
         (Reason::Lacks(Lack::ContainerName), "its container has an interim name"),

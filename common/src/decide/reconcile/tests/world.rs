@@ -291,6 +291,7 @@ impl World {
             differs: Vec::new(),
             not_allowed: place.not_allowed.clone(),
             missing_secrets: place.missing_secrets.clone(),
+            file_changes: Vec::new(),
         }
     }
 

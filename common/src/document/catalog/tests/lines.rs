@@ -119,9 +119,9 @@ fn every_nginx_knows_where_it_passes_requests_to() {
         let nginx = container(&catalog, "nginx");
         for needed in ["ENV", "S3_ENDPOINT", "DJANGO_HOSTNAME", "DAPHNE_HOSTNAME"] {
             let name: EnvName = needed.parse().unwrap();
-            let is_set = nginx.env.get(&name).is_some_and(|value| !value.is_empty());
+            let is_set = nginx.env.get(&name).is_some_and(|it| !it.value.is_empty());
             assert!(is_set, "nginx of {} ends without {needed}", catalog.name);
         }
-        assert_eq!(nginx.env[&"ENV".parse().unwrap()], "prodenv");
+        assert_eq!(nginx.env[&"ENV".parse().unwrap()].value, "prodenv");
     }
 }

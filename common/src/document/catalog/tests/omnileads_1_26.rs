@@ -75,7 +75,7 @@ fn the_image_of_1_26_chooses_its_program_by_a_variable_and_has_no_command() {
     ] {
         let container = container(&catalog, name);
         let found = choice.map(|variable| container.env.get(&variable.parse().unwrap()));
-        assert_eq!(found.map(|it| it.map(String::as_str)), expected, "{name}");
+        assert_eq!(found.map(|it| it.map(|it| it.value.as_str())), expected, "{name}");
         assert!(container.command.is_empty(), "{name}");
     }
 }
@@ -83,8 +83,8 @@ fn the_image_of_1_26_chooses_its_program_by_a_variable_and_has_no_command() {
 #[test]
 fn the_ports_of_uwsgi_and_daphne_of_1_26_are_the_other_way_round() {
     let catalog = Catalog::parse(OMNILEADS_1_26).unwrap();
-    assert_eq!(catalog.settings["uwsgi_port"].as_deref(), Some("8098"));
-    assert_eq!(catalog.settings["daphne_port"].as_deref(), Some("8099"));
+    assert_eq!(catalog.settings["uwsgi_port"].default.as_deref(), Some("8098"));
+    assert_eq!(catalog.settings["daphne_port"].default.as_deref(), Some("8099"));
 }
 
 #[test]

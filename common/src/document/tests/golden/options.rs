@@ -45,6 +45,7 @@ fn options() -> ContainerOptions {
         stop_signal: Some("SIGQUIT".to_owned()),
         extra_hosts: [("db".to_owned(), "10.0.0.5".to_owned())].into(),
         log: LogLimits { file_bytes_max: Some(50 << 20), files_max: Some(5) },
+        files: Vec::new(),
     }
 }
 

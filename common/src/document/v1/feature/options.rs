@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::Feature;
 use crate::document::instance::{
-    ContainerOptions, Device, LogLimits, Network, PortRange, Published, Tmpfs, Ulimit,
+    ContainerFile, ContainerOptions, Device, LogLimits, Network, PortRange, Published, Tmpfs,
+    Ulimit,
 };
 use crate::document::is_default;
 
@@ -26,6 +27,7 @@ pub(super) fn of(options: &ContainerOptions) -> BTreeSet<Feature> {
         stop_signal,
         extra_hosts,
         log,
+        files,
     } = options;
     let asked = [
         (!entrypoint.is_empty(), Feature::Entrypoint),
@@ -42,6 +44,7 @@ pub(super) fn of(options: &ContainerOptions) -> BTreeSet<Feature> {
         (stop_signal.is_some(), Feature::StopSignal),
         (!extra_hosts.is_empty(), Feature::ExtraHosts),
         (of_log(log), Feature::LogLimits),
+        (files.iter().any(of_file), Feature::ContainerFiles),
     ];
     asked.into_iter().filter_map(|(is_asked, feature)| is_asked.then_some(feature)).collect()
 }
@@ -76,6 +79,11 @@ fn of_ulimit(limit: &Ulimit) -> bool {
 
 fn of_tmpfs(tmpfs: &Tmpfs) -> bool {
     let Tmpfs { path: _, bytes_max: _ } = tmpfs;
+    true
+}
+
+fn of_file(file: &ContainerFile) -> bool {
+    let ContainerFile { path: _, mode: _, uid: _, gid: _, text: _ } = file;
     true
 }
 

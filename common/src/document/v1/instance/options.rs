@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::files::ContainerFile;
 use super::ports::PortRange;
 use crate::document::is_default;
 use crate::id::CapabilityName;
@@ -55,6 +56,9 @@ pub struct ContainerOptions {
     pub extra_hosts: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub log: LogLimits,
+    /// The files that the agent writes and mounts into it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub files: Vec<ContainerFile>,
 }
 
 /// The network of a container.

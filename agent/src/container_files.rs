@@ -1,0 +1,232 @@
+//! The files of the catalog that are mounted into containers.
+//!
+//! Every workload has a folder of its own below that of its instance, so that a rollback finds the
+//! files of the version before. A container has the file itself mounted and not its name, so a file
+//! that exists is written again in place: one that was renamed over it would not be seen inside.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown,
+};
+use std::path::{Path, PathBuf};
+
+use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
+use oml_common::decide::difference::{FileChange, FileChangeKind};
+use oml_common::document::instance::{ContainerFile, Instance};
+use oml_common::id::{ComponentName, ContentHash};
+
+use crate::files::FileError;
+use crate::paths::Paths;
+use crate::reserve;
+
+/// Only root enters the folders of files: some have passwords of a program's own.
+const FOLDER_MODE: u32 = 0o700;
+/// Nobody else reads a file before it has its owner.
+const UNFINISHED_MODE: u32 = 0o600;
+/// The permissions in a mode (chmod(2)).
+const PERMISSIONS: u32 = 0o7777;
+/// The letters of a file's own name that are kept in its name on the host.
+const NAME_CHARS_MAX: usize = 80;
+
+/// A file of a workload and its place on this host.
+pub struct PlacedFile<'a> {
+    pub file: &'a ContainerFile,
+    pub place: PathBuf,
+}
+
+/// Returns the files of an instance with their places, which are the same for the same workload.
+#[must_use]
+pub fn placed<'a>(paths: &Paths, instance: &'a Instance) -> Vec<PlacedFile<'a>> {
+    let files = instance.container().map(|it| it.options.files.as_slice()).unwrap_or_default();
+    let folder = paths.files_of(&instance.component, &instance.workload_hash());
+    let place = |(number, file): (usize, &'a ContainerFile)| PlacedFile {
+        file,
+        place: folder.join(name(number, &file.path)),
+    };
+    files.iter().enumerate().map(place).collect()
+}
+
+/// Returns the name of a file in the folder of its workload.
+fn name(number: usize, path: &str) -> String {
+    let own = path.rsplit('/').next().unwrap_or_default();
+    let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let own: String = own.chars().filter(is_plain).take(NAME_CHARS_MAX).collect();
+    format!("{number}-{own}")
+}
+
+/// Writes the files of an instance that are not as they should be.
+///
+/// # Errors
+/// An error of the file system.
+pub fn ensure(paths: &Paths, instance: &Instance) -> Result<(), FileError> {
+    let placed = placed(paths, instance);
+    if placed.is_empty() {
+        return Ok(());
+    }
+    let folder = paths.files_of(&instance.component, &instance.workload_hash());
+    make_folder(&folder)?;
+    for PlacedFile { file, place } in placed {
+        if let Some(kind) = change(file, &place) {
+            reserve::release_and_retry(paths, || put_right(file, &place, &kind))?;
+        }
+    }
+    sync(&folder)
+}
+
+/// Returns what somebody changed in the files of an instance.
+#[must_use]
+pub fn changes(paths: &Paths, instance: &Instance) -> Vec<FileChange> {
+    let changed = |PlacedFile { file, place }: PlacedFile<'_>| {
+        Some(FileChange { path: file.path.clone(), kind: change(file, &place)? })
+    };
+    placed(paths, instance).into_iter().filter_map(changed).collect()
+}
+
+/// Removes the files of all workloads of a component except these.
+///
+/// # Errors
+/// An error of the file system.
+pub fn remove(
+    paths: &Paths,
+    component: &ComponentName,
+    keep: &[ContentHash],
+) -> Result<(), FileError> {
+    let folder = paths.files(component);
+    let listed = match fs::read_dir(&folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        listed => listed.and_then(Iterator::collect::<io::Result<Vec<_>>>),
+    };
+    for entry in listed.map_err(FileError::of("list", &folder))? {
+        let is_kept = keep.iter().any(|hash| entry.file_name() == hash.as_str());
+        if is_kept {
+            continue;
+        }
+        let path = entry.path();
+        let removed = match path.is_dir() && !path.is_symlink() {
+            true => fs::remove_dir_all(&path),
+            false => fs::remove_file(&path),
+        };
+        removed.map_err(FileError::of("remove", &path))?;
+    }
+    if keep.is_empty() {
+        return fs::remove_dir(&folder).map_err(FileError::of("remove the folder", &folder));
+    }
+    sync(&folder)
+}
+
+/// Returns how a file on this host differs from what it should be.
+fn change(file: &ContainerFile, place: &Path) -> Option<FileChangeKind> {
+    let found = match look(file, place) {
+        Ok(found) => found,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Some(FileChangeKind::Removed),
+        // A link in its place leads elsewhere, and nothing but a file has its content.
+        Err(error) => return Some(FileChangeKind::Replaced { why: error.to_string() }),
+    };
+    let (is_mode, is_owner) = (found.mode & PERMISSIONS, (found.uid, found.gid));
+    let was_owner = (file.uid, file.gid);
+    if !found.has_text {
+        Some(FileChangeKind::Edited)
+    } else if is_owner != was_owner {
+        Some(FileChangeKind::Owner { is: is_owner, was: was_owner })
+    } else if is_mode != file.mode {
+        Some(FileChangeKind::Mode { is: is_mode, was: file.mode })
+    } else {
+        None
+    }
+}
+
+/// What is found of a file.
+struct Found {
+    has_text: bool,
+    mode: u32,
+    uid: u32,
+    gid: u32,
+}
+
+fn look(file: &ContainerFile, place: &Path) -> io::Result<Found> {
+    let opened = OpenOptions::new().read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(place)?;
+    let metadata = opened.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::new(ErrorKind::InvalidData, "it is no file"));
+    }
+    let wanted = file.text.as_bytes();
+    let mut text = Vec::with_capacity(wanted.len());
+    // One byte more shows that there is too much.
+    let limit = u64::try_from(wanted.len()).unwrap_or(u64::MAX).saturating_add(1);
+    opened.take(limit).read_to_end(&mut text)?;
+    let has_text = text == wanted;
+    Ok(Found { has_text, mode: metadata.mode(), uid: metadata.uid(), gid: metadata.gid() })
+}
+
+fn put_right(file: &ContainerFile, place: &Path, change: &FileChangeKind) -> Result<(), FileError> {
+    match change {
+        FileChangeKind::Edited | FileChangeKind::Owner { .. } | FileChangeKind::Mode { .. } => {
+            rewrite(file, place).map_err(FileError::of("write", place))
+        }
+        FileChangeKind::Removed => make(file, place),
+        FileChangeKind::Replaced { .. } => {
+            let removed = match place.is_dir() && !place.is_symlink() {
+                true => fs::remove_dir_all(place),
+                false => fs::remove_file(place),
+            };
+            removed.map_err(FileError::of("remove", place))?;
+            make(file, place)
+        }
+    }
+}
+
+/// Writes a file that exists in place.
+fn rewrite(file: &ContainerFile, place: &Path) -> io::Result<()> {
+    let mut opened =
+        OpenOptions::new().write(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(place)?;
+    opened.write_all(file.text.as_bytes())?;
+    opened.set_len(u64::try_from(file.text.len()).unwrap_or(u64::MAX))?;
+    finish(file, &opened)
+}
+
+/// Writes a file that does not exist yet. It has its name only when it is complete.
+fn make(file: &ContainerFile, place: &Path) -> Result<(), FileError> {
+    let temporary = place.with_extension("tmp~");
+    let written = (|| {
+        match fs::remove_file(&temporary) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        let mut options = OpenOptions::new();
+        let options = options.write(true).create_new(true).mode(UNFINISHED_MODE);
+        let mut opened = options.open(&temporary)?;
+        opened.write_all(file.text.as_bytes())?;
+        finish(file, &opened)?;
+        fs::rename(&temporary, place)
+    })();
+    if written.is_err() {
+        // On a full disk its beginning takes room that others need.
+        let _gone = fs::remove_file(&temporary).is_ok();
+    }
+    written.map_err(FileError::of("write", place))
+}
+
+/// Gives a file its owner and its permissions, and makes it survive a power cut.
+fn finish(file: &ContainerFile, opened: &File) -> io::Result<()> {
+    let metadata = opened.metadata()?;
+    if (metadata.uid(), metadata.gid()) != (file.uid, file.gid) {
+        fchown(opened, Some(file.uid), Some(file.gid))?;
+    }
+    opened.set_permissions(Permissions::from_mode(file.mode))?;
+    opened.sync_all()
+}
+
+fn make_folder(folder: &Path) -> Result<(), FileError> {
+    let made = DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(folder);
+    made.map_err(FileError::of("make the folder", folder))
+}
+
+fn sync(folder: &Path) -> Result<(), FileError> {
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(FileError::of("sync the folder", folder))
+}
+
+#[cfg(test)]
+mod tests;

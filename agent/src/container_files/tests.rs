@@ -1,0 +1,123 @@
+//! What becomes of the files of a workload on a host.
+
+use oml_common::document::Verbatim;
+use oml_common::document::instance::{InstanceDocument, Workload};
+
+use super::*;
+use crate::fixtures;
+
+/// An instance with one file of the owner of this process, which needs no rights to be made.
+fn instance(version: &str, text: &str) -> InstanceDocument {
+    let (uid, gid) = (nix::unistd::getuid().as_raw(), nix::unistd::getgid().as_raw());
+    let path = "/etc/redis/redis.conf".to_owned();
+    let file = ContainerFile { path, mode: 0o640, uid, gid, text: text.to_owned() };
+    let mut container = fixtures::container("redis", version);
+    container.options.files = vec![file];
+    let workload = Verbatim::seal(Workload::Container(container));
+    Verbatim::seal(Instance { workload, ..fixtures::instance("redis", version) })
+}
+
+fn place_of(paths: &Paths, instance: &Instance) -> PathBuf {
+    placed(paths, instance).remove(0).place
+}
+
+#[test]
+fn a_file_has_its_text_its_mode_and_a_folder_that_only_root_enters() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    let instance = instance("7", "port 6379\n");
+    ensure(&paths, &instance).unwrap();
+    let place = place_of(&paths, &instance);
+    assert_eq!(fs::read_to_string(&place).unwrap(), "port 6379\n");
+    assert_eq!(place.metadata().unwrap().mode() & PERMISSIONS, 0o640);
+    let folder = place.parent().unwrap();
+    assert_eq!(folder.metadata().unwrap().mode() & PERMISSIONS, FOLDER_MODE);
+    assert_eq!(changes(&paths, &instance), []);
+    // What is right is not written again.
+    let before = place.metadata().unwrap();
+    ensure(&paths, &instance).unwrap();
+    let after = place.metadata().unwrap();
+    assert_eq!((before.ino(), before.mtime_nsec()), (after.ino(), after.mtime_nsec()));
+    assert_eq!(fs::read_dir(folder).unwrap().count(), 1);
+}
+
+#[test]
+fn every_change_by_hand_is_named_and_put_right() {
+    type ByHand = fn(&Path);
+    let cases: [(ByHand, &str); 6] = [
+        (|p| fs::write(p, "port 1\n").unwrap(), "file /etc/redis/redis.conf was edited"),
+        (|p| fs::write(p, "port 6379\nmore\n").unwrap(), "file /etc/redis/redis.conf was edited"),
+        (|p| fs::remove_file(p).unwrap(), "file /etc/redis/redis.conf was removed"),
+        (
+            |p| fs::set_permissions(p, Permissions::from_mode(0o666)).unwrap(),
+            "file /etc/redis/redis.conf has the mode 0666, not 0640",
+        ),
+        (
+            |p| {
+                fs::remove_file(p).unwrap();
+                std::os::unix::fs::symlink("/etc/passwd", p).unwrap();
+            },
+            "file /etc/redis/redis.conf was replaced",
+        ),
+        (
+            |p| {
+                fs::remove_file(p).unwrap();
+                fs::create_dir(p).unwrap();
+            },
+            "file /etc/redis/redis.conf was replaced: it is no file",
+        ),
+    ];
+    for (by_hand, expected) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = Paths::below(folder.path());
+        let instance = instance("7", "port 6379\n");
+        ensure(&paths, &instance).unwrap();
+        let place = place_of(&paths, &instance);
+        by_hand(&place);
+        let found = changes(&paths, &instance);
+        assert!(found.len() == 1 && found[0].to_string().starts_with(expected), "{found:?}");
+        ensure(&paths, &instance).unwrap();
+        assert_eq!(changes(&paths, &instance), [], "{expected}");
+        assert_eq!(fs::read_to_string(&place).unwrap(), "port 6379\n");
+    }
+    assert_eq!(fs::metadata("/etc/passwd").unwrap().mode() & 0o022, 0);
+}
+
+#[test]
+fn an_edited_file_is_written_in_place_because_its_container_has_it_mounted() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    let instance = instance("7", "port 6379\n");
+    ensure(&paths, &instance).unwrap();
+    let place = place_of(&paths, &instance);
+    let mounted = place.metadata().unwrap().ino();
+    fs::write(&place, "port 1, and a much longer line\n").unwrap();
+    ensure(&paths, &instance).unwrap();
+    assert_eq!(place.metadata().unwrap().ino(), mounted);
+    assert_eq!(fs::read_to_string(&place).unwrap(), "port 6379\n");
+}
+
+#[test]
+fn the_files_of_the_version_to_roll_back_to_are_kept_and_older_ones_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    let [old, previous, new] =
+        [("5", "a"), ("6", "b"), ("7", "c")].map(|(version, text)| instance(version, text));
+    for instance in [&old, &previous, &new] {
+        ensure(&paths, instance).unwrap();
+    }
+    let keep = [previous.workload_hash(), new.workload_hash()];
+    remove(&paths, &new.component, &keep).unwrap();
+    let kept = |instance: &InstanceDocument| place_of(&paths, instance).exists();
+    assert_eq!([kept(&old), kept(&previous), kept(&new)], [false, true, true]);
+    remove(&paths, &new.component, &[]).unwrap();
+    assert!(!paths.files(&new.component).exists());
+    // Nothing is left to remove.
+    remove(&paths, &new.component, &[]).unwrap();
+}
+
+#[test]
+fn a_name_on_the_host_has_only_plain_letters() {
+    assert_eq!(name(3, "/etc/a b\u{e9}.conf"), "3-ab.conf");
+    assert_eq!(name(0, &format!("/{}", "x".repeat(300))).len(), 2 + NAME_CHARS_MAX);
+}

@@ -1,0 +1,103 @@
+//! Reads the texts of a catalog from the folder of catalogs. Nothing outside of it is read.
+
+use std::fs::Metadata;
+use std::io::{self, Read as _};
+use std::path::{Component, Path, PathBuf};
+
+use oml_common::document::catalog::{CATALOG_FILE, CatalogSources};
+use oml_common::text::yaml::DOCUMENT_BYTES_MAX;
+use oml_daemon::regular_file;
+
+/// Where a catalog is: the folder of catalogs, and its name in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) folder: PathBuf,
+    pub(super) name: String,
+}
+
+impl Place {
+    /// Finds the folder of catalogs by the path of a catalog: a file, a folder, or the file in the
+    /// folder.
+    pub(super) fn of(path: &Path) -> io::Result<Self> {
+        let is_folder = path.is_dir();
+        let path = match is_folder {
+            // Such as `.`, which has no name.
+            true => path.canonicalize()?,
+            false => path.to_owned(),
+        };
+        let own = |path: &Path| -> io::Result<(PathBuf, String)> {
+            let name = path.file_name().and_then(|name| name.to_str());
+            let name = name.ok_or_else(|| io::Error::other("it has no name that can be read"))?;
+            let folder = match path.parent() {
+                Some(folder) if folder != Path::new("") => folder,
+                Some(_) | None => Path::new("."),
+            };
+            Ok((folder.to_owned(), name.to_owned()))
+        };
+        let (folder, name) = own(&path)?;
+        if is_folder || name != CATALOG_FILE {
+            return Ok(Self { folder, name });
+        }
+        let (folder, name) = own(&folder.canonicalize()?)?;
+        Ok(Self { folder, name })
+    }
+}
+
+/// Reads every text of a catalog. One that cannot be read is noted with the reason; only without the
+/// first one there is no catalog.
+pub(super) fn read(place: &Place) -> io::Result<CatalogSources> {
+    let mut sources = CatalogSources::new(&place.name);
+    let first = sources.first().to_owned();
+    let text = match first == place.name {
+        true => read_text(&place.folder.join(&first))?,
+        false => read_inside(&place.folder, &first)?,
+    };
+    sources.put(&first, Ok(text));
+    loop {
+        let missing = sources.missing();
+        if missing.is_empty() {
+            return Ok(sources);
+        }
+        for path in missing {
+            let text = read_inside(&place.folder, &path).map_err(|error| error.to_string());
+            sources.put(&path, text);
+        }
+    }
+}
+
+/// Reads a text below a folder. No part of its path may be a link, which could lead out of it.
+fn read_inside(folder: &Path, path: &str) -> io::Result<String> {
+    let mut full = folder.to_owned();
+    for part in Path::new(path).components() {
+        let Component::Normal(part) = part else {
+            return Err(io::Error::other("it is outside of the folder of catalogs"));
+        };
+        full.push(part);
+        if full.symlink_metadata()?.is_symlink() {
+            let message = format!("{} is a symbolic link", full.display());
+            return Err(io::Error::other(message));
+        }
+    }
+    read_text(&full)
+}
+
+/// Reads a text of bounded length. A pipe or a device would never end.
+pub(super) fn read_text(path: &Path) -> io::Result<String> {
+    check_kind(&path.metadata()?)?;
+    let mut text = String::new();
+    // One byte too many is refused by the reader of documents.
+    let limit = u64::try_from(DOCUMENT_BYTES_MAX).unwrap_or(u64::MAX).saturating_add(1);
+    regular_file::open(path)?.take(limit).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+fn check_kind(metadata: &Metadata) -> io::Result<()> {
+    match metadata.is_file() {
+        true => Ok(()),
+        false if metadata.is_dir() => Err(io::Error::other("it is a folder")),
+        false => Err(io::Error::other("it is not a file")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

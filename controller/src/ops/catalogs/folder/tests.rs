@@ -1,0 +1,124 @@
+//! What is read of a folder of catalogs.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use oml_common::document::catalog::WorkloadTemplate;
+use oml_common::text::error::chain;
+use tempfile::TempDir;
+
+use super::super::{Catalogs, read_file};
+use super::*;
+
+const STACK: &str = "catalog: stack\ninclude: [parts/db.yaml]\ncomponents:\n  web:\n    \
+    roles: [app]\n    unit: web.service\n    container: web\n    image: docker.io/test/web\n    \
+    probe: {check: tcp, port: \"80\"}\n    files:\n      - {template: web.conf.j2, path: /etc/web.conf}\n";
+const PART: &str = "part: db\ncomponents:\n  db:\n    roles: [data]\n    unit: db.service\n    \
+    container: db\n    image: docker.io/test/db\n    probe: {check: tcp, port: \"5432\"}\n";
+
+/// Makes a folder of catalogs with a catalog that is a folder and a part.
+fn folder() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let at = |path: &str| folder.path().join(path);
+    fs::create_dir_all(at("stack/files")).unwrap();
+    fs::create_dir_all(at("parts")).unwrap();
+    fs::write(at("stack/catalog.yaml"), STACK).unwrap();
+    fs::write(at("stack/files/web.conf.j2"), "listen 80\n").unwrap();
+    fs::write(at("parts/db.yaml"), PART).unwrap();
+    folder
+}
+
+#[test]
+fn a_folder_is_a_catalog_with_what_it_includes_and_its_templates() {
+    let folder = folder();
+    // A part beside the catalogs is none of them.
+    fs::write(folder.path().join("loose.yaml"), PART.replace("db", "cache")).unwrap();
+    let catalogs = Catalogs::load(folder.path());
+    assert!(catalogs.broken().is_empty(), "{:?}", catalogs.broken());
+    let all: Vec<_> = catalogs.iter().collect();
+    assert_eq!(all.len(), 1);
+    let names: Vec<&str> = all[0].components.keys().map(AsRef::as_ref).collect();
+    assert_eq!(names, ["db", "web"]);
+    let web = &all[0].components[&"web".parse().unwrap()];
+    let WorkloadTemplate::Container(container) = &web.workload else { panic!("{web:?}") };
+    assert_eq!(container.files[0].text, "listen 80\n");
+}
+
+#[test]
+fn a_catalog_is_checked_by_its_folder_by_its_file_and_by_the_file_in_it() {
+    let folder = folder();
+    let content = |path: &str| read_file(&folder.path().join(path)).unwrap().content;
+    assert_eq!(content("stack"), content("stack/catalog.yaml"));
+    assert_eq!(content("stack"), content("stack/"));
+    let loaded = read_file(&folder.path().join("parts/db.yaml")).unwrap();
+    assert!(loaded.is_part);
+    assert!(!read_file(&folder.path().join("stack")).unwrap().is_part);
+    let before = content("stack");
+    fs::write(folder.path().join("stack/files/other.j2"), "nobody names it").unwrap();
+    assert_eq!(content("stack"), before);
+    fs::write(folder.path().join("stack/files/web.conf.j2"), "listen 81\n").unwrap();
+    assert_ne!(content("stack"), before);
+}
+
+#[test]
+fn nothing_is_read_over_a_link() {
+    type Link = fn(&Path);
+    let cases: [(Link, &str); 4] = [
+        (
+            |at| {
+                fs::remove_file(at.join("stack/files/web.conf.j2")).unwrap();
+                symlink("/etc/passwd", at.join("stack/files/web.conf.j2")).unwrap();
+            },
+            "stack/files/web.conf.j2 is a symbolic link",
+        ),
+        (
+            |at| {
+                fs::rename(at.join("stack/files"), at.join("elsewhere")).unwrap();
+                symlink("../elsewhere", at.join("stack/files")).unwrap();
+            },
+            "stack/files is a symbolic link",
+        ),
+        (
+            |at| {
+                fs::rename(at.join("parts"), at.join("elsewhere")).unwrap();
+                symlink("elsewhere", at.join("parts")).unwrap();
+            },
+            "parts is a symbolic link",
+        ),
+        (
+            |at| {
+                fs::rename(at.join("stack/catalog.yaml"), at.join("elsewhere.txt")).unwrap();
+                symlink("../elsewhere.txt", at.join("stack/catalog.yaml")).unwrap();
+            },
+            "stack/catalog.yaml is a symbolic link",
+        ),
+    ];
+    for (link, expected) in cases {
+        let folder = folder();
+        link(folder.path());
+        let catalogs = Catalogs::load(folder.path());
+        assert!(catalogs.is_empty(), "{expected}");
+        let broken = catalogs.broken()[0].to_string();
+        assert!(broken.contains(expected), "{broken}");
+        let checked = chain(&read_file(&folder.path().join("stack")).unwrap_err());
+        assert!(checked.contains(expected), "{checked}");
+    }
+}
+
+#[test]
+fn every_mistake_of_a_folder_is_explained_at_once() {
+    let folder = folder();
+    let at = |path: &str| folder.path().join(path);
+    fs::write(at("stack/files/web.conf.j2"), "a\n{{ secrets.x }}\n").unwrap();
+    fs::write(at("parts/db.yaml"), PART.replace("roles: [data]\n    ", "")).unwrap();
+    let checked = chain(&read_file(&at("stack")).unwrap_err());
+    assert!(checked.contains("parts/db.yaml: components.db.roles: is missing"), "{checked}");
+    assert!(checked.contains("no secret can be in a file yet"), "{checked}");
+    fs::write(at("stack/files/web.conf.j2"), b"\xff\xfe").unwrap();
+    let checked = chain(&read_file(&at("stack")).unwrap_err());
+    assert!(checked.contains("cannot read stack/files/web.conf.j2: stream did not"), "{checked}");
+    fs::remove_file(at("parts/db.yaml")).unwrap();
+    fs::create_dir(at("parts/db.yaml")).unwrap();
+    let checked = chain(&read_file(&at("stack")).unwrap_err());
+    assert!(checked.contains("cannot read parts/db.yaml: it is a folder"), "{checked}");
+}
