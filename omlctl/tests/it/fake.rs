@@ -133,14 +133,14 @@ fn settings(tenant: &str, catalog: &str) -> ListSettingsReply {
             choice("cloud", "The public address is one of the host."),
         ],
         components: vec![touched("asterisk", true, false), touched("dialer", true, true)],
-        ..Setting::default()
+        ..Default::default()
     };
     let port = Setting {
         name: "sip_port".to_owned(),
         r#type: "port".to_owned(),
         origin: SettingOrigin::Missing.into(),
         min: Some(1024),
-        ..Setting::default()
+        ..Default::default()
     };
     let catalog = if tenant.is_empty() { catalog } else { "omnileads" };
     let revision = u64::from(!tenant.is_empty()) * 8;
