@@ -47,6 +47,14 @@ pub struct ObservedInstance {
     pub missing_secrets: BTreeSet<KeptSecret>,
 }
 
+impl ObservedInstance {
+    /// Returns true if the instance document on the host has that workload.
+    #[must_use]
+    pub fn has_document_of(&self, workload: &ContentHash) -> bool {
+        self.document.as_ref().is_some_and(|document| document.workload == *workload)
+    }
+}
+
 /// A container of which the engine does not tell the state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnseenContainer {
