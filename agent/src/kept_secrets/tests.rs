@@ -2,7 +2,6 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use oml_common::document::Verbatim;
 use oml_common::document::assignment::{ChangePolicy, Content, Desired, OnDeadline};
 use oml_common::document::instance::{InstanceDocument, Workload};
 use oml_common::id::{Generation, RevisionNumber};

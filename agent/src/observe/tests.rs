@@ -115,6 +115,7 @@ fn what_runs_with_a_right_that_is_not_allowed_any_more_is_named() {
             units_at: None,
             systemd_is_away: false,
             policy,
+            missing_secrets: &BTreeMap::new(),
         });
         observed.instances[&name].differs.iter().map(ToString::to_string).collect()
     };
