@@ -17,6 +17,7 @@ pub mod mount;
 pub mod observed;
 pub mod operation;
 pub mod order;
+pub mod own_sockets;
 pub mod ownership;
 pub mod plan;
 pub mod preflight;
