@@ -77,11 +77,12 @@ fn have_the_same_files(host: &Host, rpm: &Path, deb: &Path) -> Result<()> {
     check(of_rpm == of_deb, format!("{of_rpm:?} and {of_deb:?}"))
 }
 
-/// Reads a line such as `-rwxr-xr-x root/root 12345 2026-11-29 00:00 ./usr/bin/omlagent`. Folders have no owner in a
+/// Reads a line such as `-rwxr-xr-x 0/0 12345 2026-11-29 00:00 ./usr/bin/omlagent`. Folders have no owner in a
 /// package for rpm, licences have another place, and units are where every distribution has them.
 fn file_of_deb(line: &str) -> Option<String> {
     let mut words = line.split_whitespace();
     let (mode, owner) = (words.next()?, words.next()?);
+    let owner = if owner == "0/0" { "root/root" } else { owner };
     let path = words.nth(3)?.trim_start_matches('.');
     let is_file = !mode.starts_with('d') && !path.starts_with("/usr/share/doc/");
     let path =
