@@ -161,11 +161,12 @@ fn look(file: &ContainerFile, place: &Path) -> io::Result<Found> {
 
 fn put_right(file: &ContainerFile, place: &Path, change: &FileChangeKind) -> Result<(), FileError> {
     match change {
-        FileChangeKind::Edited | FileChangeKind::Owner { .. } | FileChangeKind::Mode { .. } => {
+        FileChangeKind::Edited | FileChangeKind::Mode { .. } => {
             rewrite(file, place).map_err(FileError::of("write", place))
         }
         FileChangeKind::Removed => make(file, place),
-        FileChangeKind::Replaced { .. } => {
+        // A file that was given away cannot be written without a capability for it.
+        FileChangeKind::Owner { .. } | FileChangeKind::Replaced { .. } => {
             let removed = match place.is_dir() && !place.is_symlink() {
                 true => fs::remove_dir_all(place),
                 false => fs::remove_file(place),
@@ -178,6 +179,8 @@ fn put_right(file: &ContainerFile, place: &Path, change: &FileChangeKind) -> Res
 
 /// Writes a file that exists in place.
 fn rewrite(file: &ContainerFile, place: &Path) -> io::Result<()> {
+    // Even root does not write what its owner may not, without a capability for it.
+    fs::set_permissions(place, Permissions::from_mode(file.mode | UNFINISHED_MODE))?;
     let mut opened =
         OpenOptions::new().write(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(place)?;
     opened.write_all(file.text.as_bytes())?;

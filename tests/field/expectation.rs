@@ -81,7 +81,7 @@ fn wrong_component(
             .then(|| format!("the agent does not run and is {}", reported["state"]));
     }
     if serves {
-        // Several sequences on a host may have ended it, and this is told until it has run for a while.
+        // Several sequences on a host may have ended it, which is reported until it has run for a while.
         let loops = phase == "crash-looping"
             && reason.starts_with("ends again and again")
             && facts.ends[index] >= LOOP_ENDS;

@@ -294,10 +294,9 @@ fn record(
 fn is_moving(state: &State) -> bool {
     match state {
         State::Progressing { .. } | State::RollingBack { .. } => true,
-        State::Completed
-        | State::Paused { .. }
-        | State::RolledBack { .. }
-        | State::Superseded { .. } => false,
+        State::Completed | State::Paused { .. } | State::RolledBack { .. } | State::Superseded => {
+            false
+        }
     }
 }
 

@@ -146,8 +146,9 @@ impl Secrets {
             let hint = format!("omlctl secret remove tenant={tenant} NAME");
             return Err(Problem::new("name", message).hint(hint).into());
         }
-        let made = self.sealed(who, tenant, name, value, present.cloned())?;
-        let number = made.record.last;
+        let number = next_number(present);
+        let place = SecretPlace { tenant, name, version: number };
+        let made = NewVersion::after(present.cloned(), place, self.sealed(who, place, value)?);
         let audit = self.audit(who, tenant, format!("gave secret {name} version {number}"));
         self.records.commit(made.put(Batch::default(), tenant).audit(&audit)).await?;
         tracing::info!(%tenant, secret = %name, version = number, %who, "a secret was given");
@@ -168,7 +169,8 @@ impl Secrets {
         let Some(present) = present else {
             return Err(unknown(tenant, name, all).into());
         };
-        let made = self.sealed(who, tenant, name, value, Some(present))?;
+        let place = SecretPlace { tenant, name, version: next_number(Some(&present)) };
+        let made = NewVersion::after(Some(present), place, self.sealed(who, place, value)?);
         // What only a later release reads may name any of them.
         let all = || made.record.versions.values().map(|version| version.mark.clone()).collect();
         let named = self.named(tenant).await?.unwrap_or_else(all);
@@ -178,26 +180,18 @@ impl Secrets {
     fn sealed(
         &self,
         who: &OperatorName,
-        tenant: &TenantId,
-        name: &SecretName,
+        place: SecretPlace<'_>,
         value: &SecretText,
-        before: Option<Entry<SecretRecord>>,
-    ) -> Result<NewVersion> {
-        let key = self.key()?;
-        let mut record = before.as_ref().map(|entry| entry.value.clone()).unwrap_or_default();
-        record.last += 1;
-        let place = SecretPlace { tenant, name, version: record.last };
-        let sealed = key.seal(place, value, self.env.random())?;
-        let version = SealedVersion {
+    ) -> Result<SealedVersion> {
+        let sealed = self.key()?.seal(place, value, self.env.random())?;
+        Ok(SealedVersion {
             mark: sealed.mark,
             at: self.env.now(),
             who: who.to_string(),
             key: sealed.key,
             sealed: sealed.text,
             has_lines: value.has_lines(),
-        };
-        record.versions.insert(record.last, version);
-        Ok(NewVersion { name: name.clone(), before, record })
+        })
     }
 
     /// Removes a secret with all its versions. It is refused while an instance names it.
@@ -275,7 +269,9 @@ impl Secrets {
         }
         let all = self.of_tenant(tenant).await?;
         let open = |((name, version, mark), is_mounted)| {
-            let value = self.open(tenant, &all, &name, version, &mark)?;
+            let record = all.get(&name).map(|entry| &entry.value);
+            let place = SecretPlace { tenant, name: &name, version };
+            let value = self.open(record, place, &mark)?;
             Ok(OpenedSecret { name, version, mark, is_mounted, value })
         };
         Ok(wanted.into_iter().map(open).collect())
@@ -283,19 +279,17 @@ impl Secrets {
 
     fn open(
         &self,
-        tenant: &TenantId,
-        all: &BTreeMap<SecretName, Entry<SecretRecord>>,
-        name: &SecretName,
-        version: u64,
+        record: Option<&SecretRecord>,
+        place: SecretPlace<'_>,
         mark: &SecretMark,
     ) -> Result<SecretText> {
-        let record = all.get(name).map(|entry| &entry.value);
+        let SecretPlace { tenant, name, version } = place;
         let sealed = record.and_then(|record| record.versions.get(&version));
         let Some(sealed) = sealed.filter(|sealed| sealed.mark == *mark) else {
             let message = format!("secret {name} version {version} of {tenant} is not kept");
             return Err(Problem::new("", message).into());
         };
-        let opened = self.key()?.open(SecretPlace { tenant, name, version }, sealed);
+        let opened = self.key()?.open(place, sealed);
         let (tenant, name) = (tenant.clone(), name.clone());
         opened.map_err(|source| OpsError::Sealed { tenant, name, version, source })
     }
@@ -314,6 +308,18 @@ impl Secrets {
 }
 
 impl NewVersion {
+    /// Returns the record of a secret with its next version.
+    fn after(
+        before: Option<Entry<SecretRecord>>,
+        place: SecretPlace<'_>,
+        sealed: SealedVersion,
+    ) -> Self {
+        let mut record = before.as_ref().map(|entry| entry.value.clone()).unwrap_or_default();
+        record.last = place.version;
+        record.versions.insert(place.version, sealed);
+        Self { name: place.name.clone(), before, record }
+    }
+
     /// Adds the write of the record.
     pub(super) fn put(&self, batch: Batch, tenant: &TenantId) -> Batch {
         let key = keys::secret(tenant, &self.name);
@@ -329,4 +335,9 @@ fn unknown(
     let known = others.iter().filter(|(_, entry)| entry.value.newest().is_some());
     let known: Vec<&str> = known.map(|(name, _)| name.as_str()).collect();
     Problem::new("name", format!("{tenant} has no secret {name}")).suggest(name.as_str(), known)
+}
+
+/// Returns the number of the next version of a secret.
+fn next_number(present: Option<&Entry<SecretRecord>>) -> u64 {
+    present.map_or(0, |entry| entry.value.last) + 1
 }

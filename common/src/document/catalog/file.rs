@@ -24,6 +24,8 @@ const FILES_MAX: usize = 64;
 /// The length of the longest path in the container, in bytes.
 const PATH_BYTES_MAX: usize = 255;
 const MODE: u32 = 0o644;
+/// The agent compares every file with what it wrote.
+const OWNER_READS: u32 = 0o400;
 /// The bits of chmod(2) that a file may have: no program runs as its owner by it.
 const MODE_MAX: u32 = 0o777;
 /// The number that stands for no user or group (chown(2)).
@@ -242,6 +244,10 @@ fn read_mode(field: &FieldNode<'_>, problems: &mut Problems) -> Option<u32> {
         let message = format!("{text:?} is no mode of a file");
         problems.push(field.problem(message).hint("write it as in \"0640\", at most \"0777\""));
     }
+    if mode.is_some_and(|mode| mode & OWNER_READS == 0) {
+        let message = format!("{text:?} does not let the owner read the file");
+        problems.push(field.problem(message).hint("write \"0400\" or more"));
+    }
     mode
 }
 
@@ -255,6 +261,12 @@ fn read_owner(field: &FieldNode<'_>, problems: &mut Problems) -> Option<(u32, u3
     if owner.is_none() {
         let message = format!("{text:?} is no owner of a file");
         let hint = "write the numbers of user and group, as in \"999:999\"";
+        problems.push(field.problem(message).hint(hint));
+    }
+    // The agent has no right to give files away, nor to read those of others.
+    if owner.is_some_and(|owner| owner != (0, 0)) {
+        let message = "belongs to another user than root, which no agent can do yet";
+        let hint = "leave owner out, and let others read the file: mode: \"0644\"";
         problems.push(field.problem(message).hint(hint));
     }
     owner

@@ -244,32 +244,28 @@ impl CatalogSources {
                 Some(Err(why)) => {
                     problems.push(at(format!("cannot read {path}: {why}")).hint(HINT));
                 }
-                Some(Ok(text)) => self.add(by, &path, text, merged, problems),
+                Some(Ok(text)) => {
+                    let includers = by.includers.iter().copied().chain([by.path]).collect();
+                    self.add(&Visit { path: &path, includers }, text, merged, problems);
+                }
             }
         }
     }
 
     /// Adds what one included document defines, and what that includes.
-    fn add(
-        &self,
-        by: &Visit<'_>,
-        path: &str,
-        text: &str,
-        merged: &mut Merged,
-        problems: &mut Problems,
-    ) {
+    fn add(&self, visit: &Visit<'_>, text: &str, merged: &mut Merged, problems: &mut Problems) {
         let mut own = Problems::default();
         let document = match parse(text) {
-            Ok(root) => self.define(path, &root, merged, &mut own),
+            Ok(root) => self.define(visit.path, &root, merged, &mut own),
             Err(problems) => {
                 own = problems;
                 None
             }
         };
-        problems.0.extend(own.0.into_iter().map(|problem| name_file(path, problem)));
-        let Some(include) = document else { return };
-        let includers = by.includers.iter().copied().chain([by.path]).collect();
-        self.include(&Visit { path, includers }, &include, merged, problems);
+        problems.0.extend(own.0.into_iter().map(|problem| name_file(visit.path, problem)));
+        if let Some(include) = document {
+            self.include(visit, &include, merged, problems);
+        }
     }
 
     /// Adds the settings and components of one included document, and returns what it includes.

@@ -71,6 +71,7 @@ pub struct Instance {
 /// What a unit runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+#[expect(clippy::large_enum_variant, reason = "almost every workload is a container")]
 pub enum Workload {
     /// A container, which a supervisor of ours runs under the unit.
     Container(Container),

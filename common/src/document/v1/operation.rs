@@ -68,8 +68,8 @@ pub struct RunRecord {
     pub component: ComponentName,
     pub operation: OperationName,
     pub node: NodeName,
-    /// The version of the component whose image it has.
-    #[serde(default, skip_serializing_if = "is_default")]
+    /// The version of the component whose image it has. The text itself has a version too.
+    #[serde(default, rename = "component_version", skip_serializing_if = "is_default")]
     pub version: Option<Version>,
     /// The workload of the component on which it is based.
     pub workload: ContentHash,

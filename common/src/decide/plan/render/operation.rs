@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use minijinja::value::merge_maps;
+use serde::Serialize;
 
 use crate::document::catalog::{Component, OperationMoment, OperationTemplate};
 use crate::document::operation::{OperationCommand, OperationStep};
 use crate::id::{ComponentName, NodeName, OperationName, OperationValue, ValueName};
 use crate::text::problem::{Problem, Problems};
 
-use super::{Renderer, Writer};
+use super::{Renderer, Values, Writer};
 
 /// An operation of a component on a node.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +18,15 @@ pub struct OperationPlace<'a> {
     pub node: &'a NodeName,
     pub operation: &'a OperationName,
     pub template: &'a OperationTemplate,
+}
+
+/// The values of templates of an operation.
+#[derive(Serialize)]
+struct GivenValues<'a> {
+    /// Those that an operator gives.
+    args: BTreeMap<&'a str, &'a str>,
+    #[serde(flatten)]
+    shared: &'a Values<'a>,
 }
 
 impl Renderer<'_> {
@@ -36,11 +45,10 @@ impl Renderer<'_> {
         };
         let given: BTreeMap<&str, &str> =
             given.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let own = minijinja::Value::from_iter([("args", minijinja::Value::from_iter(given))]);
-        let shared = minijinja::Value::from(minijinja::value::Serde(&values));
+        let values = GivenValues { args: given, shared: &values };
         let mut writer = Writer {
             engine: &self.engine,
-            values: merge_maps([own, shared]),
+            values: minijinja::Value::from(minijinja::value::Serde(&values)),
             chosen: &self.chosen,
             spec: self.input.spec,
             path: format!("components.{component}.operations.{operation}"),

@@ -92,6 +92,6 @@ pub(super) const HASHES: &[(&str, &str)] = &[
     ("run_order_minimal.json", "ddf356fad716bee3f88178f24b6afb872edaf7278dfeaf59312537a23c366dcb"),
     ("run_result.json", "d6ba9c4c42ee1def8903ee441997de4809f7ec665516746e9f7d6dc352928340"),
     ("run_result_minimal.json", "5291cecd0cb3af8e7a372eb86de9ad09a93b5687a8b39f0aa4b79d0463bd060d"),
-    ("run_record.json", "f2fa85485bccfc25c001484f8874c9af369d36539c6424fbae42515a0530045b"),
+    ("run_record.json", "621a8d7144b9ff02af5c1384363cd6960ca972637d0bbd96747a7fa7eef85c2a"),
     ("run_record_minimal.json", "74693ee08262f7e23a88385272531695f7300f7990b639b365136560ba3809e9"),
 ];

@@ -9,7 +9,7 @@ use crate::testing::{CATALOG, SPEC, nodes, plan_by, plan_of};
 use crate::text::problem::Problems;
 
 const FILES: &str = "    files:\n      - {template: voice.conf.j2, path: /etc/voice.conf, \
-                     mode: \"0640\", owner: \"999:998\"}\n";
+                     mode: \"0640\"}\n";
 
 /// Plans the usual tenant, whose voice server has a file that is made of a template.
 fn plan(template: &str, spec: &str) -> Result<Plan, Problems> {
@@ -44,8 +44,8 @@ fn a_file_has_the_values_of_its_tenant_and_its_node() {
     let expected = |address: &str| ContainerFile {
         path: "/etc/voice.conf".to_owned(),
         mode: 0o640,
-        uid: 999,
-        gid: 998,
+        uid: 0,
+        gid: 0,
         text: text(address),
     };
     assert_eq!(file(&plan, "n2"), expected("10.0.0.2"));
