@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use oml_common::decide::own_sockets::OwnSockets;
 use oml_common::document::instance::{Check, Port, Probe};
 use oml_common::text::printable::printable;
 use oml_daemon::env::Random;
@@ -32,7 +33,6 @@ mod sip;
 mod tls;
 
 pub use active::count;
-use address::OwnSockets;
 use ask::ask_at;
 #[cfg(any(test, feature = "sim"))]
 pub use model::ModelProber;
@@ -181,7 +181,8 @@ impl LocalProber {
             }
         }
         let waiting = address::waiting(port, &self.proc).await;
-        let addresses = self.sockets().addresses(waiting, port)?;
+        let addresses = self.sockets().addresses(waiting, port);
+        let addresses = addresses.ok_or(Silence::OtherProgram { port })?;
         let answered = ask_in_turn(check, &addresses, target, last_address).await;
         let is_elsewhere = answered.as_ref().is_err_and(Silence::is_elsewhere);
         // The address that answered goes first from here on, and no other is asked.

@@ -16,6 +16,7 @@ pub mod lost_update;
 pub mod mount;
 pub mod observed;
 pub mod order;
+pub mod own_sockets;
 pub mod ownership;
 pub mod plan;
 pub mod preflight;

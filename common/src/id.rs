@@ -193,10 +193,11 @@ impl ContentHash {
 }
 
 impl UnitName {
-    /// Returns true if this is the name of a template, which is no unit: only its instances are.
+    /// Returns the name of an instance as an example, if this is the name of a template, which is
+    /// no unit: only its instances are.
     #[must_use]
-    pub fn is_template(&self) -> bool {
-        self.0.strip_suffix("@.service").is_some()
+    pub fn instance_of_template(&self) -> Option<String> {
+        self.0.strip_suffix("@.service").map(|template| format!("{template}@main.service"))
     }
 }
 

@@ -359,13 +359,17 @@ impl TagLookup<'_> {
     }
 
     fn failed(&self, error: &HttpError) -> RegistryError {
-        let hint = match error.is_untrusted() {
+        let Some(wrong) = error.wrong_certificate() else {
+            return self.unavailable(&error.to_string());
+        };
+        let hint = match *wrong == rustls::CertificateError::UnknownIssuer {
             true => {
                 "; if its certificate is of a private authority, name that by ca_file in controller.toml"
             }
             false => "",
         };
-        self.unavailable(&format!("{error}{hint}"))
+        let registry = self.registry.to_owned();
+        RegistryError::Untrusted { registry, reason: format!("{error}{hint}") }
     }
 
     fn unauthorized(&self, reason: &str) -> RegistryError {

@@ -5,7 +5,7 @@ use oml_tests::trial::check;
 use serde_json::{Value, json};
 
 use crate::action::{COMPONENTS, Component};
-use crate::expectation::{Desired, wrong};
+use crate::expectation::{Desired, LOOP_ENDS, wrong};
 use crate::facts::{Container, Facts, Unit};
 use crate::intent::{Intent, Stop};
 
@@ -34,6 +34,7 @@ fn good_facts() -> Facts {
         units: vec![unit; COMPONENTS.len()],
         answers: COMPONENTS.iter().map(|it| it.answer.to_owned()).collect(),
         has_drop_in: vec![false; COMPONENTS.len()],
+        ends: vec![0; COMPONENTS.len()],
         agent_runs: true,
         free_kib: u64::MAX,
     }
@@ -56,8 +57,27 @@ fn compared(facts: &Facts, intent: &Intent, reported: &Value) -> Vec<String> {
     wrong(facts, intent, &Desired { images, settings }, reported)
 }
 
+/// Checks that a program counts as crash looping only if it ended often enough.
+fn try_crash_loops() -> Result<()> {
+    let (facts, intent) = (good_facts(), Intent::default());
+    let mut ended = facts.clone();
+    ended.ends[0] = LOOP_ENDS;
+    let why = "ends again and again: 3 times within 2m 5s";
+    for (facts, phase, reason, is_true) in [
+        (&facts, "crash-looping", why, false),
+        (&ended, "crash-looping", why, true),
+        (&ended, "crash-looping", "", false),
+        (&ended, "ready", "", true),
+    ] {
+        let wrong = compared(facts, &intent, &reported(phase, "healthy", reason));
+        check(wrong.is_empty() == is_true, format!("{phase}, {reason}: {wrong:?}"))?;
+    }
+    Ok(())
+}
+
 /// Checks that the judge accepts what is true and finds what is not.
 pub(crate) fn run() -> Result<()> {
+    try_crash_loops()?;
     let (facts, intent) = (good_facts(), Intent::default());
     let accepts = |facts: &Facts, intent: &Intent, reported: &Value| {
         let wrong = compared(facts, intent, reported);

@@ -36,6 +36,8 @@ pub(crate) struct Facts {
     pub(crate) answers: Vec<String>,
     /// Whether each unit has a drop-in of somebody else.
     pub(crate) has_drop_in: Vec<bool>,
+    /// How often the main process of each unit ended within the last hour, by systemd's own words in the journal.
+    pub(crate) ends: Vec<usize>,
     pub(crate) agent_runs: bool,
     pub(crate) free_kib: u64,
 }
@@ -49,6 +51,7 @@ if ids=$(timeout 5 docker ps -aq --no-trunc 2>/dev/null); then
 fi
 unit() { echo unit $1 $(systemctl show -P LoadState $1) $(systemctl show -P ActiveState $1); }
 answer() { echo answer $1 $(curl -s -m 2 $2 http://127.0.0.1:$1/); }
+ends() { echo ends $1 $(journalctl -q -o cat --since=-1h -u $1 | grep -c 'Main process exited'); }
 unit omlagent.service
 echo free $(df -k --output=avail /var/lib/docker | tail -1)
 ";
@@ -58,13 +61,18 @@ pub(crate) fn observe(host: &Host) -> Result<Facts> {
     let mut script = SCRIPT.to_owned();
     for Component { unit, port, shown, .. } in COMPONENTS {
         script += &format!(
-            "unit {unit}\nanswer {port} '{shown}'\n\
+            "unit {unit}\nanswer {port} '{shown}'\nends {unit}\n\
              ! ls /etc/systemd/system/{unit}.d 2>/dev/null | grep -qv '^50-oml.conf$' || echo drop-in {unit}\n"
         );
     }
     // A container may vanish between the list and its inspection; the next look is whole again.
     let text = host.exec(&["sh", "-c", &script])?.stdout;
     let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split(' ').collect()).collect();
+    read(&lines)
+}
+
+/// Reads the facts from what the script printed, a list of words a line.
+fn read(lines: &[Vec<&str>]) -> Result<Facts> {
     let containers = lines.iter().filter_map(|words| match words.as_slice() {
         ["container", id, name, status, started, image, settings, _, process @ ..] => {
             Some(Container {
@@ -93,6 +101,12 @@ pub(crate) fn observe(host: &Host) -> Result<Facts> {
             _ => None,
         })
     };
+    let ends = |name: &str| {
+        lines.iter().find_map(|words| match words.as_slice() {
+            ["ends", unit, times] if *unit == name => times.parse().ok(),
+            _ => None,
+        })
+    };
     let free = lines.iter().find_map(|words| match words.as_slice() {
         ["free", kib] => kib.parse().ok(),
         _ => None,
@@ -108,6 +122,7 @@ pub(crate) fn observe(host: &Host) -> Result<Facts> {
             .iter()
             .map(|it| lines.iter().any(|words| words == &["drop-in", it.unit]))
             .collect(),
+        ends: COMPONENTS.iter().map(|it| ends(it.unit).unwrap_or_default()).collect(),
         agent_runs: unit("omlagent.service").is_some_and(|unit| unit.active == "active"),
         free_kib: free.context("read the free space")?,
     })

@@ -141,7 +141,9 @@ impl DriftLog {
             Step::RewriteConfig => self.rewritten(component, seen, &desired.instance),
             Step::Promote => self.renamed(component, seen, &desired.instance).into_iter().collect(),
             // Where nothing had to be changed, somebody took away what is brought back.
-            Step::Start | Step::Create | Step::Pull if works_by(seen, &desired.instance) => {
+            Step::Start | Step::Create | Step::Pull
+                if seen.has_document_of(&desired.instance.workload_hash()) =>
+            {
                 vec![Repair::BroughtBack(reason.clone())]
             }
             Step::Start
@@ -259,11 +261,6 @@ fn bearer<'a>(
 ) -> Option<&'a ObservedContainer> {
     let own = desired.container()?.name.as_str();
     seen.running().filter(|running| running.name == own)
-}
-
-fn works_by(seen: &ObservedInstance, desired: &InstanceDocument) -> bool {
-    let current = seen.document.as_ref().map(|document| &document.workload);
-    current == Some(&desired.workload_hash())
 }
 
 fn is_failing(update: Option<&InstanceUpdate>) -> bool {

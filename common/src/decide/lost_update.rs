@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::decide::reconcile::{self, works_by};
+use crate::decide::reconcile::{self, is_set_up_for};
 use crate::document::update::{InstanceUpdate, LastGood, Stage};
 use crate::id::{ComponentName, ContentHash};
 
@@ -26,7 +26,7 @@ pub fn lost_updates(
             continue;
         };
         let is_of_another = seen.document.as_ref().is_some_and(|it| it.workload != *previous);
-        let stage = if works_by(seen, &desired_hash, &desired.instance.workload) {
+        let stage = if is_set_up_for(seen, &desired_hash, &desired.instance.workload) {
             // Whether calls were cut is lost with the record.
             Stage::Soaking { since: input.now, calls_cut: None }
         } else if is_of_another {

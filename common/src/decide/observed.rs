@@ -45,6 +45,14 @@ pub struct ObservedInstance {
     pub not_allowed: BTreeSet<Right>,
 }
 
+impl ObservedInstance {
+    /// Returns true if the instance document on the host has that workload.
+    #[must_use]
+    pub fn has_document_of(&self, workload: &ContentHash) -> bool {
+        self.document.as_ref().is_some_and(|document| document.workload == *workload)
+    }
+}
+
 /// A container of which the engine does not tell the state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnseenContainer {

@@ -172,11 +172,11 @@ fn check_settings(input: Input<'_>, problems: &mut Problems) {
 fn check_units(input: Input<'_>, problems: &mut Problems) {
     let catalog = input.catalog;
     for name in input.spec.components.keys() {
-        let unit = catalog.components.get(name).map(|component| &component.unit);
-        let Some(unit) = unit.filter(|unit| unit.is_template()) else { continue };
+        let Some(component) = catalog.components.get(name) else { continue };
+        let unit = &component.unit;
+        let Some(instance) = unit.instance_of_template() else { continue };
         let message =
             format!("its unit {unit} in catalog {} is a template, which is no unit", catalog.name);
-        let instance = unit.as_str().replace("@.service", "@main.service");
         let problem = input.spec.problem(&format!("components.{name}"), message);
         problems.push(problem.hint(format!("name one of its instances, such as {instance}")));
     }

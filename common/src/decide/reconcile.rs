@@ -28,7 +28,7 @@ mod stopped;
 mod unreadable;
 
 use self::case::Case;
-pub(in crate::decide) use self::case::works_by;
+pub(in crate::decide) use self::case::is_set_up_for;
 pub use self::case::{Busy, Decision, Input};
 use self::drain::{Drain, Drained};
 pub use self::reason::{
@@ -49,24 +49,24 @@ pub struct Action {
 #[must_use]
 pub fn decide(input: Input<'_>) -> BTreeMap<ComponentName, Decision> {
     let Some(assignment) = input.assignment else { return BTreeMap::new() };
-    let unseen = ObservedInstance::default();
+    let nothing = ObservedInstance::default();
     let desired = &assignment.content.share.instances;
     let share = &assignment.content.share;
     let mut decisions = BTreeMap::new();
     for (name, unreadable) in &share.unreadable {
         let decision = unreadable::decide_unreadable(name, &unreadable.why, input);
-        let seen = input.observed.instances.get(name).unwrap_or(&unseen);
+        let seen = input.observed.instances.get(name).unwrap_or(&nothing);
         decisions.insert(name.clone(), hold_unseen(name, seen, input, decision));
     }
     for (name, desired) in desired {
         if let Some(unreadable) = input.unreadable.get(name) {
             let decision = unreadable::decide_unreadable(name, &unreadable.why, input);
-            let seen = input.observed.instances.get(name).unwrap_or(&unseen);
+            let seen = input.observed.instances.get(name).unwrap_or(&nothing);
             let decision = hold_unseen(name, seen, input, decision);
             decisions.insert(name.clone(), decision);
             continue;
         }
-        let seen = input.observed.instances.get(name).unwrap_or(&unseen);
+        let seen = input.observed.instances.get(name).unwrap_or(&nothing);
         let desired_hash = &desired.instance.workload_hash();
         let update = input.updates.get(name).filter(|update| &update.desired_hash == desired_hash);
         let case = Case { desired, desired_hash, seen, update, input };
@@ -178,7 +178,7 @@ fn decide_beside_foreign(case: Case<'_>, foreign: &ForeignObject) -> Decision {
     let Some(unit) = case.seen.unit.as_ref().filter(|unit| unit.hash.is_some()) else {
         return blocked;
     };
-    if waits || !case.works_by_desired() {
+    if waits || !case.is_set_up() {
         return blocked;
     }
     if unit.masked && !case::is_active(unit) {
@@ -200,7 +200,13 @@ fn decide_desired(name: &ComponentName, case: Case<'_>) -> Decision {
         return decide_beside_foreign(case, foreign);
     }
     if let Some(unit) = case.seen.unit.as_ref().filter(|unit| unit.masked) {
-        return stopped::masked(case, unit);
+        return match case.update.map(|update| &update.stage) {
+            // What soaks runs already, and is judged without another start.
+            Some(Stage::Soaking { since, .. }) if case::is_active(unit) => {
+                change::soak(case, *since)
+            }
+            Some(_) | None => stopped::masked(case, unit),
+        };
     }
     if let Some(refused) = change::refused(case) {
         return refused;
@@ -218,7 +224,7 @@ fn decide_desired(name: &ComponentName, case: Case<'_>) -> Decision {
         Some(Stage::Failed { failure, .. }) => rollback::failed(case, failure),
         Some(Stage::RolledBack { failure, .. }) => rollback::returned(case, failure),
         Some(Stage::Preparing | Stage::Draining { .. } | Stage::Committed { .. }) | None => {
-            match case.works_by_desired() {
+            match case.is_set_up() {
                 true if case.needs_soak() => {
                     let reason = Reason::Soak(SoakState::BeginsLate);
                     Decision::act(Phase::Starting, Step::Soak, reason)

@@ -19,6 +19,7 @@ use crate::text::yaml::{FieldNode, Fields, Node, Value, parse};
 mod component;
 mod image;
 mod literal;
+mod notes;
 mod options;
 pub(crate) mod port;
 pub(crate) mod ports;
@@ -161,21 +162,6 @@ impl Catalog {
         let Some(catalog) = read(&root, &mut problems) else { return Err(problems.sorted()) };
         catalog.check(&mut problems);
         problems.into_result(catalog)
-    }
-
-    /// Returns what is right and can surprise: the images that are not in the catalog's registry.
-    #[must_use]
-    pub fn notes(&self) -> Vec<String> {
-        let Some(registry) = &self.registry else { return Vec::new() };
-        let note = |(name, component): (&ComponentName, &Component)| {
-            let WorkloadTemplate::Container(container) = &component.workload else { return None };
-            let image = Some(&container.image).filter(|image| image.names_registry())?;
-            Some(format!(
-                "components.{name}.image: {image} is complete, and not below {registry}; before \
-                 0.2.0 it was {registry}/{image}"
-            ))
-        };
-        self.components.iter().filter_map(note).collect()
     }
 
     fn check(&self, problems: &mut Problems) {

@@ -103,9 +103,9 @@ fn unit_names_end_in_service() {
 
 #[test]
 fn the_name_of_a_template_can_be_read_and_is_known_as_one() {
-    let is_template = |name: &str| name.parse::<UnitName>().unwrap().is_template();
-    assert!(is_template("a@.service"));
-    assert!(!is_template("a@b.service") && !is_template("a.service"));
+    let instance_of = |name: &str| name.parse::<UnitName>().unwrap().instance_of_template();
+    assert_eq!(instance_of("a@.service").as_deref(), Some("a@main.service"));
+    assert_eq!((instance_of("a@b.service"), instance_of("a.service")), (None, None));
 }
 
 #[test]

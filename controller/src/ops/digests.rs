@@ -125,6 +125,7 @@ impl Changes {
                     Err(
                         error @ (RegistryError::Unauthorized { .. }
                         | RegistryError::Refused { .. }
+                        | RegistryError::Untrusted { .. }
                         | RegistryError::Unavailable { .. }),
                     ) => answers.failure = Some(error),
                 }

@@ -20,6 +20,10 @@ pub enum RegistryError {
     /// The registry will refuse the same request again.
     #[error("the registry {registry} refused the request: {reason}")]
     Refused { registry: String, reason: String },
+    /// What answers does not prove to be the registry; somebody has to mend its certificate or
+    /// name its authority.
+    #[error("the registry {registry} is not trusted: {reason}")]
+    Untrusted { registry: String, reason: String },
     /// The registry sent no usable response; a later attempt may succeed.
     #[error("the registry {registry} is unavailable: {reason}")]
     Unavailable { registry: String, reason: String },
@@ -31,7 +35,10 @@ impl RegistryError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unavailable { .. } => true,
-            Self::NotFound { .. } | Self::Unauthorized { .. } | Self::Refused { .. } => false,
+            Self::NotFound { .. }
+            | Self::Unauthorized { .. }
+            | Self::Refused { .. }
+            | Self::Untrusted { .. } => false,
         }
     }
 }

@@ -51,14 +51,12 @@ pub(super) enum HttpError {
 }
 
 impl HttpError {
-    /// Returns true if the server's certificate is of no authority that is trusted.
-    pub(super) fn is_untrusted(&self) -> bool {
-        let Self::Connect(error) = self else { return false };
-        let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        matches!(
-            inner,
-            Some(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer))
-        )
+    /// Returns what is wrong with the server's certificate, if that ended the connection.
+    pub(super) fn wrong_certificate(&self) -> Option<&rustls::CertificateError> {
+        let Self::Connect(error) = self else { return None };
+        let inner = error.get_ref()?.downcast_ref::<rustls::Error>()?;
+        let rustls::Error::InvalidCertificate(wrong) = inner else { return None };
+        Some(wrong)
     }
 }
 

@@ -107,6 +107,8 @@ fn a_component_whose_unit_is_a_template_is_refused_and_the_catalog_stays_readabl
     let message = "components.exporter: its unit exporter@.service in catalog test is a template, \
                    which is no unit (name one of its instances, such as exporter@main.service)";
     assert!(problems.contains(message), "{problems}");
+    let notes = Catalog::parse(&catalog).unwrap().notes();
+    assert!(notes[0].starts_with("components.exporter.unit: exporter@.service is a template"));
     let without = SPEC.replace("  exporter: {}\n", "");
     assert!(plan_with(&without, &catalog, 1).is_ok(), "the others of the catalog can be planned");
     let instance = CATALOG.replace("unit: exporter.service", "unit: exporter@one.service");

@@ -94,8 +94,9 @@ pub(super) struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    pub(super) fn works_by_desired(self) -> bool {
-        works_by(self.seen, self.desired_hash, &self.desired.instance.workload)
+    /// Returns true if the host is set up for the desired workload.
+    pub(super) fn is_set_up(self) -> bool {
+        is_set_up_for(self.seen, self.desired_hash, &self.desired.instance.workload)
     }
 
     /// Returns true if something was stopped for the change and its end is not recorded.
@@ -107,11 +108,6 @@ impl<'a> Case<'a> {
             | Stage::Committed { .. }
             | Stage::RolledBack { .. } => false,
         })
-    }
-
-    /// Returns true if the instance document on the host has that workload.
-    pub(super) fn works_by(self, hash: &ContentHash) -> bool {
-        self.seen.document.as_ref().is_some_and(|document| &document.workload == hash)
     }
 
     /// The last good workload, where it is another than the desired workload.
@@ -213,21 +209,23 @@ impl<'a> Case<'a> {
 
 /// Returns true if the host is already set up for this workload. For a container this is the
 /// instance document, unless another container still runs; for a packaged unit, our drop-in.
-pub(in crate::decide) fn works_by(
+pub(in crate::decide) fn is_set_up_for(
     seen: &ObservedInstance,
     desired_hash: &ContentHash,
     workload: &Workload,
 ) -> bool {
     match workload {
         Workload::Container(_) => {
-            seen.document.as_ref().is_some_and(|document| &document.workload == desired_hash)
+            seen.has_document_of(desired_hash)
                 && seen.running().is_none_or(|container| &container.hash == desired_hash)
         }
         // A file that only has to be written or read again is no reason for a restart.
         Workload::Unit(_) => seen.unit.as_ref().is_some_and(|unit| {
-            let works_by =
+            let is_documented =
                 seen.document.as_ref().map(|document| &document.workload == desired_hash);
-            unit.hash.is_some() && works_by.unwrap_or(!unit.stale)
+            // What was lost beside a unit that somebody stopped is no reason for a start either.
+            let is_stopped = unit.counts_as_stopped() && is_documented == Some(true);
+            (unit.hash.is_some() || is_stopped) && is_documented.unwrap_or(!unit.stale)
         }),
     }
 }

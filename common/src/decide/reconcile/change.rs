@@ -94,7 +94,7 @@ pub(super) fn refused(case: Case<'_>) -> Option<Decision> {
     let message = || Reason::Refused { message: backoff.message.clone() };
     match update.stage {
         Stage::Preparing | Stage::Draining { .. } => {
-            let is_change = !case.works_by_desired() && rollback::fallen_back(case).is_none();
+            let is_change = !case.is_set_up() && rollback::fallen_back(case).is_none();
             is_change.then(|| Decision::fail(Phase::Blocked, message()))
         }
         Stage::Switching { .. } | Stage::Soaking { .. } => {
@@ -109,7 +109,7 @@ pub(super) fn refused(case: Case<'_>) -> Option<Decision> {
 fn revert_document(case: Case<'_>) -> Option<Decision> {
     let running = &case.seen.running()?.hash;
     let unit_is_up = case.seen.unit.as_ref().is_some_and(is_active);
-    (unit_is_up && case.is_container() && !case.works_by(running)).then(|| {
+    (unit_is_up && case.is_container() && !case.seen.has_document_of(running)).then(|| {
         let step = Step::RevertDocument { running: running.clone() };
         Decision::act(Phase::Preparing, step, Reason::Interrupted(Interruption::BeforeStop))
     })
@@ -147,7 +147,7 @@ pub(super) fn resume_switch(case: Case<'_>, since: Timestamp, calls_cut: Option<
         let step = Step::Switch { previous, calls_cut, recount: false };
         Decision::act(Phase::Starting, step, Reason::Interrupted(interruption))
     };
-    let Some(unit) = case.seen.unit.as_ref().filter(|_| case.works_by_desired()) else {
+    let Some(unit) = case.seen.unit.as_ref().filter(|_| case.is_set_up()) else {
         return again(Interruption::BeforeStop);
     };
     if unit.was_stopped() && unit.since >= since {
@@ -230,7 +230,7 @@ pub(super) fn soak(case: Case<'_>, since: Timestamp) -> Decision {
     if !case.is_container() && is_exited(case.seen) {
         return Decision::fail(phase, Reason::Unobserved(LastEnd::UnitRemains));
     }
-    let unseen_ms_max =
+    let unobserved_ms_max =
         case.desired.instance.timing.start_timeout_ms.saturating_add(START_MARGIN_MS);
     match health(&case.desired.instance, case.seen, now) {
         Health::Unhealthy => {
@@ -245,12 +245,12 @@ pub(super) fn soak(case: Case<'_>, since: Timestamp) -> Decision {
             wait(SoakState::GoesOn { left: Span(until.since_ms(now)) }).until(until)
         }
         // One or two wrong answers decide nothing: the next ones do.
-        Health::Healthy if is_failing(case) && now < until.plus_ms(unseen_ms_max) => {
+        Health::Healthy if is_failing(case) && now < until.plus_ms(unobserved_ms_max) => {
             wait(SoakState::LastProbeFailed).until(now.plus_ms(1_000))
         }
         // Not observed is not healthy: nothing is committed unobserved.
         Health::Healthy | Health::Unknown | Health::Starting
-            if now < until.plus_ms(unseen_ms_max) =>
+            if now < until.plus_ms(unobserved_ms_max) =>
         {
             wait(SoakState::NotObservedYet).until(now.plus_ms(1_000))
         }

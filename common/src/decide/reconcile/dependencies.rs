@@ -10,7 +10,7 @@ use crate::document::update::Stage;
 use crate::id::ComponentName;
 use crate::time::Timestamp;
 
-use super::case::{Case, Decision, Input, is_active, works_by};
+use super::case::{Case, Decision, Input, is_active, is_set_up_for};
 use super::health::{health, health_of_held};
 
 /// Returns the first dependency that has not converged yet.
@@ -29,10 +29,10 @@ fn first_dependency<'a>(
     case: Case<'a>,
     is_met: impl Fn(&Desired, &ObservedInstance, &ComponentName) -> bool,
 ) -> Option<&'a ComponentName> {
-    let unseen = ObservedInstance::default();
+    let nothing = ObservedInstance::default();
     let share = &case.input.assignment?.content.share;
     case.desired.instance.after.iter().find(|name| {
-        let seen = case.input.observed.instances.get(*name).unwrap_or(&unseen);
+        let seen = case.input.observed.instances.get(*name).unwrap_or(&nothing);
         match share.instances.get(*name) {
             Some(desired) => !is_met(desired, seen, name),
             None => share.unreadable.contains_key(*name) && !held_answers(seen, case.input.now),
@@ -66,7 +66,7 @@ fn is_converged(
         | Stage::Committed { .. } => false,
     });
     !changing
-        && works_by(seen, &desired_hash, &desired.instance.workload)
+        && is_set_up_for(seen, &desired_hash, &desired.instance.workload)
         && answers(desired, seen, input.now)
 }
 
@@ -80,9 +80,9 @@ pub(super) fn unprepared_addition<'a>(
     decisions: &BTreeMap<ComponentName, Decision>,
 ) -> Option<&'a ComponentName> {
     let instances = &input.assignment?.content.share.instances;
-    let unseen = ObservedInstance::default();
+    let nothing = ObservedInstance::default();
     let is_unprepared = |(name, desired): &(&ComponentName, &Verbatim<Desired>)| {
-        let seen = input.observed.instances.get(*name).unwrap_or(&unseen);
+        let seen = input.observed.instances.get(*name).unwrap_or(&nothing);
         let is_container = desired.instance.container().is_some();
         let stays_down = decisions.get(*name).is_some_and(|it| it.reason.is_manual_stop());
         is_container && seen.containers.is_empty() && seen.foreign.is_none() && !stays_down

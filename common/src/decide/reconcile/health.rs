@@ -148,7 +148,7 @@ pub(super) fn report_crash_loop_beside(case: Case<'_>, decision: Decision) -> De
             | Phase::Draining { .. }
             | Phase::RolledBack
     );
-    let Some(found) = crash_loop(case).filter(|_| is_reported && !case.works_by_desired()) else {
+    let Some(found) = crash_loop(case).filter(|_| is_reported && !case.is_set_up()) else {
         return decision;
     };
     // The reason already says that it rests after many ends.

@@ -24,7 +24,9 @@ const GAVE_UP_PAUSE_MS: u64 = 60_000;
 pub(super) fn maintain(case: Case<'_>) -> Decision {
     let seen = case.seen;
     let Some(unit) = seen.unit.as_ref().filter(|unit| unit.hash.is_some()) else {
-        return Decision::act(Phase::Preparing, Step::Create, Reason::Lacks(Lack::Unit));
+        // A packaged unit lacks our drop-in alone.
+        let step = if case.is_container() { Step::Create } else { Step::RewriteConfig };
+        return Decision::act(Phase::Preparing, step, Reason::Lacks(Lack::Unit));
     };
     if unit.counts_as_stopped() {
         return stopped(case, unit, ManualStop::of(unit));

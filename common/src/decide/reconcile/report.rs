@@ -20,11 +20,11 @@ pub fn report(
     input: Input<'_>,
     decisions: &BTreeMap<ComponentName, Decision>,
 ) -> BTreeMap<ComponentName, InstanceReport> {
-    let unseen = ObservedInstance::default();
+    let nothing = ObservedInstance::default();
     decisions
         .iter()
         .map(|(name, decision)| {
-            let seen = input.observed.instances.get(name).unwrap_or(&unseen);
+            let seen = input.observed.instances.get(name).unwrap_or(&nothing);
             let mut report = report_seen(seen, decision);
             if let Some(update) = input.updates.get(name) {
                 add_update(&mut report, update);

@@ -34,12 +34,16 @@ pub(super) fn keep_alive(case: Case<'_>, decision: Decision) -> Decision {
     };
     let reason = Reason::Beside { change, version, state };
     let decision = Decision { reason, ..decision };
-    if let Some(last_good) = rollback::fallen_back(case).filter(|hash| !case.works_by(hash)) {
+    if let Some(last_good) =
+        rollback::fallen_back(case).filter(|hash| !case.seen.has_document_of(hash))
+    {
         let step = Step::RollBack { previous: last_good.clone(), runs: false };
         return start(case, unit, step, decision);
     }
     let is_good = match case.update.map(|update| &update.last_good) {
-        Some(LastGood::Previous(hash) | LastGood::PreviousFailed(hash)) => case.works_by(hash),
+        Some(LastGood::Previous(hash) | LastGood::PreviousFailed(hash)) => {
+            case.seen.has_document_of(hash)
+        }
         Some(LastGood::None) => false,
         Some(LastGood::Current) | None => true,
     };
@@ -89,5 +93,5 @@ fn may_wait(case: Case<'_>, decision: &Decision) -> bool {
         Some(step) => *step == Step::Pull,
         None => true,
     };
-    is_before_switch && waits && !case.works_by_desired()
+    is_before_switch && waits && !case.is_set_up()
 }

@@ -23,7 +23,7 @@ pub(super) fn fallen_back(case: Case<'_>) -> Option<&ContentHash> {
     // A program that is restarted again and again may have answered before, and have calls.
     let never_comes_up = unit.keeps_failing()
         && (case.seen.running().is_none() || case.seen.never_answered())
-        && !case.works_by(last_good);
+        && !case.seen.has_document_of(last_good);
     (rests || never_comes_up).then_some(last_good)
 }
 
@@ -36,7 +36,9 @@ pub(super) fn failed(case: Case<'_>, failure: &Failure) -> Decision {
     }
     match (case.returns_to(), case.update.map(|update| &update.last_good)) {
         (Some(previous), Some(LastGood::Previous(_))) => roll_back(case, previous, failure),
-        (Some(previous), _) if case.works_by(previous) => start_again(case, previous, failure),
+        (Some(previous), _) if case.seen.has_document_of(previous) => {
+            start_again(case, previous, failure)
+        }
         (Some(previous), _) => match repaired(case, failure) {
             // Its image could not be had, so nothing of it is on the host. It may be had again.
             Decision { step: None, .. } if has_backoff(case) => {
@@ -56,7 +58,7 @@ fn has_backoff(case: Case<'_>) -> bool {
 fn roll_back(case: Case<'_>, previous: &ContentHash, failure: &Failure) -> Decision {
     let starts = case.seen.unit.as_ref().filter(|unit| {
         case.is_container()
-            && case.works_by(previous)
+            && case.seen.has_document_of(previous)
             && case.seen.running().is_none_or(|container| &container.hash == previous)
             && is_on_its_way(unit)
             && !case.waits_for_image(unit)
@@ -89,7 +91,7 @@ fn start_again(case: Case<'_>, previous: &ContentHash, failure: &Failure) -> Dec
 /// Decides for a failed version without another one to run. Somebody may have repaired it on
 /// the host, so it is committed after it has been healthy for its whole soak time.
 fn repaired(case: Case<'_>, failure: &Failure) -> Decision {
-    let runs_desired = case.works_by_desired() && case.runs_desired();
+    let runs_desired = case.is_set_up() && case.runs_desired();
     let healthy = health(&case.desired.instance, case.seen, case.input.now);
     let unit = case.seen.unit.as_ref().filter(|unit| is_active(unit));
     let Some(unit) = unit.filter(|_| runs_desired && healthy == Health::Healthy) else {
@@ -107,7 +109,7 @@ fn repaired(case: Case<'_>, failure: &Failure) -> Decision {
 /// unit, because systemd does not show the drop-in that it was started with.
 fn came_back(case: Case<'_>, previous: &ContentHash) -> bool {
     case.is_container()
-        && case.works_by(previous)
+        && case.seen.has_document_of(previous)
         && case.seen.running().is_some_and(|container| &container.hash == previous)
         && case.seen.unit.as_ref().is_some_and(is_active)
 }
@@ -134,7 +136,9 @@ pub(super) fn returned(case: Case<'_>, failure: &Failure) -> Decision {
         return Decision::wait(Phase::RolledBack, reason(Some(ManualStop::of(unit))));
     }
     // A version that the superseded change left running never passed its soak either.
-    if let Some(last_good) = fallen_back(case).filter(|last_good| !case.works_by(last_good)) {
+    if let Some(last_good) =
+        fallen_back(case).filter(|last_good| !case.seen.has_document_of(last_good))
+    {
         let step = Step::RollBack { previous: last_good.clone(), runs: false };
         return Decision::act(Phase::Starting, step, reason(None));
     }

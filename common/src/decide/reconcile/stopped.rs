@@ -49,7 +49,7 @@ fn masked_and_running(case: Case<'_>) -> Decision {
         let reason = Reason::StoppedBeforeSoaked(ManualStop::Masked);
         return Decision::wait(Phase::Blocked, reason);
     }
-    if !case.works_by_desired() || !case.soaked_before() {
+    if !case.is_set_up() || !case.soaked_before() {
         return Decision::wait(Phase::Blocked, Reason::WaitsForUnmask);
     }
     report_crash_loop(case, decide_health(case))

@@ -59,14 +59,15 @@ impl Unreadable<'_> {
             let step = Step::RevertDocument { running: running.clone() };
             return Next::Act(step, Meanwhile::NeverStopped);
         }
-        let last_good = self.last_good().filter(|hash| !self.works_by(hash));
+        let last_good = self.last_good().filter(|hash| !self.seen.has_document_of(hash));
         if let Some(previous) = last_good.filter(|_| self.needs_last_good()) {
             let step = Step::RollBack { previous: previous.clone(), runs: false };
             return Next::Act(step, Meanwhile::LastGood);
         }
         let is_on_disk = self.seen.document.as_ref().is_some_and(|document| document.on_disk);
         // Its supervisor finds a container that runs and holds it again, if it is the right one.
-        let is_another = self.seen.running().is_some_and(|running| !self.works_by(&running.hash));
+        let is_another =
+            self.seen.running().is_some_and(|running| !self.seen.has_document_of(&running.hash));
         if !self.is_down() || is_another || self.has_failed() || !is_on_disk {
             return Next::Nothing;
         }
@@ -81,7 +82,8 @@ impl Unreadable<'_> {
     fn runs_by_another_document(&self) -> Option<&ContentHash> {
         let was_begun = self.update.is_some_and(|update| update.last_good != LastGood::Current);
         let running = &self.seen.running()?.hash;
-        (was_begun && is_active(self.unit) && !self.works_by(running)).then_some(running)
+        (was_begun && is_active(self.unit) && !self.seen.has_document_of(running))
+            .then_some(running)
     }
 
     /// Returns true if the version of the last switch is not running, does not start, or failed.
@@ -103,7 +105,7 @@ impl Unreadable<'_> {
     /// Returns true if the workload of the current document is known to have failed.
     fn has_failed(&self) -> bool {
         self.update.is_some_and(|update| match (&update.stage, update.last_good.previous()) {
-            (Stage::Failed { .. }, Some(previous)) => !self.works_by(previous),
+            (Stage::Failed { .. }, Some(previous)) => !self.seen.has_document_of(previous),
             (Stage::Failed { .. }, None) => true,
             (
                 Stage::Preparing
@@ -115,10 +117,6 @@ impl Unreadable<'_> {
                 _,
             ) => false,
         })
-    }
-
-    fn works_by(&self, hash: &ContentHash) -> bool {
-        self.seen.document.as_ref().is_some_and(|document| &document.workload == hash)
     }
 
     fn is_down(&self) -> bool {

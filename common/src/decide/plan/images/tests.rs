@@ -76,9 +76,10 @@ fn an_image_that_is_not_below_the_registry_of_its_catalog_is_noted() {
     let catalog = CATALOG.replace("image: db", "image: quay.io/sql/db");
     assert_eq!(
         Catalog::parse(&catalog).unwrap().notes(),
-        ["components.db.image: quay.io/sql/db is complete, and not below docker.io/test; before \
-          0.2.0 it was docker.io/test/quay.io/sql/db"]
+        ["images of quay.io: db; before 0.2.0 these names were read as docker.io/test/quay.io/…"]
     );
+    let of_hub = CATALOG.replace("image: db", "image: index.docker.io/library/db");
+    assert!(Catalog::parse(&of_hub).unwrap().notes().is_empty());
     let without = catalog.replace("registry: docker.io/test\n", "");
     let without = without.replace("image: voice", "image: quay.io/voice");
     assert!(Catalog::parse(&without).unwrap().notes().is_empty());

@@ -1,7 +1,7 @@
 //! Units that somebody masked, running or not.
 
 use super::world::{World, name, packaged};
-use super::{ActiveState, Phase};
+use super::{ActiveState, Phase, Stage, Step};
 use crate::decide::reconcile::Decision;
 
 /// Decides for an exporter whose unit was masked in that state, and which works by the first
@@ -37,4 +37,30 @@ fn a_change_of_a_masked_unit_that_runs_waits_until_it_is_unmasked() {
     let expected = "its unit runs and is masked on the host; the change waits until it is unmasked \
                     there";
     assert_eq!(decision.reason.to_string(), expected);
+}
+
+#[test]
+fn a_unit_that_is_masked_in_its_soak_soaks_on_and_is_committed() {
+    let mut world = World::settled([packaged("exporter", "one")]);
+    world.desire([packaged("exporter", "two")]);
+    while !matches!(world.phase("exporter"), Phase::Soaking { .. }) {
+        assert!(world.pass(), "it never soaks");
+    }
+    let decided = |world: &World, active: ActiveState| {
+        let mut observed = world.observe();
+        let seen = observed.instances.get_mut(&name("exporter")).expect("it is observed");
+        let unit = seen.unit.as_mut().expect("it has a unit");
+        (unit.masked, unit.active) = (true, active);
+        world.with_observed(&observed, super::decide)[&name("exporter")].clone()
+    };
+    let soaks = decided(&world, ActiveState::Active);
+    assert!(matches!(soaks.phase, Phase::Soaking { .. }) && !soaks.acts(), "{soaks:?}");
+    // One that does not run cannot be started, so that nobody knows whether it is good.
+    let down = decided(&world, ActiveState::Inactive);
+    assert_eq!((down.phase, down.acts()), (Phase::Blocked, false), "{down:?}");
+    let update = world.updates.get(&name("exporter")).expect("it is on record");
+    let Stage::Soaking { since, .. } = update.stage else { panic!("{update:?}") };
+    world.now = since.plus_ms(3_600_000);
+    let passed = decided(&world, ActiveState::Active);
+    assert!(matches!(passed.step, Some(Step::Commit { .. })), "{passed:?}");
 }

@@ -143,3 +143,20 @@ fn a_packaged_version_that_ends_well_in_its_soak_has_not_passed_it() {
     let update = &world.updates[&name("exporter")];
     assert!(matches!(update.last_good, LastGood::Previous(_)));
 }
+
+#[test]
+fn a_drop_in_that_is_lost_beside_a_unit_that_somebody_stopped_starts_nothing() {
+    let lost = |unit: &mut ObservedUnit, ended| {
+        (unit.hash, unit.stale, unit.ended) = (None, true, Some(ended));
+    };
+    for ended in [UnitEnd::Stopped, UnitEnd::Unknown] {
+        let stopped = decided(0, |unit, now| {
+            rest(unit, now);
+            lost(unit, ended);
+        });
+        assert_eq!(stopped.step, Some(Step::RewriteConfig), "{stopped:?}");
+    }
+    // Nobody knows with which settings one runs whose drop-in was lost.
+    let running = decided(0, |unit, _| (unit.hash, unit.stale) = (None, true));
+    assert!(running.acts() && running.step != Some(Step::RewriteConfig), "{running:?}");
+}
