@@ -18,7 +18,7 @@ const NODE: &str = "tiny-one";
 /// What no removal may take: the identity and the settings of the host.
 const KEPT: &str = "/var/lib/omlagent/identity/node.pem /etc/omlagent/conf.d/lab.toml";
 
-/// Removes the package, whatever its format is, and installs it again.
+/// Removes the package, in either format, and installs it again.
 pub(crate) fn stops_no_component(fleet: &Fleet) -> Result<()> {
     let (host, package) = (fleet.host(NODE)?, &fleet.packages().agent);
     let before = start_times(fleet, NODE)?;

@@ -49,7 +49,8 @@ pub(crate) const HOST: PackageLayer =
 pub(crate) const HOST_TRIXIE: PackageLayer = PackageLayer {
     name: "host-trixie",
     packages: packages_of_a_host!("docker-cli", "rpm"),
-    finish: include_str!("host.sh"),
+    // The kernel is this machine's, and a container loads no modules of it.
+    finish: concat!(include_str!("host.sh"), "systemctl mask systemd-modules-load.service\n"),
 };
 
 /// Programs that the lab runs on this machine. They run from the cache and are not installed, because installing them
