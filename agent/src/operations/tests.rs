@@ -67,16 +67,15 @@ impl Bench {
         let mut output = Vec::new();
         let ended = async {
             loop {
-                while let Some(news) = self.line.board.next(10) {
-                    if news.id != id(number) {
-                        continue;
-                    }
-                    output.extend(news.lines);
-                    if let Some(result) = news.result {
+                match self.line.board.next(10) {
+                    None => changes.changed().await.unwrap(),
+                    Some(news) if news.id != id(number) => {}
+                    Some(news) => {
+                        output.extend(news.lines);
+                        let Some(result) = news.result else { continue };
                         return result;
                     }
                 }
-                changes.changed().await.unwrap();
             }
         };
         let result = timeout(LIMIT, ended).await.unwrap();
@@ -137,7 +136,7 @@ async fn one_that_takes_too_long_is_stopped_at_its_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_goes_on_while_the_agent_is_restarted_and_is_told_afterwards() {
+async fn a_run_goes_on_while_the_agent_is_restarted_and_is_reported_afterwards() {
     let mut bench = Bench::new(Behaviour::DiesAfter { after_ms: 5_000 }).await;
     bench.order(order(1, "asterisk")).await;
     bench.until_container_runs().await;
@@ -150,7 +149,7 @@ async fn a_run_goes_on_while_the_agent_is_restarted_and_is_told_afterwards() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_order_that_comes_again_is_told_and_not_run_again() {
+async fn an_order_that_comes_again_is_reported_and_not_run_again() {
     let mut bench = Bench::new(exits(0)).await;
     bench.order(order(1, "asterisk")).await;
     bench.ended(1).await;

@@ -34,6 +34,19 @@ enum Received {
     Secrets(Vec<SentSecret>),
 }
 
+/// What was received and could not be written yet.
+#[derive(Default)]
+struct Unkept {
+    assignment: Option<AssignmentDocument>,
+    secrets: Option<Vec<SentSecret>>,
+}
+
+impl Unkept {
+    fn is_any(&self) -> bool {
+        self.assignment.is_some() || self.secrets.is_some()
+    }
+}
+
 /// A session's connection.
 struct Line {
     client: AgentClient<Channel>,
@@ -84,10 +97,9 @@ impl Session {
         let (mut pending, mut has_news) = (true, true);
         let mut keep_again = interval(KEEP_AGAIN);
         keep_again.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        let mut unkept = None;
-        let mut unwritten = None;
+        let mut unkept = Unkept::default();
         let mut runs_changed = self.runs.board.changes();
-        // The last session may have lost what it was told.
+        // What the last session sent may be lost.
         self.runs.board.tell_all_again();
         loop {
             // Reading a message, a mark, a permit and the timers can each be
@@ -96,33 +108,27 @@ impl Session {
                 // Every arm is rare, so none starves another; a fixed order repeats in tests.
                 biased;
                 message = inbound.message() => match message.map_err(SessionError::Lost)? {
-                    Some(message) => match self.receive(message, &current.identity) {
-                        Some(Received::Assignment(assignment)) => unkept = self.keep(assignment),
-                        // They belong to the assignment before them.
-                        Some(Received::Secrets(sent)) if unkept.is_some() => unwritten = Some(sent),
-                        Some(Received::Secrets(sent)) => unwritten = self.keep_secrets(sent),
-                        None => {}
-                    },
+                    Some(message) => {
+                        if let Some(received) = self.receive(message, &current.identity) {
+                            self.keep_received(received, &mut unkept);
+                        }
+                    }
                     None => return Err(SessionError::Ended),
                 },
                 Ok(()) = self.reports.changed() => pending = true,
                 Ok(()) = self.policy.changed() => return Ok(Next::Policy),
                 Ok(()) = runs_changed.changed() => has_news = true,
                 _ = refresh.tick() => pending = true,
-                _ = keep_again.tick(), if unkept.is_some() || unwritten.is_some() => {
-                    unkept = unkept.take().and_then(|assignment| self.keep(assignment));
-                    if unkept.is_none() {
-                        unwritten = unwritten.take().and_then(|sent| self.keep_secrets(sent));
-                    }
-                }
+                _ = keep_again.tick(), if unkept.is_any() => self.try_again(&mut unkept),
                 permit = outbound.reserve(), if pending || has_news => {
                     let Ok(permit) = permit else { return Err(SessionError::Ended) };
-                    if std::mem::take(&mut pending) {
-                        permit.send(self.latest_report());
-                    } else if let Some(message) = self.news_of_runs() {
-                        permit.send(message);
-                    } else {
-                        has_news = false;
+                    let message = match std::mem::take(&mut pending) {
+                        true => Some(self.latest_report()),
+                        false => self.news_of_runs(),
+                    };
+                    match message {
+                        Some(message) => permit.send(message),
+                        None => has_news = false,
                     }
                 }
                 () = &mut renewal => match self.renew(&mut client).await {
@@ -136,6 +142,22 @@ impl Session {
                     }
                 },
             }
+        }
+    }
+
+    fn keep_received(&self, received: Received, unkept: &mut Unkept) {
+        match received {
+            Received::Assignment(assignment) => unkept.assignment = self.keep(assignment),
+            // They belong to the assignment before them.
+            Received::Secrets(sent) if unkept.assignment.is_some() => unkept.secrets = Some(sent),
+            Received::Secrets(sent) => unkept.secrets = self.keep_secrets(sent),
+        }
+    }
+
+    fn try_again(&self, unkept: &mut Unkept) {
+        unkept.assignment = unkept.assignment.take().and_then(|it| self.keep(it));
+        if unkept.assignment.is_none() {
+            unkept.secrets = unkept.secrets.take().and_then(|sent| self.keep_secrets(sent));
         }
     }
 

@@ -50,6 +50,8 @@ struct Setting {
     clock: Option<Clock>,
 }
 
+/// The machine of the host.
+const MACHINE: &str = "0123456789abcdef0123456789abcdef";
 const PLAIN: Setting =
     Setting { age: Duration::ZERO, life: HOUR, dead_controllers: 0, ahead: None, clock: None };
 
@@ -106,10 +108,7 @@ impl Bench {
             cache: cache.clone(),
             env: Env::system().with_clock(setting.clock.unwrap_or_else(Clock::system)),
             process: "process-1".to_owned(),
-            facts: HostFacts::simulated(
-                "0123456789abcdef0123456789abcdef",
-                "127.0.0.1".parse().unwrap(),
-            ),
+            facts: HostFacts::simulated(MACHINE, "127.0.0.1".parse().unwrap()),
             assignments,
             reports: reported,
             secrets: secrets_sender,
@@ -285,7 +284,7 @@ async fn it_says_hello_and_reports_what_changes() {
     bench
         .until_heard(|kind| {
             matches!(kind, agent_message::Kind::Hello(hello)
-                if hello.address == "127.0.0.1" && hello.machine_id == "0123456789abcdef0123456789abcdef")
+                if hello.address == "127.0.0.1" && hello.machine_id == MACHINE)
         })
         .await;
     let mut report = empty_report(Clock::system().now());

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::decide::plan::{self, Input, OperationPlace};
+use crate::decide::plan::{self, OperationPlace};
 use crate::document::Feature;
 use crate::document::catalog::{Catalog, OperationMoment, OperationTemplate};
 use crate::document::instance::InstanceDocument;
@@ -42,7 +42,7 @@ pub struct NodeState<'a> {
 pub struct RunInput<'a> {
     pub request: &'a RunRequest,
     /// The specification, the catalog and the nodes of the tenant.
-    pub planned: Input<'a>,
+    pub planned: plan::Input<'a>,
     /// The plan of the tenant's current revision.
     pub plan: &'a Plan,
     /// Whether a rollout of the tenant is in progress.

@@ -80,7 +80,7 @@ pub fn versions_of(spec: &TenantSpec) -> Versions {
 /// written the state that it finds: what runs, and what a rollout has tried; the first is what the
 /// change is made on.
 #[must_use]
-pub fn judge(releases: &Releases, before: &[Versions], after: &Versions) -> Judged {
+pub fn decide(releases: &Releases, before: &[Versions], after: &Versions) -> Judged {
     let release = release_of(releases, after).cloned();
     let mut judged = Judged { release, ..Judged::default() };
     let is_changed = before.first() != Some(after);

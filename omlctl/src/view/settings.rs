@@ -18,7 +18,7 @@ pub(crate) fn settings(output: &Output, reply: &ListSettingsReply) -> String {
             problem => format!("not valid: {problem}"),
         };
         let cells = [&setting.name, &setting.r#type, &value(setting), &origin(setting), &meaning];
-        cells.into_iter().map(|text| plain(text)).collect()
+        cells.into_iter().map(plain).collect()
     };
     output.tables.table(&HEADER, reply.settings.iter().map(row).collect())
 }

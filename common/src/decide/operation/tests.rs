@@ -71,7 +71,7 @@ impl World {
         let states = known.iter().map(|(node, connected, report)| {
             (node.clone(), NodeState { connected: *connected, instance: Some(report) })
         });
-        let planned = Input {
+        let planned = plan::Input {
             revision: RevisionNumber(1),
             spec: &self.spec,
             catalog: &self.catalog,

@@ -47,7 +47,7 @@ const NEW: &str = "web=20260824-b cron=20260824-b voice=10 db=14.9-bullseye";
 /// What is said about a change, line by line: the release, warnings, and refusals after `!`.
 fn said(before: &[&str], after: &str) -> Vec<String> {
     let before: Vec<Versions> = before.iter().map(|text| versions(text)).collect();
-    let judged = judge(&releases(), &before, &versions(after));
+    let judged = decide(&releases(), &before, &versions(after));
     let release = judged.release.iter().map(ToString::to_string);
     let warnings = judged.warnings.iter().map(ToString::to_string);
     let refusals = judged.refusals.iter().map(|it| format!("! {it}"));
@@ -189,7 +189,7 @@ fn a_pair_that_runs_already_is_not_the_fault_of_a_change() {
 
 #[test]
 fn a_forced_change_says_what_it_was_forced_over() {
-    let judged = judge(&releases(), &[versions(NEW)], &versions(OLD)).forced();
+    let judged = decide(&releases(), &[versions(NEW)], &versions(OLD)).forced();
     assert!(judged.refusals.is_empty());
     let said = judged.warnings[0].to_string();
     assert!(said.starts_with("forced: web 20260824-b -> 20260101-a leads back"), "{said}");
@@ -199,7 +199,7 @@ fn a_forced_change_says_what_it_was_forced_over() {
 fn a_refusal_is_a_problem_at_the_place_of_its_component() {
     let spec = "tenant: acme\ncatalog: test\ncomponents:\n  web: 20260101-a\n  cron: 20260101-a\n";
     let spec = TenantSpec::parse(spec).unwrap();
-    let judged = judge(&releases(), &[versions(NEW)], &versions_of(&spec));
+    let judged = decide(&releases(), &[versions(NEW)], &versions_of(&spec));
     let problems: Vec<String> = judged.problems(&spec).iter().map(ToString::to_string).collect();
     assert_eq!(problems.len(), 1);
     assert!(problems[0].starts_with("line 4: components.web: web 20260824-b"), "{problems:?}");

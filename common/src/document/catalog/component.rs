@@ -33,13 +33,7 @@ pub(super) fn read(
     let workload = if is_container {
         read_container(&mut fields, templates, problems).map(WorkloadTemplate::Container)
     } else {
-        if let Some(field) = fields.get("files") {
-            let message = "a packaged unit has no files of the catalog";
-            let hint = "write its settings into drop_in, or run the component in a container";
-            problems.push(field.problem(message).hint(hint));
-        }
-        let drop_in = fields.get("drop_in").and_then(|p| literal::drop_in(&p, problems));
-        Some(WorkloadTemplate::Unit { drop_in: drop_in.unwrap_or_default() })
+        Some(read_unit(&mut fields, problems))
     };
     let after = fields.get("after").map(|p| p.parse_list(problems)).unwrap_or_default();
     let ports =
@@ -55,13 +49,7 @@ pub(super) fn read(
         let has_other_probe = probe.as_ref().is_some_and(|p| p.check != CheckTemplate::UnitActive);
         refuse_probes(probe_field.filter(|_| has_other_probe), active_field, problems);
     }
-    let duration = |field: Option<FieldNode<'_>>, problems: &mut Problems, default| {
-        field.and_then(|p| p.duration_ms(problems)).unwrap_or(default)
-    };
-    let timing = Timing {
-        start_timeout_ms: duration(fields.get("start_timeout"), problems, START_TIMEOUT_MS),
-        stop_grace_ms: duration(fields.get("stop_grace"), problems, STOP_GRACE_MS),
-    };
+    let timing = read_timing(&mut fields, problems);
     let restart_unhealthy =
         fields.get("restart_unhealthy").and_then(|p| read_restart(&p, is_container, problems));
     let metrics = fields.get("metrics").and_then(|p| read_metrics(&p, problems));
@@ -82,6 +70,26 @@ pub(super) fn read(
         metrics,
         operations: operations.unwrap_or_default(),
     })
+}
+
+fn read_unit(fields: &mut Fields<'_>, problems: &mut Problems) -> WorkloadTemplate {
+    if let Some(field) = fields.get("files") {
+        let message = "a packaged unit has no files of the catalog";
+        let hint = "write its settings into drop_in, or run the component in a container";
+        problems.push(field.problem(message).hint(hint));
+    }
+    let drop_in = fields.get("drop_in").and_then(|p| literal::drop_in(&p, problems));
+    WorkloadTemplate::Unit { drop_in: drop_in.unwrap_or_default() }
+}
+
+fn read_timing(fields: &mut Fields<'_>, problems: &mut Problems) -> Timing {
+    let mut duration = |key: &'static str, default| {
+        fields.get(key).and_then(|p| p.duration_ms(problems)).unwrap_or(default)
+    };
+    Timing {
+        start_timeout_ms: duration("start_timeout", START_TIMEOUT_MS),
+        stop_grace_ms: duration("stop_grace", STOP_GRACE_MS),
+    }
 }
 
 /// Whether a workload has a network of its own, or may have one because it cannot be read.

@@ -50,7 +50,7 @@ impl Changes {
     }
 
     /// Judges a draft by the releases of its catalog.
-    pub(super) fn judge(&self, draft: &Draft, context: &RequestContext) -> Result<Judged> {
+    pub(super) fn check_release(&self, draft: &Draft, context: &RequestContext) -> Result<Judged> {
         let base = draft.before.as_ref().map(|(text, _)| TenantSpec::parse(text)).transpose();
         let base = base.map_err(OpsError::Problems)?;
         // Another catalog has other components, of which nothing is known.
@@ -58,7 +58,7 @@ impl Changes {
         let may_run = draft.may_run.iter().filter(|_| base.is_some()).map(|plan| in_plan(plan));
         let before: Vec<Versions> = base.iter().map(versions_of).chain(may_run).collect();
         let releases = self.catalogs.releases_of(&draft.spec);
-        let judged = release::judge(releases, &before, &versions_of(&draft.spec));
+        let judged = release::decide(releases, &before, &versions_of(&draft.spec));
         Ok(if context.force.trim().is_empty() { judged } else { judged.forced() })
     }
 

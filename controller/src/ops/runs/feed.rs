@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_slow_reader_is_told_how_many_lines_it_missed() {
+    async fn a_slow_reader_learns_how_many_lines_it_missed() {
         let (feeds, tenant) = (Feeds::default(), "acme".parse().unwrap());
         let mut output = feeds.open(&tenant, ID);
         for number in 0..200 {
