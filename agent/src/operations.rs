@@ -33,6 +33,8 @@ pub const ORDERS_LEN_MAX: usize = 8;
 /// The pause between two looks at a run whose container does not run, and whose result is not
 /// there yet.
 const LOOK_PAUSE: Duration = Duration::from_millis(250);
+/// The pause between two looks at the unit of a run whose program runs.
+const UNIT_PAUSE: Duration = Duration::from_secs(5);
 /// The time for the last lines of a run that is over.
 const LAST_LINES_LIMIT: Duration = Duration::from_secs(10);
 
@@ -189,7 +191,11 @@ impl Follower {
     async fn run(self) {
         self.board.begin(self.id);
         let result = loop {
-            self.follow_output().await;
+            // Its lines are counted, so that what is dropped here is read again.
+            tokio::select! {
+                () = self.follow_output() => {}
+                () = self.unit_is_gone() => {}
+            }
             let is_up = self.host.systemd.run_is_up(self.id).await;
             // The result is written before the unit ends, so it is looked for after the unit.
             match (runs::read_result(&self.host.paths, self.id), is_up) {
@@ -214,6 +220,16 @@ impl Follower {
         let skip = self.board.lines_of(self.id);
         if let Err(error) = self.host.docker.calls().follow(&container, skip, &line).await {
             warn!(run = %self.id, error = chain(&error), "cannot follow the output of a run");
+        }
+    }
+
+    /// Waits until the unit is gone, though the program may go on: somebody killed what waits for it.
+    async fn unit_is_gone(&self) {
+        loop {
+            sleep(UNIT_PAUSE).await;
+            if matches!(self.host.systemd.run_is_up(self.id).await, Ok(false)) {
+                return;
+            }
         }
     }
 

@@ -68,8 +68,10 @@ fn main() -> ExitCode {
         trials.extend(trixie::CASES.iter().map(|case| on_fleet(&pool, *case)));
         let on_trixie = |packages: &Packages| contract::run(packages, Debian::Trixie);
         trials.push(in_turn(&pool, contract::NAME_ON_TRIXIE, on_trixie));
+    } else {
+        // The tool that makes them takes minutes to build, so that not every run has them.
+        trials.push(in_turn(&pool, rpm::NAME, rpm::run));
     }
-    trials.push(in_turn(&pool, rpm::NAME, rpm::run));
     if field::is_alone() {
         trials.retain(|trial| field::names(trial.name()));
     }
