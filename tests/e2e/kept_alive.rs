@@ -289,7 +289,9 @@ fn hanging(fleet: &Fleet) -> Result<()> {
 fn unhealthy(fleet: &Fleet) -> Result<()> {
     let catalog = "/usr/share/omlcontroller/catalog/small.yaml";
     let restart = "systemctl reset-failed omlcontroller; systemctl restart omlcontroller";
-    let longer = format!("cp {catalog} /root && echo '    restart_unhealthy: 20s' >> {catalog}");
+    let longer = format!(
+        "cp {catalog} /root && sed -i '/^  second:/a\\    restart_unhealthy: 20s' {catalog}"
+    );
     sh(fleet, CONTROLLER, &format!("{longer} && {restart}"))?;
     let applied = fleet.apply_first_spec();
     let restarted = applied.and_then(|()| restarted_when_unhealthy(fleet));

@@ -6,7 +6,7 @@ use std::process::{Child, Stdio};
 
 use anyhow::{Context as _, Result};
 use oml_lab::until;
-use oml_tests::observe::{SOON, sh, start_times};
+use oml_tests::observe::{SOON, now_ms, sh, start_times, wait_ready_after};
 use oml_tests::trial::check;
 use oml_tests::{CtlOutput, Fleet};
 
@@ -132,7 +132,9 @@ fn interrupted(fleet: &Fleet) -> Result<()> {
     check(code == 1 && !stdout.contains("begun"), format!("exit code {code}: {stdout}{stderr}"))?;
     check(stderr.contains("was interrupted"), stderr)?;
     let number = history(fleet)?.len();
+    let restarted_ms = now_ms()?;
     sh(fleet, NODE, "systemctl restart omlagent")?;
+    wait_ready_after(fleet, restarted_ms, NODE, "first")?;
     fleet.ctl_ok(&["run", "tenant=tiny", "first", "count", "status=0"])?;
     let runs = history(fleet)?;
     check(runs.len() == number + 1, format!("{runs:#?}"))?;

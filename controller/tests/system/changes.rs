@@ -425,7 +425,7 @@ async fn spec(fleet: &mut FleetClient<Channel>, revision: u64) -> String {
     fleet.get_spec(request).await.unwrap().into_inner().spec_yaml
 }
 
-fn problems(status: &tonic::Status) -> Vec<Problem> {
+pub(crate) fn problems(status: &tonic::Status) -> Vec<Problem> {
     oml_proto::problem::from_status(status).unwrap_or_else(|| panic!("{status}")).0
 }
 
