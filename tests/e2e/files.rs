@@ -30,12 +30,10 @@ fn write_folder(fleet: &Fleet) -> Result<()> {
     let catalog = include_str!("../catalogs/small.yaml");
     let first = catalog.find("  first:").unwrap_or_default();
     let second = catalog.find("  second:").unwrap_or_default();
-    let third = catalog.find("  third:").unwrap_or(catalog.len());
     let part = format!("part: first\ncomponents:\n{}", &catalog[first..second]);
     let files = "    files:\n      - {template: second.conf.j2, path: /etc/app/second.conf, \
                  mode: \"0444\"}\n";
-    let (second, third) = (&catalog[second..third], &catalog[third..]);
-    let rest = format!("{}{second}{files}{third}", &catalog[..first]);
+    let rest = format!("{}{}{files}", &catalog[..first], &catalog[second..]);
     let whole = rest
         .replace("registry:", "include: [parts/first.yaml]\nregistry:")
         .replace("settings:\n", "settings:\n  greeting: hello\n");
