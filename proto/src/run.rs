@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn what_a_host_says_is_bounded_and_does_not_reach_a_terminal_as_it_is() {
-        let lines = vec!["\u{1b}[2Jx".to_owned(), "long".repeat(1000)];
+        let lines = ["\u{1b}[2Jx".to_owned(), "long".repeat(1000)].to_vec();
         let many = lines.iter().cycle().take(2_000).cloned().collect();
         let read = lines_from_wire(many, LINES_MAX);
         assert_eq!(read.len(), LINES_MAX);

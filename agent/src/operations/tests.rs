@@ -70,9 +70,9 @@ impl Bench {
                 match self.line.board.next(10) {
                     None => changes.changed().await.unwrap(),
                     Some(news) if news.id != id(number) => {}
-                    Some(news) => {
-                        output.extend(news.lines);
-                        let Some(result) = news.result else { continue };
+                    Some(RunNews { lines, result: None, .. }) => output.extend(lines),
+                    Some(RunNews { lines, result: Some(result), .. }) => {
+                        output.extend(lines);
                         return result;
                     }
                 }
