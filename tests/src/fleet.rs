@@ -257,6 +257,10 @@ impl Fleet {
             bundle,
         ])?;
         host.exec_ok(&["chown", "-R", "omlcontroller:", "/etc/omlcontroller"])?;
+        // The controller of a release without secrets leaves what it made to root.
+        let folder = "/var/lib/omlcontroller";
+        let own = format!("[ -e {folder}/secrets.key ] || chown -R omlcontroller: {folder}");
+        host.exec_ok(&["sh", "-c", &own])?;
         host.exec_ok(&["systemctl", "enable", "--now", "omlcontroller"])?;
         let local = self.lab.folder().join("operator.toml");
         std::fs::write(&local, host.read(bundle)?)?;
