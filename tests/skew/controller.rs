@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
-use oml_tests::fleet::{CONTROLLER, Topology};
+use oml_tests::fleet::{CONTROLLER, SMALL_OF_0_1_0, Topology};
 use oml_tests::observe::{InstanceWait, node_of, now_ms, revisions, sh, status, wait_ready};
 use oml_tests::trial::{check, lab_name};
 use oml_tests::{Fleet, Packages};
@@ -30,7 +30,8 @@ const CRASH_LOOP_LIMIT: Duration = Duration::from_secs(180);
 fn previous_controller(releases: &Releases) -> Result<()> {
     let (previous, current) = (&releases.previous, &releases.current);
     let packages = Packages { controller: previous.controller.clone(), ..current.clone() };
-    let Some(fleet) = Fleet::up_or_skip(&lab_name("skew-two"), packages, Topology::tiny())? else {
+    let topology = Topology { small_catalog: SMALL_OF_0_1_0, ..Topology::tiny() };
+    let Some(fleet) = Fleet::up_or_skip(&lab_name("skew-two"), packages, topology)? else {
         return Ok(());
     };
     fleet.apply_first_spec()?;

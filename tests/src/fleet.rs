@@ -11,6 +11,10 @@ use oml_lab::{Debian, Host, Lab, LabSpec};
 use crate::packages::Packages;
 use crate::{release, settings};
 
+const SMALL: &str = include_str!("../catalogs/small.yaml");
+/// The catalog `small` as a controller of release 0.1.0 can read it.
+pub const SMALL_OF_0_1_0: &str = include_str!("../catalogs/small-0.1.0.yaml");
+
 /// The name of the controller's host.
 pub const CONTROLLER: &str = "controller";
 /// The value of every secret on the fleet's hosts.
@@ -36,6 +40,8 @@ pub struct Topology {
     pub spec: fn(&str) -> String,
     /// The release of Debian that all hosts run; if there is none, that of the tests.
     pub debian: Option<Debian>,
+    /// The catalog `small` of the controller.
+    pub small_catalog: &'static str,
 }
 
 impl Topology {
@@ -43,14 +49,16 @@ impl Topology {
     #[must_use]
     pub fn acme() -> Self {
         let nodes = &[("acme-data", "data"), ("acme-voice", "voice"), ("acme-app", "app")];
-        Self { tenant: "acme", nodes, spec: settings::acme, debian: None }
+        let (debian, small_catalog) = (None, SMALL);
+        Self { tenant: "acme", nodes, spec: settings::acme, debian, small_catalog }
     }
 
     /// Describes tenant tiny: two small components on one host.
     #[must_use]
     pub fn tiny() -> Self {
         let nodes = &[("tiny-one", "app")];
-        Self { tenant: "tiny", nodes, spec: settings::tiny, debian: None }
+        let (debian, small_catalog) = (None, SMALL);
+        Self { tenant: "tiny", nodes, spec: settings::tiny, debian, small_catalog }
     }
 
     /// Gives every host this release of Debian.
@@ -240,8 +248,8 @@ impl Fleet {
         host.push(password, registry.password().as_bytes(), 0o600)?;
         let text = settings::controller_registries(&registry, password);
         host.push("/etc/omlcontroller/conf.d/lab.toml", text.as_bytes(), 0o600)?;
-        let catalog = include_str!("../catalogs/small.yaml");
-        host.push("/usr/share/omlcontroller/catalog/small.yaml", catalog.as_bytes(), 0o644)?;
+        let catalog = self.topology.small_catalog.as_bytes();
+        host.push("/usr/share/omlcontroller/catalog/small.yaml", catalog, 0o644)?;
         let address = host.address().to_string();
         let bundle = "/root/operator.toml";
         host.exec_ok(&[
@@ -261,7 +269,9 @@ impl Fleet {
         let folder = "/var/lib/omlcontroller";
         let own = format!("[ -e {folder}/secrets.key ] || chown -R omlcontroller: {folder}");
         host.exec_ok(&["sh", "-c", &own])?;
-        host.exec_ok(&["systemctl", "enable", "--now", "omlcontroller"])?;
+        let start = "systemctl enable --now omlcontroller || \
+                     { journalctl --no-pager -n 20 -u omlcontroller >&2; exit 1; }";
+        host.exec_ok(&["sh", "-c", start])?;
         let local = self.lab.folder().join("operator.toml");
         std::fs::write(&local, host.read(bundle)?)?;
         self.ctl_ok(&["context", "import", &local.to_string_lossy()])?;
