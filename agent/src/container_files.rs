@@ -38,8 +38,18 @@ pub struct PlacedFile<'a> {
 /// Returns the files of an instance with their places, which are the same for the same workload.
 #[must_use]
 pub fn placed<'a>(paths: &Paths, instance: &'a Instance) -> Vec<PlacedFile<'a>> {
+    placed_of(paths, instance, &instance.workload_hash())
+}
+
+/// Returns the files of an instance with their places in the folder of that workload.
+#[must_use]
+pub fn placed_of<'a>(
+    paths: &Paths,
+    instance: &'a Instance,
+    workload: &ContentHash,
+) -> Vec<PlacedFile<'a>> {
     let files = instance.container().map(|it| it.options.files.as_slice()).unwrap_or_default();
-    let folder = paths.files_of(&instance.component, &instance.workload_hash());
+    let folder = paths.files_of(&instance.component, workload);
     let place = |(number, file): (usize, &'a ContainerFile)| PlacedFile {
         file,
         place: folder.join(name(number, &file.path)),

@@ -1,4 +1,4 @@
-//! The runs of operations on this host: takes orders, follows what runs, and tells the session.
+//! The runs of operations on this host: takes orders, follows what runs, and reports it to the session.
 //!
 //! A run does not depend on this process: its unit goes on when the agent is restarted, and the
 //! agent follows it again. A run without a result whose unit is gone was interrupted. None is
@@ -84,7 +84,7 @@ impl Operations {
         }
     }
 
-    /// Follows what was begun before the agent was started, and tells what is over.
+    /// Follows what was begun before the agent was started, and reports what is over.
     fn resume(&self, followed: &mut JoinSet<()>) {
         let known = runs::known(&self.host.paths).unwrap_or_else(|error| {
             warn!(error = chain(&error), "cannot list the runs of operations");
@@ -98,7 +98,7 @@ impl Operations {
         }
     }
 
-    /// Takes an order. One that is known already is only told again.
+    /// Takes an order. One that is known already is only reported again.
     fn take(&self, order: &RunOrder, followed: &mut JoinSet<()>) {
         let id = order.id;
         let (operation, component) = (&order.operation, &order.instance.component);
@@ -164,7 +164,7 @@ async fn begin(host: &Host, order: &RunOrder) -> Result<(), RuntimeError> {
     Ok(())
 }
 
-/// Writes the result of a run, unless there is one, removes its container and tells the result.
+/// Writes the result of a run, unless there is one, removes its container and reports the result.
 async fn end(host: &Host, board: &RunBoard, id: RunId, result: RunResult) {
     let (outcome, words) = (result.outcome, result.to_string());
     let is_written = matches!(runs::read_result(&host.paths, id), Ok(Some(_)));

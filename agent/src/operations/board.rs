@@ -11,7 +11,7 @@ use tokio::sync::watch;
 /// The most lines of one run that wait for the session.
 const WAITING_LINES_MAX: usize = 500;
 
-/// What is to be told of runs.
+/// What is to be reported of runs.
 #[derive(Debug, Default)]
 pub struct RunBoard {
     runs: Mutex<BTreeMap<RunId, Entry>>,
@@ -69,12 +69,12 @@ impl RunBoard {
         });
     }
 
-    /// Notes that the state of a run has to be told again.
+    /// Notes that the state of a run has to be reported again.
     pub(super) fn tell_again(&self, id: RunId) {
         self.begin(id);
     }
 
-    /// Notes that everything has to be told again, because the last session may have lost it.
+    /// Notes that everything has to be reported again, because the last session may have lost it.
     pub fn tell_all_again(&self) {
         self.lock().values_mut().for_each(|entry| entry.is_news = true);
         self.changed.send_modify(|count| *count = count.wrapping_add(1));
@@ -91,7 +91,7 @@ impl RunBoard {
         self.changed.send_modify(|count| *count = count.wrapping_add(1));
     }
 
-    /// Takes the next message; none if all was told.
+    /// Takes the next message; none if all was reported.
     #[must_use]
     pub fn next(&self, lines_max: usize) -> Option<RunNews> {
         let mut runs = self.lock();

@@ -104,15 +104,16 @@ impl Docker {
         Self { engine, paths, logins, tenant, look_limit, watcher: OnceLock::new() }
     }
 
-    /// Builds the request for the container of an instance.
+    /// Builds the request for the container of an instance, whose files are those of a workload.
     async fn request(
         &self,
         instance: ContainerInstance<'_>,
+        files_of: ContentHash,
     ) -> Result<ContainerCreateBody, RuntimeError> {
         let image = images::local_name(&*self.engine, instance.container()).await?;
         let image_id = self.engine.image_id(&image).await?;
         let EngineInfo { log_driver, root, .. } = self.engine.info().await?;
-        let local = create::Local { image, image_id, log_driver, root };
+        let local = create::Local { files_of, image, image_id, log_driver, root };
         let mut body = create::body(instance, &self.paths, local)?;
         if create::sysctls::are_of_interface(&body) {
             let api = self.engine.api_version().await?;
@@ -127,7 +128,7 @@ impl Docker {
         name: &str,
         instance: ContainerInstance<'_>,
     ) -> Result<String, RuntimeError> {
-        let body = self.request(instance).await?;
+        let body = self.request(instance, instance.document().workload_hash()).await?;
         self.engine.create(name, body).await
     }
 
@@ -320,7 +321,7 @@ impl ContainerEngine for Docker {
     }
 
     async fn may_create(&self, instance: ContainerInstance<'_>) -> Result<(), RuntimeError> {
-        self.request(instance).await.map(drop)
+        self.request(instance, instance.document().workload_hash()).await.map(drop)
     }
 
     async fn restore(&self, instance: ContainerInstance<'_>) -> Result<String, RuntimeError> {

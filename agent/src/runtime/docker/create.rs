@@ -7,9 +7,10 @@ use bollard::models::{
     RestartPolicyNameEnum,
 };
 use oml_common::document::instance::{Container, Volume};
+use oml_common::id::ContentHash;
 
 use super::{label, mounts};
-use crate::container_files::{PlacedFile, placed};
+use crate::container_files::{PlacedFile, placed_of};
 use crate::paths::Paths;
 use crate::runtime::{ContainerInstance, RuntimeError};
 
@@ -18,9 +19,11 @@ mod rights;
 mod secrets;
 pub(super) mod sysctls;
 
-/// Settings that depend on the engine of the host.
+/// What a request needs to know of its host.
 #[derive(Debug, Clone)]
 pub(super) struct Local {
+    /// The workload in whose folder the files are: for a run of an operation, that of its component.
+    pub(super) files_of: ContentHash,
     /// The engine's name for the image.
     pub(super) image: String,
     /// The image's id.
@@ -41,9 +44,11 @@ pub(super) fn body(
     let container = instance.container();
     mounts::check(container, paths, local.root.as_deref())?;
     rights::check(container, paths)?;
+    let environment = environment(container, paths)?;
+    let host_config = host_config(instance, paths, &local)?;
     let mut body = ContainerCreateBody {
         image: Some(local.image),
-        env: Some(environment(container, paths)?),
+        env: Some(environment),
         cmd: (!container.command.is_empty()).then(|| container.command.clone()),
         labels: Some(label::labels(instance, local.image_id.as_deref())),
         // A stop by hand then has the same grace as ours.
@@ -53,7 +58,7 @@ pub(super) fn body(
             test: Some(vec!["NONE".to_owned()]),
             ..HealthConfig::default()
         }),
-        host_config: Some(host_config(instance, paths, &local.log_driver)?),
+        host_config: Some(host_config),
         ..ContainerCreateBody::default()
     };
     options::add(&container.options, &mut body);
@@ -63,10 +68,10 @@ pub(super) fn body(
 fn host_config(
     instance: ContainerInstance<'_>,
     paths: &Paths,
-    log_driver: &str,
+    local: &Local,
 ) -> Result<HostConfig, RuntimeError> {
     let container = instance.container();
-    let files = placed(paths, instance.document());
+    let files = placed_of(paths, instance.document(), &local.files_of);
     let mut mounts: Vec<Mount> = container.volumes.iter().map(mount).collect();
     mounts.extend(secrets::mounts(container, paths)?);
     mounts.extend(files.iter().map(file_mount));
@@ -85,7 +90,7 @@ fn host_config(
         security_opt: (!container.may_gain_privileges)
             .then(|| vec!["no-new-privileges".to_owned()]),
         mounts: Some(mounts),
-        log_config: options::log_config(log_driver, container.options.log),
+        log_config: options::log_config(&local.log_driver, container.options.log),
         ..HostConfig::default()
     })
 }

@@ -2,10 +2,8 @@
 //! taken for the container of a component.
 
 use std::collections::HashMap;
-use std::path::Path;
 
-use bollard::models::{ContainerCreateBody, ContainerSummary};
-use oml_common::document::instance::InstanceDocument;
+use bollard::models::ContainerSummary;
 use oml_common::document::operation::RunOrder;
 use oml_common::id::{RunId, TenantId};
 use oml_common::text::error::chain;
@@ -13,7 +11,6 @@ use oml_common::text::error::chain;
 use super::calls::EngineCalls;
 use super::{Docker, label};
 use crate::container_files;
-use crate::paths::Paths;
 use crate::runtime::{ContainerInstance, RuntimeError};
 
 /// The label with the number of the run.
@@ -61,29 +58,10 @@ impl Docker {
                 transient: true,
             }
         })?;
-        let mut body = self.request(instance).await?;
-        use_files_of_component(&mut body, &self.paths, order, &document);
+        let mut body = self.request(instance, order.instance.workload_hash()).await?;
         body.labels = Some(labels(order));
         let name = instance.container().name.as_str();
         self.engine.create(name, body).await.map(drop)
-    }
-}
-
-/// Mounts the files of the component's own workload, that of the run being another one.
-fn use_files_of_component(
-    body: &mut ContainerCreateBody,
-    paths: &Paths,
-    order: &RunOrder,
-    run: &InstanceDocument,
-) {
-    let component = &order.instance.component;
-    let of_run = paths.files_of(component, &run.workload_hash());
-    let of_component = paths.files_of(component, &order.instance.workload_hash());
-    let mounts = body.host_config.as_mut().and_then(|it| it.mounts.as_mut());
-    for source in mounts.into_iter().flatten().filter_map(|mount| mount.source.as_mut()) {
-        if let Ok(name) = Path::new(source.as_str()).strip_prefix(&of_run) {
-            *source = of_component.join(name).to_string_lossy().into_owned();
-        }
     }
 }
 

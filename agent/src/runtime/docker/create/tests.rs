@@ -24,6 +24,15 @@ fn container() -> Container {
 }
 
 fn body_of(container: &Container, paths: &Paths) -> Result<ContainerCreateBody, RuntimeError> {
+    body_with(container, paths, None)
+}
+
+/// Builds the request, with the files of another workload if one is named.
+fn body_with(
+    container: &Container,
+    paths: &Paths,
+    files_of: Option<ContentHash>,
+) -> Result<ContainerCreateBody, RuntimeError> {
     let instance = Verbatim::seal(Instance {
         workload: Verbatim::seal(Workload::Container(container.clone())),
         timing: Timing { start_timeout_ms: 30_000, stop_grace_ms: 1_500 },
@@ -34,7 +43,9 @@ fn body_of(container: &Container, paths: &Paths) -> Result<ContainerCreateBody, 
     });
     let image = "registry.lab:5000/redis@sha256:1".to_owned();
     let image_id = Some("sha256:2".to_owned());
-    let local = Local { image, image_id, log_driver: "json-file".to_owned(), root: None };
+    let files_of = files_of.unwrap_or_else(|| instance.workload_hash());
+    let log_driver = "json-file".to_owned();
+    let local = Local { files_of, image, image_id, log_driver, root: None };
     body(ContainerInstance::of(&instance).unwrap(), paths, local)
 }
 
@@ -87,6 +98,11 @@ fn a_file_of_the_catalog_is_mounted_read_only_from_the_folder_of_its_workload() 
     let options = Box::new(ContainerOptions { files: vec![file], ..ContainerOptions::default() });
     let with_file = Container { volumes: Vec::new(), options, ..container() };
     let mounts = body_of(&with_file, &paths).unwrap().host_config.unwrap().mounts.unwrap();
+    // A run of an operation is another workload, and has the files of its component.
+    let other = ContentHash::of(b"the component's");
+    let of_run = body_with(&with_file, &paths, Some(other.clone())).unwrap().host_config.unwrap();
+    let source = of_run.mounts.unwrap().remove(0).source.unwrap();
+    assert!(source.contains(other.as_str()), "{source}");
     let workload = Verbatim::seal(Workload::Container(with_file));
     let own = paths.files_of(&"redis".parse().unwrap(), workload.hash()).join("0-redis.conf");
     let mounted: Vec<_> =
