@@ -86,17 +86,10 @@ fn compared<'a>(
     text: &'a str,
 ) -> impl Iterator<Item = Problem> + use<'a> {
     catalog.settings.iter().filter_map(move |(name, setting)| {
-        let is_number = match setting.kind {
-            SettingKind::Bool => false,
-            SettingKind::Number(_) | SettingKind::Port(_) => true,
-            SettingKind::Text(_)
-            | SettingKind::Choice(_)
-            | SettingKind::Address
-            | SettingKind::Host
-            | SettingKind::Duration
-            | SettingKind::Size
-            | SettingKind::Url => return None,
-        };
+        let is_number = setting.kind.is_number();
+        if !is_number && setting.kind != SettingKind::Bool {
+            return None;
+        }
         // A number whose value may be empty can be compared with "".
         let is_wrong = |other: &str| match is_number {
             true => !(setting.may_be_empty && matches!(other, "\"\"" | "''")) && is_quoted(other),

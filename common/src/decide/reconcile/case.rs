@@ -219,13 +219,10 @@ pub(in crate::decide) fn is_set_up_for(
             seen.has_document_of(desired_hash)
                 && seen.running().is_none_or(|container| &container.hash == desired_hash)
         }
-        // A file that only has to be written or read again is no reason for a restart.
-        Workload::Unit(_) => seen.unit.as_ref().is_some_and(|unit| {
-            let is_documented =
-                seen.document.as_ref().map(|document| &document.workload == desired_hash);
-            // What was lost beside a unit that somebody stopped is no reason for a start either.
-            let is_stopped = unit.counts_as_stopped() && is_documented == Some(true);
-            (unit.hash.is_some() || is_stopped) && is_documented.unwrap_or(!unit.stale)
+        // A file that was lost, or only has to be written or read again, is no reason for a restart.
+        Workload::Unit(_) => seen.unit.as_ref().is_some_and(|unit| match &seen.document {
+            Some(document) => &document.workload == desired_hash,
+            None => unit.hash.is_some() && !unit.stale,
         }),
     }
 }
