@@ -233,7 +233,7 @@ fn parts(
 ) -> Result<Parts, StartError> {
     let authority =
         Authority::load(&settings.pki_dir(), env.random()).map_err(StartError::Authority)?;
-    let catalogs = Catalogs::load(&settings.catalog_dir);
+    let catalogs = Arc::new(Catalogs::load(&settings.catalog_dir));
     for broken in catalogs.broken() {
         tracing::error!(file = %broken.error.path().display(), error = %broken, "changes of a catalog's tenants are refused until its file is corrected");
     }

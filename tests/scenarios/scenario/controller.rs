@@ -7,7 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 
 use hyper_util::rt::TokioIo;
@@ -74,16 +74,9 @@ struct Pipe {
     info: ConnectionInfo,
 }
 
-/// Reads the catalogs that the scripts use. All that are shipped would take a second for each start.
-fn catalogs(folder: &Path) -> Catalogs {
-    let own = folder.join("catalogs");
-    std::fs::create_dir(&own).expect("the folder is new");
-    for name in ["omnileads.yaml", "omnileads-2.6.yaml"] {
-        let shipped = Path::new(CATALOGS).join(name);
-        std::fs::copy(shipped, own.join(name)).expect("the catalog is there");
-    }
-    Catalogs::load(&own)
-}
+/// The shipped catalogs, which are read once for all scripts.
+static SHIPPED: LazyLock<Arc<Catalogs>> =
+    LazyLock::new(|| Arc::new(Catalogs::load(Path::new(CATALOGS))));
 
 impl Controller {
     /// Starts the controller, with its keys in `folder`.
@@ -95,7 +88,7 @@ impl Controller {
         records.commit(epoch).await.expect("the store is empty");
         let loaded = run::operations(Parts {
             records,
-            catalogs: catalogs(folder),
+            catalogs: Arc::clone(&SHIPPED),
             registries: registries(registry, env.clock().clone()),
             authority: authority.expect("a key can be made"),
             env,
