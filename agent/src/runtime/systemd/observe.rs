@@ -51,9 +51,10 @@ impl Systemd {
         let is_renamed = files.iter().any(|file| file.is_superseded_by(instance));
         let add_stop = |observed| self.add_stop(instance, &loaded, is_renamed, observed);
         if loaded.is_masked() {
-            let masked = Difference::MaskedUnit { unit: instance.unit.clone() };
-            listing.differs.push((component.clone(), masked));
             let hash = self.mark_on_disk(instance);
+            let (unit, lacks_drop_in) = (instance.unit.clone(), is_packaged && hash.is_none());
+            let masked = Difference::MaskedUnit { unit, lacks_drop_in };
+            listing.differs.push((component.clone(), masked));
             let observed = loaded.observe_as(is_packaged, hash.clone(), false);
             self.add_ends(instance, hash.as_ref(), &loaded, listing);
             listing.units.push((component.clone(), add_stop(observed)));

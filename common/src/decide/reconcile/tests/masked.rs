@@ -39,6 +39,24 @@ fn a_change_of_a_masked_unit_that_runs_waits_until_it_is_unmasked() {
     assert_eq!(decision.reason.to_string(), expected);
 }
 
+/// Decides for an exporter that runs, and whose drop-in somebody removed.
+fn without_drop_in(masked: bool) -> Decision {
+    let world = World::settled([packaged("exporter", "one")]);
+    let mut observed = world.observe();
+    let unit = observed.instances.get_mut(&name("exporter")).and_then(|seen| seen.unit.as_mut());
+    let unit = unit.expect("it has a unit");
+    (unit.hash, unit.masked) = (None, masked);
+    world.with_observed(&observed, super::decide)[&name("exporter")].clone()
+}
+
+#[test]
+fn a_lost_drop_in_of_a_unit_that_runs_is_written_again_without_a_restart() {
+    let decision = without_drop_in(false);
+    assert_eq!(decision.step, Some(Step::RewriteConfig), "{decision:?}");
+    let masked = without_drop_in(true);
+    assert_eq!((masked.phase, masked.acts()), (Phase::Ready, false), "{masked:?}");
+}
+
 #[test]
 fn a_unit_that_is_masked_in_its_soak_soaks_on_and_is_committed() {
     let mut world = World::settled([packaged("exporter", "one")]);

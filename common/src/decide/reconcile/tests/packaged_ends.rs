@@ -43,6 +43,7 @@ fn a_packaged_unit_that_ends_again_and_again_is_crash_looping_while_it_runs() {
     for words in ["3 times within 20s", "last with exit code 3", "cannot open its spool"] {
         assert!(reason.contains(words), "{reason}");
     }
+    assert!(reason.ends_with("; it is active now"), "{reason}");
 }
 
 #[test]
