@@ -51,12 +51,7 @@ impl Systemd {
         let is_renamed = files.iter().any(|file| file.is_superseded_by(instance));
         let add_stop = |observed| self.add_stop(instance, &loaded, is_renamed, observed);
         if loaded.is_masked() {
-            let hash = self.mark_on_disk(instance);
-            let (unit, lacks_drop_in) = (instance.unit.clone(), is_packaged && hash.is_none());
-            let masked = Difference::MaskedUnit { unit, lacks_drop_in };
-            listing.differs.push((component.clone(), masked));
-            let observed = loaded.observe_as(is_packaged, hash.clone(), false);
-            self.add_ends(instance, hash.as_ref(), &loaded, listing);
+            let observed = self.observe_masked(instance, &loaded, listing);
             listing.units.push((component.clone(), add_stop(observed)));
             return Ok(Some(loaded.path));
         }
@@ -89,6 +84,22 @@ impl Systemd {
             listing.units.push((component.clone(), add_stop(observed)));
         }
         Ok(Some(loaded.path))
+    }
+
+    /// Describes a masked unit, of which systemd does not read our file.
+    fn observe_masked(
+        &self,
+        instance: &InstanceDocument,
+        loaded: &Loaded,
+        listing: &mut UnitListing,
+    ) -> ObservedUnit {
+        let is_packaged = matches!(*instance.workload, Workload::Unit(_));
+        let hash = self.mark_on_disk(instance);
+        let (unit, lacks_drop_in) = (instance.unit.clone(), is_packaged && hash.is_none());
+        let masked = Difference::MaskedUnit { unit, lacks_drop_in };
+        listing.differs.push((instance.component.clone(), masked));
+        self.add_ends(instance, hash.as_ref(), loaded, listing);
+        loaded.observe_as(is_packaged, hash, false)
     }
 
     /// Adds the recent ends of a packaged unit with the drop-in of that hash.
