@@ -102,6 +102,23 @@ impl Judged {
         self.warnings.iter().any(|warning| matches!(warning, VersionWarning::Forced(_)))
     }
 
+    /// Returns the first step without a way back that is only warned about.
+    #[must_use]
+    pub fn one_way(&self) -> Option<&VersionWarning> {
+        self.warnings.iter().find(|it| matches!(it, VersionWarning::NoWayBack { .. }))
+    }
+
+    /// Returns whether the version before could not read what the new one writes, so that nothing
+    /// must start it again by itself.
+    #[must_use]
+    pub fn crosses(&self) -> bool {
+        self.warnings.iter().any(|warning| match warning {
+            VersionWarning::NoWayBack { .. } => true,
+            VersionWarning::Forced(refusal) => refusal.step().is_some(),
+            VersionWarning::Unpublished { .. } => false,
+        })
+    }
+
     /// Turns refusals into warnings, because the operator gave a reason.
     #[must_use]
     pub fn forced(mut self) -> Self {

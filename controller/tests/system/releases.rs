@@ -6,7 +6,7 @@ use oml_proto::v1::RolloutState;
 use tonic::Status;
 
 use crate::fleet::Fleet;
-use crate::world::{StoreKind, set_version, until_rollout};
+use crate::world::{SPEC, StoreKind, apply, set_version, until_rollout};
 
 const RELEASES: &str = "\
 catalog: test
@@ -34,6 +34,14 @@ impl Fleet {
         let (tenant, release) = ("acme".into(), release.into());
         let request = v1::SetReleaseRequest { tenant, release, options };
         self.operator.set_release(request).await.map(tonic::Response::into_inner)
+    }
+
+    /// Applies the specification with a version of `db`, and one of `voice` and `web`.
+    async fn apply_versions(&mut self, db: &str, both: &str) -> v1::ChangeReply {
+        let spec = SPEC.replace("db: \"1\"", &format!("db: \"{db}\""));
+        let spec = spec.replace("voice: \"1\"", &format!("voice: \"{both}\""));
+        let spec = spec.replace("web: \"1\"", &format!("web: \"{both}\""));
+        apply(&mut self.operator, &spec).await.unwrap()
     }
 
     async fn releases(&mut self) -> v1::ListReleasesReply {
@@ -73,6 +81,52 @@ async fn a_release_is_set_as_one_change_and_there_is_no_way_back_without_a_reaso
     let request = v1::ListRevisionsRequest { tenant: "acme".into() };
     let history = fleet.operator.list_revisions(request).await.unwrap().into_inner().revisions;
     assert_eq!(history.last().unwrap().why, "forced: the backup is back");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_step_without_a_way_back_is_refused_until_its_operator_has_seen_it() {
+    let mut fleet = fleet().await;
+    let mut set_release = async |dry_run: bool, no_one_way: bool, op_id: &str| {
+        let op_id = op_id.into();
+        let options = v1::ChangeOptions { dry_run, no_one_way, op_id, ..Default::default() };
+        let (tenant, release) = ("acme".into(), "1.1".into());
+        let request = v1::SetReleaseRequest { tenant, release, options: Some(options) };
+        fleet.operator.set_release(request).await.map(tonic::Response::into_inner)
+    };
+    let refused = set_release(false, true, "op-1").await.unwrap_err();
+    assert_eq!(oml_proto::problem::refusal(&refused), v1::Refusal::OneWay);
+    assert!(message(&refused).starts_with("web 1 -> 2 has no way back"), "{refused:?}");
+    let plan = set_release(true, true, "").await.unwrap();
+    assert_eq!((plan.revision, plan.one_way), (2, true));
+    let made = set_release(false, false, "op-1").await.unwrap();
+    assert_eq!((made.revision, made.one_way, made.warnings.len()), (2, true, 1));
+    // The answer was lost. What it said is said again, and it is not asked for again.
+    let again = set_release(false, true, "op-1").await.unwrap();
+    assert_eq!((again.revision, again.changed), (2, true));
+    assert_eq!((again.warnings, again.release), (made.warnings, made.release));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_one_way_rollout_pauses() {
+    let mut fleet = fleet().await;
+    // Without such a step it is rolled back.
+    let reply = fleet.apply_versions("bad1", "1").await;
+    assert_eq!(reply.notes, Vec::<String>::new());
+    until_rollout(&mut fleet.operator, 2, RolloutState::RolledBack).await;
+    let reply = fleet.apply_versions("bad2", "2").await;
+    assert_eq!(
+        reply.notes,
+        ["a failure pauses this rollout, in place of on_failure: rollback, because the version \
+          before cannot read what the new one writes"]
+    );
+    assert!(reply.settings.is_empty(), "{:?}", reply.settings);
+    until_rollout(&mut fleet.operator, 3, RolloutState::Paused).await;
+    // The next one, with no such step from anything that may run, is rolled back again.
+    let reply = fleet.apply_versions("1", "2").await;
+    until_rollout(&mut fleet.operator, reply.revision, RolloutState::Completed).await;
+    let reply = fleet.apply_versions("bad3", "2").await;
+    assert_eq!((reply.notes.len(), reply.settings.len()), (0, 0));
+    until_rollout(&mut fleet.operator, reply.revision, RolloutState::RolledBack).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

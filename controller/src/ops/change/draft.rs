@@ -173,6 +173,12 @@ impl Changes {
 }
 
 impl Draft {
+    /// Returns the specification on which the change is made.
+    pub(super) fn base(&self) -> Result<Option<TenantSpec>> {
+        let base = self.before.as_ref().map(|(text, _)| TenantSpec::parse(text)).transpose();
+        base.map_err(OpsError::Problems)
+    }
+
     /// Returns a problem for everything that takes two changes to reach that plan.
     pub(super) fn conflicts(&self, plan: &Plan) -> Vec<Problem> {
         let found = self.may_run.iter().flat_map(|before| conflicts::check(before, plan).0);

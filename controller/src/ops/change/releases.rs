@@ -1,16 +1,20 @@
 //! The releases of a tenant's catalog: what a change is judged by, and what an operator may choose.
 
 use oml_common::decide::release::{self, Judged, Versions, versions_of};
-use oml_common::document::plan::Plan;
+use oml_common::document::plan::{OnFailure, Plan};
 use oml_common::document::spec::{TenantSpec, with_versions};
 use oml_common::id::{CatalogName, ComponentName, ReleaseName, TenantId};
 use oml_common::text::printable::printable;
 use oml_common::text::problem::Problem;
 
 use super::draft::Draft;
-use super::{Changes, RequestContext};
+use super::{ChangeRequest, Changes, Planned, RequestContext};
 use crate::ops::{OpsError, Result};
 use crate::records::keys;
+
+/// The note about a rollout over a step without a way back.
+const PAUSES: &str = "a failure pauses this rollout, in place of on_failure: rollback, because the \
+                      version before cannot read what the new one writes";
 
 /// The releases of a tenant's catalog.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +55,7 @@ impl Changes {
 
     /// Judges a draft by the releases of its catalog.
     pub(super) fn check_release(&self, draft: &Draft, context: &RequestContext) -> Result<Judged> {
-        let base = draft.before.as_ref().map(|(text, _)| TenantSpec::parse(text)).transpose();
-        let base = base.map_err(OpsError::Problems)?;
+        let base = draft.base()?;
         // Another catalog has other components, of which nothing is known.
         let base = base.filter(|base| base.catalog == draft.spec.catalog);
         let may_run = draft.may_run.iter().filter(|_| base.is_some()).map(|plan| in_plan(plan));
@@ -96,6 +99,31 @@ impl RequestContext {
         let parts = [(!self.why.is_empty()).then(|| self.why.clone()), forced];
         printable(&parts.into_iter().flatten().collect::<Vec<_>>().join("; "))
     }
+}
+
+impl Planned {
+    /// Returns what is right about the change and may surprise, in lines for people.
+    pub(super) fn notes(&self, request: &ChangeRequest) -> Vec<String> {
+        let mut notes = request.notes(&self.plan.absent);
+        if self.plan.strategy.on_failure != self.draft.spec.rollout.on_failure {
+            notes.push(PAUSES.to_owned());
+        }
+        notes
+    }
+}
+
+/// Returns what the releases of the catalog say about a change, in sentences.
+pub(super) fn said(judged: &Judged) -> Vec<String> {
+    judged.warnings.iter().map(ToString::to_string).collect()
+}
+
+/// Returns a plan whose rollout pauses if it fails over a step without a way back. A rollback would
+/// start the version before on what it cannot read.
+pub(super) fn without_rollback(mut plan: Plan, judged: &Judged) -> Plan {
+    if judged.crosses() {
+        plan.strategy.on_failure = OnFailure::Pause;
+    }
+    plan
 }
 
 /// The versions of a plan. A component has the same on every node.
