@@ -2,20 +2,21 @@
 //! together, whether two of them do not go together, and whether one leads back over a step that only
 //! leads forward.
 
-use std::collections::BTreeMap;
-
 use crate::document::releases::{Apart, OneWay, Releases};
-use crate::document::spec::{ComponentSpec, TenantSpec};
+use crate::document::spec::TenantSpec;
 use crate::id::{ComponentName, ImageVersion, ReleaseName};
 use crate::text::problem::Problem;
 
 mod order;
+mod versions;
 mod words;
 
-use self::order::{at_least, natural, within};
+pub use self::versions::{
+    InRelease, Published, Used, Versions, versions_in, versions_in_plan, versions_of,
+};
 
-/// The version of every component of a tenant that has one.
-pub type Versions = BTreeMap<ComponentName, ImageVersion>;
+use self::order::{at_least, natural, within};
+use self::versions::of_catalog;
 
 /// What the releases of a catalog say about a change.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,15 +66,6 @@ pub enum VersionRefusal {
     Back { step: VersionStep, because: String, loses: String },
     /// A later version would start on what it cannot read.
     Forward { step: VersionStep, because: String },
-}
-
-/// Returns the versions of a specification.
-#[must_use]
-pub fn versions_of(spec: &TenantSpec) -> Versions {
-    let version = |(name, component): (&ComponentName, &ComponentSpec)| {
-        Some((name.clone(), component.version.clone()?))
-    };
-    spec.components.iter().filter_map(version).collect()
 }
 
 /// Judges a change to the versions `after`. `before` are the versions of everything that may have
@@ -153,7 +145,7 @@ pub fn release_of<'r>(releases: &'r Releases, versions: &Versions) -> Option<&'r
 /// A release, as far as it is about components that a tenant has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offered {
-    pub versions: Versions,
+    pub versions: Published,
     /// The components that have another version.
     pub different: Vec<ComponentName>,
 }
@@ -167,7 +159,7 @@ pub fn offered<'r>(
     names.sort_by(|a, b| natural(a.as_str(), b.as_str()));
     let offered = names.into_iter().map(|name| {
         let mut versions = releases.published[name].clone();
-        versions.retain(|component, _| current.contains_key(component));
+        versions.retain(|component, _| of_catalog(current, component).is_some());
         let (_, differences) = compare(&versions, current);
         let different = differences.into_iter().map(|it| it.component).collect();
         (name, Offered { versions, different })
@@ -176,24 +168,12 @@ pub fn offered<'r>(
     about.into_iter()
 }
 
-/// Returns the versions of a release for the components that a tenant has.
-#[must_use]
-pub fn versions_in(
-    releases: &Releases,
-    release: &ReleaseName,
-    spec: &TenantSpec,
-) -> Option<Versions> {
-    let published = releases.published.get(release)?;
-    let present = published.iter().filter(|(name, _)| spec.components.contains_key(*name));
-    Some(present.map(|(name, version)| (name.clone(), version.clone())).collect())
-}
-
 /// The number of components that a release and a tenant share, and the differences among them.
-fn compare(published: &Versions, versions: &Versions) -> (usize, Vec<OtherVersion>) {
+fn compare(published: &Published, versions: &Versions) -> (usize, Vec<OtherVersion>) {
     let mut shared = 0;
     let mut differences = Vec::new();
     for (component, published) in published {
-        let Some(is) = versions.get(component) else { continue };
+        let Some(is) = of_catalog(versions, component) else { continue };
         shared += 1;
         if !same(is, published) {
             let (is, published) = (is.clone(), published.clone());
@@ -226,14 +206,14 @@ fn unpublished(releases: &Releases, versions: &Versions) -> Option<VersionWarnin
 /// Judges a change by one mark: it leads back over it, or forward.
 fn cross(mark: &OneWay, before: &[Versions], after: &Versions, judged: &mut Judged) {
     let Some(to) = after.get(&mark.component) else { return };
-    let Some(is_later) = at_least(to, &mark.from) else { return };
+    let Some(is_later) = at_least(&to.version, &mark.from) else { return };
     let was = |versions: &Versions| {
-        let from = versions.get(&mark.component)?;
-        let crosses = at_least(from, &mark.from)? != is_later;
+        let from = versions.get(&mark.component).filter(|from| from.own == to.own)?;
+        let crosses = at_least(&from.version, &mark.from)? != is_later;
         crosses.then(|| VersionStep {
             component: mark.component.clone(),
-            from: from.clone(),
-            to: to.clone(),
+            from: from.version.clone(),
+            to: to.version.clone(),
         })
     };
     let Some(step) = before.iter().find_map(was) else { return };
@@ -258,7 +238,7 @@ fn pairs(releases: &Releases, versions: &Versions) -> Vec<VersionRefusal> {
     let mut found = Vec::new();
     for rule in &releases.together {
         let mut present =
-            rule.components.iter().filter_map(|name| Some((name, versions.get(name)?)));
+            rule.components.iter().filter_map(|name| Some((name, of_catalog(versions, name)?)));
         let Some(first) = present.next() else { continue };
         let other = present.find(|(_, version)| !same(version, first.1));
         found.extend(other.map(|other| {
@@ -273,7 +253,7 @@ fn pairs(releases: &Releases, versions: &Versions) -> Vec<VersionRefusal> {
 fn violated(rule: &Apart, versions: &Versions) -> Option<VersionRefusal> {
     let mut all = Vec::new();
     for (component, range) in &rule.components {
-        let version = versions.get(component)?;
+        let version = of_catalog(versions, component)?;
         if !within(version, range)? {
             return None;
         }
@@ -284,8 +264,9 @@ fn violated(rule: &Apart, versions: &Versions) -> Option<VersionRefusal> {
 
 /// Whether the versions already have what a refusal is about, so that the change is not to blame.
 fn has(versions: &Versions, refusal: &VersionRefusal) -> bool {
-    let same =
-        |(name, version): &(ComponentName, ImageVersion)| versions.get(name) == Some(version);
+    let same = |(name, version): &(ComponentName, ImageVersion)| {
+        of_catalog(versions, name) == Some(version)
+    };
     match refusal {
         VersionRefusal::NotTogether { versions, .. } => versions.iter().all(same),
         VersionRefusal::Apart { versions, .. } => versions.iter().all(same),

@@ -96,7 +96,7 @@ impl Changes {
         let planned = self.plan(draft, answers, context).await?;
         if let Some(revision) = planned.already_in_effect()? {
             let secret_version = planned.secret_version();
-            let notes = request.notes(&planned.plan.absent);
+            let notes = planned.notes(request);
             let draft = planned.draft;
             context.check_revision(&draft.tenant, revision)?;
             if secret_version.is_some() && !context.dry_run {
@@ -117,7 +117,8 @@ impl Changes {
             self.commit_change(&planned, request, context).await?;
         }
         let secret_version = planned.secret_version();
-        let notes = planned.notes(request);
+        let mut notes = planned.notes(request);
+        notes.extend(planned.pauses());
         let Planned { draft, plan, changes, judged, .. } = planned;
         let was = draft.base()?.map(|base| base.rollout);
         let settings = strategy(was.as_ref(), &draft.spec.rollout);

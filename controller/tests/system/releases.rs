@@ -130,6 +130,47 @@ async fn a_failed_one_way_rollout_pauses() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_component_that_does_not_exist_is_not_judged() {
+    let mut fleet = fleet().await;
+    let folder = fleet.world.settings.catalog_dir.clone();
+    let catalog = std::fs::read_to_string(folder.join("test.yaml")).unwrap();
+    let setting = "settings: {db_host: {type: host, default: \"\"}, ";
+    let catalog = catalog.replace("settings: {", setting);
+    let catalog = catalog.replace("  db:\n", "  db:\n    when: {db_host: \"\"}\n");
+    std::fs::write(folder.join("test.yaml"), catalog).unwrap();
+    let format = "  - {component: db, from: '2', because: 2 has another format, loses: all data, \
+                  reads_earlier: false}\n";
+    std::fs::write(folder.join("test.releases.yaml"), format!("{RELEASES}{format}")).unwrap();
+    fleet.restart().await;
+    let refused = set_version(&mut fleet.operator, "db", "2", "").await.unwrap_err();
+    assert!(message(&refused).contains("cannot read what is there"), "{}", message(&refused));
+    // The database is elsewhere, so its version in the text is nobody's.
+    let outside =
+        SPEC.replace("catalog: test\n", "catalog: test\nsettings: {db_host: db.example}\n");
+    apply(&mut fleet.operator, &outside).await.unwrap();
+    until_rollout(&mut fleet.operator, 2, RolloutState::Completed).await;
+    let reply = set_version(&mut fleet.operator, "db", "2", "").await.unwrap();
+    assert_eq!(reply.warnings, Vec::<String>::new());
+    let listed = fleet.releases().await;
+    assert_eq!(listed.current, "1.0");
+    assert!(!listed.releases[0].versions.contains_key("db"), "{listed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_release_leaves_a_component_with_its_own_image_as_it_is_and_says_so() {
+    let mut fleet = fleet().await;
+    let own = format!("db: {{image: \"{}/ours/db:7\"}}", fleet.world.registry.address);
+    apply(&mut fleet.operator, &SPEC.replace("db: \"1\"", &own)).await.unwrap();
+    until_rollout(&mut fleet.operator, 2, RolloutState::Completed).await;
+    let reply = fleet.set_release("1.1", "").await.unwrap();
+    let left = "db has an image of its own and is left as it is";
+    assert_eq!((reply.release.as_str(), reply.notes[0].as_str()), ("1.1", left));
+    let mut changed: Vec<&str> = reply.changes.iter().map(|it| it.component.as_str()).collect();
+    changed.sort_unstable();
+    assert_eq!(changed, ["voice", "web"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_version_outside_of_a_release_is_warned_about_and_a_forbidden_pair_is_refused() {
     let mut fleet = fleet().await;
     let reply = set_version(&mut fleet.operator, "db", "2", "").await.unwrap();

@@ -30,15 +30,29 @@ one_way:
 ";
 
 fn releases() -> Releases {
-    Releases::parse(RELEASES, &Catalog::parse(CATALOG).unwrap()).unwrap()
+    Releases::parse(RELEASES, &catalog()).unwrap()
 }
 
 fn versions(text: &str) -> Versions {
     let pair = |pair: &str| {
         let (name, version) = pair.split_once('=').unwrap();
-        (name.parse().unwrap(), version.parse().unwrap())
+        (name.parse().unwrap(), Used { own: None, version: version.parse().unwrap() })
     };
     text.split(' ').map(pair).collect()
+}
+
+fn catalog() -> Catalog {
+    Catalog::parse(CATALOG).unwrap()
+}
+
+/// The versions of a specification with these components.
+fn versions_in_text(components: &str) -> Versions {
+    versions_of(&spec(components), &catalog())
+}
+
+fn spec(components: &str) -> TenantSpec {
+    let text = format!("tenant: acme\ncatalog: test\ncomponents: {{{components}}}\n");
+    TenantSpec::parse(&text).unwrap()
 }
 
 const OLD: &str = "web=20260101-a cron=20260101-a voice=9 db=14.9-bullseye";
@@ -199,7 +213,7 @@ fn a_forced_change_says_what_it_was_forced_over() {
 fn a_refusal_is_a_problem_at_the_place_of_its_component() {
     let spec = "tenant: acme\ncatalog: test\ncomponents:\n  web: 20260101-a\n  cron: 20260101-a\n";
     let spec = TenantSpec::parse(spec).unwrap();
-    let judged = decide(&releases(), &[versions(NEW)], &versions_of(&spec));
+    let judged = decide(&releases(), &[versions(NEW)], &versions_of(&spec, &catalog()));
     let problems: Vec<String> = judged.problems(&spec).iter().map(ToString::to_string).collect();
     assert_eq!(problems.len(), 1);
     assert!(problems[0].starts_with("line 4: components.web: web 20260824-b"), "{problems:?}");
@@ -208,11 +222,63 @@ fn a_refusal_is_a_problem_at_the_place_of_its_component() {
 
 #[test]
 fn a_release_gives_its_versions_for_the_components_of_a_tenant() {
-    let spec = "tenant: acme\ncatalog: test\ncomponents:\n  voice: '1'\n  db: '1'\n  other: '1'\n";
-    let spec = TenantSpec::parse(spec).unwrap();
-    let given = versions_in(&releases(), &"2.10".parse().unwrap(), &spec).unwrap();
-    assert_eq!(given, versions("voice=10 db=14.9-bullseye"));
-    assert_eq!(versions_in(&releases(), &"3".parse().unwrap(), &spec), None);
+    let spec = spec("voice: '1', db: '1', other: '1'");
+    let given =
+        |release: &str| versions_in(&releases(), &release.parse().unwrap(), &spec, &catalog());
+    let found = given("2.10").unwrap();
+    let lines: Vec<String> =
+        found.versions.iter().map(|(name, version)| format!("{name}={version}")).collect();
+    assert_eq!((lines.join(" ").as_str(), found.own.len()), ("db=14.9-bullseye voice=10", 0));
+    assert_eq!(given("3"), None);
+}
+
+#[test]
+fn a_component_with_its_own_image_is_left_out_of_a_release() {
+    let own = "voice: {image: 'ghcr.io/ours/v:3'}, web: '20260824-b', cron: '20260824-b'";
+    let found = versions_in(&releases(), &"2.10".parse().unwrap(), &spec(own), &catalog()).unwrap();
+    let names: Vec<&str> = found.versions.keys().map(AsRef::as_ref).collect();
+    assert_eq!((names, found.own), (vec!["cron", "web"], vec!["voice".parse().unwrap()]));
+    // It is no reason why the others are not a release, and none that they do not go together.
+    let judged = |before: &str, after: &str| {
+        decide(&releases(), &[versions_in_text(before)], &versions_in_text(after))
+    };
+    let said = judged("voice: '9'", own);
+    assert_eq!((said.release, said.warnings.len()), (Some("2.10".parse().unwrap()), 0));
+    let apart = "voice: {image: 'ghcr.io/ours/v:11'}, web: '20260101-a', cron: '20260101-a'";
+    assert!(judged("voice: '9'", apart).refusals.is_empty());
+    let together = "web: {image: 'ghcr.io/ours/web:20260101-z'}, cron: '20260824-b'";
+    assert!(judged("voice: '9'", together).refusals.is_empty());
+    // Its version says nothing about those of the catalog's image, and is compared with itself.
+    let web = |version: &str| format!("web: {{image: 'ghcr.io/ours/web', version: '{version}'}}");
+    assert!(judged(&web("20260824-b"), "web: '20260101-a'").refusals.is_empty());
+    assert!(judged("web: '20260824-b'", &web("20260101-a")).refusals.is_empty());
+    assert_eq!(judged(&web("20260824-b"), &web("20260101-a")).refusals.len(), 1);
+}
+
+#[test]
+fn an_image_of_the_catalog_that_is_written_out_is_no_image_of_its_own() {
+    let written = "web: {image: 'docker.io/test/web:20260824-b'}";
+    assert_eq!(versions_in_text(written), versions("web=20260824-b"));
+    let mirrored = "tenant: acme\ncatalog: test\nregistry: ghcr.io/mirror\ncomponents:\n  \
+                    web: {image: 'ghcr.io/mirror/web:1'}\n  voice: '9'\n";
+    let mirrored = TenantSpec::parse(mirrored).unwrap();
+    assert_eq!(versions_of(&mirrored, &catalog()), versions("web=1 voice=9"));
+}
+
+#[test]
+fn a_component_whose_condition_does_not_hold_has_no_version() {
+    let text = CATALOG
+        .replace("components:", "settings: {db_host: {type: host, default: \"\"}}\ncomponents:");
+    let text = text.replace("  db: {", "  db: {when: {db_host: \"\"}, ");
+    let catalog = Catalog::parse(&text).unwrap();
+    let spec = |settings: &str| {
+        let components = "components: {web: '1', db: 14.9-bullseye}";
+        let text = format!("tenant: acme\ncatalog: test\n{settings}{components}\n");
+        TenantSpec::parse(&text).unwrap()
+    };
+    assert_eq!(versions_of(&spec(""), &catalog), versions("web=1 db=14.9-bullseye"));
+    let outside = spec("settings: {db_host: db.example}\n");
+    assert_eq!(versions_of(&outside, &catalog), versions("web=1"));
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! The releases of a tenant's catalog: what a change is judged by, and what an operator may choose.
 
-use oml_common::decide::release::{self, Judged, Versions, versions_of};
+use oml_common::decide::release::{
+    self, InRelease, Judged, Published, Versions, versions_in_plan, versions_of,
+};
+use oml_common::document::catalog::Catalog;
 use oml_common::document::plan::{OnFailure, Plan};
 use oml_common::document::spec::{TenantSpec, with_versions};
 use oml_common::id::{CatalogName, ComponentName, ReleaseName, TenantId};
@@ -29,7 +32,7 @@ pub struct TenantReleases {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TenantRelease {
     pub name: ReleaseName,
-    pub versions: Versions,
+    pub versions: Published,
     /// The components that have another version.
     pub different: Vec<ComponentName>,
 }
@@ -41,36 +44,40 @@ impl Changes {
             return Err(self.tenants.without_revisions(tenant).await);
         };
         let spec = TenantSpec::parse(&text).map_err(OpsError::Problems)?;
-        let catalog = self.catalogs.of(&spec)?.catalog.name.clone();
+        let catalog = &self.catalogs.of(&spec)?.catalog;
         let known = self.catalogs.releases_of(&spec);
-        let current = versions_of(&spec);
+        let current = versions_of(&spec, catalog);
         let releases = release::offered(known, &current).map(|(name, offered)| TenantRelease {
             name: name.clone(),
             versions: offered.versions,
             different: offered.different,
         });
         let current = release::release_of(known, &current).cloned();
+        let catalog = catalog.name.clone();
         Ok(TenantReleases { catalog, current, releases: releases.collect() })
     }
 
     /// Judges a draft by the releases of its catalog.
     pub(super) fn check_release(&self, draft: &Draft, context: &RequestContext) -> Result<Judged> {
-        let base = draft.base()?;
-        // Another catalog has other components, of which nothing is known.
-        let base = base.filter(|base| base.catalog == draft.spec.catalog);
-        let may_run = draft.may_run.iter().filter(|_| base.is_some()).map(|plan| in_plan(plan));
-        let before: Vec<Versions> = base.iter().map(versions_of).chain(may_run).collect();
+        let catalog = &self.catalogs.of(&draft.spec)?.catalog;
+        let before = versions_before(draft, catalog)?;
         let releases = self.catalogs.releases_of(&draft.spec);
-        let judged = release::decide(releases, &before, &versions_of(&draft.spec));
+        let judged = release::decide(releases, &before, &versions_of(&draft.spec, catalog));
         Ok(if context.force.trim().is_empty() { judged } else { judged.forced() })
     }
 
-    /// Writes the versions of a release into a specification.
-    pub(super) fn with_release(&self, text: &str, name: &ReleaseName) -> Result<String> {
+    /// Writes the versions of a release into a specification. Returns a line for every component
+    /// that is left as it is too.
+    pub(super) fn with_release(
+        &self,
+        text: &str,
+        name: &ReleaseName,
+    ) -> Result<(String, Vec<String>)> {
         let spec = TenantSpec::parse(text).map_err(OpsError::Problems)?;
-        self.catalogs.of(&spec)?;
+        let catalog = &self.catalogs.of(&spec)?.catalog;
         let releases = self.catalogs.releases_of(&spec);
-        let Some(versions) = release::versions_in(releases, name, &spec) else {
+        let found = release::versions_in(releases, name, &spec, catalog);
+        let Some(InRelease { versions, own }) = found else {
             let message = format!("catalog {} has no release {name}", spec.catalog);
             let known = releases.published.keys().map(AsRef::as_ref);
             let problem = Problem::new("release", message).suggest(name.as_str(), known);
@@ -80,7 +87,10 @@ impl Changes {
             let message = format!("release {name} is about no component of {}", spec.tenant);
             return Err(Problem::new("release", message).into());
         }
-        with_versions(text, &versions).map_err(OpsError::Problems)
+        let text = with_versions(text, &versions).map_err(OpsError::Problems)?;
+        let left =
+            |name: &ComponentName| format!("{name} has an image of its own and is left as it is");
+        Ok((text, own.iter().map(left).collect()))
     }
 
     async fn current_text(&self, tenant: &TenantId) -> Result<Option<String>> {
@@ -104,11 +114,14 @@ impl RequestContext {
 impl Planned {
     /// Returns what is right about the change and may surprise, in lines for people.
     pub(super) fn notes(&self, request: &ChangeRequest) -> Vec<String> {
-        let mut notes = request.notes(&self.plan.absent);
-        if self.plan.strategy.on_failure != self.draft.spec.rollout.on_failure {
-            notes.push(PAUSES.to_owned());
-        }
-        notes
+        let absent = request.notes(&self.plan.absent);
+        absent.into_iter().chain(self.draft.notes.iter().cloned()).collect()
+    }
+
+    /// Returns a line if a failure pauses the rollout although the specification says otherwise.
+    pub(super) fn pauses(&self) -> Option<String> {
+        let is_other = self.plan.strategy.on_failure != self.draft.spec.rollout.on_failure;
+        is_other.then(|| PAUSES.to_owned())
     }
 }
 
@@ -126,12 +139,13 @@ pub(super) fn without_rollback(mut plan: Plan, judged: &Judged) -> Plan {
     plan
 }
 
-/// The versions of a plan. A component has the same on every node.
-fn in_plan(plan: &Plan) -> Versions {
-    let shares = plan.nodes.values().flat_map(|share| &share.instances);
-    let version = shares.filter_map(|(component, desired)| {
-        let version = desired.instance.version()?.clone();
-        Some((component.clone(), version.into()))
-    });
-    version.collect()
+/// The versions of everything that may have written the state that a draft finds: those on which it
+/// is made, and those of the revisions of which something may be running.
+fn versions_before(draft: &Draft, catalog: &Catalog) -> Result<Vec<Versions>> {
+    // Another catalog has other components, of which nothing is known.
+    let base = draft.base()?.filter(|base| base.catalog == draft.spec.catalog);
+    let Some(base) = base else { return Ok(Vec::new()) };
+    let registries = [base.registry.as_ref(), draft.spec.registry.as_ref()];
+    let may_run = draft.may_run.iter().map(|plan| versions_in_plan(plan, catalog, &registries));
+    Ok([versions_of(&base, catalog)].into_iter().chain(may_run).collect())
 }
