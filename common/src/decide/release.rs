@@ -146,7 +146,7 @@ pub fn release_of<'r>(releases: &'r Releases, versions: &Versions) -> Option<&'r
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offered {
     pub versions: Published,
-    /// The components that have another version.
+    /// The components that have another version, or one that cannot be compared.
     pub different: Vec<ComponentName>,
 }
 
@@ -160,22 +160,27 @@ pub fn offered<'r>(
     let offered = names.into_iter().map(|name| {
         let mut versions = releases.published[name].clone();
         versions.retain(|component, _| of_catalog(current, component).is_some());
-        let (_, differences) = compare(&versions, current);
-        let different = differences.into_iter().map(|it| it.component).collect();
+        let has = |(component, version): &(&ComponentName, &ImageVersion)| {
+            of_catalog(current, component).and_then(|is| same(is, version)) == Some(true)
+        };
+        let different = versions.iter().filter(|it| !has(it)).map(|(name, _)| name.clone());
+        let different = different.collect();
         (name, Offered { versions, different })
     });
     let about: Vec<_> = offered.filter(|(_, it)| !it.versions.is_empty()).collect();
     about.into_iter()
 }
 
-/// The number of components that a release and a tenant share, and the differences among them.
+/// The number of components that a release and a tenant share, and the differences among them. One
+/// whose version cannot be compared is not shared.
 fn compare(published: &Published, versions: &Versions) -> (usize, Vec<OtherVersion>) {
     let mut shared = 0;
     let mut differences = Vec::new();
     for (component, published) in published {
         let Some(is) = of_catalog(versions, component) else { continue };
+        let Some(is_same) = same(is, published) else { continue };
         shared += 1;
-        if !same(is, published) {
+        if !is_same {
             let (is, published) = (is.clone(), published.clone());
             differences.push(OtherVersion { component: component.clone(), is, published });
         }
@@ -183,12 +188,13 @@ fn compare(published: &Published, versions: &Versions) -> (usize, Vec<OtherVersi
     (shared, differences)
 }
 
-/// Whether two versions are the same: their digests if both have one, or else their tags.
-fn same(a: &ImageVersion, b: &ImageVersion) -> bool {
-    match (a.digest(), b.digest()) {
-        (Some(a), Some(b)) => a == b,
-        (Some(_), None) | (None, Some(_)) | (None, None) => a.tag().is_some() && a.tag() == b.tag(),
+/// Whether two versions are the same: their digests if both have one, or else their tags. `None` if
+/// that is not known, because one is only a digest and the other has none.
+fn same(a: &ImageVersion, b: &ImageVersion) -> Option<bool> {
+    if let (Some(a), Some(b)) = (a.digest(), b.digest()) {
+        return Some(a == b);
     }
+    Some(a.tag()? == b.tag()?)
 }
 
 fn unpublished(releases: &Releases, versions: &Versions) -> Option<VersionWarning> {
@@ -233,18 +239,21 @@ fn cross(mark: &OneWay, before: &[Versions], after: &Versions, judged: &mut Judg
     }
 }
 
-/// Returns every pair of versions that must not be.
+/// Returns every pair of versions that must not be. Of those that must be the same, each that differs
+/// from the first with which it can be compared is one.
 fn pairs(releases: &Releases, versions: &Versions) -> Vec<VersionRefusal> {
     let mut found = Vec::new();
     for rule in &releases.together {
-        let mut present =
+        let present =
             rule.components.iter().filter_map(|name| Some((name, of_catalog(versions, name)?)));
-        let Some(first) = present.next() else { continue };
-        let other = present.find(|(_, version)| !same(version, first.1));
-        found.extend(other.map(|other| {
-            let versions = [first, other].map(|(name, version)| (name.clone(), version.clone()));
-            VersionRefusal::NotTogether { versions, because: rule.because.clone() }
-        }));
+        let present: Vec<_> = present.collect();
+        for (index, other) in present.iter().enumerate() {
+            let compared = present[..index].iter().find_map(|it| Some((it, same(it.1, other.1)?)));
+            let Some((first, false)) = compared else { continue };
+            let versions = [first, other]
+                .map(|(name, version)| (ComponentName::clone(name), ImageVersion::clone(version)));
+            found.push(VersionRefusal::NotTogether { versions, because: rule.because.clone() });
+        }
     }
     found.extend(releases.apart.iter().filter_map(|rule| violated(rule, versions)));
     found

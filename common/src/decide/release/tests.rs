@@ -199,6 +199,43 @@ fn a_pair_that_runs_already_is_not_the_fault_of_a_change() {
     let other = apart.replace("db=14.9-bullseye", "db=14.10");
     let judged = said(&[&apart], &other);
     assert!(judged.iter().all(|line| !line.starts_with('!')), "{judged:?}");
+    // Neither does it hide another one.
+    let rule = "[web, cron]";
+    assert!(RELEASES.contains(rule));
+    let releases = RELEASES.replace(rule, "[db, voice, web]");
+    let releases = Releases::parse(&releases, &catalog()).unwrap();
+    let before = versions("db=1 voice=2 web=1");
+    let refused = |after: &str| {
+        let judged = decide(&releases, std::slice::from_ref(&before), &versions(after));
+        judged.refusals.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(refused("db=1 voice=2 web=1"), Vec::<String>::new());
+    let because = "must have the same version as db 1: they share one database";
+    assert_eq!(refused("db=1 voice=2 web=3"), [format!("web 3 {because}")]);
+    assert_eq!(
+        refused("db=1 voice=3 web=3"),
+        [format!("voice 3 {because}"), format!("web 3 {because}")]
+    );
+}
+
+#[test]
+fn a_version_that_is_only_a_digest_is_neither_the_same_as_a_tag_nor_another() {
+    let digest = |digit: &str| format!("sha256:{}", digit.repeat(64));
+    let pinned = NEW.replace("cron=20260824-b", &format!("cron={}", digest("0")));
+    assert_eq!(said(&[NEW], &pinned), ["2.10"]);
+    assert_eq!(said(&[], &format!("web={}", digest("0"))), Vec::<String>::new());
+    let known = releases();
+    let offers: Vec<_> = offered(&known, &versions(&pinned)).map(|(_, it)| it.different).collect();
+    let different: Vec<&str> = offers[1].iter().map(AsRef::as_ref).collect();
+    assert_eq!(different, ["cron"]);
+    // Two digests are compared.
+    let both = format!("web={} cron={}", digest("0"), digest("1"));
+    assert_eq!(said(&[], &both).len(), 1);
+    // What cannot be compared hides nothing.
+    let releases = RELEASES.replace("[web, cron]", "[db, voice, web]");
+    let releases = Releases::parse(&releases, &catalog()).unwrap();
+    let mixed = versions(&format!("db={} voice=1 web=2", digest("0")));
+    assert_eq!(decide(&releases, &[], &mixed).refusals.len(), 1);
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub struct TenantReleases {
 pub struct TenantRelease {
     pub name: ReleaseName,
     pub versions: Published,
-    /// The components that have another version.
+    /// The components that have another version, or one that cannot be compared.
     pub different: Vec<ComponentName>,
 }
 
