@@ -4,13 +4,15 @@
 
 use crate::document::releases::{Apart, OneWay, Releases};
 use crate::document::spec::TenantSpec;
-use crate::id::{ComponentName, ImageVersion, ReleaseName};
+use crate::id::{CatalogName, ComponentName, ImageVersion, ReleaseName};
 use crate::text::problem::Problem;
 
 mod order;
+mod other;
 mod versions;
 mod words;
 
+pub use self::other::{CarriedOver, OtherCatalog, carried_over};
 pub use self::versions::{
     InRelease, Published, Used, Versions, versions_in, versions_in_plan, versions_of,
 };
@@ -35,6 +37,10 @@ pub enum VersionWarning {
     Unpublished { nearest: ReleaseName, differences: Vec<OtherVersion> },
     /// An earlier version cannot read what the new one writes.
     NoWayBack { step: VersionStep, because: String, loses: String },
+    /// The catalog before cannot be used, so nothing is known about its versions.
+    UnknownCatalog { catalog: CatalogName },
+    /// These components are others than those of the same names in the catalog before.
+    NotCompared { catalog: CatalogName, components: Vec<ComponentName> },
     /// It would be refused, and the operator gave a reason.
     Forced(VersionRefusal),
 }
@@ -70,17 +76,26 @@ pub enum VersionRefusal {
 
 /// Judges a change to the versions `after`. `before` are the versions of everything that may have
 /// written the state that it finds: what runs, and what a rollout has tried; the first is what the
-/// change is made on.
+/// change is made on. `other` is the catalog before, if it is another one: its marks count too.
 #[must_use]
-pub fn decide(releases: &Releases, before: &[Versions], after: &Versions) -> Judged {
+pub fn decide(
+    releases: &Releases,
+    other: Option<&OtherCatalog<'_>>,
+    before: &[Versions],
+    after: &Versions,
+) -> Judged {
     let release = release_of(releases, after).cloned();
     let mut judged = Judged { release, ..Judged::default() };
     let is_changed = before.first() != Some(after);
     if judged.release.is_none() && is_changed {
         judged.warnings.extend(unpublished(releases, after));
     }
-    for mark in &releases.one_way {
+    let marks = other::marks(releases, other);
+    for mark in &marks {
         cross(mark, before, after, &mut judged);
+    }
+    if let Some(other) = other {
+        other::warn(other, &marks, after, &mut judged);
     }
     let stands = |refusal: &VersionRefusal| !before.first().is_some_and(|it| has(it, refusal));
     judged.refusals.extend(pairs(releases, after).into_iter().filter(stands));
@@ -107,7 +122,9 @@ impl Judged {
         self.warnings.iter().any(|warning| match warning {
             VersionWarning::NoWayBack { .. } => true,
             VersionWarning::Forced(refusal) => refusal.step().is_some(),
-            VersionWarning::Unpublished { .. } => false,
+            VersionWarning::Unpublished { .. }
+            | VersionWarning::UnknownCatalog { .. }
+            | VersionWarning::NotCompared { .. } => false,
         })
     }
 

@@ -130,6 +130,36 @@ async fn a_failed_one_way_rollout_pauses() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rollback_to_another_catalog_does_not_lead_back_over_a_step() {
+    let mut fleet = fleet().await;
+    let folder = fleet.world.settings.catalog_dir.clone();
+    let catalog = std::fs::read_to_string(folder.join("test.yaml")).unwrap();
+    let later = catalog.replace("catalog: test\n", "catalog: later\n");
+    std::fs::write(folder.join("later.yaml"), later).unwrap();
+    // Only the later catalog knows that there is no way back.
+    let releases = RELEASES.replace("catalog: test\n", "catalog: later\n");
+    std::fs::rename(folder.join("test.releases.yaml"), folder.join("later.releases.yaml")).unwrap();
+    std::fs::write(folder.join("later.releases.yaml"), releases).unwrap();
+    fleet.restart().await;
+    let spec = SPEC.replace("catalog: test\n", "catalog: later\n");
+    let spec = spec.replace("voice: \"1\"", "voice: \"2\"").replace("web: \"1\"", "web: \"2\"");
+    let reply = apply(&mut fleet.operator, &spec).await.unwrap();
+    assert!(reply.one_way, "{:?}", reply.warnings);
+    until_rollout(&mut fleet.operator, 2, RolloutState::Completed).await;
+    let rollback = || v1::RollbackRequest { tenant: "acme".into(), to: 1, options: None };
+    let refused = fleet.operator.rollback(rollback()).await.unwrap_err();
+    assert!(message(&refused).starts_with("web 2 -> 1 leads back over"), "{}", message(&refused));
+    // If the later catalog is gone, at least that is said.
+    std::fs::remove_file(folder.join("later.yaml")).unwrap();
+    std::fs::remove_file(folder.join("later.releases.yaml")).unwrap();
+    fleet.restart().await;
+    let reply = fleet.operator.rollback(rollback()).await.unwrap().into_inner();
+    assert_eq!(reply.warnings.len(), 1);
+    let warned = "catalog later, which this change leaves, cannot be used";
+    assert!(reply.warnings[0].starts_with(warned), "{:?}", reply.warnings);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_component_that_does_not_exist_is_not_judged() {
     let mut fleet = fleet().await;
     let folder = fleet.world.settings.catalog_dir.clone();

@@ -61,7 +61,7 @@ const NEW: &str = "web=20260824-b cron=20260824-b voice=10 db=14.9-bullseye";
 /// What is said about a change, line by line: the release, warnings, and refusals after `!`.
 fn said(before: &[&str], after: &str) -> Vec<String> {
     let before: Vec<Versions> = before.iter().map(|text| versions(text)).collect();
-    let judged = decide(&releases(), &before, &versions(after));
+    let judged = decide(&releases(), None, &before, &versions(after));
     let release = judged.release.iter().map(ToString::to_string);
     let warnings = judged.warnings.iter().map(ToString::to_string);
     let refusals = judged.refusals.iter().map(|it| format!("! {it}"));
@@ -206,7 +206,7 @@ fn a_pair_that_runs_already_is_not_the_fault_of_a_change() {
     let releases = Releases::parse(&releases, &catalog()).unwrap();
     let before = versions("db=1 voice=2 web=1");
     let refused = |after: &str| {
-        let judged = decide(&releases, std::slice::from_ref(&before), &versions(after));
+        let judged = decide(&releases, None, std::slice::from_ref(&before), &versions(after));
         judged.refusals.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     assert_eq!(refused("db=1 voice=2 web=1"), Vec::<String>::new());
@@ -235,12 +235,12 @@ fn a_version_that_is_only_a_digest_is_neither_the_same_as_a_tag_nor_another() {
     let releases = RELEASES.replace("[web, cron]", "[db, voice, web]");
     let releases = Releases::parse(&releases, &catalog()).unwrap();
     let mixed = versions(&format!("db={} voice=1 web=2", digest("0")));
-    assert_eq!(decide(&releases, &[], &mixed).refusals.len(), 1);
+    assert_eq!(decide(&releases, None, &[], &mixed).refusals.len(), 1);
 }
 
 #[test]
 fn a_forced_change_says_what_it_was_forced_over() {
-    let judged = decide(&releases(), &[versions(NEW)], &versions(OLD)).forced();
+    let judged = decide(&releases(), None, &[versions(NEW)], &versions(OLD)).forced();
     assert!(judged.refusals.is_empty());
     let said = judged.warnings[0].to_string();
     assert!(said.starts_with("forced: web 20260824-b -> 20260101-a leads back"), "{said}");
@@ -250,7 +250,7 @@ fn a_forced_change_says_what_it_was_forced_over() {
 fn a_refusal_is_a_problem_at_the_place_of_its_component() {
     let spec = "tenant: acme\ncatalog: test\ncomponents:\n  web: 20260101-a\n  cron: 20260101-a\n";
     let spec = TenantSpec::parse(spec).unwrap();
-    let judged = decide(&releases(), &[versions(NEW)], &versions_of(&spec, &catalog()));
+    let judged = decide(&releases(), None, &[versions(NEW)], &versions_of(&spec, &catalog()));
     let problems: Vec<String> = judged.problems(&spec).iter().map(ToString::to_string).collect();
     assert_eq!(problems.len(), 1);
     assert!(problems[0].starts_with("line 4: components.web: web 20260824-b"), "{problems:?}");
@@ -277,7 +277,7 @@ fn a_component_with_its_own_image_is_left_out_of_a_release() {
     assert_eq!((names, found.own), (vec!["cron", "web"], vec!["voice".parse().unwrap()]));
     // It is no reason why the others are not a release, and none that they do not go together.
     let judged = |before: &str, after: &str| {
-        decide(&releases(), &[versions_in_text(before)], &versions_in_text(after))
+        decide(&releases(), None, &[versions_in_text(before)], &versions_in_text(after))
     };
     let said = judged("voice: '9'", own);
     assert_eq!((said.release, said.warnings.len()), (Some("2.10".parse().unwrap()), 0));
@@ -290,6 +290,56 @@ fn a_component_with_its_own_image_is_left_out_of_a_release() {
     assert!(judged(&web("20260824-b"), "web: '20260101-a'").refusals.is_empty());
     assert!(judged("web: '20260824-b'", &web("20260101-a")).refusals.is_empty());
     assert_eq!(judged(&web("20260824-b"), &web("20260101-a")).refusals.len(), 1);
+}
+
+#[test]
+fn a_step_counts_over_a_change_of_the_catalog_as_far_as_a_component_is_the_same() {
+    let other = Catalog::parse(&CATALOG.replace("catalog: test", "catalog: old")).unwrap();
+    let none = Releases::default();
+    let old =
+        |releases| OtherCatalog { name: "old".parse().unwrap(), releases, differing: Vec::new() };
+    let (before, after) = (versions(NEW), versions(OLD));
+    let carried = carried_over(&before, &other, &catalog());
+    assert_eq!(carried, CarriedOver { versions: before.clone(), differing: Vec::new() });
+    // The marks of either catalog count, and those of both count once.
+    let known = releases();
+    for (here, there) in [(&known, &none), (&none, &known), (&known, &known)] {
+        let judged =
+            decide(here, Some(&old(Some(there))), std::slice::from_ref(&carried.versions), &after);
+        assert_eq!(judged.refusals.len(), 1, "{judged:?}");
+        assert!(judged.refusals[0].to_string().starts_with("web 20260824-b -> 20260101-a leads"));
+    }
+    let judged = decide(&none, Some(&old(None)), &[], &after);
+    let expected = "catalog old, which this change leaves, cannot be used, so it is not known \
+                    whether there is a way back from its versions";
+    assert_eq!(judged.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(), [expected]);
+}
+
+#[test]
+fn a_component_that_is_another_one_in_the_other_catalog_is_warned_about() {
+    for (was, is) in [
+        ("web.service, container: web, image: web", "web.service, container: web, image: site"),
+        ("web.service, container: web, image: web", "web.service, container: site, image: web"),
+        ("web.service, container: web, image: web", "site.service, container: web, image: web"),
+    ] {
+        let other = Catalog::parse(&CATALOG.replace(was, is)).unwrap();
+        let carried = carried_over(&versions(NEW), &other, &catalog());
+        let name = "old".parse().unwrap();
+        let known = releases();
+        let other =
+            OtherCatalog { name, releases: Some(&known), differing: carried.differing.clone() };
+        let judged = decide(&known, Some(&other), &[carried.versions], &versions(OLD));
+        assert!(judged.refusals.is_empty(), "{is}: {judged:?}");
+        let warnings: Vec<String> = judged.warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            warnings,
+            [
+                "web had another unit, container or image in catalog old, so it is not known whether \
+              this version reads what that one has written"
+            ],
+            "{is}"
+        );
+    }
 }
 
 #[test]

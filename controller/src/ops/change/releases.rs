@@ -1,7 +1,9 @@
 //! The releases of a tenant's catalog: what a change is judged by, and what an operator may choose.
 
+use std::sync::Arc;
+
 use oml_common::decide::release::{
-    self, InRelease, Judged, Published, Versions, versions_in_plan, versions_of,
+    self, InRelease, Judged, OtherCatalog, Published, Versions, versions_in_plan, versions_of,
 };
 use oml_common::document::catalog::Catalog;
 use oml_common::document::plan::{OnFailure, Plan};
@@ -60,10 +62,43 @@ impl Changes {
     /// Judges a draft by the releases of its catalog.
     pub(super) fn check_release(&self, draft: &Draft, context: &RequestContext) -> Result<Judged> {
         let catalog = &self.catalogs.of(&draft.spec)?.catalog;
-        let before = versions_before(draft, catalog)?;
+        let (before, other) = self.versions_before(draft, catalog)?;
         let releases = self.catalogs.releases_of(&draft.spec);
-        let judged = release::decide(releases, &before, &versions_of(&draft.spec, catalog));
+        let after = versions_of(&draft.spec, catalog);
+        let judged = release::decide(releases, other.as_ref(), &before, &after);
         Ok(if context.force.trim().is_empty() { judged } else { judged.forced() })
+    }
+
+    /// Returns the versions of everything that may have written the state that a draft finds: those on
+    /// which it is made, and those of the revisions of which something may be running; and the catalog
+    /// of the former, if the draft has another one.
+    fn versions_before(
+        &self,
+        draft: &Draft,
+        catalog: &Catalog,
+    ) -> Result<(Vec<Versions>, Option<OtherCatalog<'_>>)> {
+        let (Some(base), Some((_, plan))) = (draft.base()?, &draft.before) else {
+            return Ok((Vec::new(), None));
+        };
+        let registries = [base.registry.as_ref(), draft.spec.registry.as_ref()];
+        let in_plan = |plan: &Arc<Plan>| versions_in_plan(plan, catalog, &registries);
+        let name = base.catalog.clone();
+        let (first, other) = match self.catalogs.of(&base) {
+            Ok(_same) if name == draft.spec.catalog => (versions_of(&base, catalog), None),
+            Ok(was) => {
+                let versions = versions_of(&base, &was.catalog);
+                let carried = release::carried_over(&versions, &was.catalog, catalog);
+                let (releases, differing) =
+                    (Some(self.catalogs.releases_of(&base)), carried.differing);
+                (carried.versions, Some(OtherCatalog { name, releases, differing }))
+            }
+            Err(_unusable) => {
+                let other = OtherCatalog { name, releases: None, differing: Vec::new() };
+                (in_plan(plan), Some(other))
+            }
+        };
+        let may_run = draft.may_run.iter().map(in_plan);
+        Ok(([first].into_iter().chain(may_run).collect(), other))
     }
 
     /// Writes the versions of a release into a specification. Returns a line for every component
@@ -137,15 +172,4 @@ pub(super) fn without_rollback(mut plan: Plan, judged: &Judged) -> Plan {
         plan.strategy.on_failure = OnFailure::Pause;
     }
     plan
-}
-
-/// The versions of everything that may have written the state that a draft finds: those on which it
-/// is made, and those of the revisions of which something may be running.
-fn versions_before(draft: &Draft, catalog: &Catalog) -> Result<Vec<Versions>> {
-    // Another catalog has other components, of which nothing is known.
-    let base = draft.base()?.filter(|base| base.catalog == draft.spec.catalog);
-    let Some(base) = base else { return Ok(Vec::new()) };
-    let registries = [base.registry.as_ref(), draft.spec.registry.as_ref()];
-    let may_run = draft.may_run.iter().map(|plan| versions_in_plan(plan, catalog, &registries));
-    Ok([versions_of(&base, catalog)].into_iter().chain(may_run).collect())
 }
