@@ -1,12 +1,15 @@
 //! Tests of the releases of a catalog, from the file to what the history keeps.
 
+use std::sync::Arc;
+
 use oml_common::text::problem::Problem;
 use oml_proto::v1;
 use oml_proto::v1::RolloutState;
 use tonic::Status;
 
+use crate::agent::{Agent, enroll};
 use crate::fleet::Fleet;
-use crate::world::{SPEC, StoreKind, apply, set_version, until_rollout};
+use crate::world::{SPEC, StoreKind, apply, set_version, until, until_rollout};
 
 const RELEASES: &str = "\
 catalog: test
@@ -198,6 +201,26 @@ async fn a_release_leaves_a_component_with_its_own_image_as_it_is_and_says_so() 
     let mut changed: Vec<&str> = reply.changes.iter().map(|it| it.component.as_str()).collect();
     changed.sort_unstable();
     assert_eq!(changed, ["voice", "web"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn during_a_rollback_releases_are_compared_with_what_the_next_change_is_made_on() {
+    let mut fleet = fleet().await;
+    // The database changes, and then nothing else: the next host is unreachable.
+    fleet.agents.remove(1);
+    assert_eq!(fleet.apply_versions("2", "bad1").await.revision, 2);
+    until(&mut fleet.operator, "acme", |status| {
+        status.rollout.as_ref().is_some_and(|r| r.reason.contains("acme-voice is unreachable"))
+    })
+    .await;
+    assert_eq!(fleet.releases().await.current, "");
+    // The host of the database is unreachable when the next one fails, so the rollback waits.
+    fleet.agents.remove(0);
+    let host = enroll(&fleet.world, "acme", "voice", "acme-voice").await;
+    fleet.agents.push(Agent::start(&fleet.world, host, Arc::clone(&fleet.log)).await);
+    until_rollout(&mut fleet.operator, 2, RolloutState::RollingBack).await;
+    let listed = fleet.releases().await;
+    assert_eq!((listed.current.as_str(), listed.releases[0].different.len()), ("1.0", 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

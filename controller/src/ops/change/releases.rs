@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use oml_common::decide::head::base;
 use oml_common::decide::release::{
     self, InRelease, Judged, OtherCatalog, Published, Versions, versions_in_plan, versions_of,
 };
@@ -40,9 +41,10 @@ pub struct TenantRelease {
 }
 
 impl Changes {
-    /// Returns the releases that a tenant can be set to.
+    /// Returns the releases that a tenant can be set to, compared with the revision on which a change
+    /// would be made.
     pub async fn releases(&self, tenant: &TenantId) -> Result<TenantReleases> {
-        let Some(text) = self.current_text(tenant).await? else {
+        let Some(text) = self.text_of_base(tenant).await? else {
             return Err(self.tenants.without_revisions(tenant).await);
         };
         let spec = TenantSpec::parse(&text).map_err(OpsError::Problems)?;
@@ -128,11 +130,11 @@ impl Changes {
         Ok((text, own.iter().map(left).collect()))
     }
 
-    async fn current_text(&self, tenant: &TenantId) -> Result<Option<String>> {
-        let head = self.records.get(&keys::head(tenant)).await?;
-        let current = head.map(|head| head.value.current).filter(|it| it.0 > 0);
-        let Some(current) = current else { return Ok(None) };
-        let revision = self.tenants.revision(tenant, current).await?;
+    async fn text_of_base(&self, tenant: &TenantId) -> Result<Option<String>> {
+        let Some(head) = self.records.get(&keys::head(tenant)).await? else { return Ok(None) };
+        let rollout = self.records.get(&keys::rollout(tenant)).await?;
+        let base = base(head.value, rollout.as_ref().map(|rollout| &rollout.value));
+        let revision = self.tenants.revision(tenant, base).await?;
         Ok(revision.map(|revision| revision.spec_yaml.clone()))
     }
 }
