@@ -12,12 +12,13 @@ use oml_common::id::{CatalogName, ContentHash, RoleName};
 use oml_common::text::plural::counted;
 use oml_common::text::problem::{Problem, Problems};
 
+mod check;
 mod folder;
 mod releases;
 
 use self::folder::Place;
 
-pub use self::releases::read_beside;
+pub use self::check::{Checked, check};
 
 /// All catalogs, by name.
 #[derive(Debug, Default)]
@@ -98,6 +99,24 @@ impl CatalogError {
                 format!("{} has no releases that can be used: {first}", path.display())
             }
             Self::Twice { .. } | Self::Orphan { .. } => self.to_string(),
+        }
+    }
+
+    /// Returns what to do about it.
+    fn hint(&self) -> String {
+        match self {
+            // Each of the two is a catalog by itself.
+            Self::Twice { .. } => {
+                "remove one of the two on the controller's host, and restart omlcontroller"
+                    .to_owned()
+            }
+            Self::Read { path, .. }
+            | Self::Invalid { path, .. }
+            | Self::Releases { path, .. }
+            | Self::Orphan { path, .. } => format!(
+                "see omlcontroller catalog check {} on the controller's host, correct the file, and restart omlcontroller",
+                path.display()
+            ),
         }
     }
 
@@ -256,10 +275,7 @@ impl Catalogs {
             return Ok(loaded);
         }
         if let Some(broken) = self.broken.iter().find(|broken| broken.should_be(name)) {
-            let hint = format!(
-                "see omlcontroller catalog check {} on the controller's host, correct the file, and restart omlcontroller",
-                broken.error.path().display()
-            );
+            let hint = broken.error.hint();
             let message = format!("catalog {name} cannot be used: {}", broken.error.summary());
             return Err(spec.problem("catalog", message).hint(hint));
         }
