@@ -207,12 +207,13 @@ fn perform(cli: &Cli) -> Result<()> {
 fn check_catalog(file: &Path) -> Result<()> {
     let Checked { catalog, is_part, releases } = catalogs::check(file)?;
     let kind = if is_part { "part" } else { "catalog" };
-    let releases = match releases {
+    let more = match releases {
+        0 if is_part => "; its names are checked with a catalog that includes it".to_owned(),
         0 => String::new(),
         count => format!(", {}", counted(u64::try_from(count).unwrap_or(u64::MAX), "releases")),
     };
     say(&format!(
-        "{}: {kind} {}, {} components{releases}",
+        "{}: {kind} {}, {} components{more}",
         file.display(),
         catalog.name,
         catalog.components.len()

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use oml_common::decide::plan::names::check_templates;
+use oml_common::decide::plan::names::{check_templates, check_templates_of_part};
 use oml_common::document::catalog::Catalog;
 
 use super::{CatalogError, Loaded, read_file, releases};
 
-/// A catalog without a mistake.
+/// A catalog without a mistake. The names in the templates of a part have not been checked, because
+/// they may be those of another part.
 #[derive(Debug)]
 pub struct Checked {
     pub catalog: Catalog,
@@ -32,7 +33,11 @@ pub fn check(path: &Path) -> Result<Checked, CatalogError> {
     let Loaded { catalog, is_part, .. } = read_file(file)?;
     let releases = releases::read_beside(file, &catalog)?.published.len();
     // The controller uses the other components of a catalog with such a mistake.
-    let checked = check_templates(&catalog).into_result(());
+    let problems = match is_part {
+        true => check_templates_of_part(&catalog),
+        false => check_templates(&catalog),
+    };
+    let checked = problems.into_result(());
     checked.map_err(|problems| CatalogError::Invalid { path: file.to_owned(), problems })?;
     Ok(Checked { catalog, is_part, releases })
 }
