@@ -14,7 +14,7 @@ mod words;
 
 pub use self::other::{CarriedOver, OtherCatalog, carried_over};
 pub use self::versions::{
-    InRelease, Published, Used, Versions, versions_in, versions_in_plan, versions_of,
+    InRelease, ReleaseVersions, Used, Versions, versions_in, versions_in_plan, versions_of,
 };
 
 use self::order::{at_least, natural, within};
@@ -162,7 +162,7 @@ pub fn release_of<'r>(releases: &'r Releases, versions: &Versions) -> Option<&'r
 /// A release, as far as it is about components that a tenant has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offered {
-    pub versions: Published,
+    pub versions: ReleaseVersions,
     /// The components that have another version, or one that cannot be compared.
     pub different: Vec<ComponentName>,
 }
@@ -190,7 +190,7 @@ pub fn offered<'r>(
 
 /// The number of components that a release and a tenant share, and the differences among them. One
 /// whose version cannot be compared is not shared.
-fn compare(published: &Published, versions: &Versions) -> (usize, Vec<OtherVersion>) {
+fn compare(published: &ReleaseVersions, versions: &Versions) -> (usize, Vec<OtherVersion>) {
     let mut shared = 0;
     let mut differences = Vec::new();
     for (component, published) in published {

@@ -23,12 +23,12 @@ pub struct Used {
 pub type Versions = BTreeMap<ComponentName, Used>;
 
 /// The versions of a release.
-pub type Published = BTreeMap<ComponentName, ImageVersion>;
+pub type ReleaseVersions = BTreeMap<ComponentName, ImageVersion>;
 
 /// The versions of a release for the components of a tenant.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InRelease {
-    pub versions: Published,
+    pub versions: ReleaseVersions,
     /// The components with an image of their own, of which the release has no version.
     pub own: Vec<ComponentName>,
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use oml_common::decide::head::base;
 use oml_common::decide::release::{
-    self, InRelease, Judged, OtherCatalog, Published, Versions, versions_in_plan, versions_of,
+    self, InRelease, Judged, OtherCatalog, ReleaseVersions, Versions, versions_in_plan, versions_of,
 };
 use oml_common::document::catalog::Catalog;
 use oml_common::document::plan::{OnFailure, Plan};
@@ -35,7 +35,7 @@ pub struct TenantReleases {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TenantRelease {
     pub name: ReleaseName,
-    pub versions: Published,
+    pub versions: ReleaseVersions,
     /// The components that have another version, or one that cannot be compared.
     pub different: Vec<ComponentName>,
 }
