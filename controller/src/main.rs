@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Parser, Subcommand};
-use oml_common::decide::plan::names::check_templates;
 use oml_common::document::schema::CATALOG_SCHEMA;
 use oml_common::text::error::chain;
 use oml_common::text::plural::{counted, is_or_are};
@@ -20,7 +19,7 @@ use omlcontroller::admin::AdminError;
 use omlcontroller::backup::BackupSummary;
 use omlcontroller::config::{self, Settings};
 use omlcontroller::init::InitError;
-use omlcontroller::ops::catalogs::{self, CatalogError, Catalogs};
+use omlcontroller::ops::catalogs::{self, CatalogError, Catalogs, Checked};
 use omlcontroller::ops::operators::Unrecorded;
 use omlcontroller::pki::Authority;
 use omlcontroller::records::values::PublicEndpoint;
@@ -94,7 +93,7 @@ enum CatalogVerb {
     List,
     /// Reports every mistake in a catalog, with those in its templates and in what it includes
     Check {
-        /// The file or the folder
+        /// The file or the folder of the catalog, or the file of its releases
         #[arg(value_name = "PATH")]
         file: PathBuf,
     },
@@ -206,18 +205,15 @@ fn perform(cli: &Cli) -> Result<()> {
 }
 
 fn check_catalog(file: &Path) -> Result<()> {
-    let catalogs::Loaded { catalog, is_part, .. } = catalogs::read_file(file)?;
+    let Checked { catalog, is_part, releases } = catalogs::check(file)?;
     let kind = if is_part { "part" } else { "catalog" };
-    let releases = catalogs::read_beside(file, &catalog)?.published.len();
-    let releases = match releases {
+    let more = match releases {
+        0 if is_part => "; its names are checked with a catalog that includes it".to_owned(),
         0 => String::new(),
         count => format!(", {}", counted(u64::try_from(count).unwrap_or(u64::MAX), "releases")),
     };
-    // The controller uses the other components of a catalog with such a mistake.
-    let checked = check_templates(&catalog).into_result(());
-    checked.map_err(|problems| CatalogError::Invalid { path: file.to_owned(), problems })?;
     say(&format!(
-        "{}: {kind} {}, {} components{releases}",
+        "{}: {kind} {}, {} components{more}",
         file.display(),
         catalog.name,
         catalog.components.len()

@@ -43,6 +43,7 @@ pub(crate) fn status_of(error: &OpsError) -> Status {
         OpsError::Removes(removal) => {
             return problem::to_refusal(removal, v1::Refusal::Removes);
         }
+        OpsError::OneWay(step) => return problem::to_refusal(step, v1::Refusal::OneWay),
         // The specification that the operator wrote is too large for the store.
         OpsError::Store(StoreError::Refused(reason)) => {
             let problem = Problem::new("", format!("this is too large to be kept: {reason}"));
@@ -95,6 +96,7 @@ pub(crate) fn changed(changed: ChangeResult) -> v1::ChangeReply {
         notes: changed.notes,
         warnings: changed.warnings,
         release: changed.release.map(Into::into).unwrap_or_default(),
+        one_way: changed.one_way,
     }
 }
 

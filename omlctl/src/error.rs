@@ -25,6 +25,10 @@ pub(crate) enum CommandError {
     /// The change would remove an instance, which nobody has seen yet. Nothing was changed.
     #[error("{}", summary(.0))]
     Removes(Problems),
+    /// The change would lead over a step without a way back, which nobody has seen yet. Nothing was
+    /// changed.
+    #[error("{}", summary(.0))]
+    OneWay(Problems),
     /// There is no usable context.
     #[error("{0}")]
     Context(String),
@@ -91,6 +95,7 @@ impl CommandError {
             | CommandError::Problems(_)
             | CommandError::ChangedMeanwhile(_)
             | CommandError::Removes(_)
+            | CommandError::OneWay(_)
             | CommandError::Context(_)
             | CommandError::Credentials { .. }
             | CommandError::File { .. } => 2,

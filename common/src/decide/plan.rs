@@ -32,6 +32,7 @@ pub(crate) mod template;
 mod waves;
 
 pub use images::ImageName;
+pub(crate) use images::complete;
 use images::images;
 pub use mirrors::{Mirrors, SourceTooLong};
 pub use operation::operation_command;

@@ -33,6 +33,7 @@ pub use self::releases::{TenantRelease, TenantReleases};
 pub use self::request::{ChangeRequest, ChangeResult, IdempotencyKey, RequestContext};
 
 use self::draft::Draft;
+use self::releases::said;
 use super::catalogs::Catalogs;
 use super::retries::retry_conflicts;
 use super::secrets::Secrets;
@@ -95,6 +96,7 @@ impl Changes {
         let planned = self.plan(draft, answers, context).await?;
         if let Some(revision) = planned.already_in_effect()? {
             let secret_version = planned.secret_version();
+            let notes = planned.notes(request);
             let draft = planned.draft;
             context.check_revision(&draft.tenant, revision)?;
             if secret_version.is_some() && !context.dry_run {
@@ -105,26 +107,30 @@ impl Changes {
                 self.commit_text(&draft, revision, request, context).await?;
             }
             let nothing = ChangeResult::nothing(draft.tenant, revision);
-            let notes = request.notes(&planned.plan.absent);
             return Ok(ChangeResult { text_changed, secret_version, notes, ..nothing });
         }
         context.check_revision(&planned.draft.tenant, planned.plan.revision)?;
         context.check_removals(&planned.draft.tenant, &planned.changes)?;
+        context.check_one_way(&planned.judged)?;
         failpoint::reach("C2");
         if !context.dry_run {
             self.commit_change(&planned, request, context).await?;
         }
         let secret_version = planned.secret_version();
+        let mut notes = planned.notes(request);
+        notes.extend(planned.pauses());
         let Planned { draft, plan, changes, judged, .. } = planned;
-        let settings = strategy(draft.before.as_ref().map(|(_, plan)| &**plan), &plan);
+        let was = draft.base()?.map(|base| base.rollout);
+        let settings = strategy(was.as_ref(), &draft.spec.rollout);
         Ok(ChangeResult {
             changed: true,
             new_tenant: draft.head.is_none(),
             changes,
             settings,
             secret_version,
-            notes: request.notes(&plan.absent),
-            warnings: judged.warnings.iter().map(ToString::to_string).collect(),
+            notes,
+            one_way: judged.one_way().is_some(),
+            warnings: said(&judged),
             release: judged.release,
             ..ChangeResult::nothing(draft.tenant, plan.revision)
         })
@@ -152,7 +158,9 @@ impl Changes {
         let (changed, text_changed) = (!made.text_only, made.text_only);
         let new_tenant = made.revision == next_revision(None);
         let nothing = ChangeResult::nothing(tenant.clone(), made.revision);
-        Ok(Some(ChangeResult { changed, text_changed, new_tenant, changes, ..nothing }))
+        let (warnings, release) = (made.warnings.clone(), made.release.clone());
+        let again = ChangeResult { changed, text_changed, new_tenant, changes, ..nothing };
+        Ok(Some(ChangeResult { warnings, release, ..again }))
     }
 
     async fn plan(
@@ -203,6 +211,7 @@ impl Changes {
         }
         let prepared = prepared.map_err(|unprepared| OpsError::Problems(unprepared.problems))?;
         let plan = prepared.finish(&digests).map_err(OpsError::Problems)?;
+        let plan = releases::without_rollback(plan, &judged);
         check_size(spec, &plan)?;
         let mut changes = diff(draft.before.as_ref().map(|(_, plan)| &**plan), &plan);
         plan::presence::explain(&mut changes, &plan.absent);
@@ -243,8 +252,13 @@ impl Changes {
             &rollout,
         );
         if let Some(op_id) = &context.op_id {
-            let request = request.fingerprint();
-            let made = IdempotencyRecord { revision: number, request, text_only: false };
+            let made = IdempotencyRecord {
+                revision: number,
+                request: request.fingerprint(),
+                text_only: false,
+                warnings: said(&planned.judged),
+                release: planned.judged.release.clone(),
+            };
             batch = batch.put(&keys::idempotency(tenant, op_id), Expect::Absent, &made);
         }
         batch = self.with_rotation(batch, draft, context, Some(number));
@@ -311,9 +325,8 @@ fn check_size(spec: &TenantSpec, plan: &Plan) -> Result<()> {
 impl Planned {
     /// Returns the current revision if the planned change would change nothing.
     fn already_in_effect(&self) -> Result<Option<RevisionNumber>> {
-        let Draft { head, rollout, before, spec, .. } = &self.draft;
-        let before = before.as_ref().map(|(text, _)| TenantSpec::parse(text)).transpose();
-        let before = before.map_err(OpsError::Problems)?;
+        let Draft { head, rollout, spec, .. } = &self.draft;
+        let before = self.draft.base()?;
         Ok(already_in_effect(
             head.as_ref().map(|head| head.value),
             rollout.as_ref().map(|rollout| &rollout.value),

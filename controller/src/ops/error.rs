@@ -42,6 +42,10 @@ pub enum OpsError {
     /// The change would remove an instance, which the operator has not seen. Nothing was changed.
     #[error("{0}")]
     Removes(Problem),
+    /// The change would lead over a step without a way back, which the operator has not seen.
+    /// Nothing was changed.
+    #[error("{0}")]
+    OneWay(Problem),
     /// An image could not be looked up in its registry. Nothing was changed.
     #[error("cannot look up an image; nothing was changed")]
     Registry(#[source] RegistryError),

@@ -33,9 +33,7 @@ pub fn check_templates(catalog: &Catalog) -> Problems {
         for TemplateText { field, text, args } in component.templates() {
             let path = format!("components.{name}.{field}");
             match used(&engine, text) {
-                Err(why) => {
-                    problems.push(Problem::new(&path, format!("cannot read {text:?}: {why}")));
-                }
+                Err(why) => problems.push(unreadable(&path, text, &why)),
                 Ok(names) => {
                     let is_arg = |name: &&String| {
                         let arg = name.strip_prefix("args.");
@@ -50,6 +48,26 @@ pub fn check_templates(catalog: &Catalog) -> Problems {
         }
     }
     problems
+}
+
+/// Checks the templates of a part of catalogs by itself: whether they can be read. What they name may
+/// be in another part.
+#[must_use]
+pub fn check_templates_of_part(part: &Catalog) -> Problems {
+    let engine = engine();
+    let mut problems = Problems::default();
+    for (name, component) in &part.components {
+        for TemplateText { field, text, .. } in component.templates() {
+            if let Err(why) = used(&engine, text) {
+                problems.push(unreadable(&format!("components.{name}.{field}"), text, &why));
+            }
+        }
+    }
+    problems
+}
+
+fn unreadable(path: &str, text: &str, why: &str) -> Problem {
+    Problem::new(path, format!("cannot read {text:?}: {why}"))
 }
 
 /// Returns a problem for a name that no template can use.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::document::{Document, is_default};
-use crate::id::{ComponentName, ContentHash, NodeName, RevisionNumber};
+use crate::id::{ComponentName, ContentHash, NodeName, ReleaseName, RevisionNumber};
 use crate::time::Timestamp;
 
 /// An accepted change of a tenant. What it says is never changed afterwards; only its text is
@@ -110,6 +110,12 @@ pub struct IdempotencyRecord {
     /// Whether the request replaced the text of that revision only.
     #[serde(default, skip_serializing_if = "is_default")]
     pub text_only: bool,
+    /// What the releases of the catalog said about the change, in sentences.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub warnings: Vec<String>,
+    /// The release that its versions are.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub release: Option<ReleaseName>,
 }
 
 impl RevisionKind {

@@ -46,8 +46,13 @@ impl Changes {
             .put(&keys::head(tenant), if_unchanged(Some(head)), &head.value)
             .audit(&audit);
         if let Some(op_id) = &context.op_id {
-            let request = request.fingerprint();
-            let made = IdempotencyRecord { revision: number, request, text_only: true };
+            let made = IdempotencyRecord {
+                revision: number,
+                request: request.fingerprint(),
+                text_only: true,
+                warnings: Vec::new(),
+                release: None,
+            };
             batch = batch.put(&keys::idempotency(tenant, op_id), Expect::Absent, &made);
         }
         self.records.commit(batch).await?;
