@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use oml_common::decide::secrets::{SECRETS_MAX, of_share, retained, users};
+use oml_common::document;
 use oml_common::document::assignment::Assignment;
 use oml_common::id::{ComponentName, SecretMark, SecretName, TenantId};
 use oml_common::text::problem::Problem;
@@ -19,6 +20,7 @@ use super::{OpsError, Result};
 use crate::records::values::{AuditRecord, SealedVersion, SecretRecord};
 use crate::records::{Batch, Entry, Records, if_unchanged, keys};
 use crate::seal::{NoKey, SealingKey, SecretPlace};
+use crate::store::VALUE_SIZE_BYTES_MAX;
 
 mod named;
 mod value;
@@ -157,6 +159,10 @@ impl Secrets {
 
     /// Seals the next version of a secret that a tenant has. Those of its versions that nothing
     /// names any more are dropped.
+    ///
+    /// # Errors
+    /// Returns an error if there is no such secret, or if the hosts run so many versions of it that
+    /// no other can be kept.
     pub(super) async fn next_version(
         &self,
         who: &OperatorName,
@@ -171,10 +177,10 @@ impl Secrets {
         };
         let place = SecretPlace { tenant, name, version: next_number(Some(&present)) };
         let made = NewVersion::after(Some(present), place, self.sealed(who, place, value)?);
-        // What only a later release reads may name any of them.
-        let all = || made.record.versions.values().map(|version| version.mark.clone()).collect();
-        let named = self.named(tenant).await?.unwrap_or_else(all);
-        Ok(NewVersion { record: retained(made.record, &named), ..made })
+        let named = self.named(tenant, &made.record).await?;
+        let record = retained(made.record, &named);
+        check_size(tenant, name, &record)?;
+        Ok(NewVersion { record, ..made })
     }
 
     fn sealed(
@@ -335,6 +341,20 @@ fn unknown(
     let known = others.iter().filter(|(_, entry)| entry.value.newest().is_some());
     let known: Vec<&str> = known.map(|(name, _)| name.as_str()).collect();
     Problem::new("name", format!("{tenant} has no secret {name}")).suggest(name.as_str(), known)
+}
+
+/// Refuses a version with which the record would be too large for the store. Only versions that are
+/// live can make it so large, because they are never dropped.
+fn check_size(tenant: &TenantId, name: &SecretName, record: &SecretRecord) -> Result<()> {
+    if document::write(record).len() <= VALUE_SIZE_BYTES_MAX {
+        return Ok(());
+    }
+    let count = record.versions.len();
+    let message = format!(
+        "the hosts of {tenant} run up to {count} versions of secret {name}, and no more fit"
+    );
+    let hint = format!("bring them to one revision first: omlctl status tenant={tenant}");
+    Err(Problem::new("name", message).hint(hint).into())
 }
 
 /// Returns the number of the next version of a secret.

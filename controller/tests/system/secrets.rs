@@ -11,21 +11,22 @@ use crate::fleet::Fleet;
 use crate::world::{SPEC, StoreKind, World, apply, set_version, until_rollout};
 
 /// The values that are searched for.
-const FIRST: &str = "correct-horse-battery-staple";
-const SECOND: &str = "Tr0ub4dor-and-3";
+pub(crate) const FIRST: &str = "correct-horse-battery-staple";
+pub(crate) const SECOND: &str = "Tr0ub4dor-and-3";
 /// What is said of the voice server when the first secret gets another version.
-const ROTATED: &str = "voice secret token version 2, not drained: calls through it are cut";
+pub(crate) const ROTATED: &str =
+    "voice secret token version 2, not drained: calls through it are cut";
 
-fn given(value: &str) -> Option<v1::NewSecretValue> {
+pub(crate) fn given(value: &str) -> Option<v1::NewSecretValue> {
     Some(v1::NewSecretValue { value: value.to_owned(), generate_length: 0 })
 }
 
-fn generated(generate_length: u32) -> Option<v1::NewSecretValue> {
+pub(crate) fn generated(generate_length: u32) -> Option<v1::NewSecretValue> {
     Some(v1::NewSecretValue { value: String::new(), generate_length })
 }
 
 /// The specification, whose voice server has a secret in its environment and one in a file.
-fn spec() -> String {
+pub(crate) fn spec() -> String {
     let secrets = "{TOKEN: {name: token, from: controller}, \
                    KEY_FILE: {name: key, from: controller, file: /run/secrets/key}}";
     let line = format!("  voice: {{version: \"1\", secrets: {secrets}}}");
@@ -35,13 +36,17 @@ fn spec() -> String {
 }
 
 impl Fleet {
-    async fn give(&mut self, name: &str, value: Option<v1::NewSecretValue>) -> Result<u64, Status> {
+    pub(crate) async fn give(
+        &mut self,
+        name: &str,
+        value: Option<v1::NewSecretValue>,
+    ) -> Result<u64, Status> {
         let (tenant, name) = ("acme".to_owned(), name.to_owned());
         let reply = self.operator.set_secret(v1::SetSecretRequest { tenant, name, value }).await?;
         Ok(reply.into_inner().version)
     }
 
-    async fn rotate(
+    pub(crate) async fn rotate(
         &mut self,
         name: &str,
         value: &str,
@@ -53,7 +58,7 @@ impl Fleet {
         Ok(self.operator.rotate_secret(request).await?.into_inner())
     }
 
-    async fn secrets(&mut self) -> v1::ListSecretsReply {
+    pub(crate) async fn secrets(&mut self) -> v1::ListSecretsReply {
         let request = v1::ListSecretsRequest { tenant: "acme".to_owned() };
         self.operator.list_secrets(request).await.unwrap().into_inner()
     }
@@ -64,7 +69,7 @@ impl Fleet {
     }
 
     /// A fleet whose voice server runs with both secrets, in revision 1.
-    async fn with_secrets() -> Self {
+    pub(crate) async fn with_secrets() -> Self {
         let mut fleet = Self::start(StoreKind::InMemory).await;
         fleet.give("token", given(FIRST)).await.unwrap();
         fleet.give("key", generated(40)).await.unwrap();
@@ -75,7 +80,7 @@ impl Fleet {
     }
 }
 
-fn notes(reply: &v1::ChangeReply) -> Vec<String> {
+pub(crate) fn notes(reply: &v1::ChangeReply) -> Vec<String> {
     let line = |change: &v1::Change| format!("{} {}", change.component, change.note);
     reply.changes.iter().map(line).collect()
 }
