@@ -93,20 +93,19 @@ impl Changes {
         let rotation = self.rotation(request, context).await?;
         let draft = self.draft(request, tenant, given, rotation).await?;
         let planned = self.plan(draft, answers, context).await?;
+        if let Some(unused) = planned.unused() {
+            return self.commit_unused(unused, context).await;
+        }
         if let Some(revision) = planned.already_in_effect()? {
-            let secret_version = planned.secret_version();
             let draft = planned.draft;
             context.check_revision(&draft.tenant, revision)?;
-            if secret_version.is_some() && !context.dry_run {
-                self.commit_unused(&draft, context).await?;
-            }
             let text_changed = draft.has_new_text();
             if text_changed && !context.dry_run {
                 self.commit_text(&draft, revision, request, context).await?;
             }
             let nothing = ChangeResult::nothing(draft.tenant, revision);
             let notes = request.notes(&planned.plan.absent);
-            return Ok(ChangeResult { text_changed, secret_version, notes, ..nothing });
+            return Ok(ChangeResult { text_changed, notes, ..nothing });
         }
         context.check_revision(&planned.draft.tenant, planned.plan.revision)?;
         context.check_removals(&planned.draft.tenant, &planned.changes)?;
@@ -247,7 +246,10 @@ impl Changes {
             let made = IdempotencyRecord { revision: number, request, text_only: false };
             batch = batch.put(&keys::idempotency(tenant, op_id), Expect::Absent, &made);
         }
-        batch = self.with_rotation(batch, draft, context, Some(number));
+        if let Some(made) = &draft.rotation {
+            let line = self.rotated(tenant, made, context, Some(number));
+            batch = made.put(batch, tenant).audit(&line);
+        }
         self.records.commit(batch).await?;
         failpoint::reach("C4");
         tracing::info!(%tenant, revision = %number, kind = draft.kind.as_str(), who = %context.who, "a change was accepted");

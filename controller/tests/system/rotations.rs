@@ -1,9 +1,12 @@
 //! Tests of what the rotation of a secret keeps, repeats and rolls out.
 
 use oml_proto::v1;
+use oml_proto::v1::RolloutState;
+use omlcontroller::seal::KEY_FILE;
 
 use crate::fleet::Fleet;
-use crate::secrets::{ROTATED, SECOND, notes};
+use crate::secrets::{ROTATED, SECOND, generated, notes};
+use crate::world::{SPEC, StoreKind, apply, until, until_rollout};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sixteen_failed_rotations_leave_the_good_version() {
@@ -21,4 +24,55 @@ async fn sixteen_failed_rotations_leave_the_good_version() {
     let request = v1::RollbackRequest { tenant: "acme".into(), to: 1, options };
     let back = fleet.operator.rollback(request).await.unwrap().into_inner();
     assert_eq!(notes(&back), [ROTATED.replace('2', "1")]);
+}
+
+/// Rotates a secret that no component uses, and checks that nothing was rolled out.
+async fn rotate_spare(fleet: &mut Fleet, version: u64) {
+    let before = status(fleet).await;
+    let plan = fleet.rotate("spare", SECOND, true).await.unwrap();
+    let reply = fleet.rotate("spare", SECOND, false).await.unwrap();
+    for reply in [plan, reply] {
+        assert_eq!((reply.changed, reply.secret_version), (false, version), "{reply:?}");
+        assert_eq!(reply.revision, before.revision);
+    }
+    let after = status(fleet).await;
+    let state = |status: &v1::TenantStatus| {
+        let rollout = status.rollout.clone().unwrap();
+        (status.revision, rollout.to, rollout.state, rollout.reason)
+    };
+    assert_eq!(state(&after), state(&before));
+    let spare = fleet.secrets().await.secrets.into_iter().find(|it| it.name == "spare").unwrap();
+    assert_eq!(spare.version, version);
+}
+
+async fn status(fleet: &mut Fleet) -> v1::TenantStatus {
+    until(&mut fleet.operator, "acme", |status| status.rollout.is_some()).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rotating_an_unused_secret_does_not_retry_a_paused_rollout() {
+    let mut fleet = Fleet::start(StoreKind::InMemory).await;
+    fleet.give("spare", generated(32)).await.unwrap();
+    // The first revision fails, and there is none to return to.
+    let spec = SPEC.replace("voice: \"1\"", "voice: \"bad1\"");
+    apply(&mut fleet.operator, &spec).await.unwrap();
+    until_rollout(&mut fleet.operator, 1, RolloutState::Paused).await;
+    fleet.done();
+    rotate_spare(&mut fleet, 2).await;
+    assert_eq!(fleet.done(), [], "what failed must not be tried again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rotating_an_unused_secret_after_a_restore_rolls_nothing_out() {
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
+    fleet.give("spare", generated(32)).await.unwrap();
+    let backup = fleet.world.backup().await;
+    let key = std::fs::read(fleet.world.settings.data_dir.join(KEY_FILE)).unwrap();
+    fleet.world.restore(&backup).await;
+    std::fs::write(fleet.world.settings.data_dir.join(KEY_FILE), key).unwrap();
+    fleet.restart().await;
+    until_rollout(&mut fleet.operator, 1, RolloutState::Paused).await;
+    fleet.done();
+    rotate_spare(&mut fleet, 2).await;
+    assert_eq!(fleet.done(), [], "a restored controller changes nothing until the next apply");
 }
