@@ -94,7 +94,7 @@ impl Changes {
         let draft = self.draft(request, tenant, given, rotation).await?;
         let planned = self.plan(draft, answers, context).await?;
         if let Some(unused) = planned.unused() {
-            return self.commit_unused(unused, context).await;
+            return self.commit_unused(unused, request, context).await;
         }
         if let Some(revision) = planned.already_in_effect()? {
             let draft = planned.draft;
@@ -139,7 +139,7 @@ impl Changes {
         let Some(op_id) = &context.op_id else { return Ok(None) };
         let made = self.records.get(&keys::idempotency(tenant, op_id)).await?;
         let Some(Entry { value: made, .. }) = made else { return Ok(None) };
-        if made.request != request.fingerprint() {
+        if made.request != self.fingerprint(request)? {
             let message = format!("operation {op_id} was another change");
             return Err(Problem::new("op_id", message).hint("use a new id").into());
         }
@@ -148,9 +148,11 @@ impl Changes {
             Some(revision) if !made.text_only => revision.changes.clone(),
             Some(_) | None => Vec::new(),
         };
-        let (changed, text_changed) = (!made.text_only, made.text_only);
-        let new_tenant = made.revision == next_revision(None);
-        let nothing = ChangeResult::nothing(tenant.clone(), made.revision);
+        let secret_version = Some(made.secret_version).filter(|version| *version > 0);
+        let (changed, text_changed) = (!made.text_only, made.text_only && secret_version.is_none());
+        let new_tenant = changed && made.revision == next_revision(None);
+        let nothing =
+            ChangeResult { secret_version, ..ChangeResult::nothing(tenant.clone(), made.revision) };
         Ok(Some(ChangeResult { changed, text_changed, new_tenant, changes, ..nothing }))
     }
 
@@ -242,8 +244,9 @@ impl Changes {
             &rollout,
         );
         if let Some(op_id) = &context.op_id {
-            let request = request.fingerprint();
-            let made = IdempotencyRecord { revision: number, request, text_only: false };
+            let (request, text_only) = (self.fingerprint(request)?, false);
+            let secret_version = planned.secret_version().unwrap_or_default();
+            let made = IdempotencyRecord { revision: number, request, text_only, secret_version };
             batch = batch.put(&keys::idempotency(tenant, op_id), Expect::Absent, &made);
         }
         if let Some(made) = &draft.rotation {

@@ -86,7 +86,8 @@ impl Secrets {
         self.key.as_ref().as_ref().err()
     }
 
-    fn key(&self) -> Result<&SealingKey> {
+    /// Returns the key, or the error that says why there is none.
+    pub(super) fn key(&self) -> Result<&SealingKey> {
         self.key.as_ref().as_ref().map_err(|missing| OpsError::NoKey(missing.clone()))
     }
 

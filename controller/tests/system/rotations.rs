@@ -3,9 +3,10 @@
 use oml_proto::v1;
 use oml_proto::v1::RolloutState;
 use omlcontroller::seal::KEY_FILE;
+use tonic::Status;
 
 use crate::fleet::Fleet;
-use crate::secrets::{ROTATED, SECOND, generated, notes};
+use crate::secrets::{FIRST, ROTATED, SECOND, generated, given, notes};
 use crate::world::{SPEC, StoreKind, apply, until, until_rollout};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -75,4 +76,54 @@ async fn rotating_an_unused_secret_after_a_restore_rolls_nothing_out() {
     fleet.done();
     rotate_spare(&mut fleet, 2).await;
     assert_eq!(fleet.done(), [], "a restored controller changes nothing until the next apply");
+}
+
+/// Rotates a secret under an operation id.
+async fn rotate_once(
+    fleet: &mut Fleet,
+    name: &str,
+    value: Option<v1::NewSecretValue>,
+    op_id: &str,
+) -> Result<v1::ChangeReply, Status> {
+    let options = Some(v1::ChangeOptions { op_id: op_id.to_owned(), ..Default::default() });
+    let (tenant, name) = ("acme".to_owned(), name.to_owned());
+    let request = v1::RotateSecretRequest { tenant, name, value, options };
+    Ok(fleet.operator.rotate_secret(request).await?.into_inner())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_value_under_the_same_id_is_refused() {
+    let mut fleet = Fleet::with_secrets().await;
+    let made = rotate_once(&mut fleet, "token", given(SECOND), "one").await.unwrap();
+    let again = rotate_once(&mut fleet, "token", given(SECOND), "one").await.unwrap();
+    for reply in [made, again] {
+        assert_eq!((reply.revision, reply.changed, reply.secret_version), (2, true, 2));
+    }
+    rotate_once(&mut fleet, "key", generated(40), "two").await.unwrap();
+    for (name, value, op_id) in [
+        ("token", given(FIRST), "one"),
+        ("token", generated(40), "one"),
+        ("key", generated(41), "two"),
+    ] {
+        let refused = rotate_once(&mut fleet, name, value, op_id).await.unwrap_err();
+        assert!(refused.message().contains("was another change"), "{refused}");
+    }
+    let versions: Vec<u64> = fleet.secrets().await.secrets.iter().map(|it| it.version).collect();
+    assert_eq!(versions, [2, 2]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unused_rotation_that_is_repeated_with_its_id_makes_one_version() {
+    let mut fleet = Fleet::with_secrets().await;
+    fleet.give("spare", generated(32)).await.unwrap();
+    for _ in 0..2 {
+        let reply = rotate_once(&mut fleet, "spare", given(SECOND), "one").await.unwrap();
+        let kinds = (reply.changed, reply.text_changed, reply.new_tenant);
+        assert_eq!((kinds, reply.secret_version), ((false, false, false), 2), "{reply:?}");
+        assert_eq!((reply.revision, reply.changes.len()), (1, 0));
+    }
+    let spare = fleet.secrets().await.secrets.into_iter().find(|it| it.name == "spare").unwrap();
+    assert_eq!(spare.version, 2);
+    let refused = rotate_once(&mut fleet, "spare", given(FIRST), "one").await.unwrap_err();
+    assert!(refused.message().contains("was another change"), "{refused}");
 }

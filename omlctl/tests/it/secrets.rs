@@ -1,9 +1,9 @@
 //! How values of secrets reach the controller, and that nothing prints them.
 
-use oml_proto::v1::NewSecretValue;
+use oml_proto::v1::{ChangeReply, NewSecretValue, PhaseName, RolloutState};
 
-use crate::fake::{Answer, Script};
-use crate::world::{World, upgrade};
+use crate::fake::{Answer, Script, Then};
+use crate::world::{World, instance, rollout, status, upgrade};
 
 fn given(world: &World) -> Vec<(String, NewSecretValue)> {
     let script = world.script.lock().unwrap();
@@ -56,4 +56,21 @@ fn a_secret_is_not_removed_where_nobody_can_be_asked() {
     assert!(ran.stderr.contains("nothing was changed"), "{}", ran.stderr);
     let ran = world.run(&[&words[..], &["--yes"]].concat());
     assert_eq!((ran.code, ran.stderr.as_str()), (0, "removed secret token of acme\n"));
+}
+
+#[test]
+fn the_rotation_of_an_unused_secret_does_not_wait_for_another_rollout() {
+    let (changed, changes) = (false, Vec::new());
+    let reply = ChangeReply { changed, changes, secret_version: 2, ..upgrade() };
+    let progressing = rollout(RolloutState::Progressing, "");
+    let under_way = status(9, progressing, instance("230204.01", PhaseName::Pulling));
+    let world = World::new(Script {
+        changes: [Answer::Reply(reply)].into(),
+        watches: [(vec![under_way], Then::StaysOpen)].into(),
+        ..Script::default()
+    });
+    let ran = world.run(&["secret", "rotate", "tenant=acme", "token", "--generate"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(ran.stderr, "version 2 of the secret is kept; no component of acme uses it\n");
+    assert!(world.script.lock().unwrap().watched.is_empty());
 }

@@ -47,8 +47,8 @@ fn golden<T: Document>(name: &'static str, full: &T, minimal: &T) -> Golden {
 /// Every kind of document that has a version of its own.
 fn goldens() -> Vec<Golden> {
     let (revision, request) = (RevisionNumber(8), ContentHash::of(b"request"));
-    let idempotency = IdempotencyRecord { revision, request, text_only: false };
-    let of_text = IdempotencyRecord { text_only: true, ..idempotency.clone() };
+    let idempotency = IdempotencyRecord { revision, request, text_only: false, secret_version: 0 };
+    let unused = IdempotencyRecord { text_only: true, secret_version: 2, ..idempotency.clone() };
     let head = Head { current: RevisionNumber(8), last: RevisionNumber(9), good: None };
     let (name, host) = ("oml".to_owned(), "oml.example.com".to_owned());
     let endpoint = PublicEndpoint { name, host, addresses: Vec::new() };
@@ -67,7 +67,7 @@ fn goldens() -> Vec<Golden> {
         golden("revision", &v::revision(), &v::revision_minimal()),
         golden("head", &Head { good: Some(RevisionNumber(7)), ..head }, &head),
         golden("target", &target, &target),
-        golden("idempotency_record", &of_text, &idempotency),
+        golden("idempotency_record", &unused, &idempotency),
         golden("rollout", &v::rollout(), &v::rollout_minimal()),
         golden("rollout_outcome", &v::outcome(), &v::outcome_minimal()),
         golden("node_record", &v::node_record(), &v::node_record_minimal()),

@@ -103,13 +103,17 @@ pub struct Target {
 /// the same revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdempotencyRecord {
-    /// The revision that the change made.
+    /// The revision that the change made, or on which it was made.
     pub revision: RevisionNumber,
     /// The content hash of the request.
     pub request: ContentHash,
-    /// Whether the request replaced the text of that revision only.
+    /// Whether the request made no revision: it replaced the text of that one only or, with a
+    /// version of a secret, nothing of it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub text_only: bool,
+    /// The number of the version that the rotation of a secret made; 0 if it was another request.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub secret_version: u64,
 }
 
 impl RevisionKind {

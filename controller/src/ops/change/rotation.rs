@@ -1,14 +1,15 @@
 //! A new version of a secret, as a change of the components that use it.
 
 use oml_common::decide::secrets::{ChosenSecret, users};
-use oml_common::id::{RevisionNumber, TenantId};
+use oml_common::id::{ContentHash, RevisionNumber, TenantId};
 
 use super::draft::Draft;
 use super::{ChangeRequest, ChangeResult, Changes, Planned, RequestContext};
 use crate::ops::Result;
-use crate::ops::secrets::NewVersion;
-use crate::records::values::{AuditRecord, Head};
+use crate::ops::secrets::{NewValue, NewVersion};
+use crate::records::values::{AuditRecord, Head, IdempotencyRecord};
 use crate::records::{Batch, Entry, if_unchanged, keys};
+use crate::store::Expect;
 
 /// A new version of a secret that no component uses.
 #[derive(Clone, Copy)]
@@ -40,14 +41,33 @@ impl Changes {
         self.secrets.next_version(&context.who, tenant, name, &value).await.map(Some)
     }
 
+    /// Returns the hash by which a repeated request is recognised. The value of a secret is a part
+    /// of it as a keyed hash, because it is recorded.
+    pub(super) fn fingerprint(&self, request: &ChangeRequest) -> Result<ContentHash> {
+        match request {
+            ChangeRequest::RotateSecret { value: NewValue::Given(value), .. } => {
+                Ok(request.fingerprint(&self.secrets.key()?.request_hash(value)))
+            }
+            ChangeRequest::RotateSecret { value: NewValue::Generated(length), .. } => {
+                Ok(request.fingerprint(&length.to_string()))
+            }
+            ChangeRequest::Apply { .. }
+            | ChangeRequest::SetVersion { .. }
+            | ChangeRequest::SetRelease { .. }
+            | ChangeRequest::Rollback { .. } => Ok(request.fingerprint("")),
+        }
+    }
+
     /// Records the new version of a secret that nothing uses, so that nothing is rolled out: what a
     /// paused rollout did not finish is no matter of such a secret.
     pub(super) async fn commit_unused(
         &self,
         unused: Unused<'_>,
+        request: &ChangeRequest,
         context: &RequestContext,
     ) -> Result<ChangeResult> {
         let Unused { tenant, head, made } = unused;
+        let (version, text_only) = (made.record.last, true);
         let revision = head.map(|head| head.value.current).unwrap_or_default();
         context.check_revision(tenant, revision)?;
         if !context.dry_run {
@@ -58,9 +78,14 @@ impl Changes {
                 // again.
                 batch = batch.put(&keys::head(tenant), if_unchanged(Some(head)), &head.value);
             }
+            if let Some(op_id) = &context.op_id {
+                let (request, secret_version) = (self.fingerprint(request)?, version);
+                let done = IdempotencyRecord { revision, request, text_only, secret_version };
+                batch = batch.put(&keys::idempotency(tenant, op_id), Expect::Absent, &done);
+            }
             self.records.commit(batch).await?;
         }
-        let secret_version = Some(made.record.last);
+        let secret_version = Some(version);
         Ok(ChangeResult { secret_version, ..ChangeResult::nothing(tenant.clone(), revision) })
     }
 

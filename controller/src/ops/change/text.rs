@@ -46,8 +46,8 @@ impl Changes {
             .put(&keys::head(tenant), if_unchanged(Some(head)), &head.value)
             .audit(&audit);
         if let Some(op_id) = &context.op_id {
-            let request = request.fingerprint();
-            let made = IdempotencyRecord { revision: number, request, text_only: true };
+            let (revision, request) = (number, self.fingerprint(request)?);
+            let made = IdempotencyRecord { revision, request, text_only: true, secret_version: 0 };
             batch = batch.put(&keys::idempotency(tenant, op_id), Expect::Absent, &made);
         }
         self.records.commit(batch).await?;
