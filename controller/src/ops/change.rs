@@ -33,6 +33,7 @@ pub use self::releases::{TenantRelease, TenantReleases};
 pub use self::request::{ChangeRequest, ChangeResult, IdempotencyKey, RequestContext};
 
 use self::draft::Draft;
+use self::rotation::Unused;
 use super::catalogs::Catalogs;
 use super::retries::retry_conflicts;
 use super::secrets::Secrets;
@@ -91,6 +92,12 @@ impl Changes {
             return Ok(replay);
         }
         let rotation = self.rotation(request, context).await?;
+        if let Some(made) = &rotation
+            && self.records.get(&keys::head(&tenant)).await?.is_none()
+        {
+            let unused = Unused { tenant: &tenant, head: None, made };
+            return self.commit_unused(unused, request, context).await;
+        }
         let draft = self.draft(request, tenant, given, rotation).await?;
         let planned = self.plan(draft, answers, context).await?;
         if let Some(unused) = planned.unused() {

@@ -6,7 +6,7 @@ use omlcontroller::seal::KEY_FILE;
 use tonic::Status;
 
 use crate::fleet::Fleet;
-use crate::secrets::{FIRST, ROTATED, SECOND, generated, given, notes};
+use crate::secrets::{FIRST, ROTATED, SECOND, generated, given, notes, spec};
 use crate::world::{SPEC, StoreKind, apply, until, until_rollout};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -126,4 +126,23 @@ async fn an_unused_rotation_that_is_repeated_with_its_id_makes_one_version() {
     assert_eq!(spare.version, 2);
     let refused = rotate_once(&mut fleet, "spare", given(FIRST), "one").await.unwrap_err();
     assert!(refused.message().contains("was another change"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_can_be_corrected_before_the_first_apply() {
+    let mut fleet = Fleet::start(StoreKind::InMemory).await;
+    fleet.give("token", given(FIRST)).await.unwrap();
+    fleet.give("key", generated(40)).await.unwrap();
+    let error = fleet.give("token", given(SECOND)).await.unwrap_err();
+    assert!(error.message().contains("omlctl secret rotate tenant=acme token"), "{error}");
+    let plan = fleet.rotate("token", SECOND, true).await.unwrap();
+    assert_eq!((plan.revision, plan.changed, plan.secret_version), (0, false, 2));
+    for _ in 0..2 {
+        let reply = rotate_once(&mut fleet, "token", given(SECOND), "one").await.unwrap();
+        assert_eq!((reply.revision, reply.changed, reply.secret_version), (0, false, 2));
+    }
+    apply(&mut fleet.operator, &spec()).await.unwrap();
+    until_rollout(&mut fleet.operator, 1, RolloutState::Completed).await;
+    let token = fleet.secrets().await.secrets.remove(1);
+    assert_eq!(token.used_by, [("voice".into(), 2)].into());
 }

@@ -93,7 +93,7 @@ async fn a_change_without_its_secrets_is_refused_with_what_to_type_and_goes_on_w
     let problems = problems(&refused);
     let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
     let text = text.join("\n");
-    for hint in ["generate tenant=acme token", "generate tenant=acme key", "secrets.TOKEN"] {
+    for hint in ["generate tenant=acme token", "set tenant=acme key < FILE", "secrets.TOKEN"] {
         assert!(text.contains(hint), "{hint}: {text}");
     }
     assert_eq!(fleet.give("token", given(FIRST)).await.unwrap(), 1);

@@ -8,7 +8,7 @@ use crate::document::catalog::ContainerTemplate;
 use crate::document::instance::{Container, KeptSecret};
 use crate::document::secret_use::{SecretSource, SecretUse};
 use crate::document::spec::ComponentSpec;
-use crate::id::{ComponentName, EnvName, SecretName};
+use crate::id::{ComponentName, EnvName};
 use crate::text::problem::{Problem, Problems};
 
 use super::Input;
@@ -80,7 +80,7 @@ fn kept(
 ) -> Result<KeptSecret, Problem> {
     let SecretUse { name, from: _, file } = wanted;
     let Some(ChosenSecret { version, mark, has_lines }) = input.secrets.get(name) else {
-        return Err(missing(input, component, variable, name));
+        return Err(missing(input, component, variable, wanted));
     };
     if *has_lines && file.is_none() {
         let message = format!(
@@ -98,11 +98,15 @@ fn missing(
     input: Input<'_>,
     component: &ComponentName,
     variable: &EnvName,
-    name: &SecretName,
+    wanted: &SecretUse,
 ) -> Problem {
-    let tenant = &input.spec.tenant;
+    let (tenant, name) = (&input.spec.tenant, &wanted.name);
     let message = format!("{tenant} has no secret {name}");
-    let hint = format!("omlctl secret generate tenant={tenant} {name}");
+    // What a program reads from a file is a key or a certificate, and not a password.
+    let hint = match wanted.file {
+        Some(_) => format!("omlctl secret set tenant={tenant} {name} < FILE"),
+        None => format!("omlctl secret generate tenant={tenant} {name}"),
+    };
     problem(input, component, variable, message).hint(hint)
 }
 

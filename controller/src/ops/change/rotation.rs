@@ -14,10 +14,10 @@ use crate::store::Expect;
 /// A new version of a secret that no component uses.
 #[derive(Clone, Copy)]
 pub(super) struct Unused<'a> {
-    tenant: &'a TenantId,
-    /// The head that the new version leaves as it is.
-    head: Option<&'a Entry<Head>>,
-    made: &'a NewVersion,
+    pub(super) tenant: &'a TenantId,
+    /// The head, which the new version leaves as it is; none before the first change.
+    pub(super) head: Option<&'a Entry<Head>>,
+    pub(super) made: &'a NewVersion,
 }
 
 impl NewVersion {

@@ -85,11 +85,12 @@ impl Secrets {
     }
 
     /// Returns the marks of the versions that the newest revisions name; none if one of them cannot
-    /// be read.
+    /// be read, or if there is no revision yet.
     async fn past_marks(&self, tenant: &TenantId) -> Result<Option<BTreeSet<SecretMark>>> {
+        // A first change that is made at the same time may name any of them.
+        let Some(head) = self.records.get(&keys::head(tenant)).await? else { return Ok(None) };
         let mut marks = BTreeSet::new();
-        let last = self.records.get(&keys::head(tenant)).await?.map(|head| head.value.last.0);
-        for number in (1..=last.unwrap_or_default()).rev().take(REVISIONS_MAX) {
+        for number in (1..=head.value.last.0).rev().take(REVISIONS_MAX) {
             match self.tenants.readable_plan(tenant, RevisionNumber(number)).await? {
                 Some(plan) => marks.extend(marks_of(&plan)),
                 None => return Ok(None),

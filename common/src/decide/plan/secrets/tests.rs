@@ -104,6 +104,13 @@ fn every_missing_secret_is_named_at_once_with_what_to_type() {
 }
 
 #[test]
+fn a_missing_secret_that_is_a_file_is_given_from_one() {
+    let secrets = "KEY: {name: key, from: controller, file: /run/secrets/key}";
+    let problems = planned(SPEC, secrets, &[]).unwrap_err();
+    assert!(problems.ends_with("(omlctl secret set tenant=acme key < FILE)"), "{problems}");
+}
+
+#[test]
 fn what_cannot_be_is_refused_with_its_place() {
     let refused = |spec: &str, secrets: &str| planned(spec, secrets, &[("key", 1)]).unwrap_err();
     let file = refused(SPEC, "K: {name: key, file: /run/key}");
