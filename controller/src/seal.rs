@@ -20,6 +20,10 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::{hkdf, hmac};
 use zeroize::Zeroizing;
 
+mod key_use;
+
+pub use self::key_use::{KeyUse, OtherKey};
+
 /// The name of the key's file in the controller's folder, and of the credential of its unit.
 pub const KEY_FILE: &str = "secrets.key";
 
@@ -144,6 +148,12 @@ impl SealingKey {
         let (aead, marks) = (LessSafeKey::new(UnboundKey::from(seal)), hmac::Key::from(marks));
         let id = hex(&hmac::sign(&marks, b"id").as_ref()[..KEY_ID_LEN]);
         Some(Self { aead, marks, requests, id })
+    }
+
+    /// Returns the public name of the key.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// Returns a keyed hash of a value that a request gives, in hexadecimal digits. Without the key

@@ -22,6 +22,7 @@ use crate::records::{Batch, Entry, Records, if_unchanged, keys};
 use crate::seal::{NoKey, SealingKey, SecretPlace};
 use crate::store::VALUE_SIZE_BYTES_MAX;
 
+mod key;
 mod named;
 mod value;
 
@@ -80,12 +81,6 @@ impl Secrets {
         Self { env, records, tenants, key: Arc::new(key) }
     }
 
-    /// Returns why secrets can neither be sealed nor opened; none if they can.
-    #[must_use]
-    pub fn without_key(&self) -> Option<&NoKey> {
-        self.key.as_ref().as_ref().err()
-    }
-
     /// Returns the key, or the error that says why there is none.
     pub(super) fn key(&self) -> Result<&SealingKey> {
         self.key.as_ref().as_ref().map_err(|missing| OpsError::NoKey(missing.clone()))
@@ -117,6 +112,10 @@ impl Secrets {
     }
 
     /// Gives a tenant a secret that it does not have, and returns the number of its version.
+    ///
+    /// # Errors
+    /// Returns an error if the tenant has it already, or if the key at hand is not the one that the
+    /// other secrets are sealed with.
     pub async fn set(
         &self,
         who: &OperatorName,
@@ -149,6 +148,7 @@ impl Secrets {
             let hint = format!("omlctl secret remove tenant={tenant} NAME");
             return Err(Problem::new("name", message).hint(hint).into());
         }
+        self.check_key().await?;
         let number = next_number(present);
         let place = SecretPlace { tenant, name, version: number };
         let made = NewVersion::after(present.cloned(), place, self.sealed(who, place, value)?);

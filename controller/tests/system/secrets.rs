@@ -1,8 +1,9 @@
 //! Tests of the secrets that the controller keeps.
 
+use oml_daemon::env::Random;
 use oml_proto::v1;
 use oml_proto::v1::RolloutState;
-use omlcontroller::seal::KEY_FILE;
+use omlcontroller::seal::{KEY_FILE, new_key};
 use tonic::{Code, Status};
 
 use crate::agent::{Session, enroll};
@@ -278,4 +279,35 @@ async fn without_its_key_the_controller_runs_and_says_what_it_cannot_do() {
     fleet.restart().await;
     assert_eq!(fleet.secrets().await.problem, "");
     assert_eq!(fleet.give("more", generated(32)).await.unwrap(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_another_key_the_controller_says_so_and_takes_no_new_secret() {
+    let mut fleet = Fleet::with_secrets().await;
+    let key = fleet.world.settings.data_dir.join(KEY_FILE);
+    let (right, wrong) = (std::fs::read(&key).unwrap(), new_key(&Random::system()).unwrap());
+    std::fs::write(&key, &*wrong).unwrap();
+    fleet.restart().await;
+    let problem = fleet.secrets().await.problem;
+    assert!(problem.starts_with("2 of 2 secrets were sealed with another key ("), "{problem}");
+    assert!(problem.contains("put the right secrets.key in place"), "{problem}");
+    let refused = fleet.give("more", generated(32)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::FailedPrecondition, "{refused}");
+    assert!(refused.message().contains("2 of 2 secrets were sealed with"), "{refused}");
+    // Nothing was lost with it.
+    std::fs::write(&key, &right).unwrap();
+    fleet.restart().await;
+    assert_eq!(fleet.secrets().await.problem, "");
+    assert_eq!(fleet.give("more", generated(32)).await.unwrap(), 1);
+    // A lost key is replaced, and then every secret gets a new value.
+    std::fs::write(&key, &*wrong).unwrap();
+    fleet.restart().await;
+    for (name, rest) in [("key", "2 of 3 secrets were"), ("token", "1 of 3 secrets was")] {
+        fleet.rotate(name, SECOND, false).await.unwrap();
+        let problem = fleet.secrets().await.problem;
+        assert!(problem.starts_with(rest), "{problem}");
+    }
+    assert_eq!(fleet.give("another", generated(32)).await.unwrap(), 1);
+    fleet.rotate("more", SECOND, false).await.unwrap();
+    assert_eq!(fleet.secrets().await.problem, "");
 }
