@@ -7,7 +7,7 @@ use minijinja::Environment;
 use crate::document::catalog::{Catalog, Component, SettingKind, TemplateText, is_template};
 use crate::text::problem::{Problem, Problems};
 
-use super::template::{NAMES, engine};
+use super::template::{NAMES, engine, unknown_filters};
 
 /// Returns the names that a text uses, such as `settings.TZ`; `settings` alone if it reaches into
 /// them by a name that is computed. A text that is no template uses none.
@@ -24,7 +24,7 @@ pub(crate) fn used(engine: &Environment<'_>, text: &str) -> Result<BTreeSet<Stri
 }
 
 /// Checks the templates of every component without a tenant: whether they can be read, name what
-/// there is, and compare settings with values of their types.
+/// there is, use filters that there are, and compare settings with values of their types.
 #[must_use]
 pub fn check_templates(catalog: &Catalog) -> Problems {
     let engine = engine();
@@ -45,6 +45,7 @@ pub fn check_templates(catalog: &Catalog) -> Problems {
                     let wrong = names.filter_map(|name| unknown(catalog, &path, name));
                     problems.0.extend(wrong);
                     problems.0.extend(compared(catalog, &path, text));
+                    problems.0.extend(filters(&engine, &path, text));
                 }
             }
         }
@@ -72,6 +73,18 @@ fn unknown(catalog: &Catalog, path: &str, name: &str) -> Option<Problem> {
         }
         _ => Some(problem(&format!("there is no name {name}")).hint(NAMES)),
     }
+}
+
+/// Returns a problem for every filter that the engine does not have.
+fn filters<'a>(
+    engine: &Environment<'_>,
+    path: &'a str,
+    text: &'a str,
+) -> impl Iterator<Item = Problem> + use<'a> {
+    unknown_filters(engine, text).into_iter().map(move |name| {
+        let problem = Problem::new(path, format!("there is no filter {name}"));
+        problem.hint("there are those of Jinja, and bytes, mebibytes, seconds and milliseconds")
+    })
 }
 
 fn has_component(catalog: &Catalog, name: &str) -> bool {
