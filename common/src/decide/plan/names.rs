@@ -156,14 +156,14 @@ fn last_operand(text: &str) -> &str {
     inside.rfind(quote).map_or("", |begin| &text[begin..])
 }
 
-/// Returns the settings that a component uses in its templates, and in those of a tenant's own
-/// variables. `None` stands for all of them.
+/// Returns the settings that change what a component runs: those in its templates, and in those of
+/// a tenant's own variables. `None` stands for all of them.
 pub(crate) fn settings_of<'t>(
     engine: &Environment<'_>,
     component: &'t Component,
     of_tenant: impl Iterator<Item = &'t String>,
 ) -> Option<BTreeSet<String>> {
-    let texts = component.templates().into_iter().map(|template| template.text);
+    let texts = component.workload_templates().into_iter().map(|template| template.text);
     let mut settings = BTreeSet::new();
     for text in texts.chain(of_tenant.map(String::as_str)) {
         // A template that cannot be read is refused when it is filled in.
