@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::decide::secrets::ChosenSecret;
-use crate::document::catalog::ContainerTemplate;
+use crate::document::catalog::{ContainerTemplate, Places};
 use crate::document::instance::{Container, KeptSecret};
 use crate::document::secret_use::{SecretSource, SecretUse};
 use crate::document::spec::ComponentSpec;
@@ -39,7 +39,30 @@ pub(super) fn add(
             }
         }
     }
+    refuse_in_the_way(input, name, &container, problems);
     container
+}
+
+/// Refuses the secrets that are mounted where something else is. The catalog and the tenant may
+/// each say where, so that this is known only now.
+fn refuse_in_the_way(
+    input: Input<'_>,
+    component: &ComponentName,
+    container: &Container,
+    problems: &mut Problems,
+) {
+    let mut places = Places::new(&container.volumes, &container.options.tmpfs);
+    for file in &container.options.files {
+        // That it is in the way of something was said when the catalog was read.
+        let _known = places.take(&file.path, "which is a file of the catalog".to_owned());
+    }
+    for (variable, secret) in &container.kept_secrets {
+        let Some(path) = &secret.file else { continue };
+        if let Some(why) = places.take_secret(path, &secret.name) {
+            let problem = problem(input, component, variable, format!("{path} {why}"));
+            problems.push(problem.hint("choose a path of its own in the container"));
+        }
+    }
 }
 
 /// Refuses secrets of a packaged unit, whose environment is read by everyone who reads its drop-in.

@@ -8,8 +8,11 @@ use crate::document::spec::read_bytes;
 use crate::text::problem::Problems;
 use crate::text::yaml::{FieldNode, Fields, Value};
 
+use super::place::Places;
 use super::{CheckTemplate, Component, ContainerTemplate, Lookup, ProbeTemplate, WorkloadTemplate};
-use super::{condition, env, file, image, literal, operation, options, ports, probe, volume};
+use super::{
+    condition, env, file, image, literal, operation, options, ports, probe, secrets, volume,
+};
 
 const START_TIMEOUT_MS: u64 = 120_000;
 const STOP_GRACE_MS: u64 = 10_000;
@@ -141,7 +144,8 @@ fn read_container(
     let name = fields.need("container", problems).and_then(|p| p.parse(problems));
     let image = fields.need("image", problems).and_then(|p| image::read(&p, problems));
     let env = fields.get("env").map(|p| env::read(&p, problems)).unwrap_or_default();
-    let secrets = fields.get("secrets").map(|p| read_uses(&p, problems)).unwrap_or_default();
+    let secrets_field = fields.get("secrets");
+    let secrets = secrets_field.as_ref().map(|p| read_uses(p, problems)).unwrap_or_default();
     let volumes = fields.get("volumes").map(|p| volume::read_all(&p, problems));
     let volumes = volumes.unwrap_or_default();
     let command = literal::templates(fields.get("command").as_ref(), problems);
@@ -149,8 +153,12 @@ fn read_container(
     let has_reason = has_reason(fields, problems);
     let (pids_limit, may_gain_privileges) = read_confinement(fields, has_reason, problems);
     let options = Box::new(options::read(fields, &volumes, has_reason, problems));
-    let taken = file::Taken { volumes: &volumes, tmpfs: &options.tmpfs };
-    let files = fields.get("files").map(|f| file::read_all(&f, taken, templates, problems));
+    let mut places = Places::new(&volumes, &options.tmpfs);
+    let files = fields.get("files");
+    let files = files.map(|f| file::read_all(&f, &mut places, templates, problems));
+    if let Some(field) = &secrets_field {
+        secrets::check(field, &secrets, &env, &mut places, problems);
+    }
     Some(ContainerTemplate {
         name: name?,
         image: image?,

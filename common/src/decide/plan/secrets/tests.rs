@@ -132,6 +132,39 @@ fn what_cannot_be_is_refused_with_its_place() {
 }
 
 #[test]
+fn a_mounted_secret_is_not_in_the_way_of_what_else_is_mounted() {
+    let mounted = |variable: &str, name: &str, path: &str| {
+        format!("{variable}: {{name: {name}, from: controller, file: {path}}}")
+    };
+    let of_catalog = mounted("A", "key", "/run/secrets/key");
+    let catalog = catalog(&of_catalog);
+    let catalog = catalog.replace(
+        "    image: db\n",
+        "    image: db\n    volumes: [data:/var/lib/db]\n    tmpfs: [/scratch]\n",
+    );
+    let planned = |name: &str, path: &str| {
+        let line = format!("  db: {{version: \"1\", secrets: {{{}}}}}", mounted("B", name, path));
+        let spec = SPEC.replace("  db: \"1\"", &line);
+        let kept = chosen(&[("key", 1), ("other", 1)]);
+        plan_with_secrets(&spec, &catalog, &kept, 1).map(|plan| database(&plan).kept_secrets.len())
+    };
+    for (name, path, expected) in [
+        ("other", "/run/secrets/key", "is in the way of /run/secrets/key, where secret key is"),
+        ("other", "/run/secrets", "is in the way of /run/secrets/key, where secret key is"),
+        ("other", "/var/lib/db/key", "is in the way of /var/lib/db, where data is"),
+        ("other", "/scratch", "is in the way of the folder in memory /scratch"),
+        ("other", "/etc/hosts", "cannot be mounted: /etc/hosts is the engine's own"),
+    ] {
+        let problems = planned(name, path).unwrap_err().to_string();
+        let line = format!("line 5: components.db.secrets.B: {path} {expected}");
+        assert!(problems.contains(&line), "{path}: {problems}");
+    }
+    // One secret at one place is mounted once, and two variables hold its path.
+    assert_eq!(planned("key", "/run/secrets/key").unwrap(), 2);
+    assert_eq!(planned("other", "/run/secrets/other").unwrap(), 2);
+}
+
+#[test]
 fn a_value_of_several_lines_is_mounted_and_never_in_an_environment() {
     let mut kept = chosen(&[("key", 1)]);
     kept.values_mut().for_each(|secret| secret.has_lines = true);
