@@ -7,7 +7,6 @@ use crate::decide::secrets::ChosenSecret;
 use crate::document::catalog::{ContainerTemplate, Places};
 use crate::document::instance::{Container, KeptSecret};
 use crate::document::secret_use::{SecretSource, SecretUse};
-use crate::document::spec::ComponentSpec;
 use crate::id::{ComponentName, EnvName};
 use crate::text::problem::{Problem, Problems};
 
@@ -26,7 +25,7 @@ pub(super) fn add(
     let mut uses: BTreeMap<&EnvName, &SecretUse> = template.secrets.iter().collect();
     uses.extend(&spec.secrets);
     let mut container = container;
-    refuse_both(input, name, spec, problems);
+    refuse_both(input, name, &uses, problems);
     container.env.retain(|variable, _| !spec.secrets.contains_key(variable));
     for (variable, wanted) in uses {
         match source(input, wanted) {
@@ -76,18 +75,47 @@ pub(super) fn refuse_of_unit(input: Input<'_>, name: &ComponentName, problems: &
     }
 }
 
-/// Refuses a variable that a tenant sets and that should also be a secret.
+/// Refuses a variable that would reach the container twice: as a value that the tenant or an
+/// operation sets, and as a secret of the tenant or of the catalog. A secret of the tenant overrides
+/// a value of the catalog.
 fn refuse_both(
     input: Input<'_>,
     name: &ComponentName,
-    spec: &ComponentSpec,
+    uses: &BTreeMap<&EnvName, &SecretUse>,
     problems: &mut Problems,
 ) {
-    for variable in spec.secrets.keys().filter(|variable| spec.env.contains_key(*variable)) {
+    let Some(spec) = input.spec.components.get(name) else { return };
+    let operations = input.catalog.components.get(name).map(|component| &component.operations);
+    for (variable, wanted) in uses {
+        if spec.env.contains_key(*variable) {
+            problems.push(in_env(input, name, variable, wanted));
+        }
+        let in_operation = operations.into_iter().flatten();
+        for (operation, _) in in_operation.filter(|(_, it)| it.env.contains_key(*variable)) {
+            let message = format!("operation {operation} of the catalog sets the same variable");
+            let hint = "choose another variable for the secret";
+            problems.push(problem(input, name, variable, message).hint(hint));
+        }
+    }
+}
+
+/// Makes the problem of a secret whose variable the tenant sets too.
+fn in_env(
+    input: Input<'_>,
+    name: &ComponentName,
+    variable: &EnvName,
+    wanted: &SecretUse,
+) -> Problem {
+    let spec = input.spec.components.get(name);
+    if spec.is_some_and(|spec| spec.secrets.contains_key(variable)) {
         let path = format!("components.{name}.secrets.{variable}");
         let problem = input.spec.problem(&path, "the same variable is in env");
-        problems.push(problem.hint("remove it from env"));
+        return problem.hint("remove it from env");
     }
+    let path = format!("components.{name}.env.{variable}");
+    let message = format!("the variable is secret {} of the catalog", wanted.name);
+    let hint = "remove it from env; its value is that of the secret";
+    input.spec.problem(&path, message).hint(hint)
 }
 
 fn source(input: Input<'_>, wanted: &SecretUse) -> SecretSource {

@@ -1,10 +1,12 @@
 //! Reads one component of a catalog.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
 use crate::document::instance::{ActiveProbe, Network, PidsLimit, RestartUnhealthy, Timing};
 use crate::document::secret_use::read_uses;
 use crate::document::spec::read_bytes;
+use crate::id::EnvName;
 use crate::text::problem::Problems;
 use crate::text::yaml::{FieldNode, Fields, Value};
 
@@ -57,7 +59,8 @@ pub(super) fn read(
         fields.get("restart_unhealthy").and_then(|p| read_restart(&p, is_container, problems));
     let metrics = fields.get("metrics").and_then(|p| read_metrics(&p, problems));
     let operations = fields.get("operations");
-    let operations = operations.map(|p| operation::read_all(&p, is_container, problems));
+    let secrets = is_container.then(|| variables_of_secrets(workload.as_ref()));
+    let operations = operations.map(|p| operation::read_all(&p, secrets.as_ref(), problems));
     fields.finish(problems);
     Some(Component {
         roles,
@@ -101,6 +104,14 @@ fn has_own_network(workload: Option<&WorkloadTemplate>) -> bool {
         Some(WorkloadTemplate::Container(container)) => container.options.network != Network::Host,
         Some(WorkloadTemplate::Unit { .. }) => false,
         None => true,
+    }
+}
+
+/// Returns the variables of a container that are secrets.
+fn variables_of_secrets(workload: Option<&WorkloadTemplate>) -> BTreeSet<EnvName> {
+    match workload {
+        Some(WorkloadTemplate::Container(container)) => container.secrets.keys().cloned().collect(),
+        Some(WorkloadTemplate::Unit { .. }) | None => BTreeSet::new(),
     }
 }
 

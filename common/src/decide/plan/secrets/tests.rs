@@ -132,6 +132,30 @@ fn what_cannot_be_is_refused_with_its_place() {
 }
 
 #[test]
+fn a_variable_of_the_tenant_and_a_secret_of_the_catalog_do_not_both_reach_the_container() {
+    let env = SPEC.replace("  db: \"1\"", "  db: {version: \"1\", env: {PGPASSWORD: x}}");
+    let problems = planned(&env, "PGPASSWORD: postgres", &[]).unwrap_err();
+    assert_eq!(
+        problems,
+        "line 5: components.db.env.PGPASSWORD: the variable is secret postgres of the catalog (remove \
+         it from env; its value is that of the secret)"
+    );
+    let container = planned(SPEC, "PGPASSWORD: postgres", &[]).unwrap();
+    assert!(container.secrets.keys().all(|variable| !container.env.contains_key(variable)));
+    // What an operation of the catalog sets would be overridden by a secret of the tenant.
+    let operations = "    operations:\n      go: {run: on-demand, means: Goes, command: [go], \
+                      env: {WAY: a}}\n";
+    let catalog = CATALOG.replace("    image: db\n", &format!("    image: db\n{operations}"));
+    let spec = SPEC.replace("  db: \"1\"", "  db: {version: \"1\", secrets: {WAY: way}}");
+    let problems = plan_with_secrets(&spec, &catalog, &chosen(&[]), 1).unwrap_err().to_string();
+    assert_eq!(
+        problems,
+        "line 5: components.db.secrets.WAY: operation go of the catalog sets the same variable \
+         (choose another variable for the secret)"
+    );
+}
+
+#[test]
 fn a_mounted_secret_is_not_in_the_way_of_what_else_is_mounted() {
     let mounted = |variable: &str, name: &str, path: &str| {
         format!("{variable}: {{name: {name}, from: controller, file: {path}}}")
