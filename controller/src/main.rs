@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Parser, Subcommand};
 use oml_common::document::schema::CATALOG_SCHEMA;
 use oml_common::text::error::chain;
-use oml_common::text::plural::{counted, is_or_are};
+use oml_common::text::plural::counted;
 use oml_common::text::printable::printable;
 use oml_daemon::env::Env;
 use oml_daemon::log;
@@ -23,7 +23,7 @@ use omlcontroller::ops::catalogs::{self, CatalogError, Catalogs, Checked};
 use omlcontroller::ops::operators::Unrecorded;
 use omlcontroller::pki::Authority;
 use omlcontroller::records::values::PublicEndpoint;
-use omlcontroller::seal::KEY_FILE;
+use omlcontroller::seal::SealingKey;
 use omlcontroller::store::Embedded;
 use omlcontroller::store::embedded::Options;
 use omlcontroller::{admin, notify, run};
@@ -187,15 +187,11 @@ fn perform(cli: &Cli) -> Result<()> {
             Verb::Backup { file } => {
                 let saved = admin::back_up(&settings, &env, file).await?;
                 say(&format!("{} records were written to {}", saved.records, file.display()))?;
-                say_sealed(&settings, &saved, "the backup does not hold")
+                say_if_some(saved.secrets.after_backup(&settings.data_dir))
             }
             Verb::Restore { file } => {
                 let saved = admin::restore(&settings, &env, file).await?;
-                let BackupSummary { records, epoch, .. } = saved;
-                say(&format!("{records} records were restored; the new epoch is {epoch}"))?;
-                say_sealed(&settings, &saved, "now needs")?;
-                say("all join tokens have expired; make new ones with `omlctl node token`")?;
-                say("nodes and operators that were removed after the backup exist again; remove them again")
+                say_restored(&settings, &saved)
             }
             Verb::Catalog(CatalogVerb::Check { file }) => check_catalog(file),
             Verb::Catalog(CatalogVerb::Schema) => print_schema(),
@@ -240,15 +236,17 @@ fn list_catalogs(settings: &Settings) -> Result<()> {
     Ok(())
 }
 
-/// Says that the key of the secrets is no part of a backup, if there are any.
-fn say_sealed(settings: &Settings, saved: &BackupSummary, what: &str) -> Result<()> {
-    let count = u64::try_from(saved.secrets).unwrap_or(u64::MAX);
-    if count == 0 {
-        return Ok(());
-    }
-    let (secrets, are) = (counted(count, "secrets"), is_or_are(count));
-    let key = settings.data_dir.join(KEY_FILE);
-    say(&format!("{secrets} {are} sealed with a key that {what}: {}", key.display()))
+fn say_restored(settings: &Settings, saved: &BackupSummary) -> Result<()> {
+    let BackupSummary { records, epoch, secrets } = saved;
+    say(&format!("{records} records were restored; the new epoch is {epoch}"))?;
+    let key = SealingKey::load(settings.credentials_dir.as_deref(), &settings.data_dir);
+    say_if_some(secrets.after_restore(&key, &settings.data_dir))?;
+    say("all join tokens have expired; make new ones with `omlctl node token`")?;
+    say("nodes and operators that were removed after the backup exist again; remove them again")
+}
+
+fn say_if_some(text: Option<String>) -> Result<()> {
+    text.map_or(Ok(()), |text| say(&text))
 }
 
 async fn begin(settings: &Settings, env: &Env, verb: &Init) -> Result<()> {

@@ -53,6 +53,7 @@ pub(crate) fn status_of(error: &OpsError) -> Status {
         | OpsError::UnreadablePlan(_)
         | OpsError::Store(StoreError::NeedsNewer { .. })
         | OpsError::NoKey(_)
+        | OpsError::OtherKey(_)
         | OpsError::Sealed { .. }
         | OpsError::RenewedTooSoon
         | OpsError::AddressUnstable => Code::FailedPrecondition,

@@ -175,7 +175,9 @@ async fn wait_if_needed(
     if reply.text_changed {
         print_note(&text_line(reply, args.dry_run));
     }
-    if waits && (reply.changed || controller.is_in_progress(reply).await?) {
+    // No rollout follows from a secret that nothing uses: one in progress is another's change.
+    let is_unused = !reply.changed && reply.secret_version > 0;
+    if waits && !is_unused && (reply.changed || controller.is_in_progress(reply).await?) {
         return follow(target, output, controller, reply, args.timeout).await.map(Some);
     }
     if !reply.text_changed {

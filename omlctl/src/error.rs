@@ -50,6 +50,15 @@ pub(crate) enum CommandError {
         op_id: String,
         why: String,
     },
+    /// A request was sent, but its answer was lost.
+    #[error("{what}: {why}; see: {look}")]
+    Unanswered {
+        /// What may have been done.
+        what: String,
+        why: String,
+        /// The command that shows whether it was.
+        look: String,
+    },
     /// A file could not be read or written.
     #[error("cannot {doing} {}", path.display())]
     File {
@@ -99,7 +108,9 @@ impl CommandError {
             | CommandError::Context(_)
             | CommandError::Credentials { .. }
             | CommandError::File { .. } => 2,
-            CommandError::Unreachable(_) | CommandError::OutcomeUnknown { .. } => 5,
+            CommandError::Unreachable(_)
+            | CommandError::OutcomeUnknown { .. }
+            | CommandError::Unanswered { .. } => 5,
         }
     }
 

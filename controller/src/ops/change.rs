@@ -34,6 +34,7 @@ pub use self::request::{ChangeRequest, ChangeResult, IdempotencyKey, RequestCont
 
 use self::draft::Draft;
 use self::releases::said;
+use self::rotation::Unused;
 use super::catalogs::Catalogs;
 use super::retries::retry_conflicts;
 use super::secrets::Secrets;
@@ -92,22 +93,27 @@ impl Changes {
             return Ok(replay);
         }
         let rotation = self.rotation(request, context).await?;
+        if let Some(made) = &rotation
+            && self.records.get(&keys::head(&tenant)).await?.is_none()
+        {
+            let unused = Unused { tenant: &tenant, head: None, made };
+            return self.commit_unused(unused, request, context).await;
+        }
         let draft = self.draft(request, tenant, given, rotation).await?;
         let planned = self.plan(draft, answers, context).await?;
+        if let Some(unused) = planned.unused() {
+            return self.commit_unused(unused, request, context).await;
+        }
         if let Some(revision) = planned.already_in_effect()? {
-            let secret_version = planned.secret_version();
             let notes = planned.notes(request);
             let draft = planned.draft;
             context.check_revision(&draft.tenant, revision)?;
-            if secret_version.is_some() && !context.dry_run {
-                self.commit_unused(&draft, context).await?;
-            }
             let text_changed = draft.has_new_text();
             if text_changed && !context.dry_run {
                 self.commit_text(&draft, revision, request, context).await?;
             }
             let nothing = ChangeResult::nothing(draft.tenant, revision);
-            return Ok(ChangeResult { text_changed, secret_version, notes, ..nothing });
+            return Ok(ChangeResult { text_changed, notes, ..nothing });
         }
         context.check_revision(&planned.draft.tenant, planned.plan.revision)?;
         context.check_removals(&planned.draft.tenant, &planned.changes)?;
@@ -146,7 +152,7 @@ impl Changes {
         let Some(op_id) = &context.op_id else { return Ok(None) };
         let made = self.records.get(&keys::idempotency(tenant, op_id)).await?;
         let Some(Entry { value: made, .. }) = made else { return Ok(None) };
-        if made.request != request.fingerprint() {
+        if made.request != self.fingerprint(request)? {
             let message = format!("operation {op_id} was another change");
             return Err(Problem::new("op_id", message).hint("use a new id").into());
         }
@@ -155,9 +161,11 @@ impl Changes {
             Some(revision) if !made.text_only => revision.changes.clone(),
             Some(_) | None => Vec::new(),
         };
-        let (changed, text_changed) = (!made.text_only, made.text_only);
-        let new_tenant = made.revision == next_revision(None);
-        let nothing = ChangeResult::nothing(tenant.clone(), made.revision);
+        let secret_version = Some(made.secret_version).filter(|version| *version > 0);
+        let (changed, text_changed) = (!made.text_only, made.text_only && secret_version.is_none());
+        let new_tenant = changed && made.revision == next_revision(None);
+        let nothing =
+            ChangeResult { secret_version, ..ChangeResult::nothing(tenant.clone(), made.revision) };
         let (warnings, release) = (made.warnings.clone(), made.release.clone());
         let again = ChangeResult { changed, text_changed, new_tenant, changes, ..nothing };
         Ok(Some(ChangeResult { warnings, release, ..again }))
@@ -253,15 +261,17 @@ impl Changes {
         );
         if let Some(op_id) = &context.op_id {
             let made = IdempotencyRecord {
-                revision: number,
-                request: request.fingerprint(),
-                text_only: false,
                 warnings: said(&planned.judged),
                 release: planned.judged.release.clone(),
+                secret_version: planned.secret_version().unwrap_or_default(),
+                ..IdempotencyRecord::new(number, self.fingerprint(request)?)
             };
             batch = batch.put(&keys::idempotency(tenant, op_id), Expect::Absent, &made);
         }
-        batch = self.with_rotation(batch, draft, context, Some(number));
+        if let Some(made) = &draft.rotation {
+            let line = self.rotated(tenant, made, context, Some(number));
+            batch = made.put(batch, tenant).audit(&line);
+        }
         self.records.commit(batch).await?;
         failpoint::reach("C4");
         tracing::info!(%tenant, revision = %number, kind = draft.kind.as_str(), who = %context.who, "a change was accepted");

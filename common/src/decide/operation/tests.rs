@@ -156,6 +156,20 @@ fn a_node_is_named_where_several_run_the_component_and_no_other_is_taken() {
 }
 
 #[test]
+fn an_operation_does_not_look_at_components_that_do_not_exist() {
+    let catalog = catalog().replace("db_host: \"\"", "db_host: {type: host, default: \"\"}");
+    let catalog = catalog.replace("  db:\n", "  db:\n    when: {db_host: \"\"}\n");
+    let spec = SPEC.replace("colour: blue", "colour: blue, db_host: db.example");
+    let spec = spec.replace("db: \"1\"", "db: {nodes: [nowhere]}");
+    let mut world = World::new();
+    world.plan = plan_with(&spec, &catalog, 1).unwrap();
+    world.spec = TenantSpec::parse(&spec).unwrap();
+    world.catalog = Catalog::parse(&catalog).unwrap();
+    let run = world.admit(&request("voice", "check", "n2", &[])).unwrap();
+    assert_eq!(run.command.command, ["check", "n2"]);
+}
+
+#[test]
 fn every_mistake_of_a_request_is_reported_at_once() {
     let world = World::new();
     let found = world.refused(&request("db", "reset", "n9", &[("usr", "ana")]));

@@ -89,16 +89,16 @@ fn goldens() -> Vec<Golden> {
 
 /// A full and a minimal record of a request.
 fn idempotency(revision: RevisionNumber) -> (IdempotencyRecord, IdempotencyRecord) {
-    let minimal = IdempotencyRecord {
-        revision,
-        request: ContentHash::of(b"request"),
-        text_only: false,
-        warnings: Vec::new(),
-        release: None,
-    };
+    let minimal = IdempotencyRecord::new(revision, ContentHash::of(b"request"));
     let warnings = vec!["web 1 -> 2 has no way back".to_owned()];
-    let release = Some("2.6.6".parse().unwrap());
-    (IdempotencyRecord { text_only: true, warnings, release, ..minimal.clone() }, minimal)
+    let full = IdempotencyRecord {
+        text_only: true,
+        warnings,
+        release: Some("2.6.6".parse().unwrap()),
+        secret_version: 2,
+        ..minimal.clone()
+    };
+    (full, minimal)
 }
 
 fn backup(release: &str) -> BackupBegin {

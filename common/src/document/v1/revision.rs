@@ -103,11 +103,12 @@ pub struct Target {
 /// the same revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdempotencyRecord {
-    /// The revision that the change made.
+    /// The revision that the change made, or on which it was made.
     pub revision: RevisionNumber,
     /// The content hash of the request.
     pub request: ContentHash,
-    /// Whether the request replaced the text of that revision only.
+    /// Whether the request made no revision: it replaced the text of that one only or, with a
+    /// version of a secret, nothing of it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub text_only: bool,
     /// What the releases of the catalog said about the change, in sentences.
@@ -116,6 +117,19 @@ pub struct IdempotencyRecord {
     /// The release that its versions are.
     #[serde(default, skip_serializing_if = "is_default")]
     pub release: Option<ReleaseName>,
+    /// The number of the version that the rotation of a secret made; 0 if it was another request.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub secret_version: u64,
+}
+
+impl IdempotencyRecord {
+    /// Makes the record of a request that made that revision, and about which there is no more to
+    /// say.
+    #[must_use]
+    pub fn new(revision: RevisionNumber, request: ContentHash) -> Self {
+        let (text_only, warnings, release, secret_version) = (false, Vec::new(), None, 0);
+        Self { revision, request, text_only, warnings, release, secret_version }
+    }
 }
 
 impl RevisionKind {

@@ -34,7 +34,7 @@ pub enum ChangeRequest {
     RotateSecret {
         tenant: TenantId,
         name: SecretName,
-        /// No part of the fingerprint, which is recorded.
+        /// Only a keyed hash of it is a part of the fingerprint, which is recorded.
         #[serde(skip)]
         value: NewValue,
     },
@@ -204,11 +204,13 @@ impl ChangeRequest {
     }
 
     /// Returns the hash by which a repeated request is recognised. It is recorded, so
-    /// another way to compute it needs another word for its version.
-    pub(super) fn fingerprint(&self) -> ContentHash {
+    /// another way to compute it needs another word for its version. `value` stands for the value
+    /// of a secret, and is empty in a request without one.
+    pub(super) fn fingerprint(&self, value: &str) -> ContentHash {
         let text = serde_json::to_string(self)
             .expect("a request has string keys and no failing serializer");
-        ContentHash::of(format!("{FINGERPRINT_VERSION} {text}").as_bytes())
+        let value = if value.is_empty() { String::new() } else { format!(" {value}") };
+        ContentHash::of(format!("{FINGERPRINT_VERSION} {text}{value}").as_bytes())
     }
 }
 

@@ -46,13 +46,8 @@ impl Changes {
             .put(&keys::head(tenant), if_unchanged(Some(head)), &head.value)
             .audit(&audit);
         if let Some(op_id) = &context.op_id {
-            let made = IdempotencyRecord {
-                revision: number,
-                request: request.fingerprint(),
-                text_only: true,
-                warnings: Vec::new(),
-                release: None,
-            };
+            let made = IdempotencyRecord::new(number, self.fingerprint(request)?);
+            let made = IdempotencyRecord { text_only: true, ..made };
             batch = batch.put(&keys::idempotency(tenant, op_id), Expect::Absent, &made);
         }
         self.records.commit(batch).await?;
