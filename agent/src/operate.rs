@@ -95,6 +95,10 @@ pub async fn operate(
         return Err(OperateError::Repeated(id));
     }
     let result = surroundings.carry_out(&order, &container).await;
+    // The host may have got another owner meanwhile, whose run of this number it is not.
+    if runs::read_order(&surroundings.paths, id)?.as_ref() != Some(&order) {
+        return Err(OperateError::Unknown(id));
+    }
     runs::write_result(&surroundings.paths, id, &result)?;
     surroundings.notify.say(Notice::Status(&result.to_string()));
     Ok(result)

@@ -4,13 +4,14 @@
 //! agent follows it again. A run without a result whose unit is gone was interrupted. None is
 //! begun twice: its order is on the disk before anything of it begins.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use oml_common::decide::operation::{abandoned, refusal};
+use oml_common::decide::operation::{HostRun, abandoned, refusal};
 use oml_common::document::Verbatim;
 use oml_common::document::operation::{RunOrder, RunOutcome, RunResult};
-use oml_common::id::RunId;
+use oml_common::id::{RunId, TenantId};
 use oml_common::text::error::chain;
 use oml_common::text::printable::printable;
 use oml_common::time::Timestamp;
@@ -20,6 +21,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
+use crate::files::FileError;
 use crate::host::Host;
 use crate::runs;
 use crate::runtime::RuntimeError;
@@ -37,6 +39,9 @@ const LOOK_PAUSE: Duration = Duration::from_millis(250);
 const UNIT_PAUSE: Duration = Duration::from_secs(5);
 /// The time for the last lines of a run that is over.
 const LAST_LINES_LIMIT: Duration = Duration::from_secs(10);
+/// Why an order is not begun whose number another one has.
+const OTHER_ORDER: &str = "this host has another order of this number, or cannot read the one that \
+                           it has; ask for the run again, which gives it another number";
 
 /// The line by which a session gives orders and learns what became of them.
 #[derive(Clone)]
@@ -48,18 +53,20 @@ pub struct RunLine {
 /// The task that takes orders and follows runs.
 pub struct Operations {
     host: Host,
+    /// The tenant of this host, if it is known: runs of another are not its own.
+    tenant: Option<TenantId>,
     orders: mpsc::Receiver<Verbatim<RunOrder>>,
     board: Arc<RunBoard>,
 }
 
 impl Operations {
-    /// Makes the task for a host, with the line of its session.
+    /// Makes the task for a host of that tenant, with the line of its session.
     #[must_use]
-    pub fn new(host: Host) -> (Self, RunLine) {
+    pub fn new(host: Host, tenant: Option<TenantId>) -> (Self, RunLine) {
         let (sender, orders) = mpsc::channel(ORDERS_LEN_MAX);
         let board = Arc::<RunBoard>::default();
         let line = RunLine { orders: sender, board: Arc::clone(&board) };
-        (Self { host, orders, board }, line)
+        (Self { host, tenant, orders, board }, line)
     }
 
     /// Runs until dropped.
@@ -86,7 +93,7 @@ impl Operations {
 
     /// Follows what was begun before the agent was started, and reports what is over.
     fn resume(&self, followed: &mut JoinSet<()>) {
-        let known = runs::known(&self.host.paths).unwrap_or_else(|error| {
+        let known = self.known().unwrap_or_else(|error| {
             warn!(error = chain(&error), "cannot list the runs of operations");
             Default::default()
         });
@@ -98,21 +105,28 @@ impl Operations {
         }
     }
 
+    /// Returns the runs of this host's own tenant.
+    fn known(&self) -> Result<BTreeMap<RunId, HostRun>, FileError> {
+        runs::known(&self.host.paths, self.tenant.as_ref())
+    }
+
     /// Takes an order. One that is known already is only reported again.
     fn take(&self, order: &RunOrder, followed: &mut JoinSet<()>) {
         let id = order.id;
         let (operation, component) = (&order.operation, &order.instance.component);
-        let known = match runs::known(&self.host.paths) {
+        let known = match self.known() {
             Ok(known) => known,
             Err(error) => return self.refuse(id, &chain(&error)),
         };
-        if known.contains_key(&id) {
-            return self.board.tell_again(id);
+        match known.get(&id).map(|run| run.order.as_ref() == Some(order)) {
+            Some(true) => return self.board.tell_again(id),
+            Some(false) => return self.refuse(id, OTHER_ORDER),
+            None => {}
         }
         if let Some(why) = refusal(order, &known) {
             return self.refuse(id, &why.to_string());
         }
-        if let Err(error) = runs::write_order(&self.host.paths, order) {
+        if let Err(error) = runs::begin(&self.host.paths, order) {
             return self.refuse(id, &chain(&error));
         }
         failpoint::reach("O1");
@@ -143,7 +157,7 @@ impl Operations {
     }
 
     fn prune(&self) {
-        match runs::prune(&self.host.paths) {
+        match runs::prune(&self.host.paths, self.tenant.as_ref()) {
             Ok(forgotten) => forgotten.into_iter().for_each(|id| self.board.forget(id)),
             Err(error) => warn!(error = chain(&error), "cannot remove old runs"),
         }

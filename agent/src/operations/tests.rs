@@ -1,6 +1,7 @@
 //! Runs on a model of a host: each ends in one result, which is on the disk before it is reported, and
 //! none is repeated.
 
+use oml_common::document::instance::Instance;
 use oml_common::document::operation::OperationCommand;
 use oml_sim::{Behaviour, Daemon, Verb};
 use tokio::sync::watch;
@@ -98,18 +99,24 @@ impl Bench {
 }
 
 fn agent(host: &ModelHost) -> (RunLine, JoinHandle<()>) {
-    let (operations, line) = Operations::new(Host {
+    let its = Host {
         docker: Arc::new(host.docker()),
         systemd: Arc::new(host.systemd()),
         paths: host.paths.clone(),
         clock: host.simulated.clock(),
         min_free: MinFree::default(),
-    });
+    };
+    let (operations, line) = Operations::new(its, Some("acme".parse().unwrap()));
     (line, tokio::spawn(operations.run()))
 }
 
 fn exits(code: i64) -> Behaviour {
     Behaviour::ExitsAtOnce { code, log: vec!["one".to_owned(), "two\u{1b}[2J".to_owned()] }
+}
+
+fn succeeded() -> RunResult {
+    let (outcome, ended) = (RunOutcome::Exited { status: 0 }, Timestamp(1));
+    RunResult { outcome, started: None, ended, reason: String::new(), last_lines: Vec::new() }
 }
 
 #[tokio::test(start_paused = true)]
@@ -160,6 +167,36 @@ async fn an_order_that_comes_again_is_reported_and_not_run_again() {
     bench.order(order(1, "asterisk")).await;
     bench.ended(1).await;
     assert_eq!(bench.host.count(Daemon::Engine, Verb::Start), starts);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_of_the_tenant_before_is_no_answer_to_an_order_of_this_one() {
+    let mut bench = Bench::new(exits(3)).await;
+    bench.task.abort();
+    let instance = fixtures::instance("asterisk", "1");
+    let instance = Verbatim::seal(Instance { tenant: "before".parse().unwrap(), ..instance });
+    for number in [1, 2] {
+        let of_other =
+            RunOrder { instance: instance.clone(), ..(*order(number, "asterisk")).clone() };
+        runs::write_order(&bench.host.paths, &of_other).unwrap();
+        runs::write_result(&bench.host.paths, id(number), &succeeded()).unwrap();
+    }
+    bench.restart();
+    bench.order(order(1, "asterisk")).await;
+    let (_, result) = bench.ended(1).await;
+    assert_eq!(result.outcome, RunOutcome::Exited { status: 3 });
+    assert_eq!(runs::read_result(&bench.host.paths, id(1)).unwrap(), Some(result));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_order_of_a_known_number_is_refused() {
+    let bench = Bench::new(exits(0)).await;
+    bench.order(order(1, "asterisk")).await;
+    bench.ended(1).await;
+    let other = RunOrder { operation: "other".parse().unwrap(), ..(*order(1, "asterisk")).clone() };
+    bench.order(Verbatim::seal(other)).await;
+    let (_, result) = bench.ended(1).await;
+    assert_eq!((result.outcome, result.reason.as_str()), (RunOutcome::NotStarted, OTHER_ORDER));
 }
 
 #[tokio::test(start_paused = true)]
@@ -233,7 +270,7 @@ async fn only_the_newest_runs_are_kept_on_the_disk() {
         bench.ended(number).await;
     }
     let mut changes = bench.line.board.changes();
-    let kept = || runs::known(&bench.host.paths).unwrap();
+    let kept = || runs::known(&bench.host.paths, None).unwrap();
     let pruned = async {
         while kept().len() > runs::KEPT_MAX {
             changes.changed().await.unwrap();
