@@ -180,10 +180,10 @@ async fn memory(engine: &dyn ContainerEngine, container: &str) -> String {
 }
 
 /// Stops a container, and returns why, with the error if that failed. The agent stops it again
-/// before it removes it.
+/// before it removes it, until it is gone.
 async fn stop(engine: &dyn ContainerEngine, container: &str, grace_ms: u64, why: &str) -> String {
-    match engine.calls().stop(container, grace_ms).await {
-        Ok(()) => why.to_owned(),
-        Err(error) => printable(&format!("{why}; it could not be stopped: {}", chain(&error))),
-    }
+    let Err(error) = engine.calls().stop(container, grace_ms).await else { return why.to_owned() };
+    let between = if why.is_empty() { "" } else { "; " };
+    let error = chain(&error);
+    printable(&format!("{why}{between}its container could not be stopped yet: {error}"))
 }

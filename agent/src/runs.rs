@@ -1,7 +1,7 @@
 //! The orders and results of runs on the disk of a host. An order is on disk before anything of
 //! its run begins, and a result before it is reported.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use oml_common::decide::operation::HostRun;
 use oml_common::document::operation::{RunOrder, RunResult};
@@ -130,19 +130,25 @@ fn readable<T>(id: RunId, read: Result<Option<T>, RunFileError>) -> Option<T> {
     })
 }
 
-/// Removes the oldest runs that are over, if there are too many, and returns them.
+/// Removes the oldest runs that are over, if there are too many, and returns them. Those of which
+/// more than the files may be left are kept.
 ///
 /// # Errors
 /// An error of the file system.
-pub(crate) fn prune(paths: &Paths, tenant: Option<&TenantId>) -> Result<Vec<RunId>, FileError> {
+pub(crate) fn prune(
+    paths: &Paths,
+    tenant: Option<&TenantId>,
+    under_way: &BTreeSet<RunId>,
+) -> Result<Vec<RunId>, FileError> {
     let known = known(paths, tenant)?;
     let over: Vec<RunId> =
         known.iter().filter(|(_, run)| run.result.is_some()).map(|(id, _)| *id).collect();
-    let excess = &over[..over.len().saturating_sub(KEPT_MAX)];
-    for id in excess {
+    let mut excess = over[..over.len().saturating_sub(KEPT_MAX)].to_vec();
+    excess.retain(|id| !under_way.contains(id));
+    for id in &excess {
         files::remove_durably(&paths.run_order(*id))?;
         files::remove_durably(&paths.run_result(*id))?;
         files::remove_durably(&paths.runs().join(id.to_string()))?;
     }
-    Ok(excess.to_vec())
+    Ok(excess)
 }

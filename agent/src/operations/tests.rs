@@ -3,7 +3,7 @@
 
 use oml_common::document::instance::Instance;
 use oml_common::document::operation::OperationCommand;
-use oml_sim::{Behaviour, Daemon, Verb};
+use oml_sim::{Behaviour, Container, Daemon, Verb};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -84,13 +84,28 @@ impl Bench {
     }
 
     async fn until_container_runs(&self) {
+        self.until_containers(|containers| containers.iter().any(Container::is_running)).await;
+    }
+
+    async fn until_containers(&self, are_so: impl Fn(&[Container]) -> bool) {
         let mut changes = self.host.host.container_changes();
-        let runs = async {
-            while self.host.host.containers().iter().all(|it| !it.is_running()) {
+        let until = async {
+            while !are_so(&self.host.host.containers()) {
                 changes.changed().await.unwrap();
             }
         };
-        timeout(LIMIT, runs).await.unwrap();
+        timeout(LIMIT, until).await.unwrap();
+    }
+
+    /// Waits until the program of a run has written its result.
+    async fn until_written(&self, number: u64) {
+        let mut changes = self.host.host.unit_changes();
+        let written = async {
+            while runs::read_result(&self.host.paths, id(number)).unwrap().is_none() {
+                changes.changed().await.unwrap();
+            }
+        };
+        timeout(LIMIT, written).await.unwrap();
     }
 
     fn starts(&self) -> u64 {
@@ -139,6 +154,45 @@ async fn one_that_takes_too_long_is_stopped_at_its_deadline() {
     bench.order(order(1, "asterisk")).await;
     let (_, result) = bench.ended(1).await;
     assert_eq!(result.outcome, RunOutcome::DeadlineExceeded);
+    assert_eq!(bench.host.host.containers(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_cannot_be_stopped_at_its_deadline_says_so_and_is_stopped_later() {
+    let bench = Bench::new(Behaviour::Good).await;
+    bench.host.refuse_once(Daemon::Engine, Verb::Stop, false);
+    bench.order(order(1, "asterisk")).await;
+    let (_, result) = bench.ended(1).await;
+    assert_eq!(result.outcome, RunOutcome::DeadlineExceeded);
+    let reason = &result.reason;
+    assert!(reason.starts_with("its container could not be stopped yet: "), "{reason}");
+    bench.until_containers(<[_]>::is_empty).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_that_is_not_removed_at_the_first_try_is_removed_later() {
+    let bench = Bench::new(exits(0)).await;
+    for _ in 0..3 {
+        bench.host.refuse_once(Daemon::Engine, Verb::Remove, true);
+    }
+    bench.order(order(1, "asterisk")).await;
+    let (_, result) = bench.ended(1).await;
+    assert_eq!(result.outcome, RunOutcome::Exited { status: 0 });
+    assert_eq!(bench.host.host.containers().len(), 1);
+    bench.until_containers(<[_]>::is_empty).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_ended_while_the_agent_was_away_leaves_no_container() {
+    let mut bench = Bench::new(Behaviour::DiesAfter { after_ms: 5_000 }).await;
+    bench.order(order(1, "asterisk")).await;
+    bench.until_container_runs().await;
+    bench.task.abort();
+    bench.until_written(1).await;
+    assert_eq!(bench.host.host.containers().len(), 1);
+    bench.restart();
+    let (_, result) = bench.ended(1).await;
+    assert_eq!(result.outcome, RunOutcome::Exited { status: 1 });
     assert_eq!(bench.host.host.containers(), []);
 }
 

@@ -255,6 +255,15 @@ fn what_became_of_a_run_is_said_in_a_sentence() {
         "failed: its program ended with status 137 (signal 9) after 3s"
     );
     assert_eq!(said(RunOutcome::DeadlineExceeded), "was stopped at its deadline after 3s");
+    let goes_on = RunResult {
+        reason: "its container could not be stopped yet: docker does not answer".to_owned(),
+        ..result(RunOutcome::DeadlineExceeded)
+    };
+    assert_eq!(
+        goes_on.to_string(),
+        "was not over at its deadline after 3s: its container could not be stopped yet: docker \
+         does not answer"
+    );
     assert!(said(RunOutcome::Interrupted).contains("not repeated by itself"));
     let why = RunResult {
         reason: "no such image".to_owned(),
