@@ -137,18 +137,20 @@ impl Operations {
         let (operation, component) = (&order.operation, &order.instance.component);
         let known = match self.known() {
             Ok(known) => known,
-            Err(error) => return self.refuse(id, &chain(&error)),
+            Err(error) => return drop(self.report_refused(id, &chain(&error))),
         };
         match known.get(&id).map(|run| run.order.as_ref() == Some(order)) {
             Some(true) => return self.board.tell_again(id),
-            Some(false) => return self.refuse(id, OTHER_ORDER),
+            Some(false) => return drop(self.report_refused(id, OTHER_ORDER)),
+            // It was refused, and could not be written.
+            None if self.board.has_result(id) => return self.board.tell_again(id),
             None => {}
         }
         if let Some(why) = refusal(order, &known) {
-            return self.refuse(id, &why.to_string());
+            return self.refuse(order, &why.to_string());
         }
         if let Err(error) = runs::begin(&self.host.paths, order) {
-            return self.refuse(id, &chain(&error));
+            return self.refuse(order, &chain(&error));
         }
         failpoint::reach("O1");
         info!(run = %id, %operation, %component, "operation ordered");
@@ -165,10 +167,23 @@ impl Operations {
         });
     }
 
-    /// Tells that a run is not begun, of which nothing was written.
-    fn refuse(&self, id: RunId, why: &str) {
+    /// Reports that a run is not begun, and writes it down: its order may come again when nothing
+    /// is against it any more, and what was reported counts.
+    fn refuse(&self, order: &RunOrder, why: &str) {
+        // Before it is written: what is pruned is reported no more.
+        self.prune();
+        let result = self.report_refused(order.id, why);
+        if let Err(error) = runs::write_refused(&self.host.paths, order, &result) {
+            warn!(run = %order.id, error = chain(&error), "cannot write that a run was refused");
+        }
+    }
+
+    /// Reports that a run is not begun, and returns the result.
+    fn report_refused(&self, id: RunId, why: &str) -> RunResult {
         warn!(run = %id, reason = why, "operation refused");
-        self.board.end(id, not_started(&printable(why), self.host.clock.now()));
+        let result = not_started(&printable(why), self.host.clock.now());
+        self.board.end(id, result.clone());
+        result
     }
 
     fn follower(&self, id: RunId) -> Follower {

@@ -46,6 +46,20 @@ pub(crate) fn begin(paths: &Paths, order: &RunOrder) -> Result<(), RunFileError>
     write_order(paths, order)
 }
 
+/// Writes that a run does not begin.
+///
+/// # Errors
+/// An error of the file system.
+pub(crate) fn write_refused(
+    paths: &Paths,
+    order: &RunOrder,
+    result: &RunResult,
+) -> Result<(), RunFileError> {
+    // An order without a result would be one that has begun.
+    write_result(paths, order.id, result)?;
+    write_order(paths, order)
+}
+
 /// Moves the runs of the owner before aside, in the place of those that were moved there earlier.
 ///
 /// # Errors

@@ -80,6 +80,11 @@ impl RunBoard {
         self.changed.send_modify(|count| *count = count.wrapping_add(1));
     }
 
+    /// Returns true if the result of a run is known here.
+    pub(super) fn has_result(&self, id: RunId) -> bool {
+        self.lock().get(&id).is_some_and(|entry| entry.result.is_some())
+    }
+
     /// Returns the number of lines that a run has written as far as is known here.
     pub(super) fn lines_of(&self, id: RunId) -> u64 {
         let runs = self.lock();

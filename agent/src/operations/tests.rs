@@ -307,6 +307,24 @@ async fn one_run_of_a_component_at_a_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_order_that_was_refused_is_not_begun_when_it_comes_again() {
+    let mut bench = Bench::new(Behaviour::Good).await;
+    bench.order(order(1, "asterisk")).await;
+    bench.until_container_runs().await;
+    bench.order(order(2, "asterisk")).await;
+    let (_, refused) = bench.ended(2).await;
+    bench.host.systemctl("stop", "oml-run-1-1.service").await;
+    bench.ended(1).await;
+    let starts = bench.host.count(Daemon::Engine, Verb::Start);
+    bench.order(order(2, "asterisk")).await;
+    assert_eq!(bench.ended(2).await.1, refused);
+    bench.restart();
+    bench.order(order(2, "asterisk")).await;
+    assert_eq!(bench.ended(2).await.1, refused);
+    assert_eq!(bench.host.count(Daemon::Engine, Verb::Start), starts);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_the_engine_refuses_was_not_started_and_says_why() {
     let bench = Bench::new(exits(0)).await;
     bench.host.refuse_once(Daemon::Engine, Verb::Create, false);
