@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::disk::MinFree;
 use crate::fixtures::{self, ModelHost};
-use crate::runtime::{ContainerEngine as _, ContainerInstance, PullProgress};
+use crate::runtime::{ContainerEngine as _, ContainerInstance, PullProgress, UnitManager as _};
 
 const LIMIT: Duration = Duration::from_secs(3_600);
 
@@ -322,6 +322,37 @@ async fn an_order_that_was_refused_is_not_begun_when_it_comes_again() {
     bench.order(order(2, "asterisk")).await;
     assert_eq!(bench.ended(2).await.1, refused);
     assert_eq!(bench.host.count(Daemon::Engine, Verb::Start), starts);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_start_gave_no_answer_is_followed() {
+    let bench = Bench::new(exits(0)).await;
+    bench.host.lose_once(Daemon::Systemd, Verb::Start);
+    bench.host.host.hold(Daemon::Systemd, Verb::Read);
+    let mut changes = bench.line.board.changes();
+    bench.order(order(1, "asterisk")).await;
+    let asked = async {
+        while bench.host.count(Daemon::Systemd, Verb::Start) == 0 {
+            changes.changed().await.unwrap();
+        }
+    };
+    timeout(LIMIT, asked).await.unwrap();
+    // systemd got the call, although nobody heard so.
+    bench.host.systemd().start_run(&order(1, "asterisk")).await.unwrap();
+    bench.host.host.release(Daemon::Systemd, Verb::Read);
+    let (_, result) = bench.ended(1).await;
+    assert_eq!(result.outcome, RunOutcome::Exited { status: 0 });
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_systemd_never_started_was_not_started() {
+    let bench = Bench::new(exits(0)).await;
+    bench.host.lose_once(Daemon::Systemd, Verb::Start);
+    bench.order(order(1, "asterisk")).await;
+    let (_, result) = bench.ended(1).await;
+    assert_eq!(result.outcome, RunOutcome::NotStarted);
+    assert!(result.reason.contains("systemd did not start its unit"), "{result:?}");
+    assert_eq!(bench.host.host.containers(), []);
 }
 
 #[tokio::test(start_paused = true)]
