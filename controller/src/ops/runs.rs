@@ -29,6 +29,7 @@ use super::presence::{NodePresence, Presence};
 use super::retries::retry_conflicts;
 use super::tenants::Tenants;
 use super::{OpsError, Result};
+use crate::records::values::Head;
 pub use crate::records::values::RunRecord;
 use crate::records::{Batch, Entry, Records, if_unchanged, keys};
 use crate::registry::Registries;
@@ -109,7 +110,7 @@ impl Runs {
         let known: Vec<RunRecord> =
             known.entries.into_iter().map(|(_, entry)| entry.value).collect();
         let now = self.env.now();
-        let admitted = self.admit(tenant, request, &known, now).await?;
+        let (admitted, head) = self.admit(tenant, request, &known, now).await?;
         let last = known.iter().map(|run| run.id).filter(|id| id.epoch == self.epoch).max();
         let number = last.map_or(0, |id| id.number) + 1;
         let record = record(RunId { epoch: self.epoch, number }, who, request, admitted, now);
@@ -119,8 +120,10 @@ impl Runs {
         let audit = node_audit(who.to_string(), what, &id, now);
         // The output is followed before the host can hear of the run.
         let output = self.feeds.open(tenant, record.id);
+        // Every change writes the head, so none has begun a rollout since it was read.
         let mut batch = Batch::default()
             .put(&keys::run(tenant, record.id), Expect::Absent, &record)
+            .put(&keys::head(tenant), if_unchanged(Some(&head)), &head.value)
             .audit(&audit);
         for old in surplus(&known, now) {
             batch = batch.delete(&keys::run(tenant, old.id), Expect::Any);
@@ -130,13 +133,14 @@ impl Runs {
         Ok((record, output))
     }
 
+    /// Decides whether a run may begin, and returns the head on which that was decided.
     async fn admit(
         &self,
         tenant: &TenantId,
         request: &RunRequest,
         runs: &[RunRecord],
         now: Timestamp,
-    ) -> Result<AdmittedRun> {
+    ) -> Result<(AdmittedRun, Entry<Head>)> {
         let Some(head) = self.records.get(&keys::head(tenant)).await? else {
             return Err(self.tenants.without_revisions(tenant).await);
         };
@@ -164,7 +168,7 @@ impl Runs {
         let states = states(&presence, &request.component);
         let input =
             RunInput { request, planned, plan: &plan, is_rolling, states: &states, runs, now };
-        admit(input).map_err(OpsError::Problems)
+        Ok((admit(input).map_err(OpsError::Problems)?, head))
     }
 
     /// Returns the runs of a tenant, of one component or of all.

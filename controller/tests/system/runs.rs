@@ -1,13 +1,15 @@
 //! Runs of operations, from the operator's request over the host's session to the history.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use oml_proto::problem::from_status;
 use oml_proto::v1;
 use tonic::Status;
 
 use crate::fleet::Fleet;
-use crate::world::{StoreKind, until};
+use crate::hooked::HookedStore;
+use crate::world::{StoreKind, set_version, until};
 
 fn request(operation: &str, node: &str, values: &[(&str, &str)]) -> v1::RunOperationRequest {
     let values: BTreeMap<String, String> =
@@ -69,6 +71,20 @@ async fn a_run_that_cannot_be_is_refused_with_every_reason_and_leaves_no_trace()
     for part in ["acme-app (role app) does not run db", "user= is missing", "usr: "] {
         assert!(problems.contains(part), "{part}: {problems}");
     }
+    assert_eq!(history(&mut fleet).await, []);
+}
+
+#[tokio::test]
+async fn no_run_begins_beside_a_rollout_that_began_while_it_was_admitted() {
+    let store = Arc::new(HookedStore::default());
+    let mut fleet = Fleet::installed_over(Arc::clone(&store) as _).await;
+    let mut other = fleet.operator.clone();
+    store.before("runs/acme/000001-0000000001", async move {
+        set_version(&mut other, "voice", "2", "").await.unwrap();
+    });
+    let refused = run(&mut fleet, request("reset", "", &[("user", "ana")])).await.unwrap_err();
+    let problems = from_status(&refused).unwrap().to_string();
+    assert!(problems.contains("a rollout is in progress"), "{problems}");
     assert_eq!(history(&mut fleet).await, []);
 }
 
