@@ -128,7 +128,12 @@ impl Runs {
         for old in surplus(&known, now) {
             batch = batch.delete(&keys::run(tenant, old.id), Expect::Any);
         }
-        self.records.commit(batch).await?;
+        if let Err(error) = self.records.commit(batch).await {
+            // A run at the same time may have got this number; then its reader keeps the output.
+            drop(output);
+            self.feeds.forget_unread(tenant, record.id);
+            return Err(error.into());
+        }
         tracing::info!(%tenant, node = %id.name, run = %record.id, component = %record.component, operation = %record.operation, %who, "a run was asked for");
         Ok((record, output))
     }
