@@ -31,7 +31,7 @@ use super::tenants::Tenants;
 use super::{OpsError, Result};
 use crate::records::values::Head;
 pub use crate::records::values::RunRecord;
-use crate::records::{Batch, Entry, Records, if_unchanged, keys};
+use crate::records::{Batch, Entry, LossyList, Records, if_unchanged, keys};
 use crate::registry::Registries;
 use crate::store::{self, Expect};
 
@@ -106,13 +106,12 @@ impl Runs {
         tenant: &TenantId,
         request: &RunRequest,
     ) -> Result<(RunRecord, RunOutput)> {
-        let known = self.records.list_lossy(&keys::runs(tenant)).await?;
+        let listed = self.records.list_lossy(&keys::runs(tenant)).await?;
+        let number = last_number(&listed, self.epoch).saturating_add(1);
         let known: Vec<RunRecord> =
-            known.entries.into_iter().map(|(_, entry)| entry.value).collect();
+            listed.entries.into_iter().map(|(_, entry)| entry.value).collect();
         let now = self.env.now();
         let (admitted, head) = self.admit(tenant, request, &known, now).await?;
-        let last = known.iter().map(|run| run.id).filter(|id| id.epoch == self.epoch).max();
-        let number = last.map_or(0, |id| id.number) + 1;
         let record = record(RunId { epoch: self.epoch, number }, who, request, admitted, now);
         let what =
             format!("asked to run {} of {} as run {number}", record.operation, record.component);
@@ -252,6 +251,14 @@ impl Runs {
         }
         Ok(true)
     }
+}
+
+/// Returns the highest number of a run of the epoch, also of one whose record cannot be read; 0 if
+/// there is none.
+fn last_number(listed: &LossyList<RunRecord>, epoch: u64) -> u64 {
+    let readable = listed.entries.iter().map(|(rest, _)| rest);
+    let ids = readable.chain(&listed.damaged).filter_map(|rest| keys::run_id(rest));
+    ids.filter(|id| id.epoch == epoch).map(|id| id.number).max().unwrap_or(0)
 }
 
 /// Returns the record of a run with what its host says, or `None` if that is known. The first

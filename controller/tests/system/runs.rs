@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use oml_proto::problem::from_status;
 use oml_proto::v1;
+use omlcontroller::store::{Expect, Write};
 use tonic::Status;
 
 use crate::fleet::Fleet;
@@ -86,6 +87,19 @@ async fn no_run_begins_beside_a_rollout_that_began_while_it_was_admitted() {
     let problems = from_status(&refused).unwrap().to_string();
     assert!(problems.contains("a rollout is in progress"), "{problems}");
     assert_eq!(history(&mut fleet).await, []);
+}
+
+#[tokio::test]
+async fn a_damaged_record_of_a_run_stops_no_other_run() {
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
+    let damaged = Write::put("runs/acme/000001-0000000001", Expect::Absent, &b"{}"[..]);
+    fleet.world.store.commit(vec![damaged]).await.unwrap();
+    for number in [2, 3] {
+        let events = run(&mut fleet, request("reset", "", &[("user", "ana")])).await.unwrap();
+        let last = events.last().and_then(|event| event.run.clone()).unwrap();
+        assert_eq!(last.id.as_ref().map(|id| id.number), Some(number));
+        assert_eq!(last.state(), v1::RunState::Ended);
+    }
 }
 
 #[tokio::test]
