@@ -45,6 +45,8 @@ pub struct RunInput<'a> {
     pub planned: plan::Input<'a>,
     /// The plan of the tenant's current revision.
     pub plan: &'a Plan,
+    /// Whether the catalog is another one than that of the plan.
+    pub is_catalog_new: bool,
     /// Whether a rollout of the tenant is in progress.
     pub is_rolling: bool,
     /// The nodes of the tenant.
@@ -81,6 +83,15 @@ pub fn admit(input: RunInput<'_>) -> Result<AdmittedRun, Problems> {
         let tenant = &input.plan.tenant;
         let hint = format!("wait for its end: omlctl status tenant={tenant} --watch");
         problems.push(Problem::new("tenant", message).hint(hint));
+    }
+    if input.is_catalog_new {
+        let (catalog, revision) = (&input.planned.catalog.name, input.plan.revision);
+        let message = format!(
+            "catalog {catalog} changed after revision {revision}, so its operations may not fit \
+             what runs"
+        );
+        let hint = "apply the tenant again: omlctl apply -f FILE";
+        problems.push(Problem::new("catalog", message).hint(hint));
     }
     let (Some(template), Some(node), Some(values)) = (template, node, values) else {
         return Err(problems);

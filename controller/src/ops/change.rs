@@ -97,6 +97,9 @@ impl Changes {
             let secret_version = planned.secret_version();
             let draft = planned.draft;
             context.check_revision(&draft.tenant, revision)?;
+            if !context.dry_run {
+                self.commit_catalog(&draft, revision, &planned.catalog, context).await?;
+            }
             if secret_version.is_some() && !context.dry_run {
                 self.commit_unused(&draft, context).await?;
             }

@@ -159,10 +159,12 @@ impl Runs {
         let rollout = self.records.get(&keys::rollout(tenant)).await?;
         let is_rolling = rollout.is_some_and(|rollout| is_moving(&rollout.value.state));
         let presence = self.presence.of_tenant(tenant);
+        let loaded = self.catalogs.of(&spec)?;
+        let is_catalog_new = revision.catalog.as_ref().is_some_and(|it| *it != loaded.content);
         let planned = plan::Input {
             revision: number,
             spec: &spec,
-            catalog: &self.catalogs.of(&spec)?.catalog,
+            catalog: &loaded.catalog,
             nodes: &nodes,
             mirrors: self.registries.mirrors(),
             // Those of the instance are as the plan names them.
@@ -170,8 +172,16 @@ impl Runs {
             before: None,
         };
         let states = states(&presence, &request.component);
-        let input =
-            RunInput { request, planned, plan: &plan, is_rolling, states: &states, runs, now };
+        let input = RunInput {
+            request,
+            planned,
+            plan: &plan,
+            is_catalog_new,
+            is_rolling,
+            states: &states,
+            runs,
+            now,
+        };
         Ok((admit(input).map_err(OpsError::Problems)?, head))
     }
 

@@ -10,7 +10,7 @@ use tonic::Status;
 
 use crate::fleet::Fleet;
 use crate::hooked::HookedStore;
-use crate::world::{StoreKind, set_version, until};
+use crate::world::{SPEC, StoreKind, apply, now, set_version, until};
 
 fn request(operation: &str, node: &str, values: &[(&str, &str)]) -> v1::RunOperationRequest {
     let values: BTreeMap<String, String> =
@@ -87,6 +87,30 @@ async fn no_run_begins_beside_a_rollout_that_began_while_it_was_admitted() {
     let problems = from_status(&refused).unwrap().to_string();
     assert!(problems.contains("a rollout is in progress"), "{problems}");
     assert_eq!(history(&mut fleet).await, []);
+}
+
+#[tokio::test]
+async fn an_operation_of_another_catalog_than_the_plans_is_refused_until_the_tenant_is_applied() {
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
+    let file = fleet.world.settings.catalog_dir.join("test.yaml");
+    let catalog = std::fs::read_to_string(&file).unwrap().replace("Resets", "Sets back");
+    std::fs::write(&file, catalog).unwrap();
+    let restarted = now();
+    fleet.restart().await;
+    // Reports of before are in the store.
+    let is_up = |node: &v1::NodeStatus| {
+        node.report.as_ref().is_some_and(|report| report.at_ms > restarted.0)
+    };
+    until(&mut fleet.operator, "acme", |status| status.nodes.iter().all(is_up)).await;
+    let reset = request("reset", "", &[("user", "ana")]);
+    let refused = run(&mut fleet, reset.clone()).await.unwrap_err();
+    let problems = from_status(&refused).unwrap().to_string();
+    assert!(problems.contains("catalog test changed after revision 1"), "{problems}");
+    let applied = apply(&mut fleet.operator, SPEC).await.unwrap();
+    assert!(!applied.changed, "{applied:?}");
+    let events = run(&mut fleet, reset).await.unwrap();
+    let last = events.last().and_then(|event| event.run.clone()).unwrap();
+    assert_eq!(last.state(), v1::RunState::Ended);
 }
 
 #[tokio::test]

@@ -32,6 +32,7 @@ struct World {
     plan: Plan,
     reports: BTreeMap<NodeName, InstanceReport>,
     runs: Vec<RunRecord>,
+    is_catalog_new: bool,
     is_rolling: bool,
     away: Option<NodeName>,
 }
@@ -57,6 +58,7 @@ impl World {
             nodes,
             plan,
             runs: Vec::new(),
+            is_catalog_new: false,
             is_rolling: false,
             away: None,
         }
@@ -84,6 +86,7 @@ impl World {
             request,
             planned,
             plan: &self.plan,
+            is_catalog_new: self.is_catalog_new,
             is_rolling: self.is_rolling,
             states: &states.collect(),
             runs: &self.runs,
@@ -182,6 +185,20 @@ fn a_value_can_be_nothing_but_a_value() {
         let found = world.refused(&request("db", "reset", "", &[("user", value)]));
         assert!(found.contains("is not a value"), "{value:?}: {found}");
     }
+}
+
+#[test]
+fn an_operation_of_another_catalog_than_the_plans_is_refused() {
+    let mut world = World::new();
+    world.is_catalog_new = true;
+    let catalog = &world.catalog.name;
+    assert_eq!(
+        world.refused(&request("db", "check", "", &[])),
+        format!(
+            "catalog: catalog {catalog} changed after revision 1, so its operations may not fit \
+             what runs (apply the tenant again: omlctl apply -f FILE)"
+        )
+    );
 }
 
 #[test]
