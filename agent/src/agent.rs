@@ -28,7 +28,7 @@ use tokio::time::{Instant, MissedTickBehavior, sleep_until};
 use tracing::{debug, info};
 
 use crate::cache::{Cache, NotOwn, Updates};
-use crate::execute::Work;
+use crate::execute::{Work, remove_left_checks};
 use crate::host::Host;
 use crate::reserve;
 use crate::runtime::{ContainerListing, PullProgress, UnitListing};
@@ -176,6 +176,9 @@ impl Agent {
     /// Runs until dropped.
     pub async fn run(mut self) {
         self.take_assignment();
+        // It ends with the loop.
+        let mut beside = JoinSet::new();
+        beside.spawn(remove_left_checks(Arc::clone(&self.host.docker)));
         let mut refresh = tokio::time::interval(REFRESH);
         // It outlives a turn, so that a busy loop reports a pull too.
         let mut progress = tokio::time::interval(PROGRESS);

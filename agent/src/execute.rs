@@ -29,6 +29,8 @@ use crate::runtime::{ContainerInstance, ExitReport, PullProgress, RuntimeError};
 mod check;
 mod switch;
 
+pub(crate) use check::remove_left_checks;
+
 /// One step of one instance.
 #[derive(Debug, Clone)]
 pub(crate) struct Work {
@@ -308,6 +310,7 @@ impl Host {
         self.systemd.remove(component).await?;
         self.docker.stop(component).await?;
         self.docker.remove(component, &[]).await?;
+        self.docker.remove_run(check::id_of(component)).await?;
         container_files::remove(&self.paths, component, &[])?;
         Ok(documents::remove(&self.paths, component)?)
     }

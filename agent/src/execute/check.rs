@@ -1,6 +1,7 @@
 //! Runs the checks of a new version in its own image, before anything is stopped for it. A check
 //! changes nothing, so one that was interrupted is run again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use oml_common::document::instance::InstanceDocument;
@@ -9,13 +10,14 @@ use oml_common::id::{ComponentName, ContentHash, RunId};
 use oml_common::text::error::chain;
 use oml_common::time::{Timestamp, print_duration_ms};
 use tokio::time::timeout;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::{StepError, Work};
 use crate::documents;
 use crate::host::Host;
 use crate::paths::Slot;
-use crate::runtime::{ExitReport, RuntimeError, Waited};
+use crate::pause::RetryPause;
+use crate::runtime::{ContainerEngine, ExitReport, RuntimeError, Waited};
 
 impl Host {
     /// Runs the checks of a version. One that this host works by already is not checked again: its
@@ -93,8 +95,17 @@ impl Host {
     }
 }
 
+/// Removes what an agent before this one left of its checks.
+pub(crate) async fn remove_left_checks(docker: Arc<dyn ContainerEngine>) {
+    let mut pause = RetryPause::new();
+    while let Err(error) = docker.remove_left_checks().await {
+        debug!(error = chain(&error), "cannot look for the containers of checks yet");
+        pause.pause().await;
+    }
+}
+
 /// Returns the number of the checks of a component. No controller gives a number of this epoch.
-fn id_of(component: &ComponentName) -> RunId {
+pub(super) fn id_of(component: &ComponentName) -> RunId {
     let hash = ContentHash::of(component.as_str().as_bytes());
     let number = u64::from_str_radix(&hash.as_str()[..15], 16).unwrap_or_default();
     RunId { epoch: 0, number }

@@ -2,6 +2,7 @@
 
 use oml_common::document::instance::InstanceDocument;
 use oml_common::document::operation::{OperationCommand, OperationStep};
+use oml_sim::Container;
 
 use super::*;
 use crate::fixtures;
@@ -15,6 +16,17 @@ fn checked(version: &str) -> InstanceDocument {
     };
     let step = OperationStep { operation: "config".parse().unwrap(), run };
     fixtures::document("asterisk", version).edited(|instance| instance.checks = vec![step])
+}
+
+/// Returns the containers of checks.
+fn checks(bench: &Bench) -> Vec<Container> {
+    let mut containers = bench.host.host.containers();
+    containers.retain(|it| it.labels.contains_key("io.oml.run"));
+    containers
+}
+
+async fn until_checking(bench: &Bench) {
+    bench.until_report(|_| checks(bench).iter().any(Container::is_running)).await;
 }
 
 fn exits(code: i64) -> Behaviour {
@@ -77,6 +89,21 @@ async fn a_check_that_was_interrupted_is_run_again() {
     bench.pass_time(60).await;
     let left = bench.host.host.containers();
     assert!(left.iter().all(|it| !it.labels.contains_key("io.oml.run")), "{left:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_was_interrupted_and_is_not_wanted_any_more_is_removed() {
+    for desired in [&["1"][..], &[]] {
+        let mut bench = upgrading(Behaviour::Hangs).await;
+        until_checking(&bench).await;
+        bench.stop();
+        bench.desire(desired);
+        bench.start();
+        bench.until_report(|report| report.instances.len() == desired.len()).await;
+        bench.pass_time(60).await;
+        let left = checks(&bench);
+        assert!(left.is_empty(), "{left:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
