@@ -4,10 +4,11 @@
 //! while the operator waits, and a host that has had it does not run it again.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use oml_common::decide::operation::{
-    AdmittedRun, NodeState, RunInput, RunRequest, RunState, admit, surplus,
+    AdmittedRun, NodeState, RunInput, RunRequest, RunState, admit, no_operation, surplus,
 };
 use oml_common::decide::plan;
 use oml_common::decide::secrets::ChosenSecrets;
@@ -113,8 +114,8 @@ impl Runs {
         let now = self.env.now();
         let (admitted, head) = self.admit(tenant, request, &known, now).await?;
         let record = record(RunId { epoch: self.epoch, number }, who, request, admitted, now);
-        let what =
-            format!("asked to run {} of {} as run {number}", record.operation, record.component);
+        let (operation, component) = (&record.operation, &record.component);
+        let what = format!("asked to run {operation} of {component} as run {}", record.id);
         let id = NodeId { tenant: tenant.clone(), name: record.node.clone() };
         let audit = node_audit(who.to_string(), what, &id, now);
         // The output is followed before the host can hear of the run.
@@ -135,6 +136,31 @@ impl Runs {
         }
         tracing::info!(%tenant, node = %id.name, run = %record.id, component = %record.component, operation = %record.operation, %who, "a run was asked for");
         Ok((record, output))
+    }
+
+    /// Returns why a request that names no operation is refused, with those that there are.
+    pub async fn without_operation(
+        &self,
+        tenant: &TenantId,
+        component: &ComponentName,
+    ) -> OpsError {
+        let refused = async {
+            let current = self.records.get(&keys::head(tenant)).await?.map(|it| it.value.current);
+            let revision = match current {
+                Some(number) => self.tenants.revision(tenant, number).await?,
+                None => None,
+            };
+            let Some(revision) = revision else {
+                return Err(self.tenants.without_revisions(tenant).await);
+            };
+            let spec = TenantSpec::parse(&revision.spec_yaml).map_err(OpsError::Problems)?;
+            let loaded = self.catalogs.of(&spec)?;
+            Err::<Infallible, OpsError>(no_operation(&spec, &loaded.catalog, component).into())
+        };
+        match refused.await {
+            Ok(never) => match never {},
+            Err(error) => error,
+        }
     }
 
     /// Decides whether a run may begin, and returns the head on which that was decided.

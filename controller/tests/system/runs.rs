@@ -72,6 +72,9 @@ async fn a_run_that_cannot_be_is_refused_with_every_reason_and_leaves_no_trace()
     for part in ["acme-app (role app) does not run db", "user= is missing", "usr: "] {
         assert!(problems.contains(part), "{part}: {problems}");
     }
+    let listed = run(&mut fleet, request("", "", &[])).await.unwrap_err();
+    let problems = from_status(&listed).unwrap().to_string();
+    assert!(problems.contains("it has reset user=VALUE (Resets)"), "{problems}");
     assert_eq!(history(&mut fleet).await, []);
 }
 

@@ -8,7 +8,6 @@ use crate::decide::plan::{AgentFacts, Mirrors, NodeFacts};
 use crate::document::Verbatim;
 use crate::document::operation::{RunOrder, RunOutcome, RunResult};
 use crate::document::report::InstanceReport;
-use crate::document::spec::TenantSpec;
 use crate::id::{ContentHash, RevisionNumber, RunId};
 use crate::testing::{CATALOG, SPEC, nodes, plan_with};
 
@@ -188,6 +187,21 @@ fn a_value_can_be_nothing_but_a_value() {
 }
 
 #[test]
+fn what_can_be_asked_for_is_listed_to_one_who_names_no_operation() {
+    let world = World::new();
+    let problem = |component: &str| {
+        no_operation(&world.spec, &world.catalog, &component.parse().unwrap()).to_string()
+    };
+    assert_eq!(
+        problem("db"),
+        "operation: no operation is given (it has check (Checks), reset user=VALUE (Resets))"
+    );
+    assert!(problem("bd").starts_with("component: bd is not a component of this tenant"));
+    let unknown = world.refused(&request("db", "vacuum", "", &[]));
+    assert!(unknown.contains("(it has check (Checks), reset user=VALUE (Resets))"), "{unknown}");
+}
+
+#[test]
 fn an_operation_of_another_catalog_than_the_plans_is_refused() {
     let mut world = World::new();
     world.is_catalog_new = true;
@@ -241,7 +255,7 @@ fn one_run_of_a_component_at_a_time_and_others_beside_it() {
     world.runs = vec![record("n1", "db", 990_000)];
     let found = world.refused(&check);
     assert!(
-        found.contains("check of db runs already on n1 as run 7, since ana asked for it"),
+        found.contains("check of db runs already on n1 as run 1-7, since ana asked for it"),
         "{found}"
     );
     world.admit(&request("voice", "check", "n2", &[])).unwrap();
