@@ -4,7 +4,6 @@
 //! while the operator waits, and a host that has had it does not run it again.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use oml_common::decide::operation::{
@@ -18,6 +17,7 @@ use oml_common::document::rollout::State;
 use oml_common::document::spec::TenantSpec;
 use oml_common::id::{ComponentName, NodeName, RunId, TenantId};
 use oml_common::text::error::chain;
+use oml_common::text::problem::Problem;
 use oml_common::time::Timestamp;
 use oml_daemon::env::Env;
 use oml_daemon::tls::OperatorName;
@@ -155,10 +155,10 @@ impl Runs {
             };
             let spec = TenantSpec::parse(&revision.spec_yaml).map_err(OpsError::Problems)?;
             let loaded = self.catalogs.of(&spec)?;
-            Err::<Infallible, OpsError>(no_operation(&spec, &loaded.catalog, component).into())
+            Ok::<Problem, OpsError>(no_operation(&spec, &loaded.catalog, component))
         };
         match refused.await {
-            Ok(never) => match never {},
+            Ok(problem) => problem.into(),
             Err(error) => error,
         }
     }
