@@ -283,7 +283,9 @@ impl UnitManager for Systemd {
     }
 
     async fn run_is_up(&self, id: RunId) -> Result<bool, RuntimeError> {
-        Ok(self.calls.load(&transient::unit_name(id)).await?.is_up())
+        let loaded = self.calls.load(&transient::unit_name(id)).await?;
+        // Where other jobs go first it waits, and is inactive meanwhile.
+        Ok(loaded.is_up() || loaded.has_any_job())
     }
 
     async fn exit_report(&self, component: &ComponentName) -> Result<ExitReport, RuntimeError> {

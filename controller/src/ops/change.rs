@@ -108,6 +108,9 @@ impl Changes {
             let notes = planned.notes(request);
             let draft = planned.draft;
             context.check_revision(&draft.tenant, revision)?;
+            if !context.dry_run {
+                self.commit_catalog(&draft, revision, &planned.catalog, context).await?;
+            }
             let text_changed = draft.has_new_text();
             if text_changed && !context.dry_run {
                 self.commit_text(&draft, revision, request, context).await?;

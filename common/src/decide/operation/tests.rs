@@ -8,7 +8,6 @@ use crate::decide::plan::{AgentFacts, Mirrors, NodeFacts};
 use crate::document::Verbatim;
 use crate::document::operation::{RunOrder, RunOutcome, RunResult};
 use crate::document::report::InstanceReport;
-use crate::document::spec::TenantSpec;
 use crate::id::{ContentHash, RevisionNumber, RunId};
 use crate::testing::{CATALOG, SPEC, nodes, plan_with};
 
@@ -32,6 +31,7 @@ struct World {
     plan: Plan,
     reports: BTreeMap<NodeName, InstanceReport>,
     runs: Vec<RunRecord>,
+    is_catalog_new: bool,
     is_rolling: bool,
     away: Option<NodeName>,
 }
@@ -57,6 +57,7 @@ impl World {
             nodes,
             plan,
             runs: Vec::new(),
+            is_catalog_new: false,
             is_rolling: false,
             away: None,
         }
@@ -84,6 +85,7 @@ impl World {
             request,
             planned,
             plan: &self.plan,
+            is_catalog_new: self.is_catalog_new,
             is_rolling: self.is_rolling,
             states: &states.collect(),
             runs: &self.runs,
@@ -199,6 +201,35 @@ fn a_value_can_be_nothing_but_a_value() {
 }
 
 #[test]
+fn what_can_be_asked_for_is_listed_to_one_who_names_no_operation() {
+    let world = World::new();
+    let problem = |component: &str| {
+        no_operation(&world.spec, &world.catalog, &component.parse().unwrap()).to_string()
+    };
+    assert_eq!(
+        problem("db"),
+        "operation: no operation is given (it has check (Checks), reset user=VALUE (Resets))"
+    );
+    assert!(problem("bd").starts_with("component: bd is not a component of this tenant"));
+    let unknown = world.refused(&request("db", "vacuum", "", &[]));
+    assert!(unknown.contains("(it has check (Checks), reset user=VALUE (Resets))"), "{unknown}");
+}
+
+#[test]
+fn an_operation_of_another_catalog_than_the_plans_is_refused() {
+    let mut world = World::new();
+    world.is_catalog_new = true;
+    let catalog = &world.catalog.name;
+    assert_eq!(
+        world.refused(&request("db", "check", "", &[])),
+        format!(
+            "catalog: catalog {catalog} changed after revision 1, so its operations may not fit \
+             what runs (apply the tenant again: omlctl apply -f FILE)"
+        )
+    );
+}
+
+#[test]
 fn nothing_runs_beside_an_update_of_what_it_runs_on() {
     let mut world = World::new();
     world.is_rolling = true;
@@ -238,7 +269,7 @@ fn one_run_of_a_component_at_a_time_and_others_beside_it() {
     world.runs = vec![record("n1", "db", 990_000)];
     let found = world.refused(&check);
     assert!(
-        found.contains("check of db runs already on n1 as run 7, since ana asked for it"),
+        found.contains("check of db runs already on n1 as run 1-7, since ana asked for it"),
         "{found}"
     );
     world.admit(&request("voice", "check", "n2", &[])).unwrap();
@@ -269,6 +300,15 @@ fn what_became_of_a_run_is_said_in_a_sentence() {
         "failed: its program ended with status 137 (signal 9) after 3s"
     );
     assert_eq!(said(RunOutcome::DeadlineExceeded), "was stopped at its deadline after 3s");
+    let goes_on = RunResult {
+        reason: "its container could not be stopped yet: docker does not answer".to_owned(),
+        ..result(RunOutcome::DeadlineExceeded)
+    };
+    assert_eq!(
+        goes_on.to_string(),
+        "was not over at its deadline after 3s: its container could not be stopped yet: docker \
+         does not answer"
+    );
     assert!(said(RunOutcome::Interrupted).contains("not repeated by itself"));
     let why = RunResult {
         reason: "no such image".to_owned(),

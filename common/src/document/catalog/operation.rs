@@ -13,6 +13,8 @@ use super::literal;
 const DEADLINE_MS: u64 = 600_000;
 /// The longest deadline of an operation.
 const DEADLINE_MS_MAX: u64 = 24 * 3_600_000;
+/// The longest deadline of a check, for which an update waits.
+const CHECK_DEADLINE_MS_MAX: u64 = 30 * 60_000;
 /// The most operations of a component.
 const OPERATIONS_MAX: usize = 40;
 /// The most values that an operator gives to one operation.
@@ -80,9 +82,10 @@ fn read(
     let command = literal::templates(fields.get("command").as_ref(), problems);
     let entrypoint = literal::templates(fields.get("entrypoint").as_ref(), problems);
     let env = fields.get("env").map(|it| variables(&it, secrets, problems)).unwrap_or_default();
-    let deadline_ms = fields.get("deadline").and_then(|it| deadline_ms(&it, problems));
+    let is_check = moment == Some(OperationMoment::Check);
+    let deadline_ms = fields.get("deadline").and_then(|it| deadline_ms(&it, is_check, problems));
     let given = fields.get("args");
-    if let Some(given) = given.as_ref().filter(|_| moment == Some(OperationMoment::Check)) {
+    if let Some(given) = given.as_ref().filter(|_| is_check) {
         let message = "nobody gives a value to a check, which runs in an update";
         problems.push(given.problem(message).hint("remove it, or write run: on-demand"));
     }
@@ -147,10 +150,15 @@ fn meaning(field: &FieldNode<'_>, problems: &mut Problems) -> Option<String> {
     Some(text)
 }
 
-fn deadline_ms(field: &FieldNode<'_>, problems: &mut Problems) -> Option<u64> {
+fn deadline_ms(field: &FieldNode<'_>, is_check: bool, problems: &mut Problems) -> Option<u64> {
     let deadline_ms = field.duration_ms(problems)?;
     if !(1_000..=DEADLINE_MS_MAX).contains(&deadline_ms) {
         problems.push(field.problem("must be from 1s to 24h"));
+        return None;
+    }
+    if is_check && deadline_ms > CHECK_DEADLINE_MS_MAX {
+        let hint = "an update waits for it; let it look at less";
+        problems.push(field.problem("must be from 1s to 30m for a check").hint(hint));
         return None;
     }
     Some(deadline_ms)

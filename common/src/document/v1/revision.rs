@@ -25,8 +25,8 @@ pub struct Revision {
     pub changes: Vec<Change>,
     /// The content hash of its plan.
     pub plan: ContentHash,
-    /// The hash of all texts of the catalog that it was planned with; none if an earlier release
-    /// made it.
+    /// The hash of all texts of the catalog that it was planned with, or of a later one with which
+    /// it was applied again and nothing changed; none if an earlier release made it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub catalog: Option<ContentHash>,
 }

@@ -1,7 +1,7 @@
 //! Keeps the new text of a specification whose content is in effect already: other comments,
-//! another order or another layout.
+//! another order or another layout. Also notes that its content is the same with a new catalog.
 
-use oml_common::id::RevisionNumber;
+use oml_common::id::{ContentHash, RevisionNumber};
 
 use super::draft::Draft;
 use super::{ChangeRequest, Changes, RequestContext};
@@ -19,6 +19,34 @@ impl Draft {
 }
 
 impl Changes {
+    /// Notes in a revision that it says the same with the catalog of that content, if it was made
+    /// with another one: then the operations of this catalog fit what runs.
+    pub(super) async fn commit_catalog(
+        &self,
+        draft: &Draft,
+        number: RevisionNumber,
+        catalog: &ContentHash,
+        context: &RequestContext,
+    ) -> Result<()> {
+        let (tenant, key) = (&draft.tenant, keys::revision(&draft.tenant, number));
+        let Some(read) = self.records.get(&key).await? else { return Ok(()) };
+        if read.value.catalog.as_ref().is_none_or(|known| known == catalog) {
+            return Ok(());
+        }
+        let expect = if_unchanged(Some(&read));
+        let revision = Revision { catalog: Some(catalog.clone()), ..read.value };
+        let audit = AuditRecord {
+            at: self.env.now(),
+            who: context.who.to_string(),
+            what: format!("found that revision {number} is the same with the catalog as it is now"),
+            tenant: Some(tenant.clone()),
+            node: None,
+        };
+        self.records.commit(Batch::default().put(&key, expect, &revision).audit(&audit)).await?;
+        tracing::info!(%tenant, revision = %number, "a revision is the same with a new catalog");
+        Ok(())
+    }
+
     /// Replaces the text of a revision by that of the draft, which says the same. Nothing is
     /// rolled out.
     pub(super) async fn commit_text(

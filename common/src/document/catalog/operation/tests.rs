@@ -87,3 +87,9 @@ fn a_check_is_given_no_values() {
         refused("      sure: {run: check, means: x, command: [\"{{ args.a }}\"], args: [a]}\n");
     assert!(found.contains("sure.args: nobody gives a value to a check"), "{found}");
 }
+
+#[test]
+fn an_update_does_not_wait_for_hours_for_a_check() {
+    let found = refused("      sure: {run: check, means: x, command: [a], deadline: 31m}\n");
+    assert!(found.contains("sure.deadline: must be from 1s to 30m for a check"), "{found}");
+}
