@@ -23,9 +23,11 @@ use crate::ops::{OpsError, UnreadablePlan};
 use crate::records::values::RevisionKind;
 use crate::store::StoreError;
 
+mod options;
 mod secrets;
 mod settings;
 
+pub(crate) use self::options::request_context;
 pub(crate) use self::secrets::{new_secret, secret, secret_values};
 pub(crate) use self::settings::settings;
 

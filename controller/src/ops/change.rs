@@ -105,18 +105,7 @@ impl Changes {
             return self.commit_unused(unused, request, context).await;
         }
         if let Some(revision) = planned.already_in_effect()? {
-            let notes = planned.notes(request);
-            let draft = planned.draft;
-            context.check_revision(&draft.tenant, revision)?;
-            if !context.dry_run {
-                self.commit_catalog(&draft, revision, &planned.catalog, context).await?;
-            }
-            let text_changed = draft.has_new_text();
-            if text_changed && !context.dry_run {
-                self.commit_text(&draft, revision, request, context).await?;
-            }
-            let nothing = ChangeResult::nothing(draft.tenant, revision);
-            return Ok(ChangeResult { text_changed, notes, ..nothing });
+            return self.commit_unchanged(planned, revision, request, context).await;
         }
         context.check_revision(&planned.draft.tenant, planned.plan.revision)?;
         context.check_removals(&planned.draft.tenant, &planned.changes)?;

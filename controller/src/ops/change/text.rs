@@ -4,7 +4,7 @@
 use oml_common::id::{ContentHash, RevisionNumber};
 
 use super::draft::Draft;
-use super::{ChangeRequest, Changes, RequestContext};
+use super::{ChangeRequest, ChangeResult, Changes, Planned, RequestContext};
 use crate::ops::Result;
 use crate::records::values::{AuditRecord, IdempotencyRecord, Revision, RevisionKind};
 use crate::records::{Batch, if_unchanged, keys};
@@ -19,9 +19,32 @@ impl Draft {
 }
 
 impl Changes {
+    /// Records what is still new about a change that is in effect as that revision: its text, and
+    /// the catalog with which it says the same.
+    pub(super) async fn commit_unchanged(
+        &self,
+        planned: Planned,
+        revision: RevisionNumber,
+        request: &ChangeRequest,
+        context: &RequestContext,
+    ) -> Result<ChangeResult> {
+        let notes = planned.notes(request);
+        let Planned { draft, catalog, .. } = planned;
+        context.check_revision(&draft.tenant, revision)?;
+        let text_changed = draft.has_new_text();
+        if !context.dry_run {
+            self.commit_catalog(&draft, revision, &catalog, context).await?;
+        }
+        if text_changed && !context.dry_run {
+            self.commit_text(&draft, revision, request, context).await?;
+        }
+        let nothing = ChangeResult::nothing(draft.tenant, revision);
+        Ok(ChangeResult { text_changed, notes, ..nothing })
+    }
+
     /// Notes in a revision that it says the same with the catalog of that content, if it was made
     /// with another one: then the operations of this catalog fit what runs.
-    pub(super) async fn commit_catalog(
+    async fn commit_catalog(
         &self,
         draft: &Draft,
         number: RevisionNumber,
@@ -49,7 +72,7 @@ impl Changes {
 
     /// Replaces the text of a revision by that of the draft, which says the same. Nothing is
     /// rolled out.
-    pub(super) async fn commit_text(
+    async fn commit_text(
         &self,
         draft: &Draft,
         number: RevisionNumber,
