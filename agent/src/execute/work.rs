@@ -1,4 +1,4 @@
-//! One step of one instance, and how it is told that it is wanted no more.
+//! One step of one instance, and how it learns that it is wanted no more.
 
 use std::sync::Arc;
 
@@ -36,15 +36,17 @@ impl Work {
 pub(crate) struct Superseded(Arc<watch::Sender<bool>>);
 
 impl Superseded {
+    /// Tells the step that another workload is desired.
     pub(crate) fn set(&self) {
         self.0.send_replace(true);
     }
 
+    /// Returns true if another workload is desired.
     pub(crate) fn is_set(&self) -> bool {
         *self.0.borrow()
     }
 
-    /// Waits until it is set.
+    /// Waits until another workload is desired.
     pub(super) async fn wait(&self) {
         let mut is_set = self.0.subscribe();
         // The sender lives as long as this.
