@@ -19,6 +19,7 @@ pub mod conflicts;
 mod images;
 mod mirrors;
 pub mod names;
+pub mod offline;
 mod operation;
 mod platform;
 mod ports;

@@ -11,12 +11,11 @@ use oml_common::document::spec::TenantSpec;
 use oml_common::id::{CatalogName, ContentHash, RoleName};
 use oml_common::text::plural::counted;
 use oml_common::text::problem::{Problem, Problems};
+use oml_daemon::catalog_files::{self, Place};
 
 mod check;
-mod folder;
 mod releases;
 
-use self::folder::Place;
 
 pub use self::check::{Checked, check};
 
@@ -318,7 +317,7 @@ fn number(count: usize) -> u64 {
 pub fn read_file(path: &Path) -> Result<Loaded, CatalogError> {
     let place =
         Place::of(path).map_err(|source| CatalogError::Read { path: path.to_owned(), source })?;
-    made_of(folder::read_alone(&place), path).map_err(|(error, _name)| error)
+    made_of(catalog_files::read_alone(&place), path).map_err(|(error, _name)| error)
 }
 
 /// Returns an error for a file of releases without a catalog.
@@ -333,7 +332,7 @@ fn orphan(path: &Path) -> Option<BrokenCatalog> {
 type Unusable = (CatalogError, Option<CatalogName>);
 
 fn load(place: &Place, path: &Path) -> Result<Loaded, Unusable> {
-    made_of(folder::read(place), path)
+    made_of(catalog_files::read(place), path)
 }
 
 /// Makes a catalog of its texts.

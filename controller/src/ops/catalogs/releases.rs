@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use oml_common::document::catalog::{CATALOG_FILE, Catalog};
 use oml_common::document::releases::Releases;
+use oml_daemon::catalog_files::read_text;
 
 use super::CatalogError;
-use super::folder::read_text;
 
 const SUFFIX: &str = ".releases.yaml";
 /// The file of releases in the folder of a catalog.

@@ -8,6 +8,8 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod folder;
+
 const GOOD: &str = "catalog: good\nregistry: docker.io/test\ncomponents:\n  web:\n    \
     roles: [app]\n    unit: web.service\n    container: web\n    image: web\n    \
     probe: {check: tcp, port: \"80\"}\n";

@@ -7,7 +7,6 @@ use oml_common::document::catalog::WorkloadTemplate;
 use oml_common::text::error::chain;
 use tempfile::TempDir;
 
-use super::super::{Catalogs, check, read_file};
 use super::*;
 
 const STACK: &str = "catalog: stack\ninclude: [parts/db.yaml]\ncomponents:\n  web:\n    \
