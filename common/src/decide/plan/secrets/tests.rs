@@ -277,8 +277,10 @@ fn a_certificate_that_is_not_there_is_refused_with_what_to_write_or_type() {
 
 #[test]
 fn the_certificate_takes_the_place_of_the_folder_of_the_host_around_it() {
-    let place = "C: {name: tls_certificate, from: controller, file: /certs/cert.pem, optional: true}";
-    let catalog = catalog(place).replace("    env: {WHO", "    volumes: [/etc/certs:/certs, data:/data]\n    env: {WHO");
+    let place =
+        "C: {name: tls_certificate, from: controller, file: /certs/cert.pem, optional: true}";
+    let catalog = catalog(place)
+        .replace("    env: {WHO", "    volumes: [/etc/certs:/certs, data:/data]\n    env: {WHO");
     let planned = |spec: &str| {
         let kept = chosen(&[("tls_certificate", 1)]);
         let plan = plan_with_secrets(spec, &catalog, &kept, 1).unwrap();
