@@ -23,7 +23,7 @@ pub(crate) fn violations(line: &Line, catalog: &Catalog) -> Vec<String> {
         let WorkloadTemplate::Container(container) = &component.workload else { continue };
         let image = image(catalog, container);
         let matching = line.matching(&image, name.as_str());
-        let [(index, contract)] = matching[..] else {
+        let &[(index, contract)] = matching.as_slice() else {
             let (file, count) = (&line.catalog, matching.len());
             found.push(format!(
                 "{file}, component {name}: {count} contracts are of its image {image}"
@@ -48,9 +48,9 @@ pub(crate) fn violations(line: &Line, catalog: &Catalog) -> Vec<String> {
 pub(crate) fn image(catalog: &Catalog, container: &ContainerTemplate) -> String {
     match &catalog.registry {
         Some(registry) if !container.image.names_registry() => {
-            format!("{registry}/{}", container.image)
+            format!("{registry}/{}", container.image.as_str())
         }
-        Some(_) | None => container.image.to_string(),
+        Some(_) | None => container.image.as_str().to_owned(),
     }
 }
 
@@ -69,8 +69,8 @@ impl Case<'_> {
     fn violations(&self) -> Vec<String> {
         let mut found = self.undeclared_keys();
         found.extend(self.lacking_keys());
-        let has_own = !self.container.command.is_empty()
-            || !self.container.options.entrypoint.is_empty();
+        let has_own =
+            !self.container.command.is_empty() || !self.container.options.entrypoint.is_empty();
         if self.contract.has_command == Some(false) && !has_own {
             found.push(self.violation("has no command, and the image has none"));
         }
@@ -89,7 +89,9 @@ impl Case<'_> {
         let keys = self.container.env.keys().chain(self.container.secrets.keys()).chain(operations);
         let keys: BTreeSet<&str> = keys.map(AsRef::as_ref).collect();
         let undeclared = keys.into_iter().filter(|key| !self.contract.reads.declares(key));
-        undeclared.map(|key| self.violation(&format!("sets {key}, which the image does not read"))).collect()
+        undeclared
+            .map(|key| self.violation(&format!("sets {key}, which the image does not read")))
+            .collect()
     }
 
     /// The keys that the image needs and that do not always have a value.
@@ -114,8 +116,7 @@ impl Case<'_> {
         let volumes = self.container.volumes.iter().map(|it| it.target.trim_end_matches('/'));
         let files = self.container.files.iter().map(|it| it.path.as_str());
         let targets: BTreeSet<&str> = volumes.chain(files).collect();
-        let lacking =
-            self.contract.mounts.iter().filter(|place| !targets.contains(place.as_str()));
+        let lacking = self.contract.mounts.iter().filter(|place| !targets.contains(place.as_str()));
         let refused =
             self.contract.no_mounts.iter().filter(|place| targets.contains(place.as_str()));
         let lacking = lacking.map(|it| format!("mounts nothing at {it}, where the image wants it"));

@@ -50,7 +50,7 @@ fn a_contract_names_its_source_or_says_why_there_is_none() {
     }
 }
 
-/// The names of the contracts in the folder, for tests of the check itself.
+/// Returns the contracts of a catalog.
 fn line_of(catalog: &str) -> Line {
     lines().into_iter().find(|line| line.catalog == catalog).expect("the line is there")
 }

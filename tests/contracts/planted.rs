@@ -138,7 +138,12 @@ contracts:
 fn what_was_wrong_in_the_shipped_catalogs_would_be_found_again() {
     for (file, from, to, says) in [
         ("omnileads-3.yaml", "OMNILEADS_PROTOCOL:", "OMNILEADS_PROTOCO:", "OMNILEADS_PROTOCO,"),
-        ("omnileads-3.yaml", "oml_postgres_data:/var/lib/postgresql", "x:/var/lib/postgresql/data", "refuses"),
+        (
+            "omnileads-3.yaml",
+            "oml_postgres_data:/var/lib/postgresql",
+            "x:/var/lib/postgresql/data",
+            "refuses",
+        ),
         ("omnileads-2.6.yaml", "      ASGI_PORT:", "      PORT:", "lacks ASGI_PORT"),
         ("omnileads-2.6.yaml", "      OML_BUILD_DATE: unknown\n", "", "lacks OML_BUILD_DATE"),
         ("omnileads-2.2.yaml", "    command: [/opt/omnileads/bin/init_uwsgi.sh]\n", "", "command"),

@@ -54,7 +54,8 @@ fn named(script: &str) -> BTreeSet<String> {
     let behind_dollar = script.split('$').skip(1).map(|rest| name(rest.trim_start_matches('{')));
     let lists = script.lines().filter_map(|line| line.trim().strip_prefix("for key in "));
     let listed = lists.flat_map(str::split_whitespace).map(name);
-    behind_dollar.chain(listed).filter(|name| !name.is_empty()).collect()
+    let is_key = |name: &String| name.starts_with(|c: char| c.is_ascii_uppercase());
+    behind_dollar.chain(listed).filter(is_key).collect()
 }
 
 /// Runs a stand-in's first program with this environment only.

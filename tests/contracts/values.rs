@@ -28,7 +28,9 @@ pub(crate) fn empty_values(line: &Line, catalog: &Catalog) -> Vec<String> {
             let value = container.env.iter().find(|(known, _)| known.as_str() == key);
             if value.is_some_and(|(_, value)| value.trim().is_empty()) {
                 let file = &line.catalog;
-                empty.push(format!("{file}, component {name}: {key} is empty, and {image} needs it"));
+                empty.push(format!(
+                    "{file}, component {name}: {key} is empty, and {image} needs it"
+                ));
             }
         }
     }
