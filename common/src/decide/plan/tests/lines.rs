@@ -181,7 +181,7 @@ fn browsers_outside_get_recordings_at_the_public_address_of_a_site_in_a_cloud() 
 #[test]
 fn every_name_of_a_site_of_3_is_allowed_and_trusted() {
     let catalog = Catalog::parse(OMNILEADS_3).unwrap();
-    let settings = "{kamailio_webrtc_iface: eth1, fqdn: a.example, \
+    let settings = "{kamailio_webrtc_iface: eth1, itsp_nodes: 192.0.2.20, fqdn: a.example, \
                     django_allowed_hosts_extra: \"b.example, c.example\"}";
     let spec = spec_of(&catalog, settings, |it| it != "haproxy");
     let plan = plan_for(&hosts(&[("all", &ROLES_OF_3)]), OMNILEADS_3, &spec);
