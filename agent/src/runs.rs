@@ -1,12 +1,12 @@
 //! The orders and results of runs on the disk of a host. An order is on disk before anything of
 //! its run begins, and a result before it is reported.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use oml_common::decide::operation::HostRun;
 use oml_common::document::operation::{RunOrder, RunResult};
 use oml_common::document::{self, Document, ReadError};
-use oml_common::id::RunId;
+use oml_common::id::{RunId, TenantId};
 use oml_common::text::error::chain;
 use tracing::warn;
 
@@ -34,6 +34,48 @@ pub enum RunFileError {
 pub fn write_order(paths: &Paths, order: &RunOrder) -> Result<(), RunFileError> {
     let text = document::write(order);
     Ok(files::write_durably(&paths.run_order(order.id), text.as_bytes(), 0o600)?)
+}
+
+/// Writes the order of a run that is to begin. What another tenant left of a run of this number is
+/// removed first, so that its result is none of this run.
+///
+/// # Errors
+/// An error of the file system; nothing of the run may begin then.
+pub(crate) fn begin(paths: &Paths, order: &RunOrder) -> Result<(), RunFileError> {
+    files::remove_durably(&paths.run_result(order.id))?;
+    write_order(paths, order)
+}
+
+/// Writes that a run does not begin.
+///
+/// # Errors
+/// An error of the file system.
+pub(crate) fn write_refused(
+    paths: &Paths,
+    order: &RunOrder,
+    result: &RunResult,
+) -> Result<(), RunFileError> {
+    // An order without a result would be one that has begun.
+    write_result(paths, order.id, result)?;
+    write_order(paths, order)
+}
+
+/// Moves the runs of the owner before aside, in the place of those that were moved there earlier.
+///
+/// # Errors
+/// An error of the file system.
+pub(crate) fn set_aside(paths: &Paths) -> Result<(), FileError> {
+    let (runs, aside) = (paths.runs(), paths.former_runs());
+    if !runs.is_dir() {
+        return Ok(());
+    }
+    match std::fs::remove_dir_all(&aside) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(FileError::of("remove the folder", &aside)(error));
+        }
+        Ok(()) | Err(_) => {}
+    }
+    files::rename_durably(&runs, &aside)
 }
 
 /// Reads the order of a run, if there is one.
@@ -66,11 +108,15 @@ fn read<T: Document>(id: RunId, text: Option<String>) -> Result<Option<T>, RunFi
     read.map_err(|source| RunFileError::Unreadable { id, source })
 }
 
-/// Lists the runs of which this host has the order.
+/// Lists the runs of which this host has the order, without those of another tenant than its own:
+/// their numbers say nothing, because those of every tenant begin at 1.
 ///
 /// # Errors
 /// A folder that cannot be listed.
-pub(crate) fn known(paths: &Paths) -> Result<BTreeMap<RunId, HostRun>, FileError> {
+pub(crate) fn known(
+    paths: &Paths,
+    tenant: Option<&TenantId>,
+) -> Result<BTreeMap<RunId, HostRun>, FileError> {
     let folder = paths.runs();
     let listed = match std::fs::read_dir(&folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
@@ -82,7 +128,12 @@ pub(crate) fn known(paths: &Paths) -> Result<BTreeMap<RunId, HostRun>, FileError
         let order = readable(id, read_order(paths, id));
         (id, HostRun { order, result: readable(id, read_result(paths, id)) })
     };
-    Ok(ids.map(known).collect())
+    let is_own = |run: &HostRun| match (&run.order, tenant) {
+        (Some(order), Some(own)) => &order.instance.tenant == own,
+        // One whose order cannot be read may be its own.
+        (None, _) | (_, None) => true,
+    };
+    Ok(ids.map(known).filter(|(_, run)| is_own(run)).collect())
 }
 
 /// Returns what was read; what cannot be read is logged, and counts as missing.
@@ -93,19 +144,25 @@ fn readable<T>(id: RunId, read: Result<Option<T>, RunFileError>) -> Option<T> {
     })
 }
 
-/// Removes the oldest runs that are over, if there are too many, and returns them.
+/// Removes the oldest runs that are over, if there are too many, and returns them. Those of which
+/// more than the files may be left are kept.
 ///
 /// # Errors
 /// An error of the file system.
-pub(crate) fn prune(paths: &Paths) -> Result<Vec<RunId>, FileError> {
-    let known = known(paths)?;
+pub(crate) fn prune(
+    paths: &Paths,
+    tenant: Option<&TenantId>,
+    under_way: &BTreeSet<RunId>,
+) -> Result<Vec<RunId>, FileError> {
+    let known = known(paths, tenant)?;
     let over: Vec<RunId> =
         known.iter().filter(|(_, run)| run.result.is_some()).map(|(id, _)| *id).collect();
-    let excess = &over[..over.len().saturating_sub(KEPT_MAX)];
-    for id in excess {
+    let mut excess = over[..over.len().saturating_sub(KEPT_MAX)].to_vec();
+    excess.retain(|id| !under_way.contains(id));
+    for id in &excess {
         files::remove_durably(&paths.run_order(*id))?;
         files::remove_durably(&paths.run_result(*id))?;
         files::remove_durably(&paths.runs().join(id.to_string()))?;
     }
-    Ok(excess.to_vec())
+    Ok(excess)
 }

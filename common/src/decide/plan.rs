@@ -19,6 +19,7 @@ pub mod conflicts;
 mod images;
 mod mirrors;
 pub mod names;
+pub mod offline;
 mod operation;
 mod platform;
 mod ports;
@@ -32,6 +33,7 @@ pub(crate) mod template;
 mod waves;
 
 pub use images::ImageName;
+pub(crate) use images::complete;
 use images::images;
 pub use mirrors::{Mirrors, SourceTooLong};
 pub use operation::operation_command;

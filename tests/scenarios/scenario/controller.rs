@@ -179,6 +179,7 @@ impl Controller {
             why: String::new(),
             if_revision: None,
             no_removals: false,
+            no_one_way: false,
             force: String::new(),
         };
         self.ops.changes.make(request, &context).await

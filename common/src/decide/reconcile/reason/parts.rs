@@ -12,6 +12,7 @@ use crate::time::Span;
 pub enum Activity {
     Removing,
     Pulling,
+    Checking,
     Preparing,
     Starting,
     RollingBack,
@@ -259,6 +260,7 @@ impl Display for Activity {
         f.write_str(match self {
             Self::Removing => "being removed",
             Self::Pulling => "pulling the image",
+            Self::Checking => "running its checks, then preparing container and unit",
             Self::Preparing => "preparing container and unit",
             Self::Starting => "starting",
             Self::RollingBack => "rolling back to the version before",
