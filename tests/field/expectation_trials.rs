@@ -113,6 +113,13 @@ pub(crate) fn run() -> Result<()> {
     for reason in ["", "its container is gone", "stopped on the host by hand", "not ours"] {
         refuses(&down, &intent, &reported("blocked", "unknown", reason))?;
     }
+    let port_is_taken = reported("crash-looping", "unhealthy", "bind: Address already in use");
+    refuses(&down, &intent, &port_is_taken)?;
+    let mut renamed = down.clone();
+    if let Some(containers) = &mut renamed.containers {
+        containers.push(container("was-oml-first-3", "first"));
+    }
+    accepts(&renamed, &intent, &port_is_taken)?;
     let mut frozen = facts.clone();
     frozen.answers[0].clear();
     let silent = reported("unhealthy", "unhealthy", "does not answer");
