@@ -17,11 +17,7 @@ pub enum Difference {
     /// A container of ours runs with rights that the host does not allow any more.
     NotAllowed { name: String, rights: BTreeSet<Right> },
     /// The unit is masked.
-    MaskedUnit {
-        unit: UnitName,
-        /// Whether our drop-in of a package's unit is missing, which waits until it is unmasked.
-        lacks_drop_in: bool,
-    },
+    MaskedUnit { unit: UnitName },
     /// A drop-in that is not ours changes a unit of ours.
     ForeignDropIn { path: String, unit: UnitName },
     /// A unit file that is not ours counts in the place of that of the package.
@@ -151,10 +147,7 @@ impl Display for Difference {
                 let rights = listed(rights);
                 write!(f, "container {name} has what {POLICY_FILE} does not allow: {rights}")
             }
-            Self::MaskedUnit { unit, lacks_drop_in: false } => write!(f, "unit {unit} is masked"),
-            Self::MaskedUnit { unit, lacks_drop_in: true } => {
-                write!(f, "unit {unit} is masked and has no drop-in: it is written after an unmask")
-            }
+            Self::MaskedUnit { unit } => write!(f, "unit {unit} is masked"),
             Self::ForeignDropIn { path, unit } => {
                 write!(f, "{path} changes unit {unit}: not ours, left alone")
             }

@@ -24,7 +24,7 @@ Exit codes: 0 no mistake, 2 mistakes.
 
 Examples:
   omlctl validate -f acme.yaml
-  omlctl validate -f acme.yaml --catalog /usr/share/omlcontroller/catalog/omnileads-2.6.yaml
+  omlctl validate -f acme.yaml --catalog omnileads-2.6.yaml
   omlctl validate -f acme.yaml --catalog catalogs/mine      # a catalog that is a folder")]
 pub(crate) struct Arguments {
     /// The file with the tenant's document, or - for standard input
@@ -64,7 +64,5 @@ fn read_catalog(path: &Path) -> Result<Catalog, CommandError> {
 /// Says that the catalog itself has mistakes.
 fn in_catalog(path: &Path, problems: &Problems) -> CommandError {
     let path = path.display();
-    CommandError::Usage(format!(
-        "{path} is not a catalog (omlcontroller catalog check {path}):\n{problems}"
-    ))
+    CommandError::Usage(format!("{path} is not a catalog:\n{problems}"))
 }

@@ -94,10 +94,9 @@ impl Systemd {
         listing: &mut UnitListing,
     ) -> ObservedUnit {
         let is_packaged = matches!(*instance.workload, Workload::Unit(_));
-        let hash = self.mark_on_disk(instance);
-        let (unit, lacks_drop_in) = (instance.unit.clone(), is_packaged && hash.is_none());
-        let masked = Difference::MaskedUnit { unit, lacks_drop_in };
+        let masked = Difference::MaskedUnit { unit: instance.unit.clone() };
         listing.differs.push((instance.component.clone(), masked));
+        let hash = self.mark_on_disk(instance);
         self.add_ends(instance, hash.as_ref(), loaded, listing);
         loaded.observe_as(is_packaged, hash, false)
     }

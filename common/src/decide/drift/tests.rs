@@ -217,8 +217,7 @@ fn what_differs_is_reported_as_long_as_it_is_there_since_the_time_it_was_first_s
     host.begin(&Step::Start);
     let unit = || "voice.service".parse().unwrap();
     let drop_in = Difference::ForeignDropIn { path: "/d/own.conf".to_owned(), unit: unit() };
-    host.seen().differs =
-        vec![drop_in, Difference::MaskedUnit { unit: unit(), lacks_drop_in: false }];
+    host.seen().differs = vec![drop_in, Difference::MaskedUnit { unit: unit() }];
     host.look();
     let first = host.log.of(&voice(), None).unwrap();
     let expected = "/d/own.conf changes unit voice.service: not ours, left alone; unit voice.service is masked";

@@ -99,6 +99,13 @@ impl<'a> Case<'a> {
         is_set_up_for(self.seen, self.desired_hash, &self.desired.instance.workload)
     }
 
+    /// Returns true if the document of the instance is on the disk as it should be.
+    pub(super) fn document_is_current(self) -> bool {
+        let desired = self.desired.instance.hash();
+        let document = self.seen.document.as_ref();
+        document.is_some_and(|document| document.on_disk && document.hash == *desired)
+    }
+
     /// Returns true if something was stopped for the change and its end is not recorded.
     pub(super) fn is_under_way(self) -> bool {
         self.update.is_some_and(|update| match update.stage {

@@ -110,12 +110,12 @@ impl Changes {
 }
 
 impl Planned {
-    /// Returns the new version that a rotation makes if nothing uses the secret and nothing else
-    /// changes.
+    /// Returns the new version that a rotation makes if nothing uses the secret. What else is new
+    /// then, such as a catalog, or is to be sent again after a restore, is left to the next change.
     pub(super) fn unused(&self) -> Option<Unused<'_>> {
         let Draft { tenant, head, rotation, .. } = &self.draft;
         let made = rotation.as_ref()?;
-        let is_unused = self.changes.is_empty() && users(&self.plan, &made.name).is_empty();
+        let is_unused = users(&self.plan, &made.name).is_empty();
         is_unused.then_some(Unused { tenant, head: head.as_ref(), made })
     }
 

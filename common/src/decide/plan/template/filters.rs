@@ -11,8 +11,8 @@ pub(in crate::decide::plan) fn unknown_filters<'t>(
     text: &'t str,
 ) -> BTreeSet<&'t str> {
     let is_unknown = |name: &&str| {
-        let asked = engine.render_str(&format!("{{{{ '{name}' is filter }}}}"), context! {});
-        asked.is_ok_and(|answer| answer == "false")
+        let question = format!("{{{{ 'known' if '{name}' is filter else 'unknown' }}}}");
+        engine.render_str(&question, context! {}).is_ok_and(|answer| answer == "unknown")
     };
     tags(text).into_iter().flat_map(filters_in).filter(is_unknown).collect()
 }
