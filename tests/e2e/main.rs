@@ -38,6 +38,7 @@ mod texts;
 mod tls;
 mod trixie;
 mod units;
+mod wordpress;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -140,6 +141,7 @@ fn cases() -> Vec<Case> {
     cases.extend(texts::CASES);
     cases.extend(tls::CASES);
     cases.extend(units::CASES);
+    cases.extend(wordpress::CASES);
     cases
 }
 
