@@ -51,7 +51,7 @@ fn a_certificate_and_its_key_are_read_from_files_and_the_key_is_not_printed() {
     assert!(!(ran.stdout + &ran.stderr).contains(NEEDLE));
     let words = ["tls", "set", "tenant=acme", "--certificate", "/none.pem", "--key", &key];
     let ran = world.run(&words);
-    assert!(ran.code == 1 && ran.stderr.contains("cannot read "), "{}", ran.stderr);
+    assert!(ran.code == 2 && ran.stderr.contains("cannot read /none.pem"), "{}", ran.stderr);
     assert_eq!(given(&world).len(), 1, "nothing was sent");
 }
 

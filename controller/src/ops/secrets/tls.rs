@@ -78,7 +78,7 @@ pub struct TlsView {
 pub(in crate::ops) struct NewCertificate {
     pub(in crate::ops) part: TlsPart,
     versions: Vec<NewVersion>,
-    /// What is audited of it.
+    /// The line of the audit trail, without the revision that follows.
     what: String,
 }
 
