@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use oml_common::decide::operation::HostRun;
 use oml_common::document::operation::{RunOrder, RunResult};
 use oml_common::document::{self, Document, ReadError};
-use oml_common::id::RunId;
+use oml_common::id::{ComponentName, RunId};
 use oml_common::text::error::chain;
 use tracing::warn;
 
@@ -71,18 +71,46 @@ fn read<T: Document>(id: RunId, text: Option<String>) -> Result<Option<T>, RunFi
 /// # Errors
 /// A folder that cannot be listed.
 pub(crate) fn known(paths: &Paths) -> Result<BTreeMap<RunId, HostRun>, FileError> {
+    Ok(listed(paths)?.into_iter().map(|id| (id, read_run(paths, id))).collect())
+}
+
+/// Lists those runs that belong to updates of this host.
+///
+/// # Errors
+/// A folder that cannot be listed.
+pub(crate) fn of_updates(paths: &Paths) -> Result<BTreeMap<RunId, HostRun>, FileError> {
+    let ids = listed(paths)?.into_iter().filter(|id| id.is_of_host());
+    Ok(ids.map(|id| (id, read_run(paths, id))).collect())
+}
+
+/// Lists those runs of updates of one component.
+///
+/// # Errors
+/// A folder that cannot be listed.
+pub(crate) fn of_component(
+    paths: &Paths,
+    component: &ComponentName,
+) -> Result<BTreeMap<RunId, HostRun>, FileError> {
+    let mut runs = of_updates(paths)?;
+    runs.retain(|_, run| {
+        run.order.as_ref().is_some_and(|order| &order.instance.component == component)
+    });
+    Ok(runs)
+}
+
+fn listed(paths: &Paths) -> Result<Vec<RunId>, FileError> {
     let folder = paths.runs();
     let listed = match std::fs::read_dir(&folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         listed => listed.and_then(Iterator::collect::<std::io::Result<Vec<_>>>),
     };
     let listed = listed.map_err(FileError::of("list", &folder))?;
-    let ids = listed.iter().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let known = |id| {
-        let order = readable(id, read_order(paths, id));
-        (id, HostRun { order, result: readable(id, read_result(paths, id)) })
-    };
-    Ok(ids.map(known).collect())
+    Ok(listed.iter().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
+}
+
+fn read_run(paths: &Paths, id: RunId) -> HostRun {
+    let order = readable(id, read_order(paths, id));
+    HostRun { order, result: readable(id, read_result(paths, id)) }
 }
 
 /// Returns what was read; what cannot be read is logged, and counts as missing.
@@ -93,19 +121,28 @@ fn readable<T>(id: RunId, read: Result<Option<T>, RunFileError>) -> Option<T> {
     })
 }
 
-/// Removes the oldest runs that are over, if there are too many, and returns them.
+/// Removes the oldest runs that are over, if there are too many, and returns them. Those that
+/// belong to updates are left.
 ///
 /// # Errors
 /// An error of the file system.
 pub(crate) fn prune(paths: &Paths) -> Result<Vec<RunId>, FileError> {
     let known = known(paths)?;
-    let over: Vec<RunId> =
-        known.iter().filter(|(_, run)| run.result.is_some()).map(|(id, _)| *id).collect();
+    let ordered = known.iter().filter(|(id, run)| run.result.is_some() && !id.is_of_host());
+    let over: Vec<RunId> = ordered.map(|(id, _)| *id).collect();
     let excess = &over[..over.len().saturating_sub(KEPT_MAX)];
     for id in excess {
-        files::remove_durably(&paths.run_order(*id))?;
-        files::remove_durably(&paths.run_result(*id))?;
-        files::remove_durably(&paths.runs().join(id.to_string()))?;
+        forget(paths, *id)?;
     }
     Ok(excess.to_vec())
+}
+
+/// Removes what is left of a run on the disk.
+///
+/// # Errors
+/// An error of the file system.
+pub(crate) fn forget(paths: &Paths, id: RunId) -> Result<(), FileError> {
+    files::remove_durably(&paths.run_order(id))?;
+    files::remove_durably(&paths.run_result(id))?;
+    files::remove_durably(&paths.runs().join(id.to_string())).map(drop)
 }

@@ -56,7 +56,11 @@ const PIPE_BYTES: usize = 64 << 10;
 /// No certificate ends within a script.
 const NODE_LIFETIME_MS: u64 = 10 * 365 * 24 * 3_600_000;
 /// The catalogs that tenants of scripts are made from.
-const CATALOGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../catalog");
+const CATALOGS: [&str; 3] = [
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../catalog/omnileads.yaml"),
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../catalog/omnileads-2.6.yaml"),
+    concat!(env!("CARGO_MANIFEST_DIR"), "/catalogs/small.yaml"),
+];
 
 /// The controller of a script.
 pub(super) struct Controller {
@@ -78,8 +82,8 @@ struct Pipe {
 fn catalogs(folder: &Path) -> Catalogs {
     let own = folder.join("catalogs");
     std::fs::create_dir(&own).expect("the folder is new");
-    for name in ["omnileads.yaml", "omnileads-2.6.yaml"] {
-        let shipped = Path::new(CATALOGS).join(name);
+    for shipped in CATALOGS.map(Path::new) {
+        let name = shipped.file_name().expect("it is a file");
         std::fs::copy(shipped, own.join(name)).expect("the catalog is there");
     }
     Catalogs::load(&own)

@@ -13,7 +13,7 @@ fn checked(version: &str) -> InstanceDocument {
         env: [].into(),
         deadline_ms: 30_000,
     };
-    let step = OperationStep { operation: "config".parse().unwrap(), run };
+    let step = OperationStep { operation: "config".parse().unwrap(), run, irreversible: false };
     fixtures::document("asterisk", version).edited(|instance| instance.checks = vec![step])
 }
 

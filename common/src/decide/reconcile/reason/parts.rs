@@ -4,15 +4,19 @@ use std::fmt::{Display, Formatter, Result};
 
 use super::Reason;
 use crate::decide::observed::ObservedUnit;
+use crate::decide::run_once::RunOnce;
+use crate::id::OperationName;
 use crate::text::plural::counted;
 use crate::time::Span;
 
 /// What is being done to an instance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Activity {
     Removing,
     Pulling,
     Preparing,
+    /// This has to succeed before the new version starts.
+    RunningOnce(RunOnce, OperationName),
     Starting,
     RollingBack,
 }
@@ -260,6 +264,9 @@ impl Display for Activity {
             Self::Removing => "being removed",
             Self::Pulling => "pulling the image",
             Self::Preparing => "preparing container and unit",
+            Self::RunningOnce(kind, operation) => {
+                return write!(f, "the {} {operation} is running", kind.as_str());
+            }
             Self::Starting => "starting",
             Self::RollingBack => "rolling back to the version before",
         })
