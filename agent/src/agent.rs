@@ -28,7 +28,7 @@ use tokio::time::{Instant, MissedTickBehavior, sleep_until};
 use tracing::{debug, info};
 
 use crate::cache::{Cache, NotOwn, Updates};
-use crate::execute::Work;
+use crate::execute::{Superseded, Work, remove_left_checks};
 use crate::host::Host;
 use crate::observe::Started;
 use crate::reserve;
@@ -98,6 +98,8 @@ struct Running {
     desired_hash: ContentHash,
     progress: watch::Receiver<PullProgress>,
     task: AbortHandle,
+    /// Tells the step that another workload is desired.
+    superseded: Superseded,
     /// The step, if it is the start of the version in use beside another step.
     beside: Option<Step>,
 }
@@ -180,6 +182,9 @@ impl Agent {
     /// Runs until dropped.
     pub async fn run(mut self) {
         self.take_assignment();
+        // It ends with the loop.
+        let mut beside = JoinSet::new();
+        beside.spawn(remove_left_checks(Arc::clone(&self.host.docker)));
         let mut refresh = tokio::time::interval(REFRESH);
         // It outlives a turn, so that a busy loop reports a pull too.
         let mut progress = tokio::time::interval(PROGRESS);
@@ -227,20 +232,25 @@ impl Agent {
             info!(%generation, %revision, "assignment received");
         }
         self.state.assignment = assignment;
-        self.end_superseded_pulls();
+        self.end_superseded();
         self.state.needed = self.ask_again();
         self.read_documents();
         self.read_policy();
     }
 
-    /// Aborts pulls for superseded workloads, because they delay the next ones.
-    fn end_superseded_pulls(&self) {
-        for running in self.state.running.values() {
-            let busy = self.state.busy.get(&running.component);
-            let is_pull =
-                running.beside.is_none() && busy.is_some_and(|busy| busy.step == Step::Pull);
-            if is_pull && self.desired_hash(&running.component) != running.desired_hash {
+    /// Ends pulls and checks for superseded workloads, because they delay the next ones.
+    fn end_superseded(&self) {
+        for running in self.state.running.values().filter(|running| running.beside.is_none()) {
+            if self.desired_hash(&running.component) == running.desired_hash {
+                continue;
+            }
+            let step = self.state.busy.get(&running.component).map(|busy| &busy.step);
+            if step == Some(&Step::Pull) {
                 running.task.abort();
+            }
+            // It ends its check by itself, and leaves no container of it.
+            if step == Some(&Step::Create) {
+                running.superseded.set();
             }
         }
     }
@@ -265,17 +275,21 @@ impl Agent {
         match ended {
             Ok((id, (work, outcome))) => {
                 let running = self.state.running.remove(&id);
+                // Why it gave up is nothing that went wrong.
+                let gave_up = work.superseded.is_set() && matches!(outcome, Outcome::Retry(_));
                 match running.and_then(|running| running.beside) {
                     Some(_) => self.finish_beside(&work, outcome),
+                    None if gave_up => self.settle(work.component),
                     None => self.finish(&work, outcome),
                 }
             }
             Err(error) => {
                 let Some(running) = self.state.running.remove(&error.id()) else { return };
-                let Running { component, desired_hash, beside, .. } = running;
+                let Running { component, desired_hash, beside, superseded, .. } = running;
+                let (desired, started_at) = (self.desired(&component), None);
                 if let Some(step) = beside {
-                    let desired = self.desired(&component);
-                    let work = Work { component, desired, desired_hash, step, started_at: None };
+                    let work =
+                        Work { component, desired, desired_hash, step, started_at, superseded };
                     let why = NotDone::AgentFailed(error.to_string());
                     return self.finish_beside(&work, Outcome::Retry(why));
                 }
@@ -285,8 +299,7 @@ impl Agent {
                 }
                 let Some(busy) = self.state.busy.get(&component) else { return };
                 let step = busy.step.clone();
-                let desired = self.desired(&component);
-                let work = Work { component, desired, desired_hash, step, started_at: None };
+                let work = Work { component, desired, desired_hash, step, started_at, superseded };
                 let why = NotDone::AgentFailed(error.to_string());
                 self.finish(&work, Outcome::Retry(why));
             }

@@ -76,7 +76,7 @@ pub fn assemble(parts: Parts) -> Assembly {
     // Without an identity, the host works by its cache.
     let by_cache = || cached.as_ref().map(|cached| cached.tenant.clone());
     let tenant = identity.as_ref().map(|own| own.tenant.clone()).or_else(by_cache);
-    let Daemons { docker, systemd } = daemons(tenant);
+    let Daemons { docker, systemd } = daemons(tenant.clone());
     let (assignments, assignment) = watch::channel(cached);
     let (report_sender, reports) = watch::channel(Arc::new(empty_report(env.now())));
     let (state, session_state) = watch::channel(SessionState::default());
@@ -99,7 +99,7 @@ pub fn assemble(parts: Parts) -> Assembly {
     };
     let (clock, min_free) = (env.clock().clone(), settings.min_free);
     let host = Host { docker, systemd, paths: paths.clone(), clock, min_free };
-    let (operations, runs) = Operations::new(host.clone());
+    let (operations, runs) = Operations::new(host.clone(), tenant);
     let session = Session {
         settings,
         files,

@@ -20,6 +20,7 @@ use crate::config::{CONTROLLER_PORT, ENROLLMENT_PORT, endpoint};
 use crate::files::{self, FileError};
 use crate::identity::{HostIdentity, IdentityError, IdentityFiles, KeyRequest};
 use crate::paths::Paths;
+use crate::runs;
 
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 const TOKEN_BYTES_MAX: u64 = 4096;
@@ -82,6 +83,9 @@ pub enum EnrollError {
     /// The settings cannot be written.
     #[error("cannot write the agent's settings")]
     Settings(#[from] FileError),
+    /// The runs of operations of the owner before cannot be moved.
+    #[error("cannot move the runs of the owner before aside")]
+    FormerRuns(#[source] FileError),
 }
 
 impl EnrollError {
@@ -106,7 +110,8 @@ impl EnrollError {
             EnrollError::Connect(_)
             | EnrollError::Slow(_)
             | EnrollError::Identity(_)
-            | EnrollError::Settings(_) => false,
+            | EnrollError::Settings(_)
+            | EnrollError::FormerRuns(_) => false,
         }
     }
 }
@@ -121,7 +126,8 @@ pub async fn enroll(
     wish: &Enrollment,
 ) -> Result<HostIdentity, EnrollError> {
     let identity_files = IdentityFiles::new(paths);
-    if let (Ok(Some(identity)), false) = (identity_files.load(), wish.replace) {
+    let former = identity_files.load();
+    if let (Ok(Some(identity)), false) = (&former, wish.replace) {
         let (node, tenant) = (identity.node.to_string(), identity.tenant.to_string());
         return Err(EnrollError::AlreadyEnrolled { node, tenant });
     }
@@ -138,6 +144,11 @@ pub async fn enroll(
     let channel = tls::connect(&address, config, &wish.proxies).await?;
     let asked = timeout(CALL_TIMEOUT, ask(channel, &token, wish, &node, &request)).await;
     let certificate = asked.map_err(|_elapsed| EnrollError::Slow(address.clone()))??;
+    let identity = HostIdentity::of(&certificate, &request.key_pem)?;
+    // Another owner counts its runs from 1 too, and must not get the results of these.
+    if !former.is_ok_and(|former| former.is_some_and(|it| it.has_owner_of(&identity))) {
+        runs::set_aside(paths).map_err(EnrollError::FormerRuns)?;
+    }
     let identity = identity_files.keep(&certificate, &request.key_pem)?;
     write_settings(paths, wish, &address, &sessions)?;
     Ok(identity)

@@ -12,7 +12,6 @@ use oml_common::id::{ComponentName, ContentHash};
 #[cfg(feature = "planted-bugs")]
 use oml_common::planted::{Bug, is_planted};
 use oml_common::text::error::chain;
-use oml_common::time::Timestamp;
 use oml_daemon::failpoint;
 use tokio::sync::watch;
 use tracing::debug;
@@ -30,19 +29,10 @@ mod check;
 mod failure;
 mod once;
 mod switch;
+mod work;
 
-/// One step of one instance.
-#[derive(Debug, Clone)]
-pub(crate) struct Work {
-    pub(crate) component: ComponentName,
-    /// The desired instance; none for a removal.
-    pub(crate) desired: Option<InstanceDocument>,
-    /// The workload that the update is towards.
-    pub(crate) desired_hash: ContentHash,
-    pub(crate) step: Step,
-    /// When the start began that the step makes or judges; none if nothing was started.
-    pub(crate) started_at: Option<Timestamp>,
-}
+pub(crate) use check::remove_left_checks;
+pub(crate) use work::{Superseded, Work};
 
 /// The reason why a step could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -316,6 +306,7 @@ impl Host {
         self.systemd.remove(component).await?;
         self.docker.stop(component).await?;
         self.docker.remove(component, &[]).await?;
+        self.docker.remove_run(check::id_of(component)).await?;
         container_files::remove(&self.paths, component, &[])?;
         self.forget_runs(component).await?;
         Ok(documents::remove(&self.paths, component)?)
@@ -365,10 +356,4 @@ impl StepError {
 
 fn host_error(error: &dyn std::error::Error) -> NotDone {
     NotDone::HostError(chain(error))
-}
-
-impl Work {
-    fn instance(&self) -> Result<&InstanceDocument, StepError> {
-        self.desired.as_ref().ok_or(StepError::NoInstance)
-    }
 }

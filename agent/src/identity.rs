@@ -125,11 +125,7 @@ impl IdentityFiles {
         certificate: &v1::Certificate,
         key_pem: &str,
     ) -> Result<HostIdentity, IdentityError> {
-        let identity = HostIdentity::new(Credentials {
-            ca_pem: certificate.ca_pem.clone(),
-            certificate_pem: certificate.certificate_pem.clone(),
-            key_pem: key_pem.to_owned(),
-        })?;
+        let identity = HostIdentity::of(certificate, key_pem)?;
         self.end_renewal()?;
         let next = self.folder.join(NEXT_KEY);
         files::write_durably(&next, key_pem.as_bytes(), 0o600)?;
@@ -144,6 +140,20 @@ impl IdentityFiles {
 }
 
 impl HostIdentity {
+    /// Reads who a host is from the answer to the request for its certificate.
+    pub(crate) fn of(certificate: &v1::Certificate, key_pem: &str) -> Result<Self, IdentityError> {
+        Self::new(Credentials {
+            ca_pem: certificate.ca_pem.clone(),
+            certificate_pem: certificate.certificate_pem.clone(),
+            key_pem: key_pem.to_owned(),
+        })
+    }
+
+    /// Returns true if both are of one tenant of one controller.
+    pub(crate) fn has_owner_of(&self, other: &Self) -> bool {
+        self.tenant == other.tenant && self.credentials.ca_pem == other.credentials.ca_pem
+    }
+
     fn new(credentials: Credentials) -> Result<Self, IdentityError> {
         // Refuses a key that is not the certificate's.
         credentials.check()?;

@@ -95,6 +95,10 @@ pub async fn operate(
         return Err(OperateError::Repeated(id));
     }
     let result = surroundings.carry_out(&order, &container).await;
+    // The host may have got another owner meanwhile, whose run of this number it is not.
+    if runs::read_order(&surroundings.paths, id)?.as_ref() != Some(&order) {
+        return Err(OperateError::Unknown(id));
+    }
     runs::write_result(&surroundings.paths, id, &result)?;
     surroundings.notify.say(Notice::Status(&result.to_string()));
     Ok(result)
@@ -176,10 +180,10 @@ async fn memory(engine: &dyn ContainerEngine, container: &str) -> String {
 }
 
 /// Stops a container, and returns why, with the error if that failed. The agent stops it again
-/// before it removes it.
+/// before it removes it, until it is gone.
 async fn stop(engine: &dyn ContainerEngine, container: &str, grace_ms: u64, why: &str) -> String {
-    match engine.calls().stop(container, grace_ms).await {
-        Ok(()) => why.to_owned(),
-        Err(error) => printable(&format!("{why}; it could not be stopped: {}", chain(&error))),
-    }
+    let Err(error) = engine.calls().stop(container, grace_ms).await else { return why.to_owned() };
+    let between = if why.is_empty() { "" } else { "; " };
+    let error = chain(&error);
+    printable(&format!("{why}{between}its container could not be stopped yet: {error}"))
 }

@@ -4,24 +4,27 @@
 //! agent follows it again. A run without a result whose unit is gone was interrupted. None is
 //! begun twice: its order is on the disk before anything of it begins.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use oml_common::decide::operation::refusal;
+use oml_common::decide::operation::{HostRun, refusal};
 use oml_common::document::Verbatim;
 use oml_common::document::operation::{RunOrder, RunOutcome, RunResult};
-use oml_common::id::RunId;
+use oml_common::id::{RunId, TenantId};
 use oml_common::text::error::chain;
 use oml_common::text::printable::printable;
 use oml_common::time::Timestamp;
 use oml_daemon::failpoint;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::timeout;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
+use crate::files::FileError;
 use crate::follow::{Followed, Output};
 use crate::host::Host;
+use crate::pause::RetryPause;
 use crate::runs;
 use crate::runtime::RuntimeError;
 
@@ -33,6 +36,9 @@ pub use board::{RunBoard, RunNews};
 pub const ORDERS_LEN_MAX: usize = 8;
 /// The time for the last lines of a run that is over.
 const LAST_LINES_LIMIT: Duration = Duration::from_secs(10);
+/// Why an order is not begun whose number another one has.
+const OTHER_ORDER: &str = "this host has another order of this number, or cannot read the one that \
+                           it has; ask for the run again, which gives it another number";
 
 /// The line by which a session gives orders and learns what became of them.
 #[derive(Clone)]
@@ -44,103 +50,145 @@ pub struct RunLine {
 /// The task that takes orders and follows runs.
 pub struct Operations {
     host: Host,
+    /// The tenant of this host, if it is known: runs of another are not its own.
+    tenant: Option<TenantId>,
     orders: mpsc::Receiver<Verbatim<RunOrder>>,
     board: Arc<RunBoard>,
+    /// The tasks of runs, each until nothing of its run is left but its files.
+    tasks: JoinSet<RunId>,
+    /// The runs that have a task.
+    under_way: BTreeSet<RunId>,
 }
 
 impl Operations {
-    /// Makes the task for a host, with the line of its session.
+    /// Makes the task for a host of that tenant, with the line of its session.
     #[must_use]
-    pub fn new(host: Host) -> (Self, RunLine) {
+    pub fn new(host: Host, tenant: Option<TenantId>) -> (Self, RunLine) {
         let (sender, orders) = mpsc::channel(ORDERS_LEN_MAX);
         let board = Arc::<RunBoard>::default();
         let line = RunLine { orders: sender, board: Arc::clone(&board) };
-        (Self { host, orders, board }, line)
+        let (tasks, under_way) = (JoinSet::new(), BTreeSet::new());
+        (Self { host, tenant, orders, board, tasks, under_way }, line)
     }
 
     /// Runs until dropped.
     pub async fn run(mut self) {
-        let mut followed = JoinSet::new();
-        self.resume(&mut followed);
+        self.resume();
         loop {
             // Dropping an arm loses nothing: both keep what they have not returned.
             tokio::select! {
                 biased;
-                Some(order) = self.orders.recv() => {
-                    self.take(&order, &mut followed);
-                }
-                Some(ended) = followed.join_next(), if !followed.is_empty() => {
-                    if let Err(error) = ended {
-                        warn!(%error, "the task of a run failed");
-                    }
-                    self.prune();
+                Some(order) = self.orders.recv() => self.take(&order),
+                Some(ended) = self.tasks.join_next(), if !self.tasks.is_empty() => {
+                    self.take_end(ended);
                 }
                 else => return,
             }
         }
     }
 
-    /// Follows what was begun before the agent was started, and reports what is over.
-    fn resume(&self, followed: &mut JoinSet<()>) {
-        let known = runs::known(&self.host.paths).unwrap_or_else(|error| {
+    /// Follows what was begun before the agent was started. Of what is over, it reports the
+    /// result and removes what is left.
+    fn resume(&mut self) {
+        let known = self.known().unwrap_or_else(|error| {
             warn!(error = chain(&error), "cannot list the runs of operations");
             Default::default()
         });
         // Those of updates are followed by their updates.
         for (id, run) in known.into_iter().filter(|(id, _)| !id.is_of_host()) {
+            let follower = self.follower(id);
             match run.result {
-                Some(result) => self.board.end(id, result),
-                None => drop(followed.spawn(self.follow(id))),
+                Some(result) => self.spawn(id, follower.clear(result)),
+                None => self.spawn(id, follower.run()),
             }
         }
     }
 
+    fn spawn(&mut self, id: RunId, task: impl Future<Output = ()> + Send + 'static) {
+        self.under_way.insert(id);
+        self.tasks.spawn(async move {
+            task.await;
+            id
+        });
+    }
+
+    fn take_end(&mut self, ended: Result<RunId, JoinError>) {
+        match ended {
+            Ok(id) => {
+                self.under_way.remove(&id);
+            }
+            // What is left of its run is kept until the agent is restarted.
+            Err(error) => warn!(%error, "the task of a run failed"),
+        }
+        self.prune();
+    }
+
+    /// Returns the runs of this host's own tenant.
+    fn known(&self) -> Result<BTreeMap<RunId, HostRun>, FileError> {
+        runs::known(&self.host.paths, self.tenant.as_ref())
+    }
+
     /// Takes an order. One that is known already is only reported again.
-    fn take(&self, order: &RunOrder, followed: &mut JoinSet<()>) {
+    fn take(&mut self, order: &RunOrder) {
         let id = order.id;
         let (operation, component) = (&order.operation, &order.instance.component);
-        let known = match runs::known(&self.host.paths) {
+        let known = match self.known() {
             Ok(known) => known,
-            Err(error) => return self.refuse(id, &chain(&error)),
+            Err(error) => return drop(self.report_refused(id, &chain(&error))),
         };
-        if known.contains_key(&id) {
-            return self.board.tell_again(id);
+        match known.get(&id).map(|run| run.order.as_ref() == Some(order)) {
+            Some(true) => return self.board.tell_again(id),
+            Some(false) => return drop(self.report_refused(id, OTHER_ORDER)),
+            // It was refused, and could not be written.
+            None if self.board.has_result(id) => return self.board.tell_again(id),
+            None => {}
         }
         if let Some(why) = refusal(order, &known) {
-            return self.refuse(id, &why.to_string());
+            return self.refuse(order, &why.to_string());
         }
-        if let Err(error) = runs::write_order(&self.host.paths, order) {
-            return self.refuse(id, &chain(&error));
+        if let Err(error) = runs::begin(&self.host.paths, order) {
+            return self.refuse(order, &chain(&error));
         }
         failpoint::reach("O1");
         info!(run = %id, %operation, %component, "operation ordered");
         self.board.begin(id);
-        let (host, order, followed_run) = (self.host.clone(), order.clone(), self.follow(id));
-        let board = Arc::clone(&self.board);
-        followed.spawn(async move {
+        let (host, order, follower) = (self.host.clone(), order.clone(), self.follower(id));
+        self.spawn(id, async move {
             match begin(&host, &order).await {
-                Ok(()) => followed_run.await,
+                Ok(()) => follower.run().await,
                 Err(error) => {
                     let result = not_started(&printable(&chain(&error)), host.clock.now());
-                    end(&host, &board, id, result).await;
+                    follower.end(result).await;
                 }
             }
         });
     }
 
-    /// Tells that a run is not begun, of which nothing was written.
-    fn refuse(&self, id: RunId, why: &str) {
-        warn!(run = %id, reason = why, "operation refused");
-        self.board.end(id, not_started(&printable(why), self.host.clock.now()));
+    /// Reports that a run is not begun, and writes it down: its order may come again when nothing
+    /// is against it any more, and what was reported counts.
+    fn refuse(&self, order: &RunOrder, why: &str) {
+        // Before it is written: what is pruned is reported no more.
+        self.prune();
+        let result = self.report_refused(order.id, why);
+        if let Err(error) = runs::write_refused(&self.host.paths, order, &result) {
+            warn!(run = %order.id, error = chain(&error), "cannot write that a run was refused");
+        }
     }
 
-    fn follow(&self, id: RunId) -> impl Future<Output = ()> + Send + 'static {
-        let follower = Follower { host: self.host.clone(), board: Arc::clone(&self.board), id };
-        follower.run()
+    /// Reports that a run is not begun, and returns the result.
+    fn report_refused(&self, id: RunId, why: &str) -> RunResult {
+        warn!(run = %id, reason = why, "operation refused");
+        let result = not_started(&printable(why), self.host.clock.now());
+        self.board.end(id, result.clone());
+        result
+    }
+
+    fn follower(&self, id: RunId) -> Follower {
+        Follower { host: self.host.clone(), board: Arc::clone(&self.board), id }
     }
 
     fn prune(&self) {
-        match runs::prune(&self.host.paths) {
+        match runs::prune(&self.host.paths, self.tenant.as_ref(), &self.under_way) {
             Ok(forgotten) => forgotten.into_iter().for_each(|id| self.board.forget(id)),
             Err(error) => warn!(error = chain(&error), "cannot remove old runs"),
         }
@@ -152,32 +200,22 @@ fn not_started(why: &str, now: Timestamp) -> RunResult {
     RunResult { outcome, started: None, ended: now, reason, last_lines: Vec::new() }
 }
 
-/// Creates the container of a run and starts its unit.
+/// Creates the container of a run and starts its unit. An error means that it was not started.
 async fn begin(host: &Host, order: &RunOrder) -> Result<(), RuntimeError> {
     host.docker.create_run(order).await?;
     failpoint::reach("O2");
-    host.systemd.start_run(order).await?;
+    match host.systemd.start_run(order).await {
+        // It may have been started all the same, so it is followed like one that was.
+        Err(error @ RuntimeError::Unavailable { .. }) => {
+            warn!(run = %order.id, error = chain(&error), "systemd did not say that it starts a run");
+        }
+        started => started?,
+    }
     failpoint::reach("O3");
     Ok(())
 }
 
-/// Writes the result of a run, unless there is one, removes its container and reports the result.
-async fn end(host: &Host, board: &RunBoard, id: RunId, result: RunResult) {
-    let (outcome, words) = (result.outcome, result.to_string());
-    let is_written = matches!(runs::read_result(&host.paths, id), Ok(Some(_)));
-    if !is_written && let Err(error) = runs::write_result(&host.paths, id, &result) {
-        // It is reported all the same; after a restart of the agent the run counts as interrupted.
-        warn!(run = %id, error = chain(&error), "cannot write the result of a run");
-    }
-    failpoint::reach("O4");
-    if let Err(error) = host.docker.remove_run(id).await {
-        warn!(run = %id, error = chain(&error), "cannot remove the container of a run");
-    }
-    info!(run = %id, ?outcome, result = words, "operation ended");
-    board.end(id, result);
-}
-
-/// Follows one run until it is over.
+/// Follows one run until nothing of it is left but its files.
 struct Follower {
     host: Host,
     board: Arc<RunBoard>,
@@ -204,7 +242,38 @@ impl Follower {
         if last_lines.is_err() {
             warn!(run = %self.id, "cannot read all of the output of a run");
         }
-        end(&self.host, &self.board, self.id, result).await;
+        self.end(result).await;
+    }
+
+    /// Writes the result of the run, unless there is one, reports it and removes the container.
+    async fn end(self, result: RunResult) {
+        let Self { host, id, .. } = &self;
+        let (outcome, words) = (result.outcome, result.to_string());
+        let is_written = matches!(runs::read_result(&host.paths, *id), Ok(Some(_)));
+        if !is_written && let Err(error) = runs::write_result(&host.paths, *id, &result) {
+            // It is reported all the same; after a restart of the agent the run counts as interrupted.
+            warn!(run = %id, error = chain(&error), "cannot write the result of a run");
+        }
+        failpoint::reach("O4");
+        info!(run = %id, ?outcome, result = words, "operation ended");
+        self.clear(result).await;
+    }
+
+    /// Removes the container of the run, however long that takes, and reports the result after the
+    /// first try.
+    async fn clear(self, result: RunResult) {
+        let Self { host, board, id } = &self;
+        let mut removed = host.docker.remove_run(*id).await;
+        board.end(*id, result);
+        if let Err(error) = &removed {
+            warn!(run = %id, error = chain(error), "cannot remove the container of a run; retrying");
+        }
+        let mut pause = RetryPause::new();
+        while let Err(error) = removed {
+            debug!(run = %id, error = chain(&error), "container of a run not removed yet");
+            pause.pause().await;
+            removed = host.docker.remove_run(*id).await;
+        }
     }
 }
 

@@ -103,6 +103,12 @@ impl Paths {
         self.state.join("runs")
     }
 
+    /// The folder of the runs that the host had for the owner before.
+    #[must_use]
+    pub fn former_runs(&self) -> PathBuf {
+        self.state.join("runs-before")
+    }
+
     /// The order of a run.
     #[must_use]
     pub fn run_order(&self, id: RunId) -> PathBuf {

@@ -1,12 +1,12 @@
 //! The orders and results of runs on the disk of a host. An order is on disk before anything of
 //! its run begins, and a result before it is reported.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use oml_common::decide::operation::HostRun;
 use oml_common::document::operation::{RunOrder, RunResult};
 use oml_common::document::{self, Document, ReadError};
-use oml_common::id::{ComponentName, RunId};
+use oml_common::id::{ComponentName, RunId, TenantId};
 use oml_common::text::error::chain;
 use tracing::warn;
 
@@ -34,6 +34,48 @@ pub enum RunFileError {
 pub fn write_order(paths: &Paths, order: &RunOrder) -> Result<(), RunFileError> {
     let text = document::write(order);
     Ok(files::write_durably(&paths.run_order(order.id), text.as_bytes(), 0o600)?)
+}
+
+/// Writes the order of a run that is to begin. What another tenant left of a run of this number is
+/// removed first, so that its result is none of this run.
+///
+/// # Errors
+/// An error of the file system; nothing of the run may begin then.
+pub(crate) fn begin(paths: &Paths, order: &RunOrder) -> Result<(), RunFileError> {
+    files::remove_durably(&paths.run_result(order.id))?;
+    write_order(paths, order)
+}
+
+/// Writes that a run does not begin.
+///
+/// # Errors
+/// An error of the file system.
+pub(crate) fn write_refused(
+    paths: &Paths,
+    order: &RunOrder,
+    result: &RunResult,
+) -> Result<(), RunFileError> {
+    // An order without a result would be one that has begun.
+    write_result(paths, order.id, result)?;
+    write_order(paths, order)
+}
+
+/// Moves the runs of the owner before aside, in the place of those that were moved there earlier.
+///
+/// # Errors
+/// An error of the file system.
+pub(crate) fn set_aside(paths: &Paths) -> Result<(), FileError> {
+    let (runs, aside) = (paths.runs(), paths.former_runs());
+    if !runs.is_dir() {
+        return Ok(());
+    }
+    match std::fs::remove_dir_all(&aside) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(FileError::of("remove the folder", &aside)(error));
+        }
+        Ok(()) | Err(_) => {}
+    }
+    files::rename_durably(&runs, &aside)
 }
 
 /// Reads the order of a run, if there is one.
@@ -66,21 +108,28 @@ fn read<T: Document>(id: RunId, text: Option<String>) -> Result<Option<T>, RunFi
     read.map_err(|source| RunFileError::Unreadable { id, source })
 }
 
-/// Lists the runs of which this host has the order.
+/// Lists the runs of which this host has the order, without those of another tenant than its own:
+/// their numbers say nothing, because those of every tenant begin at 1.
 ///
 /// # Errors
 /// A folder that cannot be listed.
-pub(crate) fn known(paths: &Paths) -> Result<BTreeMap<RunId, HostRun>, FileError> {
-    Ok(listed(paths)?.into_iter().map(|id| (id, read_run(paths, id))).collect())
+pub(crate) fn known(
+    paths: &Paths,
+    tenant: Option<&TenantId>,
+) -> Result<BTreeMap<RunId, HostRun>, FileError> {
+    Ok(read_runs(paths, listed(paths)?, tenant))
 }
 
 /// Lists those runs that belong to updates of this host.
 ///
 /// # Errors
 /// A folder that cannot be listed.
-pub(crate) fn of_updates(paths: &Paths) -> Result<BTreeMap<RunId, HostRun>, FileError> {
+pub(crate) fn of_updates(
+    paths: &Paths,
+    tenant: Option<&TenantId>,
+) -> Result<BTreeMap<RunId, HostRun>, FileError> {
     let ids = listed(paths)?.into_iter().filter(|id| id.is_of_host());
-    Ok(ids.map(|id| (id, read_run(paths, id))).collect())
+    Ok(read_runs(paths, ids, tenant))
 }
 
 /// Lists those runs of updates of one component.
@@ -91,7 +140,7 @@ pub(crate) fn of_component(
     paths: &Paths,
     component: &ComponentName,
 ) -> Result<BTreeMap<RunId, HostRun>, FileError> {
-    let mut runs = of_updates(paths)?;
+    let mut runs = of_updates(paths, None)?;
     runs.retain(|_, run| {
         run.order.as_ref().is_some_and(|order| &order.instance.component == component)
     });
@@ -108,9 +157,21 @@ fn listed(paths: &Paths) -> Result<Vec<RunId>, FileError> {
     Ok(listed.iter().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
 }
 
-fn read_run(paths: &Paths, id: RunId) -> HostRun {
-    let order = readable(id, read_order(paths, id));
-    HostRun { order, result: readable(id, read_result(paths, id)) }
+fn read_runs(
+    paths: &Paths,
+    ids: impl IntoIterator<Item = RunId>,
+    tenant: Option<&TenantId>,
+) -> BTreeMap<RunId, HostRun> {
+    let read = |id| {
+        let order = readable(id, read_order(paths, id));
+        (id, HostRun { order, result: readable(id, read_result(paths, id)) })
+    };
+    let is_own = |run: &HostRun| match (&run.order, tenant) {
+        (Some(order), Some(own)) => &order.instance.tenant == own,
+        // One whose order cannot be read may be its own.
+        (None, _) | (_, None) => true,
+    };
+    ids.into_iter().map(read).filter(|(_, run)| is_own(run)).collect()
 }
 
 /// Returns what was read; what cannot be read is logged, and counts as missing.
@@ -121,20 +182,25 @@ fn readable<T>(id: RunId, read: Result<Option<T>, RunFileError>) -> Option<T> {
     })
 }
 
-/// Removes the oldest runs that are over, if there are too many, and returns them. Those that
-/// belong to updates are left.
+/// Removes the oldest runs that are over, if there are too many, and returns them. Those of which
+/// more than the files may be left are kept, and so are those that belong to updates.
 ///
 /// # Errors
 /// An error of the file system.
-pub(crate) fn prune(paths: &Paths) -> Result<Vec<RunId>, FileError> {
-    let known = known(paths)?;
+pub(crate) fn prune(
+    paths: &Paths,
+    tenant: Option<&TenantId>,
+    under_way: &BTreeSet<RunId>,
+) -> Result<Vec<RunId>, FileError> {
+    let known = known(paths, tenant)?;
     let ordered = known.iter().filter(|(id, run)| run.result.is_some() && !id.is_of_host());
     let over: Vec<RunId> = ordered.map(|(id, _)| *id).collect();
-    let excess = &over[..over.len().saturating_sub(KEPT_MAX)];
-    for id in excess {
+    let mut excess = over[..over.len().saturating_sub(KEPT_MAX)].to_vec();
+    excess.retain(|id| !under_way.contains(id));
+    for id in &excess {
         forget(paths, *id)?;
     }
-    Ok(excess.to_vec())
+    Ok(excess)
 }
 
 /// Removes what is left of a run on the disk.

@@ -223,6 +223,10 @@ pub trait ContainerEngine: Send + Sync + 'static {
     /// Stops the container of a run within its grace, and removes it. It removes no volume.
     async fn remove_run(&self, id: RunId) -> Result<(), RuntimeError>;
 
+    /// Removes the containers of checks that an agent before this one left. None that this one
+    /// makes is touched, however often and whenever this is called.
+    async fn remove_left_checks(&self) -> Result<(), RuntimeError>;
+
     /// Returns the calls on one container by its id, which is how a supervisor names it.
     fn calls(&self) -> &dyn ContainerCalls;
 

@@ -172,6 +172,15 @@ text_id!(
     SecretMark, "mark of a secret", is_secret_mark,
     "32 lower-case hexadecimal digits"
 );
+
+impl SecretMark {
+    /// The mark of no secret, for a document that is checked where there are none.
+    #[must_use]
+    pub fn of_nothing() -> Self {
+        Self("0".repeat(32))
+    }
+}
+
 text_id!(
     /// The name of an environment variable.
     EnvName, "environment variable name", is_env,

@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use crate::ops::change::{ChangeRequest, Changes, RequestContext};
+use crate::ops::change::{ChangeRequest, Changes};
 use crate::ops::node_id::NodeId;
 use crate::ops::nodes::Nodes;
 use crate::ops::reader::StatusReader;
@@ -77,13 +77,8 @@ impl FleetApi {
         request: &ChangeRequest,
         options: Option<v1::ChangeOptions>,
     ) -> Reply<v1::ChangeReply> {
-        let v1::ChangeOptions { op_id, dry_run, why, if_revision, no_removals, force } =
-            options.unwrap_or_default();
-        let op_id = (!op_id.is_empty()).then(|| op_id.parse()).transpose();
-        let op_id = op_id.map_err(|problem: Problem| refusal(problem))?;
-        let if_revision = (if_revision > 0).then_some(RevisionNumber(if_revision));
-        let context =
-            RequestContext { who: who.name, op_id, dry_run, why, if_revision, no_removals, force };
+        let context = wire::request_context(who.name, options.unwrap_or_default());
+        let context = context.map_err(refusal)?;
         let changed = self.changes.make(request, &context).await;
         let changed = changed.map_err(|error| wire::status_of(&error))?;
         failpoint::reach("C5");

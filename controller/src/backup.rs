@@ -15,6 +15,7 @@ use crate::offline::{self, OfflineError};
 use crate::pki::{Authority, PkiError};
 use crate::records::values::Epoch;
 use crate::records::{Archive, Batch, Records, keys};
+use crate::seal::KeyUse;
 use crate::store::{Expect, StoreError};
 
 mod epoch;
@@ -52,13 +53,13 @@ pub enum BackupError {
 }
 
 /// The summary of a backup or a restore.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackupSummary {
     /// The number of records.
     pub records: usize,
     pub epoch: u64,
-    /// The number of secrets, whose values are sealed. The key is no part of a backup.
-    pub secrets: usize,
+    /// The secrets, whose values are sealed. The key is no part of a backup.
+    pub secrets: KeyUse,
 }
 
 /// Writes a backup of a stopped controller into `file`. `path` names the file in
@@ -91,7 +92,7 @@ pub async fn backup(
     write(BackupLine::End { records: archive.len() }.write()).map_err(unusable)?;
     file.flush().map_err(unusable)?;
     drop(file);
-    let secrets = archive.list_lossy(&keys::all_secrets()).len();
+    let secrets = secrets_in(&archive);
     Ok(BackupSummary { records: archive.len(), epoch, secrets })
 }
 
@@ -129,12 +130,18 @@ async fn make(settings: &Settings, env: &Env, read: Backup) -> Result<BackupSumm
     let (mut archive, count) = (read.archive, read.count);
     archive.remove(&keys::epoch());
     quiesce(&mut archive, epoch, now);
-    let secrets = archive.list_lossy(&keys::all_secrets()).len();
+    let secrets = secrets_in(&archive);
     let store = offline::open_store(settings).await?;
     let imported = import(&Records::new(Arc::clone(&store) as _), archive, epoch).await;
     offline::close_store(store).await;
     imported?;
     Ok(BackupSummary { records: count, epoch, secrets })
+}
+
+/// Returns how the secrets of an archive are sealed.
+fn secrets_in(archive: &Archive) -> KeyUse {
+    let secrets = archive.list_lossy(&keys::all_secrets());
+    KeyUse::of(secrets.iter().map(|(_, record)| record))
 }
 
 /// Writes the records, and the epoch last: without it no controller starts on a store

@@ -8,10 +8,9 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Parser, Subcommand};
-use oml_common::decide::plan::names::check_templates;
 use oml_common::document::schema::CATALOG_SCHEMA;
 use oml_common::text::error::chain;
-use oml_common::text::plural::{counted, is_or_are};
+use oml_common::text::plural::counted;
 use oml_common::text::printable::printable;
 use oml_daemon::env::Env;
 use oml_daemon::log;
@@ -20,11 +19,11 @@ use omlcontroller::admin::AdminError;
 use omlcontroller::backup::BackupSummary;
 use omlcontroller::config::{self, Settings};
 use omlcontroller::init::InitError;
-use omlcontroller::ops::catalogs::{self, CatalogError, Catalogs};
+use omlcontroller::ops::catalogs::{self, CatalogError, Catalogs, Checked};
 use omlcontroller::ops::operators::Unrecorded;
 use omlcontroller::pki::Authority;
 use omlcontroller::records::values::PublicEndpoint;
-use omlcontroller::seal::KEY_FILE;
+use omlcontroller::seal::SealingKey;
 use omlcontroller::store::Embedded;
 use omlcontroller::store::embedded::Options;
 use omlcontroller::{admin, notify, run};
@@ -94,7 +93,7 @@ enum CatalogVerb {
     List,
     /// Reports every mistake in a catalog, with those in its templates and in what it includes
     Check {
-        /// The file or the folder
+        /// The file or the folder of the catalog, or the file of its releases
         #[arg(value_name = "PATH")]
         file: PathBuf,
     },
@@ -188,15 +187,11 @@ fn perform(cli: &Cli) -> Result<()> {
             Verb::Backup { file } => {
                 let saved = admin::back_up(&settings, &env, file).await?;
                 say(&format!("{} records were written to {}", saved.records, file.display()))?;
-                say_sealed(&settings, &saved, "the backup does not hold")
+                say_if_some(saved.secrets.after_backup(&settings.data_dir))
             }
             Verb::Restore { file } => {
                 let saved = admin::restore(&settings, &env, file).await?;
-                let BackupSummary { records, epoch, .. } = saved;
-                say(&format!("{records} records were restored; the new epoch is {epoch}"))?;
-                say_sealed(&settings, &saved, "now needs")?;
-                say("all join tokens have expired; make new ones with `omlctl node token`")?;
-                say("nodes and operators that were removed after the backup exist again; remove them again")
+                say_restored(&settings, &saved)
             }
             Verb::Catalog(CatalogVerb::Check { file }) => check_catalog(file),
             Verb::Catalog(CatalogVerb::Schema) => print_schema(),
@@ -206,18 +201,15 @@ fn perform(cli: &Cli) -> Result<()> {
 }
 
 fn check_catalog(file: &Path) -> Result<()> {
-    let catalogs::Loaded { catalog, is_part, .. } = catalogs::read_file(file)?;
+    let Checked { catalog, is_part, releases } = catalogs::check(file)?;
     let kind = if is_part { "part" } else { "catalog" };
-    let releases = catalogs::read_beside(file, &catalog)?.published.len();
-    let releases = match releases {
+    let more = match releases {
+        0 if is_part => "; its names are checked with a catalog that includes it".to_owned(),
         0 => String::new(),
         count => format!(", {}", counted(u64::try_from(count).unwrap_or(u64::MAX), "releases")),
     };
-    // The controller uses the other components of a catalog with such a mistake.
-    let checked = check_templates(&catalog).into_result(());
-    checked.map_err(|problems| CatalogError::Invalid { path: file.to_owned(), problems })?;
     say(&format!(
-        "{}: {kind} {}, {} components{releases}",
+        "{}: {kind} {}, {} components{more}",
         file.display(),
         catalog.name,
         catalog.components.len()
@@ -244,15 +236,17 @@ fn list_catalogs(settings: &Settings) -> Result<()> {
     Ok(())
 }
 
-/// Says that the key of the secrets is no part of a backup, if there are any.
-fn say_sealed(settings: &Settings, saved: &BackupSummary, what: &str) -> Result<()> {
-    let count = u64::try_from(saved.secrets).unwrap_or(u64::MAX);
-    if count == 0 {
-        return Ok(());
-    }
-    let (secrets, are) = (counted(count, "secrets"), is_or_are(count));
-    let key = settings.data_dir.join(KEY_FILE);
-    say(&format!("{secrets} {are} sealed with a key that {what}: {}", key.display()))
+fn say_restored(settings: &Settings, saved: &BackupSummary) -> Result<()> {
+    let BackupSummary { records, epoch, secrets } = saved;
+    say(&format!("{records} records were restored; the new epoch is {epoch}"))?;
+    let key = SealingKey::load(settings.credentials_dir.as_deref(), &settings.data_dir);
+    say_if_some(secrets.after_restore(&key, &settings.data_dir))?;
+    say("all join tokens have expired; make new ones with `omlctl node token`")?;
+    say("nodes and operators that were removed after the backup exist again; remove them again")
+}
+
+fn say_if_some(text: Option<String>) -> Result<()> {
+    text.map_or(Ok(()), |text| say(&text))
 }
 
 async fn begin(settings: &Settings, env: &Env, verb: &Init) -> Result<()> {

@@ -61,7 +61,7 @@ pub struct Parts {
     pub env: Env,
     /// The store's records.
     pub records: Records,
-    pub catalogs: Catalogs,
+    pub catalogs: Arc<Catalogs>,
     pub registries: Registries,
     pub authority: Authority,
     /// The lifetime of a node's certificate.
@@ -104,7 +104,7 @@ impl Ops {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let Parts { env, records, catalogs, registries, authority, .. } = parts;
-        let (catalogs, authority) = (Arc::new(catalogs), Arc::new(authority));
+        let authority = Arc::new(authority);
         let (presence, revoked) = (Arc::<Presence>::default(), Arc::<Revoked>::default());
         let tenants = Tenants::new(records.clone());
         let secrets = Secrets::new(env.clone(), records.clone(), tenants.clone(), parts.key);

@@ -195,6 +195,9 @@ pub async fn operations(parts: Parts) -> Result<(Ops, Vec<Arc<dyn Task>>), OpsEr
     let (records, epoch) = (parts.records.clone(), parts.epoch);
     let ops = Ops::new(parts);
     ops.load().await?;
+    if let Some(other) = ops.secrets.other_key().await? {
+        tracing::error!(reason = %other, "secrets that another key sealed cannot be sent to hosts");
+    }
     let rollouts = RolloutTask::new(records.clone(), ops.status.clone());
     let assignments = AssignmentTask::new(records, ops.tenants.clone(), epoch);
     Ok((ops, vec![Arc::new(rollouts), Arc::new(assignments)]))
@@ -233,7 +236,7 @@ fn parts(
 ) -> Result<Parts, StartError> {
     let authority =
         Authority::load(&settings.pki_dir(), env.random()).map_err(StartError::Authority)?;
-    let catalogs = Catalogs::load(&settings.catalog_dir);
+    let catalogs = Arc::new(Catalogs::load(&settings.catalog_dir));
     for broken in catalogs.broken() {
         tracing::error!(file = %broken.error.path().display(), error = %broken, "changes of a catalog's tenants are refused until its file is corrected");
     }

@@ -1,8 +1,8 @@
 //! Seals the values of secrets with a key that is not in the store.
 //!
 //! The key is 256 random bits in a file of its own. From it follow, by HKDF with SHA-256 (RFC 5869),
-//! a key for AES-256-GCM (NIST SP 800-38D) and one for the marks of versions (HMAC, RFC 2104). Every
-//! value has a random nonce of 96 bits, and its tenant, name and version are authenticated with it,
+//! a key for AES-256-GCM (NIST SP 800-38D), one for the marks of versions (HMAC, RFC 2104), and one for
+//! the values of requests, by which a repeated request is recognised (HMAC too). Every sealed value has a random nonce of 96 bits, and its tenant, name and version are authenticated with it,
 //! so that a record that was moved to another place cannot be opened.
 
 use std::fmt;
@@ -20,6 +20,10 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::{hkdf, hmac};
 use zeroize::Zeroizing;
 
+mod key_use;
+
+pub use self::key_use::{KeyUse, OtherKey};
+
 /// The name of the key's file in the controller's folder, and of the credential of its unit.
 pub const KEY_FILE: &str = "secrets.key";
 
@@ -27,9 +31,10 @@ pub const KEY_FILE: &str = "secrets.key";
 const FORM: &str = "omlk1";
 const KEY_LEN: usize = 32;
 const SALT: &[u8] = b"omlcontroller secrets";
-/// What the two keys that follow from it are for.
+/// What the keys that follow from it are for.
 const SEAL: &[&[u8]] = &[b"seal"];
 const MARKS: &[&[u8]] = &[b"marks"];
+const REQUESTS: &[&[u8]] = &[b"requests"];
 /// The bytes of a mark and of the name of a key.
 const MARK_LEN: usize = 16;
 const KEY_ID_LEN: usize = 8;
@@ -90,6 +95,7 @@ pub struct Sealed {
 pub struct SealingKey {
     aead: LessSafeKey,
     marks: hmac::Key,
+    requests: hmac::Key,
     /// A public name of the key, by which a wrong one is recognised.
     id: String,
 }
@@ -138,9 +144,23 @@ impl SealingKey {
         let derived = hkdf::Salt::new(hkdf::HKDF_SHA256, SALT).extract(&key);
         let seal = derived.expand(SEAL, &AES_256_GCM).ok()?;
         let marks = derived.expand(MARKS, hmac::HMAC_SHA256).ok()?;
+        let requests = hmac::Key::from(derived.expand(REQUESTS, hmac::HMAC_SHA256).ok()?);
         let (aead, marks) = (LessSafeKey::new(UnboundKey::from(seal)), hmac::Key::from(marks));
         let id = hex(&hmac::sign(&marks, b"id").as_ref()[..KEY_ID_LEN]);
-        Some(Self { aead, marks, id })
+        Some(Self { aead, marks, requests, id })
+    }
+
+    /// Returns the public name of the key.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Returns a keyed hash of a value that a request gives, in hexadecimal digits. Without the key
+    /// it says nothing about the value, also if that is easily guessed.
+    #[must_use]
+    pub fn request_hash(&self, value: &str) -> String {
+        hex(hmac::sign(&self.requests, value.as_bytes()).as_ref())
     }
 
     /// Seals a value.

@@ -23,9 +23,11 @@ use crate::ops::{OpsError, UnreadablePlan};
 use crate::records::values::RevisionKind;
 use crate::store::StoreError;
 
+mod options;
 mod secrets;
 mod settings;
 
+pub(crate) use self::options::request_context;
 pub(crate) use self::secrets::{new_secret, secret, secret_values};
 pub(crate) use self::settings::settings;
 
@@ -43,6 +45,7 @@ pub(crate) fn status_of(error: &OpsError) -> Status {
         OpsError::Removes(removal) => {
             return problem::to_refusal(removal, v1::Refusal::Removes);
         }
+        OpsError::OneWay(step) => return problem::to_refusal(step, v1::Refusal::OneWay),
         // The specification that the operator wrote is too large for the store.
         OpsError::Store(StoreError::Refused(reason)) => {
             let problem = Problem::new("", format!("this is too large to be kept: {reason}"));
@@ -52,6 +55,7 @@ pub(crate) fn status_of(error: &OpsError) -> Status {
         | OpsError::UnreadablePlan(_)
         | OpsError::Store(StoreError::NeedsNewer { .. })
         | OpsError::NoKey(_)
+        | OpsError::OtherKey(_)
         | OpsError::Sealed { .. }
         | OpsError::RenewedTooSoon
         | OpsError::AddressUnstable => Code::FailedPrecondition,
@@ -95,6 +99,7 @@ pub(crate) fn changed(changed: ChangeResult) -> v1::ChangeReply {
         notes: changed.notes,
         warnings: changed.warnings,
         release: changed.release.map(Into::into).unwrap_or_default(),
+        one_way: changed.one_way,
     }
 }
 

@@ -44,7 +44,8 @@ pub(crate) struct ChangeArgs {
     /// until drain_deadline (30m unless set), so choose a much longer time
     #[arg(long, value_name = "DURATION", default_value = "2h", value_parser = duration, value_hint = ValueHint::Other)]
     timeout: Duration,
-    /// Answer every question with yes
+    /// Answer every question with yes: whether to remove something, and whether to make a change
+    /// that has no way back
     #[arg(short, long)]
     yes: bool,
     /// Remove what the tenant should no longer run, without a question
@@ -66,10 +67,19 @@ pub(crate) struct ChangeArgs {
 const RETRY_LIMIT: Duration = Duration::from_secs(60);
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
+/// What a person is asked about before it is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Asks {
+    /// What the change removes.
+    removals: bool,
+    /// A step without a way back.
+    one_way: bool,
+}
+
 impl ChangeArgs {
-    /// Whether a person is asked before something is removed.
-    fn asks(&self) -> bool {
-        !(self.dry_run || self.yes || self.prune)
+    fn asks(&self) -> Asks {
+        let one_way = !(self.dry_run || self.yes);
+        Asks { removals: one_way && !self.prune, one_way }
     }
 
     /// Returns options that only plan the change.
@@ -132,24 +142,24 @@ fn print_reply(output: &Output, reply: &ChangeReply) -> Result<(), CommandError>
     Ok(())
 }
 
-/// Sends a change, after a question if it removes something and the options do not say otherwise.
+/// Sends a change, after a question if it removes something or has no way back, and the options do
+/// not say otherwise. What has not been asked about, the controller refuses.
 async fn send_asking(
     target: &Target,
     request: &ChangeRequest,
     options: &ChangeOptions,
     args: &ChangeArgs,
 ) -> Result<(Controller, ChangeReply), CommandError> {
-    if !args.asks() {
-        return send(target, request, options, args.timeout, Lost::of(args)).await;
-    }
-    if !request.is_meant_to_remove() {
-        let options = ChangeOptions { no_removals: true, ..options.clone() };
+    let asks = args.asks();
+    if !(asks.removals && request.is_meant_to_remove()) {
+        let (no_removals, no_one_way) = (asks.removals, asks.one_way);
+        let options = ChangeOptions { no_removals, no_one_way, ..options.clone() };
         match send(target, request, &options, args.timeout, Lost::of(args)).await {
-            Err(CommandError::Removes(_)) => {}
+            Err(CommandError::Removes(_) | CommandError::OneWay(_)) => {}
             sent => return sent,
         }
     }
-    preview::send_previewed(target, request, options, args.timeout).await
+    preview::send_previewed(target, request, options, asks, args.timeout).await
 }
 
 /// Waits for the end of the rollout, unless the options say otherwise. Returns `None` if
@@ -165,7 +175,9 @@ async fn wait_if_needed(
     if reply.text_changed {
         print_note(&text_line(reply, args.dry_run));
     }
-    if waits && (reply.changed || controller.is_in_progress(reply).await?) {
+    // No rollout follows from a secret that nothing uses: one in progress is another's change.
+    let is_unused = !reply.changed && reply.secret_version > 0;
+    if waits && !is_unused && (reply.changed || controller.is_in_progress(reply).await?) {
         return follow(target, output, controller, reply, args.timeout).await.map(Some);
     }
     if !reply.text_changed {

@@ -8,7 +8,7 @@ use crate::common::Common;
 use crate::error::CommandError;
 use crate::verb::{
     apply, completions, context, explain, get, history, node, plan, releases, rollback, run, runs,
-    schema, secret, set_release, set_version, settings, status, version,
+    schema, secret, set_release, set_version, settings, status, validate, version,
 };
 
 /// Operate the tenants of contact centres through their controller
@@ -57,6 +57,7 @@ pub(crate) enum Verb {
     Explain(explain::Arguments),
     Settings(settings::Arguments),
     Schema(schema::Arguments),
+    Validate(validate::Arguments),
     Node(node::Arguments),
     Secret(secret::Arguments),
     Run(run::Arguments),

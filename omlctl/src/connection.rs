@@ -269,6 +269,7 @@ fn answered(address: &str, status: &Status) -> Failed {
             Some(problems) => match refusal(status) {
                 Refusal::ChangedMeanwhile => CommandError::ChangedMeanwhile(problems),
                 Refusal::Removes => CommandError::Removes(problems),
+                Refusal::OneWay => CommandError::OneWay(problems),
                 Refusal::Unspecified => CommandError::Problems(problems),
             },
             None => CommandError::Usage(said),

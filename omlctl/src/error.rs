@@ -25,6 +25,10 @@ pub(crate) enum CommandError {
     /// The change would remove an instance, which nobody has seen yet. Nothing was changed.
     #[error("{}", summary(.0))]
     Removes(Problems),
+    /// The change would lead over a step without a way back, which nobody has seen yet. Nothing was
+    /// changed.
+    #[error("{}", summary(.0))]
+    OneWay(Problems),
     /// There is no usable context.
     #[error("{0}")]
     Context(String),
@@ -45,6 +49,15 @@ pub(crate) enum CommandError {
         /// The id by which the controller recognises the change.
         op_id: String,
         why: String,
+    },
+    /// A request was sent, but its answer was lost.
+    #[error("{what}: {why}; see: {look}")]
+    Unanswered {
+        /// What may have been done.
+        what: String,
+        why: String,
+        /// The command that shows whether it was.
+        look: String,
     },
     /// A file could not be read or written.
     #[error("cannot {doing} {}", path.display())]
@@ -91,10 +104,13 @@ impl CommandError {
             | CommandError::Problems(_)
             | CommandError::ChangedMeanwhile(_)
             | CommandError::Removes(_)
+            | CommandError::OneWay(_)
             | CommandError::Context(_)
             | CommandError::Credentials { .. }
             | CommandError::File { .. } => 2,
-            CommandError::Unreachable(_) | CommandError::OutcomeUnknown { .. } => 5,
+            CommandError::Unreachable(_)
+            | CommandError::OutcomeUnknown { .. }
+            | CommandError::Unanswered { .. } => 5,
         }
     }
 

@@ -18,6 +18,7 @@ pub(crate) mod set_release;
 pub(crate) mod set_version;
 pub(crate) mod settings;
 pub(crate) mod status;
+pub(crate) mod validate;
 pub(crate) mod version;
 
 use clap::CommandFactory as _;
@@ -46,6 +47,7 @@ pub(crate) fn run(cli: Cli, env: &Env) -> Result<ExitOutcome, CommandError> {
         Verb::Context(arguments) => context::run(&common, env, arguments),
         Verb::Completions(arguments) => completions::run(&common, &arguments, Cli::command()),
         Verb::Schema(arguments) => schema::run(&common, &arguments),
+        Verb::Validate(arguments) => validate::run(&common, &arguments),
         Verb::Version(arguments) => version::run(&common, env, &arguments),
         Verb::Apply(arguments) => change(&common, env, arguments.request()?, &arguments.args),
         Verb::Plan(arguments) => change(&common, env, arguments.request()?, &ChangeArgs::dry_run()),

@@ -22,7 +22,7 @@ mod status;
 
 pub(crate) use explain::explain;
 pub(crate) use releases::releases;
-pub(crate) use runs::runs;
+pub(crate) use runs::{run_number, runs};
 pub(crate) use settings::{setting, settings};
 pub(crate) use status::status;
 

@@ -90,9 +90,9 @@ fn install(fleet: &Fleet) -> Result<String> {
     let spec = fleet.spec()?.replace("first: v1", &line);
     let path = fleet.write_spec("secrets.yaml", &spec)?;
     let refused = fleet.ctl(&["apply", "-f", &path])?;
-    let is_named = ["token", "key"].iter().all(|name| {
-        refused.stderr.contains(&format!("(omlctl secret generate tenant=tiny {name})"))
-    });
+    let hints = ["generate tenant=tiny token)", "set tenant=tiny key < FILE)"];
+    let is_named =
+        hints.iter().all(|hint| refused.stderr.contains(&format!("(omlctl secret {hint}")));
     check(refused.code == 2 && is_named, format!("{refused:?}"))?;
     let mut printed = with_input(fleet, &["secret", "set", "tenant=tiny", "token"], FIRST)?;
     printed += &with_input(fleet, &["secret", "set", "tenant=tiny", "key"], KEY)?;

@@ -36,7 +36,8 @@ pub(crate) struct Facts {
     pub(crate) answers: Vec<String>,
     /// Whether each unit has a drop-in of somebody else.
     pub(crate) has_drop_in: Vec<bool>,
-    /// How often the main process of each unit ended within the last hour, by systemd's own words in the journal.
+    /// How often the main process of each unit ended within the last hour, by systemd's own words in the journal. It
+    /// has none for the process that ended well: only that the unit did so, without a stop before.
     pub(crate) ends: Vec<usize>,
     pub(crate) agent_runs: bool,
     pub(crate) free_kib: u64,
@@ -51,7 +52,12 @@ if ids=$(timeout 5 docker ps -aq --no-trunc 2>/dev/null); then
 fi
 unit() { echo unit $1 $(systemctl show -P LoadState $1) $(systemctl show -P ActiveState $1); }
 answer() { echo answer $1 $(curl -s -m 2 $2 http://127.0.0.1:$1/); }
-ends() { echo ends $1 $(journalctl -q -o cat --since=-1h -u $1 | grep -c 'Main process exited'); }
+ends() { echo ends $1 $(journalctl -q -o cat --since=-1h -u $1 | awk '
+  /^Stopping / { stops = 1 }
+  /Main process exited/ { ends++; counted = 1 }
+  /Deactivated successfully/ { if (!stops && !counted) ends++ }
+  /Deactivated successfully|Failed with result|^Started / { stops = counted = 0 }
+  END { print ends + 0 }'); }
 unit omlagent.service
 echo free $(df -k --output=avail /var/lib/docker | tail -1)
 ";

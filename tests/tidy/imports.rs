@@ -79,7 +79,7 @@ const CONTROLLER: &[(&str, &[&str])] = &[
     ("api", &["pki", "tls", "ops", "policy", "wire", "shutdown"]),
     ("web", &["ops", "tasks", "shutdown"]),
     // What works on the files of a stopped controller answers no calls.
-    ("backup", &["store", "pki", "records", "config", "offline"]),
+    ("backup", &["store", "pki", "seal", "records", "config", "offline"]),
     ("offline", &["store", "pki", "config"]),
     ("init", &["store", "pki", "records", "ops", "config", "offline", "backup"]),
     ("admin", &["records", "ops", "seal", "config", "backup", "init", "whole_file"]),

@@ -1,6 +1,6 @@
 //! The JSON schemas for editors say what the readers of catalogs and tenant documents accept.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use jsonschema::Validator;
@@ -11,8 +11,6 @@ use serde_json::Value;
 
 use crate::sources::{all, root};
 
-/// The reader of what both documents say of secrets.
-const SECRETS: &str = "common/src/document/secret_use.rs";
 /// The methods of the readers that take the name of a key.
 const READERS: [&str; 6] = [".get(", ".need(", "text(", "duration(", " get(", " need("];
 
@@ -126,6 +124,13 @@ fn what_a_reader_refuses_is_refused_by_the_schema() {
         ("components:", "settings: {a: {type: tekst, default: b}}\ncomponents:"),
         ("components:", "settings: {a: {type: text, default: b, required: true}}\ncomponents:"),
         ("components:", "settings: {a: [b]}\ncomponents:"),
+        ("components:", "settings: {a: {type: text, default: b, min: 1}}\ncomponents:"),
+        ("components:", "settings: {a: {type: number, default: 1, pattern: b}}\ncomponents:"),
+        (
+            "components:",
+            "settings: {a: {type: bool, default: true, choices: {true: b}}}\ncomponents:",
+        ),
+        ("components:", "settings: {a: {type: choice, default: b}}\ncomponents:"),
     ] {
         let text = CATALOG.replace(old, new);
         assert!(text != CATALOG && Catalog::parse(&text).is_err(), "{text}");
@@ -133,21 +138,22 @@ fn what_a_reader_refuses_is_refused_by_the_schema() {
     }
 }
 
-/// Adds the names of all properties below a schema.
-fn properties(schema: &Value, found: &mut BTreeSet<String>) {
+/// Adds the names of the properties of every object below a schema, by its place.
+fn properties(schema: &Value, place: &str, found: &mut BTreeMap<String, BTreeSet<String>>) {
     match schema {
         Value::Object(fields) => {
+            if let Some(Value::Object(named)) = fields.get("properties") {
+                found.insert(place.to_owned(), named.keys().cloned().collect());
+            }
             for (key, value) in fields {
-                match (key.as_str(), value) {
-                    ("properties", Value::Object(named)) => {
-                        found.extend(named.keys().cloned());
-                        named.values().for_each(|value| properties(value, found));
-                    }
-                    _ => properties(value, found),
-                }
+                properties(value, &format!("{place}/{key}"), found);
             }
         }
-        Value::Array(items) => items.iter().for_each(|item| properties(item, found)),
+        Value::Array(items) => {
+            for (number, item) in items.iter().enumerate() {
+                properties(item, &format!("{place}/{number}"), found);
+            }
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
@@ -164,22 +170,73 @@ fn keys(text: &str) -> impl Iterator<Item = String> {
     })
 }
 
+/// Readers, and the objects of a schema whose keys they read. What an object says of the keys of
+/// another one (`oneOf`) counts to that one.
+type ReadObjects = (&'static [&'static str], &'static [&'static str]);
+
+/// The readers of a catalog, and what they read.
+const OF_CATALOG: [ReadObjects; 8] = [
+    (&["catalog.rs"], &[""]),
+    (&["catalog/setting/read.rs"], &["/$defs/setting"]),
+    (&["catalog/condition/read.rs"], &["/$defs/condition"]),
+    (
+        &["catalog/component.rs", "catalog/options.rs", "catalog/options/rights.rs"],
+        &[
+            "/$defs/component",
+            "/$defs/component/properties/active",
+            "/$defs/component/properties/restart_unhealthy",
+            "/$defs/component/properties/metrics",
+            "/$defs/component/properties/log",
+        ],
+    ),
+    (&["catalog/env.rs"], &["/$defs/component/properties/env"]),
+    (&["catalog/probe.rs"], &["/$defs/component/properties/probe"]),
+    (&["catalog/operation.rs"], &["/$defs/operation"]),
+    (&["catalog/file.rs"], &["/$defs/file"]),
+];
+/// The readers of a tenant's document, and what they read.
+const OF_TENANT: [ReadObjects; 1] =
+    [(&["spec.rs", "spec/image.rs"], &["", "/properties/rollout", "/$defs/component"])];
+/// The reader of what both say of secrets.
+const OF_BOTH: ReadObjects = (&["secret_use.rs"], &["/$defs/secret"]);
+
 #[test]
 fn the_schemas_have_exactly_the_keys_of_the_readers() {
-    for (schema_text, reader) in [
-        (CATALOG_SCHEMA, "common/src/document/catalog"),
-        (TENANT_SCHEMA, "common/src/document/spec"),
-    ] {
-        let mut described = BTreeSet::new();
-        properties(&schema(schema_text), &mut described);
-        let is_reader = |path: &str| path.starts_with(reader) || path == SECRETS;
-        let sources = all().into_iter().filter(|it| is_reader(&it.path) && !it.is_test());
-        let read: BTreeSet<String> =
-            sources.flat_map(|it| keys(it.production()).collect::<Vec<_>>()).collect();
-        assert!(read.len() > 10, "{read:?}");
-        assert_eq!(
-            read, described,
-            "the keys of {reader}, and those of its schema in common/schemas"
-        );
+    let sources: BTreeMap<String, BTreeSet<String>> = all()
+        .into_iter()
+        .filter(|it| !it.is_test())
+        .filter_map(|it| {
+            let path = it.path.strip_prefix("common/src/document/")?.to_owned();
+            Some((path, keys(it.production()).collect()))
+        })
+        .collect();
+    for (text, folder, table) in
+        [(CATALOG_SCHEMA, "catalog", &OF_CATALOG[..]), (TENANT_SCHEMA, "spec", &OF_TENANT[..])]
+    {
+        let mut described = BTreeMap::new();
+        properties(&schema(text), "", &mut described);
+        let mut unread: BTreeSet<&String> = sources
+            .keys()
+            .filter(|it| it.starts_with(folder) && !sources[*it].is_empty())
+            .collect();
+        for (readers, objects) in table.iter().chain([&OF_BOTH]) {
+            let of_readers = readers.iter().filter_map(|it| sources.get(*it)).flatten();
+            let read: BTreeSet<&String> = of_readers.collect();
+            let own = |place: &String| {
+                let nearest = table.iter().chain([&OF_BOTH]).flat_map(|(_, objects)| *objects);
+                let nearest =
+                    nearest.filter(|it| place.starts_with(**it)).max_by_key(|it| it.len());
+                nearest.is_some_and(|it| objects.contains(it))
+            };
+            let keys: BTreeSet<&String> = described
+                .iter()
+                .filter(|(place, _)| own(place))
+                .flat_map(|(_, keys)| keys)
+                .collect();
+            assert!(!read.is_empty(), "{readers:?}");
+            assert_eq!(read, keys, "the keys of {readers:?}, and of {objects:?} in the schema");
+            unread.retain(|it| !readers.contains(&it.as_str()));
+        }
+        assert!(unread.is_empty(), "of these readers nothing is compared: {unread:?}");
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use oml_common::decide::observed::ObservedRun;
-use oml_common::id::ComponentName;
+use oml_common::id::{ComponentName, TenantId};
 use oml_common::text::error::chain;
 use tracing::warn;
 
@@ -17,7 +17,8 @@ impl Agent {
     /// Looks at the runs of updates and at the images that were started, for the instances before
     /// which something has to run once, or had to.
     pub(super) fn read_started(&mut self) {
-        let mut runs = runs_of_updates(&self.host.paths);
+        let tenant = self.state.assignment.as_ref().map(|assignment| &assignment.tenant);
+        let mut runs = runs_of_updates(&self.host.paths, tenant);
         let desired = self.state.assignment.iter().flat_map(|it| it.content.share.instances.iter());
         let instances = desired.map(|(_, desired)| &desired.instance);
         let started = instances.filter_map(|instance| {
@@ -39,8 +40,11 @@ impl Agent {
 
 /// Returns the runs of updates by their components. If they cannot be listed, nothing is known of
 /// them; a run that was begun is not begun again all the same.
-fn runs_of_updates(paths: &Paths) -> BTreeMap<ComponentName, Vec<ObservedRun>> {
-    let known = runs::of_updates(paths).unwrap_or_else(|error| {
+fn runs_of_updates(
+    paths: &Paths,
+    tenant: Option<&TenantId>,
+) -> BTreeMap<ComponentName, Vec<ObservedRun>> {
+    let known = runs::of_updates(paths, tenant).unwrap_or_else(|error| {
         warn!(error = chain(&error), "cannot list the runs of updates");
         BTreeMap::new()
     });

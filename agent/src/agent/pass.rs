@@ -23,7 +23,7 @@ use tracing::{debug, info, warn};
 use super::{Agent, Running, State};
 use crate::container_files;
 use crate::documents;
-use crate::execute::Work;
+use crate::execute::{Superseded, Work};
 use crate::observe::{Sources, join};
 use crate::policy;
 use crate::runtime::PullProgress;
@@ -199,7 +199,9 @@ impl Agent {
             desired_hash: desired_hash.clone(),
             step,
             started_at: None,
+            superseded: Superseded::default(),
         };
+        let superseded = work.superseded.clone();
         reach_before(&work.step);
         let doing = Doing { component, desired_hash: &desired_hash, step: &work.step };
         let now = self.host.clock.now();
@@ -225,7 +227,8 @@ impl Agent {
         };
         let task = self.steps.spawn(failpoint::carry(component.as_str(), performed));
         let (id, component) = (task.id(), component.clone());
-        let running = Running { component, desired_hash, progress: watched, task, beside: None };
+        let (progress, beside) = (watched, None);
+        let running = Running { component, desired_hash, progress, task, superseded, beside };
         self.state.running.insert(id, running);
     }
 

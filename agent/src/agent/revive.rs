@@ -10,7 +10,7 @@ use tracing::info;
 
 use super::pass::log_outcome;
 use super::{Agent, Running};
-use crate::execute::Work;
+use crate::execute::{Superseded, Work};
 use crate::runtime::PullProgress;
 
 impl Agent {
@@ -29,7 +29,9 @@ impl Agent {
             step: step.clone(),
             // What ends then is not the desired workload, so its container is not read.
             started_at: None,
+            superseded: Superseded::default(),
         };
+        let superseded = work.superseded.clone();
         let host = self.host.clone();
         let (sender, progress) = watch::channel(PullProgress::default());
         let performed = async move {
@@ -40,7 +42,8 @@ impl Agent {
         let (id, component) = (task.id(), component.clone());
         self.state.reviving.insert(component.clone(), None);
         let beside = Some(step);
-        self.state.running.insert(id, Running { component, desired_hash, progress, task, beside });
+        let running = Running { component, desired_hash, progress, task, superseded, beside };
+        self.state.running.insert(id, running);
     }
 
     pub(super) fn finish_beside(&mut self, work: &Work, outcome: Outcome) {

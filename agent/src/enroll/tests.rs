@@ -1,5 +1,6 @@
 //! Joining, and every way it is refused.
 
+use oml_common::id::RunId;
 use oml_common::text::error::chain;
 use oml_daemon::proxy::Proxies;
 use oml_daemon::tls::Fingerprint;
@@ -61,6 +62,22 @@ async fn a_host_joins_once_and_knows_its_controllers() {
     assert!(matches!(again, EnrollError::AlreadyEnrolled { .. }));
     let wish = Enrollment { replace: true, ..bench.wish(ca) };
     enroll(&bench.paths, &Clock::system(), &wish).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_runs_that_a_host_had_for_another_owner_are_moved_aside() {
+    let (bench, ca) = Bench::new().await;
+    enroll(&bench.paths, &Clock::system(), &bench.wish(ca)).await.unwrap();
+    let id = RunId { epoch: 1, number: 1 };
+    files::write_durably(&bench.paths.run_result(id), b"{}", 0o600).unwrap();
+    let again = Enrollment { replace: true, ..bench.wish(ca) };
+    enroll(&bench.paths, &Clock::system(), &again).await.unwrap();
+    assert!(bench.paths.run_result(id).is_file(), "they are those of the same owner");
+    let (other, ca) = Bench::new().await;
+    let wish = Enrollment { replace: true, ..other.wish(ca) };
+    enroll(&bench.paths, &Clock::system(), &wish).await.unwrap();
+    assert!(!bench.paths.runs().exists());
+    assert!(bench.paths.former_runs().join("1-1").join("result.json").is_file());
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Runs the checks of a new version in its own image, before anything is stopped for it. A check
 //! changes nothing, so one that was interrupted is run again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use oml_common::document::instance::InstanceDocument;
@@ -9,13 +10,14 @@ use oml_common::id::{ComponentName, ContentHash, RunId};
 use oml_common::text::error::chain;
 use oml_common::time::{Timestamp, print_duration_ms};
 use tokio::time::timeout;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
-use super::{StepError, Work};
+use super::{StepError, Superseded, Work};
 use crate::documents;
 use crate::host::Host;
 use crate::paths::Slot;
-use crate::runtime::{ExitReport, RuntimeError, Waited};
+use crate::pause::RetryPause;
+use crate::runtime::{ContainerEngine, ExitReport, RuntimeError, Waited};
 
 impl Host {
     /// Runs the checks of a version. One that this host works by already is not checked again: its
@@ -49,13 +51,13 @@ impl Host {
         self.docker.remove_run(id).await?;
         self.docker.create_run(&order).await?;
         let container = self.docker.run_container(id).await?.ok_or(StepError::NoInstance)?;
-        let status = self.until_checked(&container, &order).await;
+        let status = self.until_checked(&container, &order, &work.superseded).await;
         let lines = self.docker.calls().last_lines(&container, Timestamp(0)).await;
         let log_tail = lines.unwrap_or_else(|error| {
             warn!(component = %work.component, error = chain(&error), "cannot read what a check wrote");
             Vec::new()
         });
-        self.docker.remove_run(id).await?;
+        self.remove_check(id).await?;
         let (component, operation) = (&work.component, &order.operation);
         let exit_code = status?;
         let why = match exit_code {
@@ -72,16 +74,40 @@ impl Host {
         Err(StepError::OperationFailed(Box::new(self.failure(work, message, report))))
     }
 
-    /// Waits for the end of a check; none if it does not end in time.
+    /// Removes the container of a check, if necessary when the engine is back: after another change
+    /// nothing else would remove it.
+    async fn remove_check(&self, id: RunId) -> Result<(), RuntimeError> {
+        let mut pause = RetryPause::new();
+        loop {
+            match self.docker.remove_run(id).await {
+                Err(RuntimeError::Unavailable { .. }) => pause.pause().await,
+                removed => return removed,
+            }
+        }
+    }
+
+    /// Waits for the end of a check; none if it does not end in time. It gives up when another
+    /// version is desired.
     async fn until_checked(
         &self,
         container: &str,
         order: &RunOrder,
+        superseded: &Superseded,
     ) -> Result<Option<i64>, StepError> {
         let calls = self.docker.calls();
         calls.start(container).await?;
         let limit = Duration::from_millis(order.run.deadline_ms);
-        match timeout(limit, calls.wait(container)).await {
+        let waited = tokio::select! {
+            biased;
+            waited = timeout(limit, calls.wait(container)) => waited,
+            () = superseded.wait() => {
+                let object = format!("the check {}", order.operation);
+                let detail = "another version is desired".to_owned();
+                let (verb, transient) = ("finish", true);
+                return Err(RuntimeError::Refused { verb, object, detail, transient }.into());
+            }
+        };
+        match waited {
             Ok(Ok(Waited::Ended(status))) => Ok(Some(status)),
             Ok(Ok(Waited::Lost)) => {
                 let detail = format!("the check {} was not followed to its end", order.operation);
@@ -93,8 +119,17 @@ impl Host {
     }
 }
 
+/// Removes what an agent before this one left of its checks.
+pub(crate) async fn remove_left_checks(docker: Arc<dyn ContainerEngine>) {
+    let mut pause = RetryPause::new();
+    while let Err(error) = docker.remove_left_checks().await {
+        debug!(error = chain(&error), "cannot look for the containers of checks yet");
+        pause.pause().await;
+    }
+}
+
 /// Returns the number of the checks of a component. No controller gives a number of this epoch.
-fn id_of(component: &ComponentName) -> RunId {
+pub(super) fn id_of(component: &ComponentName) -> RunId {
     let hash = ContentHash::of(component.as_str().as_bytes());
     let number = u64::from_str_radix(&hash.as_str()[..15], 16).unwrap_or_default();
     RunId { epoch: RunId::OF_HOST, number }

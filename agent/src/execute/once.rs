@@ -61,7 +61,7 @@ impl Host {
         };
         let step = steps.iter().find(|step| &step.operation == operation);
         let step = step.ok_or(StepError::NoInstance)?.clone();
-        self.refuse_beside_another(&work.component, operation)?;
+        self.refuse_beside_another(instance, operation)?;
         let (operation, run) = (step.operation, step.run);
         let order = RunOrder { id, operation, instance: instance.clone(), run };
         // An agent that was killed before it wrote the order may have left one.
@@ -80,13 +80,13 @@ impl Host {
     /// Waits for what an operator has asked for: both may write to the same database.
     fn refuse_beside_another(
         &self,
-        component: &ComponentName,
+        instance: &Instance,
         operation: &OperationName,
     ) -> Result<(), StepError> {
-        let mut known = runs::known(&self.paths)?.into_iter();
+        let mut known = runs::known(&self.paths, Some(&instance.tenant))?.into_iter();
         let another = known.find(|(_, run)| {
-            let order = run.order.as_ref();
-            run.result.is_none() && order.is_some_and(|it| &it.instance.component == component)
+            let of_it = |order: &RunOrder| order.instance.component == instance.component;
+            run.result.is_none() && run.order.as_ref().is_some_and(of_it)
         });
         let Some((id, _)) = another else { return Ok(()) };
         let detail = format!("run {id} of the component is not over on this host");

@@ -2,6 +2,7 @@
 //! lines wait, and the session sees how many are missing.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use oml_common::document::operation::RunResult;
@@ -14,8 +15,15 @@ const WAITING_LINES_MAX: usize = 500;
 /// What is to be reported of runs.
 #[derive(Debug, Default)]
 pub struct RunBoard {
-    runs: Mutex<BTreeMap<RunId, Entry>>,
+    runs: Mutex<Runs>,
     changed: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Runs {
+    entries: BTreeMap<RunId, Entry>,
+    /// The run of the last message.
+    last: Option<RunId>,
 }
 
 #[derive(Debug, Default)]
@@ -25,7 +33,7 @@ struct Entry {
     /// The number of lines before them.
     before: u64,
     result: Option<RunResult>,
-    /// There is something to tell beside the lines.
+    /// There is something to tell beside the lines: that the run has begun, or its result.
     is_news: bool,
 }
 
@@ -76,45 +84,68 @@ impl RunBoard {
 
     /// Notes that everything has to be reported again, because the last session may have lost it.
     pub fn tell_all_again(&self) {
-        self.lock().values_mut().for_each(|entry| entry.is_news = true);
+        self.lock().entries.values_mut().for_each(|entry| entry.is_news = true);
         self.changed.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Returns true if the result of a run is known here.
+    pub(super) fn has_result(&self, id: RunId) -> bool {
+        self.lock().entries.get(&id).is_some_and(|entry| entry.result.is_some())
     }
 
     /// Returns the number of lines that a run has written as far as is known here.
     pub(super) fn lines_of(&self, id: RunId) -> u64 {
         let runs = self.lock();
-        runs.get(&id).map_or(0, |entry| entry.before.saturating_add(count(entry.lines.len())))
+        runs.entries
+            .get(&id)
+            .map_or(0, |entry| entry.before.saturating_add(count(entry.lines.len())))
     }
 
     pub(super) fn forget(&self, id: RunId) {
-        self.lock().remove(&id);
+        self.lock().entries.remove(&id);
         self.changed.send_modify(|count| *count = count.wrapping_add(1));
     }
 
-    /// Takes the next message; none if all was reported.
+    /// Takes the next message; none if all was reported. Begins and results go before lines, and
+    /// runs take turns, so that none holds back another.
     #[must_use]
     pub fn next(&self, lines_max: usize) -> Option<RunNews> {
         let mut runs = self.lock();
-        let mut entries = runs.iter_mut();
-        let (id, entry) = entries.find(|(_, entry)| entry.is_news || !entry.lines.is_empty())?;
+        let id = runs.due()?;
+        runs.last = Some(id);
+        let entry = runs.entries.get_mut(&id)?;
         let taken = entry.lines.len().min(lines_max);
         let lines: Vec<String> = entry.lines.drain(..taken).collect();
         let first_line = entry.before;
         entry.before = first_line.saturating_add(count(lines.len()));
         let is_all = entry.lines.is_empty();
-        entry.is_news &= !is_all;
+        // A result waits for the last lines.
+        entry.is_news &= entry.result.is_some() && !is_all;
         let result = entry.result.clone().filter(|_| is_all);
-        Some(RunNews { id: *id, first_line, lines, result })
+        Some(RunNews { id, first_line, lines, result })
     }
 
     fn update(&self, id: RunId, change: impl FnOnce(&mut Entry)) {
-        change(self.lock().entry(id).or_default());
+        change(self.lock().entries.entry(id).or_default());
         self.changed.send_modify(|count| *count = count.wrapping_add(1));
     }
 
     /// Locks the state, ignoring poison: no panic can leave it half-changed.
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<RunId, Entry>> {
+    fn lock(&self) -> MutexGuard<'_, Runs> {
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Runs {
+    /// Returns the run of the next message, counted on from the last one.
+    fn due(&self) -> Option<RunId> {
+        let find = |is_due: fn(&Entry) -> bool| {
+            let due = |(id, entry): (&RunId, &Entry)| is_due(entry).then_some(*id);
+            let after = self.last.map_or(Bound::Unbounded, Bound::Excluded);
+            let later = self.entries.range((after, Bound::Unbounded)).find_map(due);
+            later.or_else(|| self.entries.iter().find_map(due))
+        };
+        find(|entry| entry.is_news).or_else(|| find(|entry| !entry.lines.is_empty()))
     }
 }
 
@@ -148,6 +179,30 @@ mod tests {
         assert_eq!(first.lines[0], "line 30");
         assert_eq!(board.next(100).unwrap().first_line, 130);
         assert_eq!(board.lines_of(ID), 530);
+    }
+
+    #[test]
+    fn a_run_with_much_output_does_not_hold_back_the_news_of_another() {
+        let (board, other) = (RunBoard::default(), RunId { epoch: 1, number: 8 });
+        let write = |id| (0..30).for_each(|_| board.add_line(id, "line".to_owned()));
+        let told = |lines: usize| {
+            let news = board.next(lines).unwrap();
+            (news.id, news.lines.len(), news.result)
+        };
+        board.begin(ID);
+        write(ID);
+        board.begin(other);
+        assert_eq!(told(10), (ID, 10, None));
+        write(ID);
+        assert_eq!(told(10), (other, 0, None));
+        assert_eq!(told(10), (ID, 10, None));
+        write(other);
+        assert_eq!(told(10), (other, 10, None));
+        assert_eq!(told(10), (ID, 10, None));
+        assert_eq!(told(10), (other, 10, None));
+        board.end(other, result());
+        write(ID);
+        assert_eq!(told(20), (other, 10, Some(result())));
     }
 
     #[test]

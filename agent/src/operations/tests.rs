@@ -1,15 +1,16 @@
 //! Runs on a model of a host: each ends in one result, which is on the disk before it is reported, and
 //! none is repeated.
 
+use oml_common::document::instance::Instance;
 use oml_common::document::operation::OperationCommand;
-use oml_sim::{Behaviour, Daemon, Verb};
+use oml_sim::{Behaviour, Container, Daemon, Verb};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::*;
 use crate::disk::MinFree;
 use crate::fixtures::{self, ModelHost};
-use crate::runtime::{ContainerEngine as _, ContainerInstance, PullProgress};
+use crate::runtime::{ContainerEngine as _, ContainerInstance, PullProgress, UnitManager as _};
 
 const LIMIT: Duration = Duration::from_secs(3_600);
 
@@ -83,13 +84,28 @@ impl Bench {
     }
 
     async fn until_container_runs(&self) {
+        self.until_containers(|containers| containers.iter().any(Container::is_running)).await;
+    }
+
+    async fn until_containers(&self, are_so: impl Fn(&[Container]) -> bool) {
         let mut changes = self.host.host.container_changes();
-        let runs = async {
-            while self.host.host.containers().iter().all(|it| !it.is_running()) {
+        let until = async {
+            while !are_so(&self.host.host.containers()) {
                 changes.changed().await.unwrap();
             }
         };
-        timeout(LIMIT, runs).await.unwrap();
+        timeout(LIMIT, until).await.unwrap();
+    }
+
+    /// Waits until the program of a run has written its result.
+    async fn until_written(&self, number: u64) {
+        let mut changes = self.host.host.unit_changes();
+        let written = async {
+            while runs::read_result(&self.host.paths, id(number)).unwrap().is_none() {
+                changes.changed().await.unwrap();
+            }
+        };
+        timeout(LIMIT, written).await.unwrap();
     }
 
     fn starts(&self) -> u64 {
@@ -98,18 +114,24 @@ impl Bench {
 }
 
 fn agent(host: &ModelHost) -> (RunLine, JoinHandle<()>) {
-    let (operations, line) = Operations::new(Host {
+    let its = Host {
         docker: Arc::new(host.docker()),
         systemd: Arc::new(host.systemd()),
         paths: host.paths.clone(),
         clock: host.simulated.clock(),
         min_free: MinFree::default(),
-    });
+    };
+    let (operations, line) = Operations::new(its, Some("acme".parse().unwrap()));
     (line, tokio::spawn(operations.run()))
 }
 
 fn exits(code: i64) -> Behaviour {
     Behaviour::ExitsAtOnce { code, log: vec!["one".to_owned(), "two\u{1b}[2J".to_owned()] }
+}
+
+fn succeeded() -> RunResult {
+    let (outcome, ended) = (RunOutcome::Exited { status: 0 }, Timestamp(1));
+    RunResult { outcome, started: None, ended, reason: String::new(), last_lines: Vec::new() }
 }
 
 #[tokio::test(start_paused = true)]
@@ -132,6 +154,45 @@ async fn one_that_takes_too_long_is_stopped_at_its_deadline() {
     bench.order(order(1, "asterisk")).await;
     let (_, result) = bench.ended(1).await;
     assert_eq!(result.outcome, RunOutcome::DeadlineExceeded);
+    assert_eq!(bench.host.host.containers(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_cannot_be_stopped_at_its_deadline_says_so_and_is_stopped_later() {
+    let bench = Bench::new(Behaviour::Good).await;
+    bench.host.refuse_once(Daemon::Engine, Verb::Stop, false);
+    bench.order(order(1, "asterisk")).await;
+    let (_, result) = bench.ended(1).await;
+    assert_eq!(result.outcome, RunOutcome::DeadlineExceeded);
+    let reason = &result.reason;
+    assert!(reason.starts_with("its container could not be stopped yet: "), "{reason}");
+    bench.until_containers(<[_]>::is_empty).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_container_that_is_not_removed_at_the_first_try_is_removed_later() {
+    let bench = Bench::new(exits(0)).await;
+    for _ in 0..3 {
+        bench.host.refuse_once(Daemon::Engine, Verb::Remove, true);
+    }
+    bench.order(order(1, "asterisk")).await;
+    let (_, result) = bench.ended(1).await;
+    assert_eq!(result.outcome, RunOutcome::Exited { status: 0 });
+    assert_eq!(bench.host.host.containers().len(), 1);
+    bench.until_containers(<[_]>::is_empty).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_ended_while_the_agent_was_away_leaves_no_container() {
+    let mut bench = Bench::new(Behaviour::DiesAfter { after_ms: 5_000 }).await;
+    bench.order(order(1, "asterisk")).await;
+    bench.until_container_runs().await;
+    bench.task.abort();
+    bench.until_written(1).await;
+    assert_eq!(bench.host.host.containers().len(), 1);
+    bench.restart();
+    let (_, result) = bench.ended(1).await;
+    assert_eq!(result.outcome, RunOutcome::Exited { status: 1 });
     assert_eq!(bench.host.host.containers(), []);
 }
 
@@ -160,6 +221,36 @@ async fn an_order_that_comes_again_is_reported_and_not_run_again() {
     bench.order(order(1, "asterisk")).await;
     bench.ended(1).await;
     assert_eq!(bench.host.count(Daemon::Engine, Verb::Start), starts);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_of_the_tenant_before_is_no_answer_to_an_order_of_this_one() {
+    let mut bench = Bench::new(exits(3)).await;
+    bench.task.abort();
+    let instance = fixtures::instance("asterisk", "1");
+    let instance = Verbatim::seal(Instance { tenant: "before".parse().unwrap(), ..instance });
+    for number in [1, 2] {
+        let of_other =
+            RunOrder { instance: instance.clone(), ..(*order(number, "asterisk")).clone() };
+        runs::write_order(&bench.host.paths, &of_other).unwrap();
+        runs::write_result(&bench.host.paths, id(number), &succeeded()).unwrap();
+    }
+    bench.restart();
+    bench.order(order(1, "asterisk")).await;
+    let (_, result) = bench.ended(1).await;
+    assert_eq!(result.outcome, RunOutcome::Exited { status: 3 });
+    assert_eq!(runs::read_result(&bench.host.paths, id(1)).unwrap(), Some(result));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_order_of_a_known_number_is_refused() {
+    let bench = Bench::new(exits(0)).await;
+    bench.order(order(1, "asterisk")).await;
+    bench.ended(1).await;
+    let other = RunOrder { operation: "other".parse().unwrap(), ..(*order(1, "asterisk")).clone() };
+    bench.order(Verbatim::seal(other)).await;
+    let (_, result) = bench.ended(1).await;
+    assert_eq!((result.outcome, result.reason.as_str()), (RunOutcome::NotStarted, OTHER_ORDER));
 }
 
 #[tokio::test(start_paused = true)]
@@ -216,6 +307,55 @@ async fn one_run_of_a_component_at_a_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_order_that_was_refused_is_not_begun_when_it_comes_again() {
+    let mut bench = Bench::new(Behaviour::Good).await;
+    bench.order(order(1, "asterisk")).await;
+    bench.until_container_runs().await;
+    bench.order(order(2, "asterisk")).await;
+    let (_, refused) = bench.ended(2).await;
+    bench.host.systemctl("stop", "oml-run-1-1.service").await;
+    bench.ended(1).await;
+    let starts = bench.host.count(Daemon::Engine, Verb::Start);
+    bench.order(order(2, "asterisk")).await;
+    assert_eq!(bench.ended(2).await.1, refused);
+    bench.restart();
+    bench.order(order(2, "asterisk")).await;
+    assert_eq!(bench.ended(2).await.1, refused);
+    assert_eq!(bench.host.count(Daemon::Engine, Verb::Start), starts);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_start_gave_no_answer_is_followed() {
+    let bench = Bench::new(exits(0)).await;
+    bench.host.lose_once(Daemon::Systemd, Verb::Start);
+    bench.host.host.hold(Daemon::Systemd, Verb::Read);
+    let mut changes = bench.line.board.changes();
+    bench.order(order(1, "asterisk")).await;
+    let asked = async {
+        while bench.host.count(Daemon::Systemd, Verb::Start) == 0 {
+            changes.changed().await.unwrap();
+        }
+    };
+    timeout(LIMIT, asked).await.unwrap();
+    // systemd got the call, although nobody heard so.
+    bench.host.systemd().start_run(&order(1, "asterisk")).await.unwrap();
+    bench.host.host.release(Daemon::Systemd, Verb::Read);
+    let (_, result) = bench.ended(1).await;
+    assert_eq!(result.outcome, RunOutcome::Exited { status: 0 });
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_systemd_never_started_was_not_started() {
+    let bench = Bench::new(exits(0)).await;
+    bench.host.lose_once(Daemon::Systemd, Verb::Start);
+    bench.order(order(1, "asterisk")).await;
+    let (_, result) = bench.ended(1).await;
+    assert_eq!(result.outcome, RunOutcome::NotStarted);
+    assert!(result.reason.contains("systemd did not start its unit"), "{result:?}");
+    assert_eq!(bench.host.host.containers(), []);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_the_engine_refuses_was_not_started_and_says_why() {
     let bench = Bench::new(exits(0)).await;
     bench.host.refuse_once(Daemon::Engine, Verb::Create, false);
@@ -233,7 +373,7 @@ async fn only_the_newest_runs_are_kept_on_the_disk() {
         bench.ended(number).await;
     }
     let mut changes = bench.line.board.changes();
-    let kept = || runs::known(&bench.host.paths).unwrap();
+    let kept = || runs::known(&bench.host.paths, None).unwrap();
     let pruned = async {
         while kept().len() > runs::KEPT_MAX {
             changes.changed().await.unwrap();

@@ -15,7 +15,7 @@ use oml_common::document::operation::RunOrder;
 use oml_common::id::{ComponentName, ContentHash, RunId, TenantId};
 use oml_common::text::error::chain;
 use oml_common::time::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 
 use super::{
     ContainerCalls, ContainerEngine, ContainerInstance, ContainerListing, ExecOutput, ExitReport,
@@ -71,6 +71,8 @@ pub struct Docker {
     tenant: Option<TenantId>,
     look_limit: Duration,
     watcher: OnceLock<Watcher>,
+    /// Set when nothing is left of the checks of earlier agents.
+    swept: OnceCell<()>,
 }
 
 /// Follows the engine's events for as long as it lives.
@@ -100,8 +102,8 @@ impl Docker {
         logins: Vec<PullLogin>,
         tenant: Option<TenantId>,
     ) -> Self {
-        let look_limit = LOOK_LIMIT;
-        Self { engine, paths, logins, tenant, look_limit, watcher: OnceLock::new() }
+        let (look_limit, watcher, swept) = (LOOK_LIMIT, OnceLock::new(), OnceCell::new());
+        Self { engine, paths, logins, tenant, look_limit, watcher, swept }
     }
 
     /// Builds the request for the container of an instance, whose files are those of a workload.
@@ -346,6 +348,10 @@ impl ContainerEngine for Docker {
 
     async fn remove_run(&self, id: RunId) -> Result<(), RuntimeError> {
         runs::remove(&*self.engine, id, self.tenant.as_ref()).await
+    }
+
+    async fn remove_left_checks(&self) -> Result<(), RuntimeError> {
+        self.sweep_checks().await
     }
 
     fn calls(&self) -> &dyn ContainerCalls {

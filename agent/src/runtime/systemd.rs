@@ -194,7 +194,9 @@ impl UnitManager for Systemd {
             {
                 return Err(foreign_unit(instance));
             }
-            Workload::Unit(_) if !loaded.has_file() => return Err(missing(unit)),
+            Workload::Unit(_) if !loaded.has_file() && !loaded.is_masked() => {
+                return Err(missing(unit));
+            }
             Workload::Container(_) | Workload::Unit(_) => {}
         }
         let wanted = self.render(instance);
@@ -207,7 +209,8 @@ impl UnitManager for Systemd {
         if !is_written {
             disk::write_durably(&path, wanted.as_bytes(), 0o644).map_err(files::unusable)?;
         }
-        let is_newly_enabled = self.calls.enable(unit).await?;
+        // systemd enables no masked unit. Its drop-in counts once it is unmasked.
+        let is_newly_enabled = !loaded.is_masked() && self.calls.enable(unit).await?;
         // The written files count from here on. Being wanted by a target also
         // keeps systemd from forgetting a stopped unit, and that it was stopped.
         if !is_written || is_newly_enabled || loaded.needs_reload() {
@@ -283,7 +286,9 @@ impl UnitManager for Systemd {
     }
 
     async fn run_is_up(&self, id: RunId) -> Result<bool, RuntimeError> {
-        Ok(self.calls.load(&transient::unit_name(id)).await?.is_up())
+        let loaded = self.calls.load(&transient::unit_name(id)).await?;
+        // Where other jobs go first it waits, and is inactive meanwhile.
+        Ok(loaded.is_up() || loaded.has_any_job())
     }
 
     async fn exit_report(&self, component: &ComponentName) -> Result<ExitReport, RuntimeError> {

@@ -9,6 +9,7 @@ use crate::document::instance::InstanceDocument;
 use crate::document::operation::{OperationCommand, RunRecord};
 use crate::document::plan::Plan;
 use crate::document::report::{InstanceReport, Phase};
+use crate::document::spec::TenantSpec;
 use crate::id::{ComponentName, NodeName, OperationName, OperationValue, RoleName, ValueName};
 use crate::text::problem::{Problem, Problems};
 use crate::time::Timestamp;
@@ -45,6 +46,8 @@ pub struct RunInput<'a> {
     pub planned: plan::Input<'a>,
     /// The plan of the tenant's current revision.
     pub plan: &'a Plan,
+    /// Whether the catalog is another one than that of the plan.
+    pub is_catalog_new: bool,
     /// Whether a rollout of the tenant is in progress.
     pub is_rolling: bool,
     /// The nodes of the tenant.
@@ -82,6 +85,15 @@ pub fn admit(input: RunInput<'_>) -> Result<AdmittedRun, Problems> {
         let hint = format!("wait for its end: omlctl status tenant={tenant} --watch");
         problems.push(Problem::new("tenant", message).hint(hint));
     }
+    if input.is_catalog_new {
+        let (catalog, revision) = (&input.planned.catalog.name, input.plan.revision);
+        let message = format!(
+            "catalog {catalog} changed after revision {revision}, so its operations may not fit \
+             what runs"
+        );
+        let hint = "apply the tenant again: omlctl apply -f FILE";
+        problems.push(Problem::new("catalog", message).hint(hint));
+    }
     let (Some(template), Some(node), Some(values)) = (template, node, values) else {
         return Err(problems);
     };
@@ -104,9 +116,7 @@ fn template<'a>(input: RunInput<'a>, problems: &mut Problems) -> Option<&'a Oper
     let RunRequest { component, operation, .. } = input.request;
     let (spec, catalog) = (input.planned.spec, input.planned.catalog);
     if !spec.components.contains_key(component) {
-        let message = format!("{component} is not a component of this tenant");
-        let known = spec.components.keys().map(AsRef::as_ref);
-        problems.push(Problem::new("component", message).suggest(component.as_str(), known));
+        problems.push(unknown_component(spec, component));
         return None;
     }
     let operations = &catalog.components.get(component)?.operations;
@@ -131,6 +141,37 @@ fn template<'a>(input: RunInput<'a>, problems: &mut Problems) -> Option<&'a Oper
     }
 }
 
+/// Returns the problem of a request that names no operation, with those that there are.
+#[must_use]
+pub fn no_operation(spec: &TenantSpec, catalog: &Catalog, component: &ComponentName) -> Problem {
+    if !spec.components.contains_key(component) {
+        return unknown_component(spec, component);
+    }
+    Problem::new("operation", "no operation is given").hint(offered(catalog, component))
+}
+
+/// Names the operations of a component that an operator can ask for, with their values and meanings.
+fn offered(catalog: &Catalog, component: &ComponentName) -> String {
+    let operations = catalog.components.get(component).map(|found| &found.operations);
+    let operations = operations.into_iter().flatten();
+    let on_demand = operations.filter(|(_, it)| it.moment == OperationMoment::OnDemand);
+    let described = on_demand.map(|(name, it)| {
+        let values: String = it.args.iter().map(|value| format!(" {value}=VALUE")).collect();
+        format!("{name}{values} ({})", it.means)
+    });
+    let described: Vec<String> = described.collect();
+    match described.as_slice() {
+        [] => "it has none that can be asked for".to_owned(),
+        described => format!("it has {}", described.join(", ")),
+    }
+}
+
+fn unknown_component(spec: &TenantSpec, component: &ComponentName) -> Problem {
+    let message = format!("{component} is not a component of this tenant");
+    let known = spec.components.keys().map(AsRef::as_ref);
+    Problem::new("component", message).suggest(component.as_str(), known)
+}
+
 fn unknown_operation(
     catalog: &Catalog,
     component: &ComponentName,
@@ -144,8 +185,7 @@ fn unknown_operation(
     let problem = Problem::new("operation", message);
     match crate::text::problem::nearest(operation.as_str(), &names) {
         Some(_) => problem.suggest(operation.as_str(), names),
-        None if names.is_empty() => problem.hint("it has none that can be asked for"),
-        None => problem.hint(format!("it has {}", names.join(", "))),
+        None => problem.hint(offered(catalog, component)),
     }
 }
 
@@ -261,7 +301,7 @@ fn check_node(input: RunInput<'_>, node: &NodeName, problems: &mut Problems) {
     if let Some(run) = running {
         let message = format!(
             "{} of {component} runs already on {node} as run {}, since {} asked for it",
-            run.operation, run.id.number, run.who
+            run.operation, run.id, run.who
         );
         let hint = format!("wait for its end: omlctl runs tenant={tenant} {component}");
         problems.push(Problem::new("operation", message).hint(hint));

@@ -20,6 +20,7 @@ mod images;
 mod migrations;
 mod mirrors;
 pub mod names;
+pub mod offline;
 mod operation;
 mod platform;
 mod ports;
@@ -33,6 +34,7 @@ pub(crate) mod template;
 mod waves;
 
 pub use images::ImageName;
+pub(crate) use images::complete;
 use images::images;
 pub use mirrors::{Mirrors, SourceTooLong};
 pub use operation::operation_command;

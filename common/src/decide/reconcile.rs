@@ -256,6 +256,9 @@ fn decide_busy(case: Case<'_>, busy: &Busy) -> Decision {
     match &busy.step {
         Step::Remove { .. } => doing(Phase::Removing, Activity::Removing),
         Step::Pull => pulling(),
+        Step::Create if !case.desired.instance.checks.is_empty() => {
+            doing(Phase::Preparing, Activity::Checking)
+        }
         Step::Create | Step::RewriteConfig | Step::RevertDocument { .. } => {
             doing(Phase::Preparing, Activity::Preparing)
         }

@@ -2,20 +2,23 @@
 //! together, whether two of them do not go together, and whether one leads back over a step that only
 //! leads forward.
 
-use std::collections::BTreeMap;
-
 use crate::document::releases::{Apart, OneWay, Releases};
-use crate::document::spec::{ComponentSpec, TenantSpec};
-use crate::id::{ComponentName, ImageVersion, ReleaseName};
+use crate::document::spec::TenantSpec;
+use crate::id::{CatalogName, ComponentName, ImageVersion, ReleaseName};
 use crate::text::problem::Problem;
 
 mod order;
+mod other;
+mod versions;
 mod words;
 
-use self::order::{at_least, natural, within};
+pub use self::other::{CarriedOver, OtherCatalog, carried_over};
+pub use self::versions::{
+    InRelease, ReleaseVersions, Used, Versions, versions_in, versions_in_plan, versions_of,
+};
 
-/// The version of every component of a tenant that has one.
-pub type Versions = BTreeMap<ComponentName, ImageVersion>;
+use self::order::{at_least, natural, within};
+use self::versions::of_catalog;
 
 /// What the releases of a catalog say about a change.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,6 +37,10 @@ pub enum VersionWarning {
     Unpublished { nearest: ReleaseName, differences: Vec<OtherVersion> },
     /// An earlier version cannot read what the new one writes.
     NoWayBack { step: VersionStep, because: String, loses: String },
+    /// The catalog before cannot be used, so nothing is known about its versions.
+    UnknownCatalog { catalog: CatalogName },
+    /// These components are others than those of the same names in the catalog before.
+    NotCompared { catalog: CatalogName, components: Vec<ComponentName> },
     /// It would be refused, and the operator gave a reason.
     Forced(VersionRefusal),
 }
@@ -67,28 +74,28 @@ pub enum VersionRefusal {
     Forward { step: VersionStep, because: String },
 }
 
-/// Returns the versions of a specification.
-#[must_use]
-pub fn versions_of(spec: &TenantSpec) -> Versions {
-    let version = |(name, component): (&ComponentName, &ComponentSpec)| {
-        Some((name.clone(), component.version.clone()?))
-    };
-    spec.components.iter().filter_map(version).collect()
-}
-
 /// Judges a change to the versions `after`. `before` are the versions of everything that may have
 /// written the state that it finds: what runs, and what a rollout has tried; the first is what the
-/// change is made on.
+/// change is made on. `other` is the catalog before, if it is another one: its marks count too.
 #[must_use]
-pub fn decide(releases: &Releases, before: &[Versions], after: &Versions) -> Judged {
+pub fn decide(
+    releases: &Releases,
+    other: Option<&OtherCatalog<'_>>,
+    before: &[Versions],
+    after: &Versions,
+) -> Judged {
     let release = release_of(releases, after).cloned();
     let mut judged = Judged { release, ..Judged::default() };
     let is_changed = before.first() != Some(after);
     if judged.release.is_none() && is_changed {
         judged.warnings.extend(unpublished(releases, after));
     }
-    for mark in &releases.one_way {
+    let marks = other::marks(releases, other);
+    for mark in &marks {
         cross(mark, before, after, &mut judged);
+    }
+    if let Some(other) = other {
+        other::warn(other, &marks, after, &mut judged);
     }
     let stands = |refusal: &VersionRefusal| !before.first().is_some_and(|it| has(it, refusal));
     judged.refusals.extend(pairs(releases, after).into_iter().filter(stands));
@@ -100,6 +107,25 @@ impl Judged {
     #[must_use]
     pub fn is_forced(&self) -> bool {
         self.warnings.iter().any(|warning| matches!(warning, VersionWarning::Forced(_)))
+    }
+
+    /// Returns the first step without a way back that is only warned about.
+    #[must_use]
+    pub fn one_way(&self) -> Option<&VersionWarning> {
+        self.warnings.iter().find(|it| matches!(it, VersionWarning::NoWayBack { .. }))
+    }
+
+    /// Returns whether the version before could not read what the new one writes, so that nothing
+    /// must start it again by itself.
+    #[must_use]
+    pub fn crosses(&self) -> bool {
+        self.warnings.iter().any(|warning| match warning {
+            VersionWarning::NoWayBack { .. } => true,
+            VersionWarning::Forced(refusal) => refusal.step().is_some(),
+            VersionWarning::Unpublished { .. }
+            | VersionWarning::UnknownCatalog { .. }
+            | VersionWarning::NotCompared { .. } => false,
+        })
     }
 
     /// Turns refusals into warnings, because the operator gave a reason.
@@ -136,8 +162,8 @@ pub fn release_of<'r>(releases: &'r Releases, versions: &Versions) -> Option<&'r
 /// A release, as far as it is about components that a tenant has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offered {
-    pub versions: Versions,
-    /// The components that have another version.
+    pub versions: ReleaseVersions,
+    /// The components that have another version, or one that cannot be compared.
     pub different: Vec<ComponentName>,
 }
 
@@ -150,35 +176,28 @@ pub fn offered<'r>(
     names.sort_by(|a, b| natural(a.as_str(), b.as_str()));
     let offered = names.into_iter().map(|name| {
         let mut versions = releases.published[name].clone();
-        versions.retain(|component, _| current.contains_key(component));
-        let (_, differences) = compare(&versions, current);
-        let different = differences.into_iter().map(|it| it.component).collect();
+        versions.retain(|component, _| of_catalog(current, component).is_some());
+        let has = |(component, version): &(&ComponentName, &ImageVersion)| {
+            of_catalog(current, component).and_then(|is| same(is, version)) == Some(true)
+        };
+        let different = versions.iter().filter(|it| !has(it)).map(|(name, _)| name.clone());
+        let different = different.collect();
         (name, Offered { versions, different })
     });
     let about: Vec<_> = offered.filter(|(_, it)| !it.versions.is_empty()).collect();
     about.into_iter()
 }
 
-/// Returns the versions of a release for the components that a tenant has.
-#[must_use]
-pub fn versions_in(
-    releases: &Releases,
-    release: &ReleaseName,
-    spec: &TenantSpec,
-) -> Option<Versions> {
-    let published = releases.published.get(release)?;
-    let present = published.iter().filter(|(name, _)| spec.components.contains_key(*name));
-    Some(present.map(|(name, version)| (name.clone(), version.clone())).collect())
-}
-
-/// The number of components that a release and a tenant share, and the differences among them.
-fn compare(published: &Versions, versions: &Versions) -> (usize, Vec<OtherVersion>) {
+/// The number of components that a release and a tenant share, and the differences among them. One
+/// whose version cannot be compared is not shared.
+fn compare(published: &ReleaseVersions, versions: &Versions) -> (usize, Vec<OtherVersion>) {
     let mut shared = 0;
     let mut differences = Vec::new();
     for (component, published) in published {
-        let Some(is) = versions.get(component) else { continue };
+        let Some(is) = of_catalog(versions, component) else { continue };
+        let Some(is_same) = same(is, published) else { continue };
         shared += 1;
-        if !same(is, published) {
+        if !is_same {
             let (is, published) = (is.clone(), published.clone());
             differences.push(OtherVersion { component: component.clone(), is, published });
         }
@@ -186,12 +205,13 @@ fn compare(published: &Versions, versions: &Versions) -> (usize, Vec<OtherVersio
     (shared, differences)
 }
 
-/// Whether two versions are the same: their digests if both have one, or else their tags.
-fn same(a: &ImageVersion, b: &ImageVersion) -> bool {
-    match (a.digest(), b.digest()) {
-        (Some(a), Some(b)) => a == b,
-        (Some(_), None) | (None, Some(_)) | (None, None) => a.tag().is_some() && a.tag() == b.tag(),
+/// Whether two versions are the same: their digests if both have one, or else their tags. `None` if
+/// that is not known, because one is only a digest and the other has none.
+fn same(a: &ImageVersion, b: &ImageVersion) -> Option<bool> {
+    if let (Some(a), Some(b)) = (a.digest(), b.digest()) {
+        return Some(a == b);
     }
+    Some(a.tag()? == b.tag()?)
 }
 
 fn unpublished(releases: &Releases, versions: &Versions) -> Option<VersionWarning> {
@@ -209,14 +229,14 @@ fn unpublished(releases: &Releases, versions: &Versions) -> Option<VersionWarnin
 /// Judges a change by one mark: it leads back over it, or forward.
 fn cross(mark: &OneWay, before: &[Versions], after: &Versions, judged: &mut Judged) {
     let Some(to) = after.get(&mark.component) else { return };
-    let Some(is_later) = at_least(to, &mark.from) else { return };
+    let Some(is_later) = at_least(&to.version, &mark.from) else { return };
     let was = |versions: &Versions| {
-        let from = versions.get(&mark.component)?;
-        let crosses = at_least(from, &mark.from)? != is_later;
+        let from = versions.get(&mark.component).filter(|from| from.own == to.own)?;
+        let crosses = at_least(&from.version, &mark.from)? != is_later;
         crosses.then(|| VersionStep {
             component: mark.component.clone(),
-            from: from.clone(),
-            to: to.clone(),
+            from: from.version.clone(),
+            to: to.version.clone(),
         })
     };
     let Some(step) = before.iter().find_map(was) else { return };
@@ -236,18 +256,21 @@ fn cross(mark: &OneWay, before: &[Versions], after: &Versions, judged: &mut Judg
     }
 }
 
-/// Returns every pair of versions that must not be.
+/// Returns every pair of versions that must not be. Of those that must be the same, each that differs
+/// from the first with which it can be compared is one.
 fn pairs(releases: &Releases, versions: &Versions) -> Vec<VersionRefusal> {
     let mut found = Vec::new();
     for rule in &releases.together {
-        let mut present =
-            rule.components.iter().filter_map(|name| Some((name, versions.get(name)?)));
-        let Some(first) = present.next() else { continue };
-        let other = present.find(|(_, version)| !same(version, first.1));
-        found.extend(other.map(|other| {
-            let versions = [first, other].map(|(name, version)| (name.clone(), version.clone()));
-            VersionRefusal::NotTogether { versions, because: rule.because.clone() }
-        }));
+        let present =
+            rule.components.iter().filter_map(|name| Some((name, of_catalog(versions, name)?)));
+        let present: Vec<_> = present.collect();
+        for (index, other) in present.iter().enumerate() {
+            let compared = present[..index].iter().find_map(|it| Some((it, same(it.1, other.1)?)));
+            let Some((first, false)) = compared else { continue };
+            let versions = [first, other]
+                .map(|(name, version)| (ComponentName::clone(name), ImageVersion::clone(version)));
+            found.push(VersionRefusal::NotTogether { versions, because: rule.because.clone() });
+        }
     }
     found.extend(releases.apart.iter().filter_map(|rule| violated(rule, versions)));
     found
@@ -256,7 +279,7 @@ fn pairs(releases: &Releases, versions: &Versions) -> Vec<VersionRefusal> {
 fn violated(rule: &Apart, versions: &Versions) -> Option<VersionRefusal> {
     let mut all = Vec::new();
     for (component, range) in &rule.components {
-        let version = versions.get(component)?;
+        let version = of_catalog(versions, component)?;
         if !within(version, range)? {
             return None;
         }
@@ -267,8 +290,9 @@ fn violated(rule: &Apart, versions: &Versions) -> Option<VersionRefusal> {
 
 /// Whether the versions already have what a refusal is about, so that the change is not to blame.
 fn has(versions: &Versions, refusal: &VersionRefusal) -> bool {
-    let same =
-        |(name, version): &(ComponentName, ImageVersion)| versions.get(name) == Some(version);
+    let same = |(name, version): &(ComponentName, ImageVersion)| {
+        of_catalog(versions, name) == Some(version)
+    };
     match refusal {
         VersionRefusal::NotTogether { versions, .. } => versions.iter().all(same),
         VersionRefusal::Apart { versions, .. } => versions.iter().all(same),

@@ -8,7 +8,7 @@ use crate::document::secret::SecretRecord;
 use crate::document::{Share, Verbatim};
 use crate::id::{ComponentName, SecretMark, SecretName};
 
-/// The largest number of versions of a secret that are kept.
+/// The number of versions of a secret up to which those of earlier revisions are kept.
 pub const VERSIONS_MAX: usize = 16;
 /// The largest number of secrets of a tenant, so that all those of a node are one message.
 pub const SECRETS_MAX: usize = 128;
@@ -20,6 +20,15 @@ pub struct ChosenSecret {
     pub mark: SecretMark,
     /// Whether its value has several lines.
     pub has_lines: bool,
+}
+
+/// The marks of the versions that a tenant's plans and assignments name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NamedSecrets {
+    /// Those that a host may run now, or that a rollout leads to or back to.
+    pub live: BTreeSet<SecretMark>,
+    /// Those that only a rollback to an earlier revision would bring back.
+    pub history: BTreeSet<SecretMark>,
 }
 
 /// The versions that a plan names, by the names of the secrets.
@@ -76,15 +85,21 @@ pub fn of_share(share: &Share) -> impl Iterator<Item = (&ComponentName, &KeptSec
     })
 }
 
-/// Returns the record with the newest version and those that are named somewhere, at most
-/// [`VERSIONS_MAX`] of them, of which the newer ones.
+/// Returns the record with the newest version and every live one, however many came after it, and
+/// with the newer ones of history until there are [`VERSIONS_MAX`].
 #[must_use]
-pub fn retained(record: SecretRecord, named: &BTreeSet<SecretMark>) -> SecretRecord {
+pub fn retained(record: SecretRecord, named: &NamedSecrets) -> SecretRecord {
     let last = record.last;
-    let stays = |number: &u64, mark: &SecretMark| *number == last || named.contains(mark);
-    let versions = record.versions.into_iter().rev();
-    let versions = versions.filter(|(number, version)| stays(number, &version.mark));
-    SecretRecord { last, versions: versions.take(VERSIONS_MAX).collect() }
+    let is_needed = |number: u64, mark: &SecretMark| number == last || named.live.contains(mark);
+    let (mut kept, others): (BTreeMap<_, _>, BTreeMap<_, _>) = record
+        .versions
+        .into_iter()
+        .partition(|(number, version)| is_needed(*number, &version.mark));
+    let room = VERSIONS_MAX.saturating_sub(kept.len());
+    let others = others.into_iter().rev();
+    let others = others.filter(|(_, version)| named.history.contains(&version.mark));
+    kept.extend(others.take(room));
+    SecretRecord { last, versions: kept }
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// The number of a run of an operation, ordered by epoch first, as a [`super::Generation`] is. No
-/// host ever sees one twice, also after the controller's store was restored from a backup.
+/// host ever sees one of its tenant twice, also after the controller's store was restored from a
+/// backup. Those of other tenants and controllers begin at 1-1 too.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
 )]

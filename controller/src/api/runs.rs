@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use oml_common::decide::operation::{RunRequest, RunState};
-use oml_common::id::TenantId;
+use oml_common::id::{ComponentName, TenantId};
 use oml_proto::{run, v1};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -41,8 +41,13 @@ impl FleetApi {
         for (name, value) in values {
             given.insert(field(&name, &name)?, value);
         }
+        let component: ComponentName = field("component", &component)?;
+        if operation.is_empty() {
+            let refused = self.runs.without_operation(&tenant, &component).await;
+            return Err(wire::status_of(&refused));
+        }
         let wanted = RunRequest {
-            component: field("component", &component)?,
+            component,
             operation: field("operation", &operation)?,
             node: optional("node", &node)?,
             values: given,

@@ -31,7 +31,8 @@ impl FleetApi {
         let listed = self.secrets.list(&tenant).await;
         let listed = listed.map_err(|error| wire::status_of(&error))?;
         let secrets = listed.into_iter().map(wire::secret).collect();
-        let problem = self.secrets.without_key().map(ToString::to_string).unwrap_or_default();
+        let problem = self.secrets.problem().await;
+        let problem = problem.map_err(|error| wire::status_of(&error))?.unwrap_or_default();
         Ok(Response::new(v1::ListSecretsReply { secrets, problem }))
     }
 

@@ -5,19 +5,18 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use oml_common::document::catalog::{CATALOG_FILE, Catalog};
+use oml_common::document::catalog::{CATALOG_FILE, Catalog, CatalogSources};
 use oml_common::document::releases::Releases;
 use oml_common::document::spec::TenantSpec;
 use oml_common::id::{CatalogName, ContentHash, RoleName};
 use oml_common::text::plural::counted;
 use oml_common::text::problem::{Problem, Problems};
+use oml_daemon::catalog_files::{self, Place};
 
-mod folder;
+mod check;
 mod releases;
 
-use self::folder::Place;
-
-pub use self::releases::read_beside;
+pub use self::check::{Checked, check};
 
 /// All catalogs, by name.
 #[derive(Debug, Default)]
@@ -98,6 +97,24 @@ impl CatalogError {
                 format!("{} has no releases that can be used: {first}", path.display())
             }
             Self::Twice { .. } | Self::Orphan { .. } => self.to_string(),
+        }
+    }
+
+    /// Returns what to do about it.
+    fn hint(&self) -> String {
+        match self {
+            // Each of the two is a catalog by itself.
+            Self::Twice { .. } => {
+                "remove one of the two on the controller's host, and restart omlcontroller"
+                    .to_owned()
+            }
+            Self::Read { path, .. }
+            | Self::Invalid { path, .. }
+            | Self::Releases { path, .. }
+            | Self::Orphan { path, .. } => format!(
+                "see omlcontroller catalog check {} on the controller's host, correct the file, and restart omlcontroller",
+                path.display()
+            ),
         }
     }
 
@@ -256,10 +273,7 @@ impl Catalogs {
             return Ok(loaded);
         }
         if let Some(broken) = self.broken.iter().find(|broken| broken.should_be(name)) {
-            let hint = format!(
-                "see omlcontroller catalog check {} on the controller's host, correct the file, and restart omlcontroller",
-                broken.error.path().display()
-            );
+            let hint = broken.error.hint();
             let message = format!("catalog {name} cannot be used: {}", broken.error.summary());
             return Err(spec.problem("catalog", message).hint(hint));
         }
@@ -295,14 +309,14 @@ fn number(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 
-/// Reads one catalog: a file, or a folder.
+/// Reads one catalog or part: a file, or a folder.
 ///
 /// # Errors
 /// Returns an error if it cannot be read or is not a catalog, with all mistakes in it.
 pub fn read_file(path: &Path) -> Result<Loaded, CatalogError> {
     let place =
         Place::of(path).map_err(|source| CatalogError::Read { path: path.to_owned(), source })?;
-    load(&place, path).map_err(|(error, _name)| error)
+    made_of(catalog_files::read_alone(&place), path).map_err(|(error, _name)| error)
 }
 
 /// Returns an error for a file of releases without a catalog.
@@ -317,7 +331,12 @@ fn orphan(path: &Path) -> Option<BrokenCatalog> {
 type Unusable = (CatalogError, Option<CatalogName>);
 
 fn load(place: &Place, path: &Path) -> Result<Loaded, Unusable> {
-    let sources = folder::read(place)
+    made_of(catalog_files::read(place), path)
+}
+
+/// Makes a catalog of its texts.
+fn made_of(sources: io::Result<CatalogSources>, path: &Path) -> Result<Loaded, Unusable> {
+    let sources = sources
         .map_err(|source| (CatalogError::Read { path: path.to_owned(), source }, own_name(path)))?;
     let made =
         |catalog| Loaded { catalog, content: sources.content_hash(), is_part: sources.is_part() };

@@ -33,6 +33,8 @@ pub use self::releases::{TenantRelease, TenantReleases};
 pub use self::request::{ChangeRequest, ChangeResult, IdempotencyKey, RequestContext};
 
 use self::draft::Draft;
+use self::releases::said;
+use self::rotation::Unused;
 use super::catalogs::Catalogs;
 use super::retries::retry_conflicts;
 use super::secrets::Secrets;
@@ -91,40 +93,42 @@ impl Changes {
             return Ok(replay);
         }
         let rotation = self.rotation(request, context).await?;
+        if let Some(made) = &rotation
+            && self.records.get(&keys::head(&tenant)).await?.is_none()
+        {
+            let unused = Unused { tenant: &tenant, head: None, made };
+            return self.commit_unused(unused, request, context).await;
+        }
         let draft = self.draft(request, tenant, given, rotation).await?;
         let planned = self.plan(draft, answers, context).await?;
+        if let Some(unused) = planned.unused() {
+            return self.commit_unused(unused, request, context).await;
+        }
         if let Some(revision) = planned.already_in_effect()? {
-            let secret_version = planned.secret_version();
-            let draft = planned.draft;
-            context.check_revision(&draft.tenant, revision)?;
-            if secret_version.is_some() && !context.dry_run {
-                self.commit_unused(&draft, context).await?;
-            }
-            let text_changed = draft.has_new_text();
-            if text_changed && !context.dry_run {
-                self.commit_text(&draft, revision, request, context).await?;
-            }
-            let nothing = ChangeResult::nothing(draft.tenant, revision);
-            let notes = request.notes(&planned.plan.absent);
-            return Ok(ChangeResult { text_changed, secret_version, notes, ..nothing });
+            return self.commit_unchanged(planned, revision, request, context).await;
         }
         context.check_revision(&planned.draft.tenant, planned.plan.revision)?;
         context.check_removals(&planned.draft.tenant, &planned.changes)?;
+        context.check_one_way(&planned.judged)?;
         failpoint::reach("C2");
         if !context.dry_run {
             self.commit_change(&planned, request, context).await?;
         }
         let secret_version = planned.secret_version();
+        let mut notes = planned.notes(request);
+        notes.extend(planned.pauses());
         let Planned { draft, plan, changes, judged, .. } = planned;
-        let settings = strategy(draft.before.as_ref().map(|(_, plan)| &**plan), &plan);
+        let was = draft.base()?.map(|base| base.rollout);
+        let settings = strategy(was.as_ref(), &draft.spec.rollout);
         Ok(ChangeResult {
             changed: true,
             new_tenant: draft.head.is_none(),
             changes,
             settings,
             secret_version,
-            notes: request.notes(&plan.absent),
-            warnings: judged.warnings.iter().map(ToString::to_string).collect(),
+            notes,
+            one_way: judged.one_way().is_some(),
+            warnings: said(&judged),
             release: judged.release,
             ..ChangeResult::nothing(draft.tenant, plan.revision)
         })
@@ -140,7 +144,7 @@ impl Changes {
         let Some(op_id) = &context.op_id else { return Ok(None) };
         let made = self.records.get(&keys::idempotency(tenant, op_id)).await?;
         let Some(Entry { value: made, .. }) = made else { return Ok(None) };
-        if made.request != request.fingerprint() {
+        if made.request != self.fingerprint(request)? {
             let message = format!("operation {op_id} was another change");
             return Err(Problem::new("op_id", message).hint("use a new id").into());
         }
@@ -149,10 +153,14 @@ impl Changes {
             Some(revision) if !made.text_only => revision.changes.clone(),
             Some(_) | None => Vec::new(),
         };
-        let (changed, text_changed) = (!made.text_only, made.text_only);
-        let new_tenant = made.revision == next_revision(None);
-        let nothing = ChangeResult::nothing(tenant.clone(), made.revision);
-        Ok(Some(ChangeResult { changed, text_changed, new_tenant, changes, ..nothing }))
+        let secret_version = Some(made.secret_version).filter(|version| *version > 0);
+        let (changed, text_changed) = (!made.text_only, made.text_only && secret_version.is_none());
+        let new_tenant = changed && made.revision == next_revision(None);
+        let nothing =
+            ChangeResult { secret_version, ..ChangeResult::nothing(tenant.clone(), made.revision) };
+        let (warnings, release) = (made.warnings.clone(), made.release.clone());
+        let again = ChangeResult { changed, text_changed, new_tenant, changes, ..nothing };
+        Ok(Some(ChangeResult { warnings, release, ..again }))
     }
 
     async fn plan(
@@ -203,6 +211,7 @@ impl Changes {
         }
         let prepared = prepared.map_err(|unprepared| OpsError::Problems(unprepared.problems))?;
         let plan = prepared.finish(&digests).map_err(OpsError::Problems)?;
+        let plan = releases::without_rollback(plan, &judged);
         check_size(spec, &plan)?;
         let mut changes = diff(draft.before.as_ref().map(|(_, plan)| &**plan), &plan);
         plan::presence::explain(&mut changes, &plan.absent);
@@ -243,11 +252,18 @@ impl Changes {
             &rollout,
         );
         if let Some(op_id) = &context.op_id {
-            let request = request.fingerprint();
-            let made = IdempotencyRecord { revision: number, request, text_only: false };
+            let made = IdempotencyRecord {
+                warnings: said(&planned.judged),
+                release: planned.judged.release.clone(),
+                secret_version: planned.secret_version().unwrap_or_default(),
+                ..IdempotencyRecord::new(number, self.fingerprint(request)?)
+            };
             batch = batch.put(&keys::idempotency(tenant, op_id), Expect::Absent, &made);
         }
-        batch = self.with_rotation(batch, draft, context, Some(number));
+        if let Some(made) = &draft.rotation {
+            let line = self.rotated(tenant, made, context, Some(number));
+            batch = made.put(batch, tenant).audit(&line);
+        }
         self.records.commit(batch).await?;
         failpoint::reach("C4");
         tracing::info!(%tenant, revision = %number, kind = draft.kind.as_str(), who = %context.who, "a change was accepted");
@@ -311,9 +327,8 @@ fn check_size(spec: &TenantSpec, plan: &Plan) -> Result<()> {
 impl Planned {
     /// Returns the current revision if the planned change would change nothing.
     fn already_in_effect(&self) -> Result<Option<RevisionNumber>> {
-        let Draft { head, rollout, before, spec, .. } = &self.draft;
-        let before = before.as_ref().map(|(text, _)| TenantSpec::parse(text)).transpose();
-        let before = before.map_err(OpsError::Problems)?;
+        let Draft { head, rollout, spec, .. } = &self.draft;
+        let before = self.draft.base()?;
         Ok(already_in_effect(
             head.as_ref().map(|head| head.value),
             rollout.as_ref().map(|rollout| &rollout.value),

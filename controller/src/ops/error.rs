@@ -9,7 +9,7 @@ use oml_daemon::tls::TlsError;
 use crate::pki::{InvalidRequest, PkiError, RecoveryRefused, StaleCertificate, TokenRefused};
 use crate::records::values::MachineId;
 use crate::registry::RegistryError;
-use crate::seal::{NoKey, UnsealError};
+use crate::seal::{NoKey, OtherKey, UnsealError};
 use crate::store::StoreError;
 
 /// The result of an operation.
@@ -42,6 +42,10 @@ pub enum OpsError {
     /// The change would remove an instance, which the operator has not seen. Nothing was changed.
     #[error("{0}")]
     Removes(Problem),
+    /// The change would lead over a step without a way back, which the operator has not seen.
+    /// Nothing was changed.
+    #[error("{0}")]
+    OneWay(Problem),
     /// An image could not be looked up in its registry. Nothing was changed.
     #[error("cannot look up an image; nothing was changed")]
     Registry(#[source] RegistryError),
@@ -104,6 +108,9 @@ pub enum OpsError {
     /// Secrets cannot be sealed or opened.
     #[error(transparent)]
     NoKey(#[from] NoKey),
+    /// The key at hand is probably the wrong one.
+    #[error("no other secret is given with this key: {0}")]
+    OtherKey(OtherKey),
     #[error("cannot open secret {name} version {version} of {tenant}")]
     Sealed { tenant: TenantId, name: SecretName, version: u64, source: UnsealError },
     #[error(transparent)]

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use oml_common::decide::operation::{
-    AdmittedRun, NodeState, RunInput, RunRequest, RunState, admit, surplus,
+    AdmittedRun, NodeState, RunInput, RunRequest, RunState, admit, no_operation, surplus,
 };
 use oml_common::decide::plan;
 use oml_common::decide::secrets::ChosenSecrets;
@@ -17,6 +17,7 @@ use oml_common::document::rollout::State;
 use oml_common::document::spec::TenantSpec;
 use oml_common::id::{ComponentName, NodeName, RunId, TenantId};
 use oml_common::text::error::chain;
+use oml_common::text::problem::Problem;
 use oml_common::time::Timestamp;
 use oml_daemon::env::Env;
 use oml_daemon::tls::OperatorName;
@@ -29,8 +30,9 @@ use super::presence::{NodePresence, Presence};
 use super::retries::retry_conflicts;
 use super::tenants::Tenants;
 use super::{OpsError, Result};
+use crate::records::values::Head;
 pub use crate::records::values::RunRecord;
-use crate::records::{Batch, Entry, Records, if_unchanged, keys};
+use crate::records::{Batch, Entry, LossyList, Records, if_unchanged, keys};
 use crate::registry::Registries;
 use crate::store::{self, Expect};
 
@@ -105,38 +107,70 @@ impl Runs {
         tenant: &TenantId,
         request: &RunRequest,
     ) -> Result<(RunRecord, RunOutput)> {
-        let known = self.records.list_lossy(&keys::runs(tenant)).await?;
+        let listed = self.records.list_lossy(&keys::runs(tenant)).await?;
+        let number = last_number(&listed, self.epoch).saturating_add(1);
         let known: Vec<RunRecord> =
-            known.entries.into_iter().map(|(_, entry)| entry.value).collect();
+            listed.entries.into_iter().map(|(_, entry)| entry.value).collect();
         let now = self.env.now();
-        let admitted = self.admit(tenant, request, &known, now).await?;
-        let last = known.iter().map(|run| run.id).filter(|id| id.epoch == self.epoch).max();
-        let number = last.map_or(0, |id| id.number) + 1;
+        let (admitted, head) = self.admit(tenant, request, &known, now).await?;
         let record = record(RunId { epoch: self.epoch, number }, who, request, admitted, now);
-        let what =
-            format!("asked to run {} of {} as run {number}", record.operation, record.component);
+        let (operation, component) = (&record.operation, &record.component);
+        let what = format!("asked to run {operation} of {component} as run {}", record.id);
         let id = NodeId { tenant: tenant.clone(), name: record.node.clone() };
         let audit = node_audit(who.to_string(), what, &id, now);
         // The output is followed before the host can hear of the run.
         let output = self.feeds.open(tenant, record.id);
+        // Every change writes the head, so none has begun a rollout since it was read.
         let mut batch = Batch::default()
             .put(&keys::run(tenant, record.id), Expect::Absent, &record)
+            .put(&keys::head(tenant), if_unchanged(Some(&head)), &head.value)
             .audit(&audit);
         for old in surplus(&known, now) {
             batch = batch.delete(&keys::run(tenant, old.id), Expect::Any);
         }
-        self.records.commit(batch).await?;
+        if let Err(error) = self.records.commit(batch).await {
+            // A run at the same time may have got this number; then its reader keeps the output.
+            drop(output);
+            self.feeds.forget_unread(tenant, record.id);
+            return Err(error.into());
+        }
         tracing::info!(%tenant, node = %id.name, run = %record.id, component = %record.component, operation = %record.operation, %who, "a run was asked for");
         Ok((record, output))
     }
 
+    /// Returns why a request that names no operation is refused, with those that there are.
+    pub async fn without_operation(
+        &self,
+        tenant: &TenantId,
+        component: &ComponentName,
+    ) -> OpsError {
+        let refused = async {
+            let current = self.records.get(&keys::head(tenant)).await?.map(|it| it.value.current);
+            let revision = match current {
+                Some(number) => self.tenants.revision(tenant, number).await?,
+                None => None,
+            };
+            let Some(revision) = revision else {
+                return Err(self.tenants.without_revisions(tenant).await);
+            };
+            let spec = TenantSpec::parse(&revision.spec_yaml).map_err(OpsError::Problems)?;
+            let loaded = self.catalogs.of(&spec)?;
+            Ok::<Problem, OpsError>(no_operation(&spec, &loaded.catalog, component))
+        };
+        match refused.await {
+            Ok(problem) => problem.into(),
+            Err(error) => error,
+        }
+    }
+
+    /// Decides whether a run may begin, and returns the head on which that was decided.
     async fn admit(
         &self,
         tenant: &TenantId,
         request: &RunRequest,
         runs: &[RunRecord],
         now: Timestamp,
-    ) -> Result<AdmittedRun> {
+    ) -> Result<(AdmittedRun, Entry<Head>)> {
         let Some(head) = self.records.get(&keys::head(tenant)).await? else {
             return Err(self.tenants.without_revisions(tenant).await);
         };
@@ -151,10 +185,12 @@ impl Runs {
         let rollout = self.records.get(&keys::rollout(tenant)).await?;
         let is_rolling = rollout.is_some_and(|rollout| is_moving(&rollout.value.state));
         let presence = self.presence.of_tenant(tenant);
+        let loaded = self.catalogs.of(&spec)?;
+        let is_catalog_new = revision.catalog.as_ref().is_some_and(|it| *it != loaded.content);
         let planned = plan::Input {
             revision: number,
             spec: &spec,
-            catalog: &self.catalogs.of(&spec)?.catalog,
+            catalog: &loaded.catalog,
             nodes: &nodes,
             mirrors: self.registries.mirrors(),
             // Those of the instance are as the plan names them.
@@ -162,9 +198,17 @@ impl Runs {
             before: None,
         };
         let states = states(&presence, &request.component);
-        let input =
-            RunInput { request, planned, plan: &plan, is_rolling, states: &states, runs, now };
-        admit(input).map_err(OpsError::Problems)
+        let input = RunInput {
+            request,
+            planned,
+            plan: &plan,
+            is_catalog_new,
+            is_rolling,
+            states: &states,
+            runs,
+            now,
+        };
+        Ok((admit(input).map_err(OpsError::Problems)?, head))
     }
 
     /// Returns the runs of a tenant, of one component or of all.
@@ -243,6 +287,14 @@ impl Runs {
         }
         Ok(true)
     }
+}
+
+/// Returns the highest number of a run of the epoch, also of one whose record cannot be read; 0 if
+/// there is none.
+fn last_number(listed: &LossyList<RunRecord>, epoch: u64) -> u64 {
+    let readable = listed.entries.iter().map(|(rest, _)| rest);
+    let ids = readable.chain(&listed.damaged).filter_map(|rest| keys::run_id(rest));
+    ids.filter(|id| id.epoch == epoch).map(|id| id.number).max().unwrap_or(0)
 }
 
 /// Returns the record of a run with what its host says, or `None` if that is known. The first

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use oml_common::decide::secrets::{SECRETS_MAX, of_share, retained, users};
+use oml_common::document;
 use oml_common::document::assignment::Assignment;
 use oml_common::id::{ComponentName, SecretMark, SecretName, TenantId};
 use oml_common::text::problem::Problem;
@@ -19,7 +20,9 @@ use super::{OpsError, Result};
 use crate::records::values::{AuditRecord, SealedVersion, SecretRecord};
 use crate::records::{Batch, Entry, Records, if_unchanged, keys};
 use crate::seal::{NoKey, SealingKey, SecretPlace};
+use crate::store::VALUE_SIZE_BYTES_MAX;
 
+mod key;
 mod named;
 mod value;
 
@@ -78,13 +81,8 @@ impl Secrets {
         Self { env, records, tenants, key: Arc::new(key) }
     }
 
-    /// Returns why secrets can neither be sealed nor opened; none if they can.
-    #[must_use]
-    pub fn without_key(&self) -> Option<&NoKey> {
-        self.key.as_ref().as_ref().err()
-    }
-
-    fn key(&self) -> Result<&SealingKey> {
+    /// Returns the key, or the error that says why there is none.
+    pub(super) fn key(&self) -> Result<&SealingKey> {
         self.key.as_ref().as_ref().map_err(|missing| OpsError::NoKey(missing.clone()))
     }
 
@@ -114,6 +112,10 @@ impl Secrets {
     }
 
     /// Gives a tenant a secret that it does not have, and returns the number of its version.
+    ///
+    /// # Errors
+    /// Returns an error if the tenant has it already, or if the key at hand is not the one that the
+    /// other secrets are sealed with.
     pub async fn set(
         &self,
         who: &OperatorName,
@@ -146,6 +148,7 @@ impl Secrets {
             let hint = format!("omlctl secret remove tenant={tenant} NAME");
             return Err(Problem::new("name", message).hint(hint).into());
         }
+        self.check_key().await?;
         let number = next_number(present);
         let place = SecretPlace { tenant, name, version: number };
         let made = NewVersion::after(present.cloned(), place, self.sealed(who, place, value)?);
@@ -157,6 +160,10 @@ impl Secrets {
 
     /// Seals the next version of a secret that a tenant has. Those of its versions that nothing
     /// names any more are dropped.
+    ///
+    /// # Errors
+    /// Returns an error if there is no such secret, or if the hosts run so many versions of it that
+    /// no other can be kept.
     pub(super) async fn next_version(
         &self,
         who: &OperatorName,
@@ -171,10 +178,10 @@ impl Secrets {
         };
         let place = SecretPlace { tenant, name, version: next_number(Some(&present)) };
         let made = NewVersion::after(Some(present), place, self.sealed(who, place, value)?);
-        // What only a later release reads may name any of them.
-        let all = || made.record.versions.values().map(|version| version.mark.clone()).collect();
-        let named = self.named(tenant).await?.unwrap_or_else(all);
-        Ok(NewVersion { record: retained(made.record, &named), ..made })
+        let named = self.named(tenant, &made.record).await?;
+        let record = retained(made.record, &named);
+        check_size(tenant, name, &record)?;
+        Ok(NewVersion { record, ..made })
     }
 
     fn sealed(
@@ -335,6 +342,20 @@ fn unknown(
     let known = others.iter().filter(|(_, entry)| entry.value.newest().is_some());
     let known: Vec<&str> = known.map(|(name, _)| name.as_str()).collect();
     Problem::new("name", format!("{tenant} has no secret {name}")).suggest(name.as_str(), known)
+}
+
+/// Refuses a version with which the record would be too large for the store. Only versions that are
+/// live can make it so large, because they are never dropped.
+fn check_size(tenant: &TenantId, name: &SecretName, record: &SecretRecord) -> Result<()> {
+    if document::write(record).len() <= VALUE_SIZE_BYTES_MAX {
+        return Ok(());
+    }
+    let count = record.versions.len();
+    let message = format!(
+        "the hosts of {tenant} run up to {count} versions of secret {name}, and no more fit"
+    );
+    let hint = format!("bring them to one revision first: omlctl status tenant={tenant}");
+    Err(Problem::new("name", message).hint(hint).into())
 }
 
 /// Returns the number of the next version of a secret.

@@ -219,6 +219,13 @@ pub fn run(tenant: &TenantId, id: RunId) -> RecordKey<RunRecord> {
     key(format!("runs/{tenant}/{:06}-{:010}", id.epoch, id.number))
 }
 
+/// Reads which run it is from the rest of its key.
+#[must_use]
+pub fn run_id(rest: &str) -> Option<RunId> {
+    let (epoch, number) = rest.split_once('-')?;
+    Some(RunId { epoch: epoch.parse().ok()?, number: number.parse().ok()? })
+}
+
 /// The prefix of the runs of a tenant, which lists the oldest first.
 #[must_use]
 pub fn runs(tenant: &TenantId) -> Prefix<RunRecord> {

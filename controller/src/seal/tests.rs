@@ -75,6 +75,15 @@ fn two_versions_with_the_same_value_have_nothing_in_common() {
 }
 
 #[test]
+fn the_hash_of_a_request_follows_from_value_and_key() {
+    let [own, foreign] = [(), ()].map(|()| key(&Random::system()));
+    assert_eq!(own.request_hash("s3cret"), own.request_hash("s3cret"));
+    assert_ne!(own.request_hash("s3cret"), own.request_hash("s3cret2"));
+    assert_ne!(own.request_hash("s3cret"), foreign.request_hash("s3cret"));
+    assert_eq!(own.request_hash("s3cret").len(), 64);
+}
+
+#[test]
 fn a_key_is_read_from_its_credential_else_from_the_folder_and_a_missing_one_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let [credentials, data] = ["credentials", "data"].map(|name| folder.path().join(name));

@@ -47,17 +47,10 @@ fn setting_use(found: (ComponentName, ComponentUse)) -> v1::SettingUse {
 }
 
 fn range(kind: &SettingKind) -> NumberRange {
-    match kind {
-        SettingKind::Number(range) | SettingKind::Port(range) => *range,
-        SettingKind::Text(_)
-        | SettingKind::Bool
-        | SettingKind::Choice(_)
-        | SettingKind::Address
-        | SettingKind::Host
-        | SettingKind::Duration
-        | SettingKind::Size
-        | SettingKind::Url => NumberRange::ALL,
+    if let SettingKind::Number(range) | SettingKind::Port(range) = kind {
+        return *range;
     }
+    NumberRange::ALL
 }
 
 fn choices(kind: &SettingKind) -> Vec<v1::SettingChoice> {

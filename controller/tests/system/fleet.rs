@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use oml_proto::v1::RolloutState;
 use oml_proto::v1::fleet_client::FleetClient;
+use omlcontroller::store::Store;
 use tonic::transport::Channel;
 
 use crate::agent::{Agent, Log, enroll};
@@ -24,7 +25,10 @@ pub(crate) struct Fleet {
 impl Fleet {
     /// Starts a controller whose hosts are connected, without a specification.
     pub(crate) async fn start(kept: StoreKind) -> Self {
-        let world = World::start(kept).await;
+        Self::of(World::start(kept).await).await
+    }
+
+    async fn of(world: World) -> Self {
         let log: Log = Arc::new(Mutex::new(Vec::new()));
         let mut agents = Vec::new();
         for (node, role) in NODES {
@@ -37,11 +41,21 @@ impl Fleet {
 
     /// Starts a controller whose tenant has completed revision 1.
     pub(crate) async fn installed(kept: StoreKind) -> Self {
-        let mut fleet = Self::start(kept).await;
+        Self::start(kept).await.install().await
+    }
+
+    /// Starts a controller over a store that the test provides, whose tenant has completed
+    /// revision 1.
+    pub(crate) async fn installed_over(store: Arc<dyn Store>) -> Self {
+        Self::of(World::over(store).await).await.install().await
+    }
+
+    async fn install(mut self) -> Self {
+        let fleet = &mut self;
         assert_eq!(apply(&mut fleet.operator, SPEC).await.unwrap().revision, 1);
         until_rollout(&mut fleet.operator, 1, RolloutState::Completed).await;
         fleet.log.lock().unwrap().clear();
-        fleet
+        self
     }
 
     /// Restarts the controller and connects the operator again.

@@ -12,6 +12,7 @@ mod nodes;
 mod registry;
 mod releases;
 mod restore;
+mod rotations;
 mod runs;
 mod secrets;
 mod sessions;

@@ -1,12 +1,15 @@
 //! Tests of the releases of a catalog, from the file to what the history keeps.
 
+use std::sync::Arc;
+
 use oml_common::text::problem::Problem;
 use oml_proto::v1;
 use oml_proto::v1::RolloutState;
 use tonic::Status;
 
+use crate::agent::{Agent, enroll};
 use crate::fleet::Fleet;
-use crate::world::{StoreKind, set_version, until_rollout};
+use crate::world::{SPEC, StoreKind, apply, set_version, until, until_rollout};
 
 const RELEASES: &str = "\
 catalog: test
@@ -34,6 +37,14 @@ impl Fleet {
         let (tenant, release) = ("acme".into(), release.into());
         let request = v1::SetReleaseRequest { tenant, release, options };
         self.operator.set_release(request).await.map(tonic::Response::into_inner)
+    }
+
+    /// Applies the specification with a version of `db`, and one of `voice` and `web`.
+    async fn apply_versions(&mut self, db: &str, both: &str) -> v1::ChangeReply {
+        let spec = SPEC.replace("db: \"1\"", &format!("db: \"{db}\""));
+        let spec = spec.replace("voice: \"1\"", &format!("voice: \"{both}\""));
+        let spec = spec.replace("web: \"1\"", &format!("web: \"{both}\""));
+        apply(&mut self.operator, &spec).await.unwrap()
     }
 
     async fn releases(&mut self) -> v1::ListReleasesReply {
@@ -73,6 +84,143 @@ async fn a_release_is_set_as_one_change_and_there_is_no_way_back_without_a_reaso
     let request = v1::ListRevisionsRequest { tenant: "acme".into() };
     let history = fleet.operator.list_revisions(request).await.unwrap().into_inner().revisions;
     assert_eq!(history.last().unwrap().why, "forced: the backup is back");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_step_without_a_way_back_is_refused_until_its_operator_has_seen_it() {
+    let mut fleet = fleet().await;
+    let mut set_release = async |dry_run: bool, no_one_way: bool, op_id: &str| {
+        let op_id = op_id.into();
+        let options = v1::ChangeOptions { dry_run, no_one_way, op_id, ..Default::default() };
+        let (tenant, release) = ("acme".into(), "1.1".into());
+        let request = v1::SetReleaseRequest { tenant, release, options: Some(options) };
+        fleet.operator.set_release(request).await.map(tonic::Response::into_inner)
+    };
+    let refused = set_release(false, true, "op-1").await.unwrap_err();
+    assert_eq!(oml_proto::problem::refusal(&refused), v1::Refusal::OneWay);
+    assert!(message(&refused).starts_with("web 1 -> 2 has no way back"), "{refused:?}");
+    let plan = set_release(true, true, "").await.unwrap();
+    assert_eq!((plan.revision, plan.one_way), (2, true));
+    let made = set_release(false, false, "op-1").await.unwrap();
+    assert_eq!((made.revision, made.one_way, made.warnings.len()), (2, true, 1));
+    // The answer was lost. What it said is said again, and it is not asked for again.
+    let again = set_release(false, true, "op-1").await.unwrap();
+    assert_eq!((again.revision, again.changed), (2, true));
+    assert_eq!((again.warnings, again.release), (made.warnings, made.release));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_one_way_rollout_pauses() {
+    let mut fleet = fleet().await;
+    // Without such a step it is rolled back.
+    let reply = fleet.apply_versions("bad1", "1").await;
+    assert_eq!(reply.notes, Vec::<String>::new());
+    until_rollout(&mut fleet.operator, 2, RolloutState::RolledBack).await;
+    let reply = fleet.apply_versions("bad2", "2").await;
+    assert_eq!(
+        reply.notes,
+        ["a failure pauses this rollout, in place of on_failure: rollback, because the version \
+          before cannot read what the new one writes"]
+    );
+    assert!(reply.settings.is_empty(), "{:?}", reply.settings);
+    until_rollout(&mut fleet.operator, 3, RolloutState::Paused).await;
+    // The next one, with no such step from anything that may run, is rolled back again.
+    let reply = fleet.apply_versions("1", "2").await;
+    until_rollout(&mut fleet.operator, reply.revision, RolloutState::Completed).await;
+    let reply = fleet.apply_versions("bad3", "2").await;
+    assert_eq!((reply.notes.len(), reply.settings.len()), (0, 0));
+    until_rollout(&mut fleet.operator, reply.revision, RolloutState::RolledBack).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rollback_to_another_catalog_does_not_lead_back_over_a_step() {
+    let mut fleet = fleet().await;
+    let folder = fleet.world.settings.catalog_dir.clone();
+    let catalog = std::fs::read_to_string(folder.join("test.yaml")).unwrap();
+    let later = catalog.replace("catalog: test\n", "catalog: later\n");
+    std::fs::write(folder.join("later.yaml"), later).unwrap();
+    // Only the later catalog knows that there is no way back.
+    let releases = RELEASES.replace("catalog: test\n", "catalog: later\n");
+    std::fs::rename(folder.join("test.releases.yaml"), folder.join("later.releases.yaml")).unwrap();
+    std::fs::write(folder.join("later.releases.yaml"), releases).unwrap();
+    fleet.restart().await;
+    let spec = SPEC.replace("catalog: test\n", "catalog: later\n");
+    let spec = spec.replace("voice: \"1\"", "voice: \"2\"").replace("web: \"1\"", "web: \"2\"");
+    let reply = apply(&mut fleet.operator, &spec).await.unwrap();
+    assert!(reply.one_way, "{:?}", reply.warnings);
+    until_rollout(&mut fleet.operator, 2, RolloutState::Completed).await;
+    let rollback = || v1::RollbackRequest { tenant: "acme".into(), to: 1, options: None };
+    let refused = fleet.operator.rollback(rollback()).await.unwrap_err();
+    assert!(message(&refused).starts_with("web 2 -> 1 leads back over"), "{}", message(&refused));
+    // If the later catalog is gone, at least that is said.
+    std::fs::remove_file(folder.join("later.yaml")).unwrap();
+    std::fs::remove_file(folder.join("later.releases.yaml")).unwrap();
+    fleet.restart().await;
+    let reply = fleet.operator.rollback(rollback()).await.unwrap().into_inner();
+    assert_eq!(reply.warnings.len(), 1);
+    let warned = "catalog later, which this change leaves, cannot be used";
+    assert!(reply.warnings[0].starts_with(warned), "{:?}", reply.warnings);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_component_that_does_not_exist_is_not_judged() {
+    let mut fleet = fleet().await;
+    let folder = fleet.world.settings.catalog_dir.clone();
+    let catalog = std::fs::read_to_string(folder.join("test.yaml")).unwrap();
+    let setting = "settings: {db_host: {type: host, default: \"\"}, ";
+    let catalog = catalog.replace("settings: {", setting);
+    let catalog = catalog.replace("  db:\n", "  db:\n    when: {db_host: \"\"}\n");
+    std::fs::write(folder.join("test.yaml"), catalog).unwrap();
+    let format = "  - {component: db, from: '2', because: 2 has another format, loses: all data, \
+                  reads_earlier: false}\n";
+    std::fs::write(folder.join("test.releases.yaml"), format!("{RELEASES}{format}")).unwrap();
+    fleet.restart().await;
+    let refused = set_version(&mut fleet.operator, "db", "2", "").await.unwrap_err();
+    assert!(message(&refused).contains("cannot read what is there"), "{}", message(&refused));
+    // The database is elsewhere, so its version in the text is nobody's.
+    let outside =
+        SPEC.replace("catalog: test\n", "catalog: test\nsettings: {db_host: db.example}\n");
+    apply(&mut fleet.operator, &outside).await.unwrap();
+    until_rollout(&mut fleet.operator, 2, RolloutState::Completed).await;
+    let reply = set_version(&mut fleet.operator, "db", "2", "").await.unwrap();
+    assert_eq!(reply.warnings, Vec::<String>::new());
+    let listed = fleet.releases().await;
+    assert_eq!(listed.current, "1.0");
+    assert!(!listed.releases[0].versions.contains_key("db"), "{listed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_release_leaves_a_component_with_its_own_image_as_it_is_and_says_so() {
+    let mut fleet = fleet().await;
+    let own = format!("db: {{image: \"{}/ours/db:7\"}}", fleet.world.registry.address);
+    apply(&mut fleet.operator, &SPEC.replace("db: \"1\"", &own)).await.unwrap();
+    until_rollout(&mut fleet.operator, 2, RolloutState::Completed).await;
+    let reply = fleet.set_release("1.1", "").await.unwrap();
+    let left = "db has an image of its own and is left as it is";
+    assert_eq!((reply.release.as_str(), reply.notes[0].as_str()), ("1.1", left));
+    let mut changed: Vec<&str> = reply.changes.iter().map(|it| it.component.as_str()).collect();
+    changed.sort_unstable();
+    assert_eq!(changed, ["voice", "web"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn during_a_rollback_releases_are_compared_with_what_the_next_change_is_made_on() {
+    let mut fleet = fleet().await;
+    // The database changes, and then nothing else: the next host is unreachable.
+    fleet.agents.remove(1);
+    assert_eq!(fleet.apply_versions("2", "bad1").await.revision, 2);
+    until(&mut fleet.operator, "acme", |status| {
+        status.rollout.as_ref().is_some_and(|r| r.reason.contains("acme-voice is unreachable"))
+    })
+    .await;
+    assert_eq!(fleet.releases().await.current, "");
+    // The host of the database is unreachable when the next one fails, so the rollback waits.
+    fleet.agents.remove(0);
+    let host = enroll(&fleet.world, "acme", "voice", "acme-voice").await;
+    fleet.agents.push(Agent::start(&fleet.world, host, Arc::clone(&fleet.log)).await);
+    until_rollout(&mut fleet.operator, 2, RolloutState::RollingBack).await;
+    let listed = fleet.releases().await;
+    assert_eq!((listed.current.as_str(), listed.releases[0].different.len()), ("1.0", 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

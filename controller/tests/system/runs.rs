@@ -1,13 +1,16 @@
 //! Runs of operations, from the operator's request over the host's session to the history.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use oml_proto::problem::from_status;
 use oml_proto::v1;
+use omlcontroller::store::{Expect, Write};
 use tonic::Status;
 
 use crate::fleet::Fleet;
-use crate::world::{StoreKind, until};
+use crate::hooked::HookedStore;
+use crate::world::{SPEC, StoreKind, apply, now, set_version, until};
 
 fn request(operation: &str, node: &str, values: &[(&str, &str)]) -> v1::RunOperationRequest {
     let values: BTreeMap<String, String> =
@@ -69,7 +72,61 @@ async fn a_run_that_cannot_be_is_refused_with_every_reason_and_leaves_no_trace()
     for part in ["acme-app (role app) does not run db", "user= is missing", "usr: "] {
         assert!(problems.contains(part), "{part}: {problems}");
     }
+    let listed = run(&mut fleet, request("", "", &[])).await.unwrap_err();
+    let problems = from_status(&listed).unwrap().to_string();
+    assert!(problems.contains("it has reset user=VALUE (Resets)"), "{problems}");
     assert_eq!(history(&mut fleet).await, []);
+}
+
+#[tokio::test]
+async fn no_run_begins_beside_a_rollout_that_began_while_it_was_admitted() {
+    let store = Arc::new(HookedStore::default());
+    let mut fleet = Fleet::installed_over(Arc::clone(&store) as _).await;
+    let mut other = fleet.operator.clone();
+    store.before("runs/acme/000001-0000000001", async move {
+        set_version(&mut other, "voice", "2", "").await.unwrap();
+    });
+    let refused = run(&mut fleet, request("reset", "", &[("user", "ana")])).await.unwrap_err();
+    let problems = from_status(&refused).unwrap().to_string();
+    assert!(problems.contains("a rollout is in progress"), "{problems}");
+    assert_eq!(history(&mut fleet).await, []);
+}
+
+#[tokio::test]
+async fn an_operation_of_another_catalog_than_the_plans_is_refused_until_the_tenant_is_applied() {
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
+    let file = fleet.world.settings.catalog_dir.join("test.yaml");
+    let catalog = std::fs::read_to_string(&file).unwrap().replace("Resets", "Sets back");
+    std::fs::write(&file, catalog).unwrap();
+    let restarted = now();
+    fleet.restart().await;
+    // Reports of before are in the store.
+    let is_up = |node: &v1::NodeStatus| {
+        node.report.as_ref().is_some_and(|report| report.at_ms > restarted.0)
+    };
+    until(&mut fleet.operator, "acme", |status| status.nodes.iter().all(is_up)).await;
+    let reset = request("reset", "", &[("user", "ana")]);
+    let refused = run(&mut fleet, reset.clone()).await.unwrap_err();
+    let problems = from_status(&refused).unwrap().to_string();
+    assert!(problems.contains("catalog test changed after revision 1"), "{problems}");
+    let applied = apply(&mut fleet.operator, SPEC).await.unwrap();
+    assert!(!applied.changed, "{applied:?}");
+    let events = run(&mut fleet, reset).await.unwrap();
+    let last = events.last().and_then(|event| event.run.clone()).unwrap();
+    assert_eq!(last.state(), v1::RunState::Ended);
+}
+
+#[tokio::test]
+async fn a_damaged_record_of_a_run_stops_no_other_run() {
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
+    let damaged = Write::put("runs/acme/000001-0000000001", Expect::Absent, &b"{}"[..]);
+    fleet.world.store.commit(vec![damaged]).await.unwrap();
+    for number in [2, 3] {
+        let events = run(&mut fleet, request("reset", "", &[("user", "ana")])).await.unwrap();
+        let last = events.last().and_then(|event| event.run.clone()).unwrap();
+        assert_eq!(last.id.as_ref().map(|id| id.number), Some(number));
+        assert_eq!(last.state(), v1::RunState::Ended);
+    }
 }
 
 #[tokio::test]

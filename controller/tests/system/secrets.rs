@@ -1,8 +1,9 @@
 //! Tests of the secrets that the controller keeps.
 
+use oml_daemon::env::Random;
 use oml_proto::v1;
 use oml_proto::v1::RolloutState;
-use omlcontroller::seal::KEY_FILE;
+use omlcontroller::seal::{KEY_FILE, new_key};
 use tonic::{Code, Status};
 
 use crate::agent::{Session, enroll};
@@ -11,21 +12,22 @@ use crate::fleet::Fleet;
 use crate::world::{SPEC, StoreKind, World, apply, set_version, until_rollout};
 
 /// The values that are searched for.
-const FIRST: &str = "correct-horse-battery-staple";
-const SECOND: &str = "Tr0ub4dor-and-3";
+pub(crate) const FIRST: &str = "correct-horse-battery-staple";
+pub(crate) const SECOND: &str = "Tr0ub4dor-and-3";
 /// What is said of the voice server when the first secret gets another version.
-const ROTATED: &str = "voice secret token version 2, not drained: calls through it are cut";
+pub(crate) const ROTATED: &str =
+    "voice secret token version 2, not drained: calls through it are cut";
 
-fn given(value: &str) -> Option<v1::NewSecretValue> {
+pub(crate) fn given(value: &str) -> Option<v1::NewSecretValue> {
     Some(v1::NewSecretValue { value: value.to_owned(), generate_length: 0 })
 }
 
-fn generated(generate_length: u32) -> Option<v1::NewSecretValue> {
+pub(crate) fn generated(generate_length: u32) -> Option<v1::NewSecretValue> {
     Some(v1::NewSecretValue { value: String::new(), generate_length })
 }
 
 /// The specification, whose voice server has a secret in its environment and one in a file.
-fn spec() -> String {
+pub(crate) fn spec() -> String {
     let secrets = "{TOKEN: {name: token, from: controller}, \
                    KEY_FILE: {name: key, from: controller, file: /run/secrets/key}}";
     let line = format!("  voice: {{version: \"1\", secrets: {secrets}}}");
@@ -35,13 +37,17 @@ fn spec() -> String {
 }
 
 impl Fleet {
-    async fn give(&mut self, name: &str, value: Option<v1::NewSecretValue>) -> Result<u64, Status> {
+    pub(crate) async fn give(
+        &mut self,
+        name: &str,
+        value: Option<v1::NewSecretValue>,
+    ) -> Result<u64, Status> {
         let (tenant, name) = ("acme".to_owned(), name.to_owned());
         let reply = self.operator.set_secret(v1::SetSecretRequest { tenant, name, value }).await?;
         Ok(reply.into_inner().version)
     }
 
-    async fn rotate(
+    pub(crate) async fn rotate(
         &mut self,
         name: &str,
         value: &str,
@@ -53,7 +59,7 @@ impl Fleet {
         Ok(self.operator.rotate_secret(request).await?.into_inner())
     }
 
-    async fn secrets(&mut self) -> v1::ListSecretsReply {
+    pub(crate) async fn secrets(&mut self) -> v1::ListSecretsReply {
         let request = v1::ListSecretsRequest { tenant: "acme".to_owned() };
         self.operator.list_secrets(request).await.unwrap().into_inner()
     }
@@ -64,7 +70,7 @@ impl Fleet {
     }
 
     /// A fleet whose voice server runs with both secrets, in revision 1.
-    async fn with_secrets() -> Self {
+    pub(crate) async fn with_secrets() -> Self {
         let mut fleet = Self::start(StoreKind::InMemory).await;
         fleet.give("token", given(FIRST)).await.unwrap();
         fleet.give("key", generated(40)).await.unwrap();
@@ -75,7 +81,7 @@ impl Fleet {
     }
 }
 
-fn notes(reply: &v1::ChangeReply) -> Vec<String> {
+pub(crate) fn notes(reply: &v1::ChangeReply) -> Vec<String> {
     let line = |change: &v1::Change| format!("{} {}", change.component, change.note);
     reply.changes.iter().map(line).collect()
 }
@@ -88,7 +94,7 @@ async fn a_change_without_its_secrets_is_refused_with_what_to_type_and_goes_on_w
     let problems = problems(&refused);
     let text: Vec<String> = problems.iter().map(ToString::to_string).collect();
     let text = text.join("\n");
-    for hint in ["generate tenant=acme token", "generate tenant=acme key", "secrets.TOKEN"] {
+    for hint in ["generate tenant=acme token", "set tenant=acme key < FILE", "secrets.TOKEN"] {
         assert!(text.contains(hint), "{hint}: {text}");
     }
     assert_eq!(fleet.give("token", given(FIRST)).await.unwrap(), 1);
@@ -273,4 +279,35 @@ async fn without_its_key_the_controller_runs_and_says_what_it_cannot_do() {
     fleet.restart().await;
     assert_eq!(fleet.secrets().await.problem, "");
     assert_eq!(fleet.give("more", generated(32)).await.unwrap(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_another_key_the_controller_says_so_and_takes_no_new_secret() {
+    let mut fleet = Fleet::with_secrets().await;
+    let key = fleet.world.settings.data_dir.join(KEY_FILE);
+    let (right, wrong) = (std::fs::read(&key).unwrap(), new_key(&Random::system()).unwrap());
+    std::fs::write(&key, &*wrong).unwrap();
+    fleet.restart().await;
+    let problem = fleet.secrets().await.problem;
+    assert!(problem.starts_with("2 of 2 secrets were sealed with another key ("), "{problem}");
+    assert!(problem.contains("put the right secrets.key in place"), "{problem}");
+    let refused = fleet.give("more", generated(32)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::FailedPrecondition, "{refused}");
+    assert!(refused.message().contains("2 of 2 secrets were sealed with"), "{refused}");
+    // Nothing was lost with it.
+    std::fs::write(&key, &right).unwrap();
+    fleet.restart().await;
+    assert_eq!(fleet.secrets().await.problem, "");
+    assert_eq!(fleet.give("more", generated(32)).await.unwrap(), 1);
+    // A lost key is replaced, and then every secret gets a new value.
+    std::fs::write(&key, &*wrong).unwrap();
+    fleet.restart().await;
+    for (name, rest) in [("key", "2 of 3 secrets were"), ("token", "1 of 3 secrets was")] {
+        fleet.rotate(name, SECOND, false).await.unwrap();
+        let problem = fleet.secrets().await.problem;
+        assert!(problem.starts_with(rest), "{problem}");
+    }
+    assert_eq!(fleet.give("another", generated(32)).await.unwrap(), 1);
+    fleet.rotate("more", SECOND, false).await.unwrap();
+    assert_eq!(fleet.secrets().await.problem, "");
 }

@@ -7,28 +7,30 @@ use oml_common::decide::operation::left_out;
 use oml_common::id::{ComponentName, InvalidId, NodeName, OperationName, TenantId, ValueName};
 use oml_common::text::printable::printable;
 use oml_common::text::problem::Problem;
-use oml_proto::v1::{Run, RunEvent, RunId, RunOperationRequest, RunOutcome, RunState};
+use oml_proto::v1::{Run, RunEvent, RunOperationRequest, RunOutcome, RunState};
 
 use super::Session;
 use crate::connection::{Failed, Watch};
 use crate::error::CommandError;
 use crate::output::{Format, Output, print_note};
 use crate::pairs::{Pairs, bare_word};
+use crate::view::run_number;
 use crate::wait::ExitOutcome;
 
 /// Run an operation of a component once, and show its output
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The catalog of the tenant says which operations a component has. One runs on a node that runs
-the component, with the image, the mounts and the limits of the component. It goes on if this
-command is interrupted; omlctl runs shows what became of it.
+The catalog of the tenant says which operations a component has; without an operation, they are
+listed. One runs on a node that runs the component, with the image, the mounts and the limits of
+the component. It goes on if this command is interrupted; omlctl runs shows what became of it.
 
-Exit codes: 0 it succeeded, 1 it failed, was interrupted or did not begin, 4 it goes on.
+Exit codes: 0 it succeeded, 1 it failed, was interrupted or did not begin, 2 it was refused or no
+operation is given, 4 it goes on, 5 the controller cannot be reached: it may go on.
 
 Examples:
+  omlctl run tenant=acme omnileads                 # which operations it has
   omlctl run tenant=acme omnileads redis-sync
-  omlctl run tenant=acme omnileads reset-password user=admin
-  omlctl run tenant=acme nginx check-config node=acme-app")]
+  omlctl run tenant=acme omnileads reset-admin-password node=acme-app")]
 pub(crate) struct Arguments {
     /// tenant=NAME, the component, the operation, NAME=VALUE for every value that it takes, and
     /// node=NAME if several nodes run the component
@@ -50,27 +52,29 @@ impl Arguments {
         {
             return Err(error);
         }
-        let [component, operation] = bare.as_slice() else {
-            let message = match bare.as_slice() {
-                [] => "no component and no operation are given",
-                [_] => "no operation is given",
-                [..] => "more than a component and an operation are given",
-            };
-            let hint = "for example omlctl run tenant=acme omnileads reset-password user=admin";
-            return Err(CommandError::usage(&Problem::new("", message).hint(hint)));
+        let wrong = |message: &str| {
+            let hint = "for example omlctl run tenant=acme omnileads redis-sync";
+            CommandError::usage(&Problem::new("", message).hint(hint))
+        };
+        let (component, operation) = match bare.as_slice() {
+            [] => return Err(wrong("no component and no operation are given")),
+            // The controller knows which there are.
+            [component] => (component, None),
+            [component, operation] => (component, Some(operation)),
+            [..] => return Err(wrong("more than a component and an operation are given")),
         };
         let mut pairs = Pairs::open(&pairs)?;
         let tenant: TenantId = pairs.need("tenant", "acme")?;
         let node: Option<NodeName> = pairs.optional("node")?;
         let component: ComponentName = word(component)?;
-        let operation: OperationName = word(operation)?;
+        let operation: Option<OperationName> = operation.map(|text| word(text)).transpose()?;
         let values: Vec<(ValueName, String)> = pairs.rest()?;
         let values: BTreeMap<String, String> =
             values.into_iter().map(|(name, value)| (name.into(), value)).collect();
         Ok(RunOperationRequest {
             tenant: tenant.into(),
             component: component.into(),
-            operation: operation.into(),
+            operation: operation.map(String::from).unwrap_or_default(),
             node: node.map(String::from).unwrap_or_default(),
             values,
         })
@@ -124,7 +128,7 @@ impl Shown<'_> {
             let run = event.run.unwrap_or_default();
             let ended = outcome(&run);
             if ended.is_some() {
-                print_note(&format!("run {} {}", number(&run), printable(&run.sentence)));
+                print_note(&format!("run {} {}", run_number(&run), printable(&run.sentence)));
             }
             self.run = Some(run);
             if let Some(ended) = ended {
@@ -137,7 +141,7 @@ impl Shown<'_> {
         let run = event.run.clone().unwrap_or_default();
         if self.run.is_none() {
             let (operation, component, node) = (&run.operation, &run.component, &run.node);
-            print_note(&format!("run {}: {operation} of {component} on {node}", number(&run)));
+            print_note(&format!("run {}: {operation} of {component} on {node}", run_number(&run)));
         }
         if self.output.format != Format::Table {
             return self.output.datum(event, String::new);
@@ -153,15 +157,11 @@ impl Shown<'_> {
 
     /// The outcome of a command that does not wait for the end of its run.
     fn left(&self) -> ExitOutcome {
-        let run = self.run.as_ref().map(number).unwrap_or_default();
+        let run = self.run.as_ref().map(run_number).unwrap_or_default();
         let tenant = &self.tenant;
         print_note(&format!("interrupted: run {run} goes on; see omlctl runs tenant={tenant}"));
         ExitOutcome::Waiting
     }
-}
-
-fn number(run: &Run) -> u64 {
-    run.id.as_ref().map_or(0, |RunId { number, .. }| *number)
 }
 
 /// Returns the outcome of a run; none while it goes on.
@@ -188,7 +188,7 @@ pub(super) fn outcome(run: &Run) -> Option<ExitOutcome> {
 /// The error of a run whose end this command does not learn.
 fn unknown(tenant: &str, run: Option<&Run>, why: &str) -> CommandError {
     let run = match run {
-        Some(run) => format!("run {} may go on", number(run)),
+        Some(run) => format!("run {} may go on", run_number(run)),
         None => "the run may have begun".to_owned(),
     };
     CommandError::Unreachable(format!("{why}; {run}: see omlctl runs tenant={tenant}"))

@@ -4,10 +4,7 @@
 use clap::{Subcommand, ValueHint};
 use oml_common::id::{SecretName, TenantId};
 use oml_common::text::problem::Problem;
-use oml_proto::v1::{
-    ListSecretsReply, ListSecretsRequest, NewSecretValue, RemoveSecretReply, RemoveSecretRequest,
-    Secret, SetSecretReply, SetSecretRequest,
-};
+use oml_proto::v1::{ListSecretsReply, ListSecretsRequest, NewSecretValue, Secret};
 
 use super::Session;
 use crate::change::{self, ChangeArgs, ChangeRequest};
@@ -18,6 +15,7 @@ use crate::pairs::Pairs;
 use crate::table::{Column, Field, Style};
 use crate::wait::ExitOutcome;
 
+mod give;
 mod value;
 
 /// The length of a generated value, which is also bounded by the controller.
@@ -53,7 +51,8 @@ Examples:
         #[arg(value_name = "tenant=NAME SECRET", value_hint = ValueHint::Other, required = true)]
         words: Vec<String>,
     },
-    /// Give a tenant secrets with values that the controller makes: letters and digits
+    /// Give a tenant secrets with values that the controller makes: letters and digits. If it has
+    /// one of them already, none is made
     #[command(after_help = "\
 Examples:
   omlctl secret generate tenant=acme postgres
@@ -157,7 +156,11 @@ fn many(words: &[String]) -> Result<(String, Vec<String>), CommandError> {
         words.iter().cloned().partition(|word| word.contains('='));
     let mut pairs = Pairs::parse(&pairs, &["tenant"])?;
     let tenant: TenantId = pairs.need("tenant", "acme")?;
-    for name in &names {
+    for (at, name) in names.iter().enumerate() {
+        if names[..at].contains(name) {
+            let problem = Problem::new("", format!("secret {name} is named twice"));
+            return Err(CommandError::usage(&problem.hint("name it once")));
+        }
         let read: Result<SecretName, _> = name.parse();
         read.map_err(|error| CommandError::usage(&Problem::new("", error.to_string())))?;
     }
@@ -189,11 +192,11 @@ pub(super) async fn run(
     match request {
         SecretRequest::Set { tenant, name } => {
             let value = value::read(&name)?;
-            give(&session, tenant, vec![name], value).await?;
+            give::give(&session, &tenant, &[name], &value).await?;
         }
         SecretRequest::Generate { tenant, names, length } => {
             let value = NewSecretValue { value: String::new(), generate_length: length };
-            give(&session, tenant, names, value).await?;
+            give::give(&session, &tenant, &names, &value).await?;
         }
         SecretRequest::List { tenant } => list(&session, tenant).await?,
         SecretRequest::Rotate { tenant, name, generate_length, args } => {
@@ -211,32 +214,10 @@ pub(super) async fn run(
                 );
                 confirm(&what, "--yes")?;
             }
-            let mut controller = session.target.connect().await?;
-            let request = RemoveSecretRequest { tenant: tenant.clone(), name: name.clone() };
-            let RemoveSecretReply {} =
-                controller.call(|fleet, request| fleet.remove_secret(request), request).await?;
-            print_note(&format!("removed secret {name} of {tenant}"));
+            give::remove(&session, &tenant, &name).await?;
         }
     }
     Ok(ExitOutcome::Done)
-}
-
-/// Gives a tenant secrets, one after the other.
-async fn give(
-    session: &Session,
-    tenant: String,
-    names: Vec<String>,
-    value: NewSecretValue,
-) -> Result<(), CommandError> {
-    let mut controller = session.target.connect().await?;
-    for name in names {
-        let (tenant, value) = (tenant.clone(), Some(value.clone()));
-        let request = SetSecretRequest { tenant: tenant.clone(), name: name.clone(), value };
-        let SetSecretReply { version } =
-            controller.call(|fleet, request| fleet.set_secret(request), request).await?;
-        print_note(&format!("{tenant} has secret {name}, version {version}"));
-    }
-    Ok(())
 }
 
 async fn list(session: &Session, tenant: String) -> Result<(), CommandError> {

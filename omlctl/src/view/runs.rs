@@ -1,6 +1,6 @@
 //! The runs of operations as a table.
 
-use oml_proto::v1::{Run, RunOutcome, RunState};
+use oml_proto::v1::{Run, RunId, RunOutcome, RunState};
 
 use crate::output::Output;
 use crate::table::Column::{Prose, Whole};
@@ -18,9 +18,8 @@ pub(crate) fn runs(output: &Output, runs: &[Run]) -> String {
         Prose("OUTCOME"),
     ];
     let rows = runs.iter().map(|run| {
-        let number = run.id.as_ref().map_or(0, |id| id.number);
         vec![
-            plain(number.to_string()),
+            plain(run_number(run)),
             plain(output.clock.date_time(run.asked_at_ms)),
             plain(&run.who),
             plain(&run.node),
@@ -30,6 +29,12 @@ pub(crate) fn runs(output: &Output, runs: &[Run]) -> String {
         ]
     });
     output.tables.table(&columns, rows.collect())
+}
+
+/// Returns the number of a run, as the name of its unit has it.
+pub(crate) fn run_number(run: &Run) -> String {
+    let id = run.id.as_ref();
+    id.map(|RunId { epoch, number }| format!("{epoch}-{number}")).unwrap_or_default()
 }
 
 fn style(run: &Run) -> Style {

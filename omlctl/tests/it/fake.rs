@@ -58,6 +58,10 @@ pub(crate) struct Script {
     pub(crate) tokens: Vec<CreateTokenRequest>,
     /// The secrets that were given.
     pub(crate) secrets: Vec<SetSecretRequest>,
+    /// The secrets that the tenant has.
+    pub(crate) known_secrets: Vec<Secret>,
+    /// The name of the secret after which the connection breaks without an answer.
+    pub(crate) lost_secret: String,
     /// What becomes of a run, and what comes then; none if it is refused.
     pub(crate) run: Option<(Vec<RunEvent>, Then)>,
     /// The runs that were asked for.
@@ -279,7 +283,16 @@ impl Fleet for Scripted {
     }
 
     async fn set_secret(&self, request: Request<SetSecretRequest>) -> Outcome<SetSecretReply> {
-        self.script.lock().unwrap().secrets.push(request.into_inner());
+        let request = request.into_inner();
+        let is_lost = {
+            let mut script = self.script.lock().unwrap();
+            script.secrets.push(request.clone());
+            script.lost_secret == request.name
+        };
+        if is_lost {
+            self.cut.send_replace(());
+            return std::future::pending().await;
+        }
         Ok(Response::new(SetSecretReply { version: 1 }))
     }
 
@@ -288,7 +301,8 @@ impl Fleet for Scripted {
     }
 
     async fn list_secrets(&self, _: Request<ListSecretsRequest>) -> Outcome<ListSecretsReply> {
-        Ok(Response::new(ListSecretsReply::default()))
+        let secrets = self.script.lock().unwrap().known_secrets.clone();
+        Ok(Response::new(ListSecretsReply { secrets, ..Default::default() }))
     }
 
     async fn remove_secret(&self, _: Request<RemoveSecretRequest>) -> Outcome<RemoveSecretReply> {

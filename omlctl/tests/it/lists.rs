@@ -270,6 +270,7 @@ fn every_verb_has_examples() {
         "explain",
         "settings",
         "schema",
+        "validate",
         "node",
         "completions",
         "version",

@@ -12,4 +12,5 @@ mod reach;
 mod runs;
 mod secrets;
 mod superseded;
+mod validate;
 mod world;

@@ -83,6 +83,62 @@ fn another_version_is_planned_and_asked_for_only_if_it_would_remove_something() 
     assert_eq!(asked.iter().map(|options| options.dry_run).collect::<Vec<_>>(), [false, true]);
 }
 
+/// The answer to a change over a step without a way back.
+fn one_way() -> ChangeReply {
+    let warnings = vec!["asterisk 230204.01 -> 230215.01 has no way back".to_owned()];
+    ChangeReply { warnings, one_way: true, ..upgrade() }
+}
+
+#[test]
+fn a_change_without_a_way_back_is_asked_for_before_it_is_made() {
+    let refusal = || {
+        let step = Problem::new("", "asterisk 230204.01 -> 230215.01 has no way back");
+        Answer::Refusal(to_refusal(&step, Refusal::OneWay))
+    };
+    let set_version = ["set-version", "tenant=acme", "asterisk=230215.01", "--no-wait"];
+    // One that may remove something is planned first in any case.
+    let cases: [(&[&str], Vec<Answer>); 3] = [
+        (&set_version, vec![refusal(), Answer::Reply(one_way())]),
+        (&["rollback", "tenant=acme", "to=3", "--no-wait"], vec![Answer::Reply(one_way())]),
+        (
+            &["rollback", "tenant=acme", "to=3", "--no-wait", "--prune"],
+            vec![refusal(), Answer::Reply(one_way())],
+        ),
+    ];
+    for (words, changes) in cases {
+        let world = World::new(Script { changes: changes.into(), ..Script::default() });
+        let ran = world.run(words);
+        assert_eq!(ran.code, 2, "{}", ran.stderr);
+        assert_eq!(
+            ran.stderr,
+            "warning: asterisk 230204.01 -> 230215.01 has no way back\n\
+             error: nothing was changed, because there is no terminal to ask whether that is meant \
+             (add --yes if it is)\n"
+        );
+        let asked = world.script.lock().unwrap().asked.clone();
+        let made = asked.iter().filter(|options| !(options.dry_run || options.no_one_way));
+        assert_eq!(made.count(), 0, "{asked:?}");
+    }
+    let world = scripted(vec![one_way()]);
+    let ran = world.run(&[&set_version[..], &["--yes"]].concat());
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let asked = world.script.lock().unwrap().asked.clone();
+    assert_eq!((asked.len(), asked[0].dry_run, asked[0].no_one_way), (1, false, false));
+}
+
+#[test]
+fn what_becomes_a_step_without_a_way_back_after_the_plan_is_planned_again() {
+    let step = to_refusal(&Problem::new("", "asterisk has no way back"), Refusal::OneWay);
+    let changes = [Answer::Reply(upgrade()), Answer::Refusal(step), Answer::Reply(one_way())];
+    let world = World::new(Script { changes: changes.into(), ..Script::default() });
+    let ran = apply(&world, &[]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("(add --yes if it is)"), "{}", ran.stderr);
+    let asked = world.script.lock().unwrap().asked.clone();
+    let seen: Vec<_> = asked.iter().map(|it| (it.dry_run, it.no_one_way)).collect();
+    assert_eq!(seen, [(true, false), (false, true), (true, false)]);
+}
+
 #[test]
 fn a_tenant_that_others_change_meanwhile_is_planned_again() {
     let outdated =

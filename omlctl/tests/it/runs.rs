@@ -59,8 +59,8 @@ fn the_output_goes_to_standard_output_and_the_outcome_to_standard_error() {
     );
     assert_eq!(
         ran.stderr,
-        "run 7: reset-password of omnileads on acme-app\n[37 lines left out]\n\
-         run 7 succeeded after 3 s\n"
+        "run 1-7: reset-password of omnileads on acme-app\n[37 lines left out]\n\
+         run 1-7 succeeded after 3 s\n"
     );
     let asked = world.script.lock().unwrap().runs.clone();
     assert_eq!((asked[0].node.as_str(), asked[0].values["user"].as_str()), ("", "admin"));
@@ -92,14 +92,17 @@ fn a_lost_connection_is_not_the_end_of_a_run() {
     let world = World::new(script(vec![event(running(), 0, &["one"])], Then::Ends));
     let ran = world.run(&RUN);
     assert_eq!(ran.code, 5, "{}", ran.stderr);
-    assert!(ran.stderr.contains("run 7 may go on: see omlctl runs tenant=acme"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("run 1-7 may go on: see omlctl runs tenant=acme"),
+        "{}",
+        ran.stderr
+    );
 }
 
 #[test]
 fn mistakes_of_the_command_line_say_what_to_type() {
-    let cases: [(&[&str], &str); 6] = [
+    let cases: [(&[&str], &str); 5] = [
         (&["run", "tenant=acme"], "no component and no operation are given"),
-        (&["run", "tenant=acme", "omnileads"], "no operation is given"),
         (&["run", "tenant=acme", "a", "b", "c"], "more than a component and an operation"),
         (&["run", "omnileads", "reset"], "tenant= is missing"),
         (&["run", "tenant", "acme", "a", "b"], "did you mean tenant=acme?"),
@@ -113,11 +116,20 @@ fn mistakes_of_the_command_line_say_what_to_type() {
 }
 
 #[test]
+fn without_an_operation_the_controller_is_asked_which_there_are() {
+    let world = World::new(Script::default());
+    let ran = world.run(&["run", "tenant=acme", "omnileads"]);
+    assert_ne!(ran.code, 0, "{}", ran.stderr);
+    let asked = world.script.lock().unwrap().runs.clone();
+    assert_eq!((asked[0].component.as_str(), asked[0].operation.as_str()), ("omnileads", ""));
+}
+
+#[test]
 fn the_history_shows_who_asked_for_a_run_and_what_became_of_it() {
     let events = vec![event(ended(RunOutcome::Exited, Some(3), "failed: status 3"), 0, &[])];
     let ran = World::new(script(events, Then::Ends)).run(&["runs", "tenant=acme", "omnileads"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    for part in ["7", "ana", "acme-app", "omnileads", "reset-password", "failed: status 3"] {
+    for part in ["1-7", "ana", "acme-app", "omnileads", "reset-password", "failed: status 3"] {
         assert!(ran.stdout.contains(part), "{part}: {}", ran.stdout);
     }
     assert!(ran.stderr.contains("1 more cannot be read"), "{}", ran.stderr);

@@ -1,9 +1,9 @@
 //! How values of secrets reach the controller, and that nothing prints them.
 
-use oml_proto::v1::NewSecretValue;
+use oml_proto::v1::{ChangeReply, NewSecretValue, PhaseName, RolloutState, Secret};
 
-use crate::fake::{Answer, Script};
-use crate::world::{World, upgrade};
+use crate::fake::{Answer, Script, Then};
+use crate::world::{World, instance, rollout, status, upgrade};
 
 fn given(world: &World) -> Vec<(String, NewSecretValue)> {
     let script = world.script.lock().unwrap();
@@ -56,4 +56,73 @@ fn a_secret_is_not_removed_where_nobody_can_be_asked() {
     assert!(ran.stderr.contains("nothing was changed"), "{}", ran.stderr);
     let ran = world.run(&[&words[..], &["--yes"]].concat());
     assert_eq!((ran.code, ran.stderr.as_str()), (0, "removed secret token of acme\n"));
+}
+
+#[test]
+fn the_rotation_of_an_unused_secret_does_not_wait_for_another_rollout() {
+    let (changed, changes) = (false, Vec::new());
+    let reply = ChangeReply { changed, changes, secret_version: 2, ..upgrade() };
+    let progressing = rollout(RolloutState::Progressing, "");
+    let under_way = status(9, progressing, instance("230204.01", PhaseName::Pulling));
+    let world = World::new(Script {
+        changes: [Answer::Reply(reply)].into(),
+        watches: [(vec![under_way], Then::StaysOpen)].into(),
+        ..Script::default()
+    });
+    let ran = world.run(&["secret", "rotate", "tenant=acme", "token", "--generate"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(ran.stderr, "version 2 of the secret is kept; no component of acme uses it\n");
+    assert!(world.script.lock().unwrap().watched.is_empty());
+}
+
+fn secret(name: &str, version: u64) -> Secret {
+    Secret { name: name.to_owned(), version, ..Secret::default() }
+}
+
+#[test]
+fn several_secrets_are_generated_all_or_none() {
+    let known_secrets = vec![secret("b", 2), secret("d", 1)];
+    let world = World::new(Script { known_secrets, ..Script::default() });
+    let ran = world.run(&["secret", "generate", "tenant=acme", "a", "b", "c"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
+    assert_eq!(
+        ran.stderr,
+        "error: acme has secret b already, in version 2 (omlctl secret rotate tenant=acme b)\n"
+    );
+    assert!(given(&world).is_empty());
+    let ran = world.run(&["secret", "generate", "tenant=acme", "d", "b"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("nothing was changed because of 2 problems"), "{}", ran.stderr);
+    let ran = world.run(&["secret", "generate", "tenant=acme", "a", "c", "-o", "json"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(given(&world).len(), 2);
+}
+
+#[test]
+fn programs_read_which_version_was_given_or_removed() {
+    let script = Script { known_secrets: vec![secret("token", 3)], ..Script::default() };
+    let world = World::new(script);
+    let printed = |words: &[&str], input: &str| {
+        let ran = world.run_with(&[words, &["-o", "json"]].concat(), input);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        ran.stdout.split_whitespace().collect::<String>()
+    };
+    let set = printed(&["secret", "set", "tenant=acme", "smtp"], "open sesame\n");
+    assert_eq!(set, r#"[{"name":"smtp","version":1}]"#);
+    let made = printed(&["secret", "generate", "tenant=acme", "a", "b"], "");
+    assert_eq!(made, r#"[{"name":"a","version":1},{"name":"b","version":1}]"#);
+    let removed = printed(&["secret", "remove", "tenant=acme", "token", "--yes"], "");
+    assert_eq!(removed, r#"[{"name":"token","version":3}]"#);
+}
+
+#[test]
+fn a_secret_whose_answer_was_lost_is_named_with_where_to_look() {
+    let world = World::new(Script { lost_secret: "b".to_owned(), ..Script::default() });
+    let ran = world.run(&["secret", "generate", "tenant=acme", "a", "b", "c", "-o", "json"]);
+    assert_eq!(ran.code, 5, "{}", ran.stderr);
+    let last = ran.stderr.lines().last().unwrap();
+    assert!(last.starts_with("error: secret b may have been given: "), "{last}");
+    assert!(last.ends_with("; see: omlctl secret list tenant=acme"), "{last}");
+    assert!(ran.stdout.contains("\"a\""), "{}", ran.stdout);
+    assert_eq!(given(&world).len(), 2);
 }

@@ -143,6 +143,7 @@ pub(crate) fn upgrade() -> ChangeReply {
         warnings: Vec::new(),
         release: String::new(),
         notes: Vec::new(),
+        one_way: false,
         tenant: "acme".into(),
         changes: vec![Change {
             kind: ChangeKind::Replace.into(),

@@ -7,7 +7,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 
 use hyper_util::rt::TokioIo;
@@ -78,16 +78,15 @@ struct Pipe {
     info: ConnectionInfo,
 }
 
-/// Reads the catalogs that the scripts use. All that are shipped would take a second for each start.
-fn catalogs(folder: &Path) -> Catalogs {
-    let own = folder.join("catalogs");
-    std::fs::create_dir(&own).expect("the folder is new");
-    for shipped in CATALOGS.map(Path::new) {
-        let name = shipped.file_name().expect("it is a file");
-        std::fs::copy(shipped, own.join(name)).expect("the catalog is there");
+/// These catalogs, which are read once for all scripts.
+static READ: LazyLock<Arc<Catalogs>> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().expect("a folder of the test");
+    for path in CATALOGS.map(Path::new) {
+        let name = path.file_name().expect("it is a file");
+        std::fs::copy(path, folder.path().join(name)).expect("the catalog is there");
     }
-    Catalogs::load(&own)
-}
+    Arc::new(Catalogs::load(folder.path()))
+});
 
 impl Controller {
     /// Starts the controller, with its keys in `folder`.
@@ -99,7 +98,7 @@ impl Controller {
         records.commit(epoch).await.expect("the store is empty");
         let loaded = run::operations(Parts {
             records,
-            catalogs: catalogs(folder),
+            catalogs: Arc::clone(&READ),
             registries: registries(registry, env.clock().clone()),
             authority: authority.expect("a key can be made"),
             env,
@@ -190,6 +189,7 @@ impl Controller {
             why: String::new(),
             if_revision: None,
             no_removals: false,
+            no_one_way: false,
             force: String::new(),
         };
         self.ops.changes.make(request, &context).await

@@ -1,20 +1,40 @@
 //! Checks of a new version, which run in its image before anything is stopped.
 
+use std::time::Duration;
+
 use oml_common::document::instance::InstanceDocument;
 use oml_common::document::operation::{OperationCommand, OperationStep};
+use oml_common::document::report::{InstanceReport, Report};
+use oml_sim::Container;
+use tokio::time::Instant;
 
 use super::*;
 use crate::fixtures;
 
 fn checked(version: &str) -> InstanceDocument {
+    checked_within(30_000, version)
+}
+
+fn checked_within(deadline_ms: u64, version: &str) -> InstanceDocument {
     let run = OperationCommand {
         command: vec!["check".to_owned()],
         entrypoint: Vec::new(),
         env: [].into(),
-        deadline_ms: 30_000,
+        deadline_ms,
     };
     let step = OperationStep { operation: "config".parse().unwrap(), run, irreversible: false };
     fixtures::document("asterisk", version).edited(|instance| instance.checks = vec![step])
+}
+
+/// Returns the containers of checks.
+fn checks(bench: &Bench) -> Vec<Container> {
+    let mut containers = bench.host.host.containers();
+    containers.retain(|it| it.labels.contains_key("io.oml.run"));
+    containers
+}
+
+async fn until_checking(bench: &Bench) {
+    bench.until_report(|_| checks(bench).iter().any(Container::is_running)).await;
 }
 
 fn exits(code: i64) -> Behaviour {
@@ -77,6 +97,42 @@ async fn a_check_that_was_interrupted_is_run_again() {
     bench.pass_time(60).await;
     let left = bench.host.host.containers();
     assert!(left.iter().all(|it| !it.labels.contains_key("io.oml.run")), "{left:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_was_interrupted_and_is_not_wanted_any_more_is_removed() {
+    for desired in [&["1"][..], &[]] {
+        let mut bench = upgrading(Behaviour::Hangs).await;
+        until_checking(&bench).await;
+        bench.stop();
+        bench.desire(desired);
+        bench.start();
+        bench.until_report(|report| report.instances.len() == desired.len()).await;
+        bench.pass_time(60).await;
+        let left = checks(&bench);
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_of_a_version_that_was_superseded_holds_up_nothing() {
+    for desired in [&["1"][..], &[]] {
+        let mut bench = Bench::settled().await;
+        bench.host.runs_behave(Behaviour::Hangs);
+        bench.offer("2", Behaviour::Good);
+        bench.desire_document(checked_within(1_800_000, "2"));
+        until_checking(&bench).await;
+        let asked = Instant::now();
+        bench.desire(desired);
+        let is_well = |it: &InstanceReport| it.phase == Phase::Ready && it.failure.is_none();
+        let are_as_desired = |report: &Report| {
+            report.instances.len() == desired.len() && report.instances.values().all(is_well)
+        };
+        bench.until_report(are_as_desired).await;
+        assert!(asked.elapsed() < Duration::from_secs(120), "{:?}", asked.elapsed());
+        let left = checks(&bench);
+        assert!(left.is_empty(), "{left:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

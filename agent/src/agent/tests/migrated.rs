@@ -49,7 +49,7 @@ async fn until_migrating(bench: &Bench) -> Container {
 
 /// How many runs the host knows, and how many programs of runs were started.
 fn runs_of(bench: &Bench) -> usize {
-    runs::of_updates(&bench.host.paths).unwrap().len()
+    runs::of_updates(&bench.host.paths, None).unwrap().len()
 }
 
 /// The version before runs on, untouched since then, and nothing is tried again.

@@ -7,6 +7,7 @@ use bollard::models::ContainerSummary;
 use oml_common::document::operation::RunOrder;
 use oml_common::id::{RunId, TenantId};
 use oml_common::text::error::chain;
+use tracing::warn;
 
 use super::calls::EngineCalls;
 use super::{Docker, label};
@@ -25,6 +26,8 @@ const OPERATION: &str = "io.oml.run.operation";
 const STOP_GRACE: &str = "io.oml.run.stop-grace-ms";
 /// The grace of a container without that label.
 const STOP_GRACE_MS: u64 = 10_000;
+/// The epoch of the numbers that the agent itself gives, to the checks of updates.
+const EPOCH_OF_AGENT: u64 = 0;
 
 /// The container of a run.
 pub(super) struct RunContainer {
@@ -38,6 +41,9 @@ impl Docker {
         &self,
         order: &RunOrder,
     ) -> Result<(), RuntimeError> {
+        if order.id.epoch == EPOCH_OF_AGENT {
+            self.sweep_checks().await?;
+        }
         if find(&*self.engine, order.id, self.tenant.as_ref()).await?.is_some() {
             return Ok(());
         }
@@ -63,6 +69,55 @@ impl Docker {
         let name = instance.container().name.as_str();
         self.engine.create(name, body).await.map(drop)
     }
+
+    /// Removes what earlier agents left, before this one makes the container of a check.
+    pub(super) async fn sweep_checks(&self) -> Result<(), RuntimeError> {
+        self.swept.get_or_try_init(|| self.remove_left_checks_now()).await.map(|_swept| ())
+    }
+
+    async fn remove_left_checks_now(&self) -> Result<(), RuntimeError> {
+        for found in self.engine.containers().await? {
+            // One with an order goes on without an agent.
+            let id = id_of(&found).filter(|id| id.epoch == EPOCH_OF_AGENT);
+            let id = id.filter(|id| is_ours(&found, *id, self.tenant.as_ref()));
+            let Some(id) = id.filter(|id| !self.paths.run_order(*id).exists()) else { continue };
+            let Some(container) = container_of(found) else { continue };
+            match take_away(&*self.engine, &container).await {
+                Ok(()) => {}
+                Err(error @ RuntimeError::Unavailable { .. }) => return Err(error),
+                Err(error @ (RuntimeError::Refused { .. } | RuntimeError::Foreign(_))) => {
+                    warn!(run = %id, error = chain(&error), "cannot remove the container of an interrupted check");
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn label_of<'a>(container: &'a ContainerSummary, label: &str) -> Option<&'a str> {
+    container.labels.as_ref()?.get(label).map(String::as_str)
+}
+
+/// Returns which run a container is of.
+fn id_of(container: &ContainerSummary) -> Option<RunId> {
+    label_of(container, RUN)?.parse().ok()
+}
+
+/// Returns whether a container is that of the run of the tenant. A copy of one has another name.
+fn is_ours(container: &ContainerSummary, id: RunId, tenant: Option<&TenantId>) -> bool {
+    let of_tenant = label_of(container, TENANT);
+    let is_of_tenant = tenant.is_none_or(|own| of_tenant == Some(own.as_str()));
+    is_of_tenant && label::name_of(container).ends_with(&format!("-run-{id}"))
+}
+
+fn container_of(found: ContainerSummary) -> Option<RunContainer> {
+    let grace = label_of(&found, STOP_GRACE).and_then(|text| text.parse().ok());
+    Some(RunContainer { stop_grace_ms: grace.unwrap_or(STOP_GRACE_MS), id: found.id? })
+}
+
+async fn take_away(engine: &dyn EngineCalls, container: &RunContainer) -> Result<(), RuntimeError> {
+    engine.stop(&container.id, container.stop_grace_ms).await?;
+    engine.remove(&container.id).await
 }
 
 fn labels(order: &RunOrder) -> HashMap<String, String> {
@@ -77,26 +132,14 @@ fn labels(order: &RunOrder) -> HashMap<String, String> {
     labels.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// Finds the container of a run of the tenant. A copy of one has another name.
+/// Finds the container of a run of the tenant.
 pub(super) async fn find(
     engine: &dyn EngineCalls,
     id: RunId,
     tenant: Option<&TenantId>,
 ) -> Result<Option<RunContainer>, RuntimeError> {
     let found = engine.labelled(RUN, &id.to_string()).await?;
-    let value = |container: &ContainerSummary, label: &str| {
-        container.labels.as_ref().and_then(|labels| labels.get(label)).cloned()
-    };
-    let is_ours = |container: &ContainerSummary| {
-        let of_tenant = value(container, TENANT);
-        let is_of_tenant = tenant.is_none_or(|own| of_tenant.as_deref() == Some(own.as_str()));
-        is_of_tenant && label::name_of(container).ends_with(&format!("-run-{id}"))
-    };
-    let ours = found.into_iter().find(|container| is_ours(container));
-    Ok(ours.and_then(|container| {
-        let grace = value(&container, STOP_GRACE).and_then(|text| text.parse().ok());
-        Some(RunContainer { id: container.id?, stop_grace_ms: grace.unwrap_or(STOP_GRACE_MS) })
-    }))
+    Ok(found.into_iter().find(|found| is_ours(found, id, tenant)).and_then(container_of))
 }
 
 /// Stops and removes the container of a run.
@@ -105,7 +148,8 @@ pub(super) async fn remove(
     id: RunId,
     tenant: Option<&TenantId>,
 ) -> Result<(), RuntimeError> {
-    let Some(container) = find(engine, id, tenant).await? else { return Ok(()) };
-    engine.stop(&container.id, container.stop_grace_ms).await?;
-    engine.remove(&container.id).await
+    match find(engine, id, tenant).await? {
+        Some(container) => take_away(engine, &container).await,
+        None => Ok(()),
+    }
 }

@@ -51,11 +51,7 @@ impl Systemd {
         let is_renamed = files.iter().any(|file| file.is_superseded_by(instance));
         let add_stop = |observed| self.add_stop(instance, &loaded, is_renamed, observed);
         if loaded.is_masked() {
-            let masked = Difference::MaskedUnit { unit: instance.unit.clone() };
-            listing.differs.push((component.clone(), masked));
-            let hash = self.mark_on_disk(instance);
-            let observed = loaded.observe_as(is_packaged, hash.clone(), false);
-            self.add_ends(instance, hash.as_ref(), &loaded, listing);
+            let observed = self.observe_masked(instance, &loaded, listing);
             listing.units.push((component.clone(), add_stop(observed)));
             return Ok(Some(loaded.path));
         }
@@ -88,6 +84,21 @@ impl Systemd {
             listing.units.push((component.clone(), add_stop(observed)));
         }
         Ok(Some(loaded.path))
+    }
+
+    /// Describes a masked unit, of which systemd does not read our file.
+    fn observe_masked(
+        &self,
+        instance: &InstanceDocument,
+        loaded: &Loaded,
+        listing: &mut UnitListing,
+    ) -> ObservedUnit {
+        let is_packaged = matches!(*instance.workload, Workload::Unit(_));
+        let masked = Difference::MaskedUnit { unit: instance.unit.clone() };
+        listing.differs.push((instance.component.clone(), masked));
+        let hash = self.mark_on_disk(instance);
+        self.add_ends(instance, hash.as_ref(), loaded, listing);
+        loaded.observe_as(is_packaged, hash, false)
     }
 
     /// Adds the recent ends of a packaged unit with the drop-in of that hash.

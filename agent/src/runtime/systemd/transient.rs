@@ -34,7 +34,7 @@ impl Systemd {
         let (operation, component) = (&order.operation, &order.instance.component);
         let program = self.paths.program.to_string_lossy().into_owned();
         let transient = TransientUnit {
-            description: format!("{operation} of {component} (run {})", order.id.number),
+            description: format!("{operation} of {component} (run {})", order.id),
             command: vec![program, "operate".to_owned(), order.id.to_string()],
             stop_ms,
             runtime_ms: order.run.deadline_ms.saturating_add(beyond_ms),

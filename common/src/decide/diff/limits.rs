@@ -1,8 +1,8 @@
-//! Names the limits and rollout settings that differ between two plans, each with its value
-//! before and after.
+//! Names the limits that differ between two plans, and the rollout settings that differ between two
+//! specifications, each with its value before and after.
 
 use crate::document::assignment::Desired;
-use crate::document::plan::Plan;
+use crate::document::spec::RolloutSpec;
 
 use super::note::{AtDeadline, ChangeNote, StrategyChange, TimeLimit};
 
@@ -36,9 +36,8 @@ fn counted(new: &Desired) -> Option<AtDeadline> {
 
 /// Returns every setting that differs in how a rollout goes through the nodes.
 #[must_use]
-pub fn strategy(from: Option<&Plan>, to: &Plan) -> Vec<StrategyChange> {
-    let Some(from) = from else { return Vec::new() };
-    let (was, is) = (&from.strategy, &to.strategy);
+pub fn strategy(was: Option<&RolloutSpec>, is: &RolloutSpec) -> Vec<StrategyChange> {
+    let Some(was) = was else { return Vec::new() };
     let mut changes = Vec::new();
     if was.max_parallel != is.max_parallel {
         let (was, is) = (was.max_parallel, is.max_parallel);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::document::plan::OnFailure;
+use crate::document::spec::TenantSpec;
 use crate::testing::{CATALOG, SPEC, plan_of, plan_with, spec_with, with_unreadable_voice};
 
 fn lines(from: Option<&str>, to: &str) -> Vec<String> {
@@ -106,7 +107,8 @@ fn every_rollout_setting_is_named_with_its_values_and_what_it_means_for_calls() 
 
 #[test]
 fn a_setting_of_the_whole_rollout_is_named_with_its_values() {
-    let with = |line: &str| plan_of(&SPEC.replace("min_healthy_for: 5s", line), 1).unwrap();
+    let with =
+        |line: &str| TenantSpec::parse(&SPEC.replace("min_healthy_for: 5s", line)).unwrap().rollout;
     let settings = |before: &str, after: &str| strategy(Some(&with(before)), &with(after));
     assert_eq!(
         settings("max_parallel: 1", "max_parallel: 4"),

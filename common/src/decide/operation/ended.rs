@@ -53,7 +53,10 @@ pub fn abandoned(
 ) -> RunResult {
     let never = matches!(container, Some(ContainerState::Created));
     let (outcome, reason) = match (never, container) {
-        (true, _) => (RunOutcome::NotStarted, "the host or its agent was restarted before"),
+        (true, _) => (
+            RunOutcome::NotStarted,
+            "the host or its agent was restarted before, or systemd did not start its unit",
+        ),
         (false, None) => (RunOutcome::Interrupted, "nothing of it is left on the host"),
         (false, Some(_)) => (
             RunOutcome::Interrupted,

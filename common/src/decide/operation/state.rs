@@ -84,7 +84,10 @@ impl fmt::Display for RunResult {
                     write!(f, " (signal {signal})")?;
                 }
             }
-            RunOutcome::DeadlineExceeded => f.write_str("was stopped at its deadline")?,
+            RunOutcome::DeadlineExceeded if reason.is_empty() => {
+                f.write_str("was stopped at its deadline")?;
+            }
+            RunOutcome::DeadlineExceeded => f.write_str("was not over at its deadline")?,
             RunOutcome::Interrupted => f.write_str(
                 "was interrupted; how far it came is not known, and it is not repeated by itself",
             )?,

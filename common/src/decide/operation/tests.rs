@@ -8,7 +8,6 @@ use crate::decide::plan::{AgentFacts, Mirrors, NodeFacts};
 use crate::document::Verbatim;
 use crate::document::operation::{RunOrder, RunOutcome, RunResult};
 use crate::document::report::InstanceReport;
-use crate::document::spec::TenantSpec;
 use crate::id::{ContentHash, RevisionNumber, RunId};
 use crate::testing::{CATALOG, SPEC, nodes, plan_with};
 
@@ -32,6 +31,7 @@ struct World {
     plan: Plan,
     reports: BTreeMap<NodeName, InstanceReport>,
     runs: Vec<RunRecord>,
+    is_catalog_new: bool,
     is_rolling: bool,
     away: Option<NodeName>,
 }
@@ -57,6 +57,7 @@ impl World {
             nodes,
             plan,
             runs: Vec::new(),
+            is_catalog_new: false,
             is_rolling: false,
             away: None,
         }
@@ -84,6 +85,7 @@ impl World {
             request,
             planned,
             plan: &self.plan,
+            is_catalog_new: self.is_catalog_new,
             is_rolling: self.is_rolling,
             states: &states.collect(),
             runs: &self.runs,
@@ -156,6 +158,20 @@ fn a_node_is_named_where_several_run_the_component_and_no_other_is_taken() {
 }
 
 #[test]
+fn an_operation_does_not_look_at_components_that_do_not_exist() {
+    let catalog = catalog().replace("db_host: \"\"", "db_host: {type: host, default: \"\"}");
+    let catalog = catalog.replace("  db:\n", "  db:\n    when: {db_host: \"\"}\n");
+    let spec = SPEC.replace("colour: blue", "colour: blue, db_host: db.example");
+    let spec = spec.replace("db: \"1\"", "db: {nodes: [nowhere]}");
+    let mut world = World::new();
+    world.plan = plan_with(&spec, &catalog, 1).unwrap();
+    world.spec = TenantSpec::parse(&spec).unwrap();
+    world.catalog = Catalog::parse(&catalog).unwrap();
+    let run = world.admit(&request("voice", "check", "n2", &[])).unwrap();
+    assert_eq!(run.command.command, ["check", "n2"]);
+}
+
+#[test]
 fn every_mistake_of_a_request_is_reported_at_once() {
     let world = World::new();
     let found = world.refused(&request("db", "reset", "n9", &[("usr", "ana")]));
@@ -182,6 +198,35 @@ fn a_value_can_be_nothing_but_a_value() {
         let found = world.refused(&request("db", "reset", "", &[("user", value)]));
         assert!(found.contains("is not a value"), "{value:?}: {found}");
     }
+}
+
+#[test]
+fn what_can_be_asked_for_is_listed_to_one_who_names_no_operation() {
+    let world = World::new();
+    let problem = |component: &str| {
+        no_operation(&world.spec, &world.catalog, &component.parse().unwrap()).to_string()
+    };
+    assert_eq!(
+        problem("db"),
+        "operation: no operation is given (it has check (Checks), reset user=VALUE (Resets))"
+    );
+    assert!(problem("bd").starts_with("component: bd is not a component of this tenant"));
+    let unknown = world.refused(&request("db", "vacuum", "", &[]));
+    assert!(unknown.contains("(it has check (Checks), reset user=VALUE (Resets))"), "{unknown}");
+}
+
+#[test]
+fn an_operation_of_another_catalog_than_the_plans_is_refused() {
+    let mut world = World::new();
+    world.is_catalog_new = true;
+    let catalog = &world.catalog.name;
+    assert_eq!(
+        world.refused(&request("db", "check", "", &[])),
+        format!(
+            "catalog: catalog {catalog} changed after revision 1, so its operations may not fit \
+             what runs (apply the tenant again: omlctl apply -f FILE)"
+        )
+    );
 }
 
 #[test]
@@ -224,7 +269,7 @@ fn one_run_of_a_component_at_a_time_and_others_beside_it() {
     world.runs = vec![record("n1", "db", 990_000)];
     let found = world.refused(&check);
     assert!(
-        found.contains("check of db runs already on n1 as run 7, since ana asked for it"),
+        found.contains("check of db runs already on n1 as run 1-7, since ana asked for it"),
         "{found}"
     );
     world.admit(&request("voice", "check", "n2", &[])).unwrap();
@@ -255,6 +300,15 @@ fn what_became_of_a_run_is_said_in_a_sentence() {
         "failed: its program ended with status 137 (signal 9) after 3s"
     );
     assert_eq!(said(RunOutcome::DeadlineExceeded), "was stopped at its deadline after 3s");
+    let goes_on = RunResult {
+        reason: "its container could not be stopped yet: docker does not answer".to_owned(),
+        ..result(RunOutcome::DeadlineExceeded)
+    };
+    assert_eq!(
+        goes_on.to_string(),
+        "was not over at its deadline after 3s: its container could not be stopped yet: docker \
+         does not answer"
+    );
     assert!(said(RunOutcome::Interrupted).contains("not repeated by itself"));
     let why = RunResult {
         reason: "no such image".to_owned(),

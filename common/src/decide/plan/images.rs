@@ -138,10 +138,17 @@ fn repository(
     if let Some(image) = &wanted.image {
         return Ok(image.clone());
     }
-    let registry = spec.registry.as_ref().or(catalog.registry.as_ref());
-    match registry.filter(|_| !container.image.names_registry()) {
-        Some(registry) => format!("{registry}/{}", container.image).parse(),
-        None => Ok(container.image.clone()),
+    complete(&container.image, spec.registry.as_ref().or(catalog.registry.as_ref()))
+}
+
+/// Returns an image of a catalog with the registry before it, unless it names its own.
+pub(crate) fn complete(
+    image: &Repository,
+    registry: Option<&Repository>,
+) -> Result<Repository, InvalidId> {
+    match registry.filter(|_| !image.names_registry()) {
+        Some(registry) => format!("{registry}/{image}").parse(),
+        None => Ok(image.clone()),
     }
 }
 

@@ -7,7 +7,7 @@ use minijinja::Environment;
 use crate::document::catalog::{Catalog, Component, SettingKind, TemplateText, is_template};
 use crate::text::problem::{Problem, Problems};
 
-use super::template::{NAMES, engine};
+use super::template::{NAMES, engine, unknown_filters};
 
 /// Returns the names that a text uses, such as `settings.TZ`; `settings` alone if it reaches into
 /// them by a name that is computed. A text that is no template uses none.
@@ -24,7 +24,7 @@ pub(crate) fn used(engine: &Environment<'_>, text: &str) -> Result<BTreeSet<Stri
 }
 
 /// Checks the templates of every component without a tenant: whether they can be read, name what
-/// there is, and compare settings with values of their types.
+/// there is, use filters that there are, and compare settings with values of their types.
 #[must_use]
 pub fn check_templates(catalog: &Catalog) -> Problems {
     let engine = engine();
@@ -33,9 +33,7 @@ pub fn check_templates(catalog: &Catalog) -> Problems {
         for TemplateText { field, text, args } in component.templates() {
             let path = format!("components.{name}.{field}");
             match used(&engine, text) {
-                Err(why) => {
-                    problems.push(Problem::new(&path, format!("cannot read {text:?}: {why}")));
-                }
+                Err(why) => problems.push(unreadable(&path, text, &why)),
                 Ok(names) => {
                     let is_arg = |name: &&String| {
                         let arg = name.strip_prefix("args.");
@@ -45,11 +43,32 @@ pub fn check_templates(catalog: &Catalog) -> Problems {
                     let wrong = names.filter_map(|name| unknown(catalog, &path, name));
                     problems.0.extend(wrong);
                     problems.0.extend(compared(catalog, &path, text));
+                    problems.0.extend(filters(&engine, &path, text));
                 }
             }
         }
     }
     problems
+}
+
+/// Checks the templates of a part of catalogs by itself: whether they can be read. What they name may
+/// be in another part.
+#[must_use]
+pub fn check_templates_of_part(part: &Catalog) -> Problems {
+    let engine = engine();
+    let mut problems = Problems::default();
+    for (name, component) in &part.components {
+        for TemplateText { field, text, .. } in component.templates() {
+            if let Err(why) = used(&engine, text) {
+                problems.push(unreadable(&format!("components.{name}.{field}"), text, &why));
+            }
+        }
+    }
+    problems
+}
+
+fn unreadable(path: &str, text: &str, why: &str) -> Problem {
+    Problem::new(path, format!("cannot read {text:?}: {why}"))
 }
 
 /// Returns a problem for a name that no template can use.
@@ -74,6 +93,18 @@ fn unknown(catalog: &Catalog, path: &str, name: &str) -> Option<Problem> {
     }
 }
 
+/// Returns a problem for every filter that the engine does not have.
+fn filters<'a>(
+    engine: &Environment<'_>,
+    path: &'a str,
+    text: &'a str,
+) -> impl Iterator<Item = Problem> + use<'a> {
+    unknown_filters(engine, text).into_iter().map(move |name| {
+        let problem = Problem::new(path, format!("there is no filter {name}"));
+        problem.hint("there are those of Jinja, and bytes, mebibytes, seconds and milliseconds")
+    })
+}
+
 fn has_component(catalog: &Catalog, name: &str) -> bool {
     catalog.components.keys().any(|component| component.as_str() == name)
 }
@@ -86,17 +117,10 @@ fn compared<'a>(
     text: &'a str,
 ) -> impl Iterator<Item = Problem> + use<'a> {
     catalog.settings.iter().filter_map(move |(name, setting)| {
-        let is_number = match setting.kind {
-            SettingKind::Bool => false,
-            SettingKind::Number(_) | SettingKind::Port(_) => true,
-            SettingKind::Text(_)
-            | SettingKind::Choice(_)
-            | SettingKind::Address
-            | SettingKind::Host
-            | SettingKind::Duration
-            | SettingKind::Size
-            | SettingKind::Url => return None,
-        };
+        let is_number = setting.kind.is_number();
+        if !is_number && setting.kind != SettingKind::Bool {
+            return None;
+        }
         // A number whose value may be empty can be compared with "".
         let is_wrong = |other: &str| match is_number {
             true => !(setting.may_be_empty && matches!(other, "\"\"" | "''")) && is_quoted(other),
@@ -150,14 +174,14 @@ fn last_operand(text: &str) -> &str {
     inside.rfind(quote).map_or("", |begin| &text[begin..])
 }
 
-/// Returns the settings that a component uses in its templates, and in those of a tenant's own
-/// variables. `None` stands for all of them.
+/// Returns the settings that change what a component runs: those in its templates, and in those of
+/// a tenant's own variables. `None` stands for all of them.
 pub(crate) fn settings_of<'t>(
     engine: &Environment<'_>,
     component: &'t Component,
     of_tenant: impl Iterator<Item = &'t String>,
 ) -> Option<BTreeSet<String>> {
-    let texts = component.templates().into_iter().map(|template| template.text);
+    let texts = component.workload_templates().into_iter().map(|template| template.text);
     let mut settings = BTreeSet::new();
     for text in texts.chain(of_tenant.map(String::as_str)) {
         // A template that cannot be read is refused when it is filled in.

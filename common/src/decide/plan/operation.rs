@@ -8,9 +8,10 @@ use crate::id::{OperationValue, ValueName};
 use crate::text::problem::Problems;
 
 use super::render::{OperationPlace, Renderer};
-use super::{Input, place};
+use super::{Input, place, presence};
 
-/// Renders an operation. The names of `given` are those that the operation takes.
+/// Renders an operation. The names of `given` are those that the operation takes. As in a plan,
+/// nothing can be wrong with components that do not exist.
 ///
 /// # Errors
 /// Returns every template that cannot be filled in.
@@ -19,6 +20,9 @@ pub fn operation_command(
     place_of: OperationPlace<'_>,
     given: &BTreeMap<ValueName, OperationValue>,
 ) -> Result<OperationCommand, Problems> {
+    let absent = presence::absent(input.spec, input.catalog);
+    let present = presence::present(input.spec, &absent);
+    let input = Input { spec: &present, ..input };
     let mut problems = Problems::default();
     let placed = place(input, &mut problems);
     let command = Renderer::new(input, &placed).operation(place_of, given, &mut problems);

@@ -4,11 +4,10 @@
 use std::collections::BTreeMap;
 
 use crate::decide::secrets::ChosenSecret;
-use crate::document::catalog::ContainerTemplate;
+use crate::document::catalog::{ContainerTemplate, Places};
 use crate::document::instance::{Container, KeptSecret};
 use crate::document::secret_use::{SecretSource, SecretUse};
-use crate::document::spec::ComponentSpec;
-use crate::id::{ComponentName, EnvName, SecretName};
+use crate::id::{ComponentName, EnvName};
 use crate::text::problem::{Problem, Problems};
 
 use super::Input;
@@ -26,7 +25,7 @@ pub(super) fn add(
     let mut uses: BTreeMap<&EnvName, &SecretUse> = template.secrets.iter().collect();
     uses.extend(&spec.secrets);
     let mut container = container;
-    refuse_both(input, name, spec, problems);
+    refuse_both(input, name, &uses, problems);
     container.env.retain(|variable, _| !spec.secrets.contains_key(variable));
     for (variable, wanted) in uses {
         match source(input, wanted) {
@@ -39,7 +38,30 @@ pub(super) fn add(
             }
         }
     }
+    refuse_in_the_way(input, name, &container, problems);
     container
+}
+
+/// Refuses the secrets that are mounted where something else is. The catalog and the tenant may
+/// each say where, so that this is known only now.
+fn refuse_in_the_way(
+    input: Input<'_>,
+    component: &ComponentName,
+    container: &Container,
+    problems: &mut Problems,
+) {
+    let mut places = Places::new(&container.volumes, &container.options.tmpfs);
+    for file in &container.options.files {
+        // That it is in the way of something was said when the catalog was read.
+        let _known = places.take(&file.path, "which is a file of the catalog".to_owned());
+    }
+    for (variable, secret) in &container.kept_secrets {
+        let Some(path) = &secret.file else { continue };
+        if let Some(why) = places.take_secret(path, &secret.name) {
+            let problem = problem(input, component, variable, format!("{path} {why}"));
+            problems.push(problem.hint("choose a path of its own in the container"));
+        }
+    }
 }
 
 /// Refuses secrets of a packaged unit, whose environment is read by everyone who reads its drop-in.
@@ -53,18 +75,47 @@ pub(super) fn refuse_of_unit(input: Input<'_>, name: &ComponentName, problems: &
     }
 }
 
-/// Refuses a variable that a tenant sets and that should also be a secret.
+/// Refuses a variable that would reach the container twice: as a value that the tenant or an
+/// operation sets, and as a secret of the tenant or of the catalog. A secret of the tenant overrides
+/// a value of the catalog.
 fn refuse_both(
     input: Input<'_>,
     name: &ComponentName,
-    spec: &ComponentSpec,
+    uses: &BTreeMap<&EnvName, &SecretUse>,
     problems: &mut Problems,
 ) {
-    for variable in spec.secrets.keys().filter(|variable| spec.env.contains_key(*variable)) {
+    let Some(spec) = input.spec.components.get(name) else { return };
+    let operations = input.catalog.components.get(name).map(|component| &component.operations);
+    for (variable, wanted) in uses {
+        if spec.env.contains_key(*variable) {
+            problems.push(in_env(input, name, variable, wanted));
+        }
+        let in_operation = operations.into_iter().flatten();
+        for (operation, _) in in_operation.filter(|(_, it)| it.env.contains_key(*variable)) {
+            let message = format!("operation {operation} of the catalog sets the same variable");
+            let hint = "choose another variable for the secret";
+            problems.push(problem(input, name, variable, message).hint(hint));
+        }
+    }
+}
+
+/// Makes the problem of a secret whose variable the tenant sets too.
+fn in_env(
+    input: Input<'_>,
+    name: &ComponentName,
+    variable: &EnvName,
+    wanted: &SecretUse,
+) -> Problem {
+    let spec = input.spec.components.get(name);
+    if spec.is_some_and(|spec| spec.secrets.contains_key(variable)) {
         let path = format!("components.{name}.secrets.{variable}");
         let problem = input.spec.problem(&path, "the same variable is in env");
-        problems.push(problem.hint("remove it from env"));
+        return problem.hint("remove it from env");
     }
+    let path = format!("components.{name}.env.{variable}");
+    let message = format!("the variable is secret {} of the catalog", wanted.name);
+    let hint = "remove it from env; its value is that of the secret";
+    input.spec.problem(&path, message).hint(hint)
 }
 
 fn source(input: Input<'_>, wanted: &SecretUse) -> SecretSource {
@@ -80,7 +131,7 @@ fn kept(
 ) -> Result<KeptSecret, Problem> {
     let SecretUse { name, from: _, file } = wanted;
     let Some(ChosenSecret { version, mark, has_lines }) = input.secrets.get(name) else {
-        return Err(missing(input, component, variable, name));
+        return Err(missing(input, component, variable, wanted));
     };
     if *has_lines && file.is_none() {
         let message = format!(
@@ -98,11 +149,15 @@ fn missing(
     input: Input<'_>,
     component: &ComponentName,
     variable: &EnvName,
-    name: &SecretName,
+    wanted: &SecretUse,
 ) -> Problem {
-    let tenant = &input.spec.tenant;
+    let (tenant, name) = (&input.spec.tenant, &wanted.name);
     let message = format!("{tenant} has no secret {name}");
-    let hint = format!("omlctl secret generate tenant={tenant} {name}");
+    // What a program reads from a file is a key or a certificate, and not a password.
+    let hint = match wanted.file {
+        Some(_) => format!("omlctl secret set tenant={tenant} {name} < FILE"),
+        None => format!("omlctl secret generate tenant={tenant} {name}"),
+    };
     problem(input, component, variable, message).hint(hint)
 }
 

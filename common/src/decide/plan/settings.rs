@@ -63,18 +63,12 @@ pub(super) fn in_templates<'a>(
 }
 
 fn in_template(kind: &SettingKind, text: &str) -> Value {
-    match kind {
-        SettingKind::Bool => Value::from_object(Flag(text == "true")),
-        SettingKind::Number(_) | SettingKind::Port(_) => {
-            text.parse::<i64>().map_or_else(|_empty| Value::from(text), Value::from)
-        }
-        SettingKind::Text(_)
-        | SettingKind::Choice(_)
-        | SettingKind::Address
-        | SettingKind::Host
-        | SettingKind::Duration
-        | SettingKind::Size
-        | SettingKind::Url => Value::from(text),
+    if *kind == SettingKind::Bool {
+        Value::from_object(Flag(text == "true"))
+    } else if kind.is_number() {
+        text.parse::<i64>().map_or_else(|_empty| Value::from(text), Value::from)
+    } else {
+        Value::from(text)
     }
 }
 

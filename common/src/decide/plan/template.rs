@@ -6,7 +6,10 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, es
 use crate::document::instance::PackagedUnit;
 use crate::text::printable::{is_hidden, name_of};
 
+mod filters;
 mod units;
+
+pub(super) use self::filters::unknown_filters;
 
 /// The number of steps that one template may take. The shipped catalog needs very few.
 const TEMPLATE_FUEL: u64 = 10_000;
@@ -50,6 +53,7 @@ pub(super) fn file_engine() -> Environment<'static> {
     if let Ok(syntax) = syntax {
         engine.set_syntax(syntax);
     }
+    units::add(&mut engine);
     engine.set_fuel(Some(FILE_FUEL));
     engine
 }

@@ -99,6 +99,13 @@ impl<'a> Case<'a> {
         is_set_up_for(self.seen, self.desired_hash, &self.desired.instance.workload)
     }
 
+    /// Returns true if the document of the instance is on the disk as it should be.
+    pub(super) fn document_is_current(self) -> bool {
+        let desired = self.desired.instance.hash();
+        let document = self.seen.document.as_ref();
+        document.is_some_and(|document| document.on_disk && document.hash == *desired)
+    }
+
     /// Returns true if something was stopped for the change and its end is not recorded.
     pub(super) fn is_under_way(self) -> bool {
         self.update.is_some_and(|update| match update.stage {
@@ -220,13 +227,10 @@ pub(in crate::decide) fn is_set_up_for(
             seen.has_document_of(desired_hash)
                 && seen.running().is_none_or(|container| &container.hash == desired_hash)
         }
-        // A file that only has to be written or read again is no reason for a restart.
-        Workload::Unit(_) => seen.unit.as_ref().is_some_and(|unit| {
-            let is_documented =
-                seen.document.as_ref().map(|document| &document.workload == desired_hash);
-            // What was lost beside a unit that somebody stopped is no reason for a start either.
-            let is_stopped = unit.counts_as_stopped() && is_documented == Some(true);
-            (unit.hash.is_some() || is_stopped) && is_documented.unwrap_or(!unit.stale)
+        // A file that was lost, or only has to be written or read again, is no reason for a restart.
+        Workload::Unit(_) => seen.unit.as_ref().is_some_and(|unit| match &seen.document {
+            Some(document) => &document.workload == desired_hash,
+            None => unit.hash.is_some() && !unit.stale,
         }),
     }
 }

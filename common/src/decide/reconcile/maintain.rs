@@ -31,12 +31,8 @@ pub(super) fn maintain(case: Case<'_>) -> Decision {
     if unit.counts_as_stopped() {
         return stopped(case, unit, ManualStop::of(unit));
     }
-    let document_is_current = seen
-        .document
-        .as_ref()
-        .is_some_and(|document| document.on_disk && document.hash == *case.desired.instance.hash());
     let is_container = case.is_container();
-    if unit.stale || !document_is_current {
+    if unit.stale || !case.document_is_current() {
         let reason = Reason::Lacks(Lack::Documents);
         return Decision::act(Phase::Preparing, Step::RewriteConfig, reason);
     }

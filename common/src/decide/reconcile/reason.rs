@@ -10,10 +10,12 @@ use crate::document::update::Backoff;
 use crate::id::{ComponentName, Version};
 use crate::text::plural::{counted, is_or_are};
 
+mod ends;
 mod failed_start;
 mod key;
 mod parts;
 
+use self::ends::{ends_again, now_is};
 pub use self::parts::{
     Activity, CallCount, Ends, InUse, InactiveUnit, Interruption, Lack, LastEnd, ManualStop,
     Meanwhile, RestartOfUnhealthy, SoakState,
@@ -245,7 +247,7 @@ impl Display for Reason {
             Self::Unhealthy { probe, remedy } => write!(f, "{probe}; {remedy}"),
             Self::CrashLoop { ends, now } => {
                 ends_again(f, ends, Some(now))?;
-                write!(f, "; now: {now}")
+                now_is(f, now)
             }
             Self::ProbeChanged => f.write_str("its probe was changed; no result yet"),
             Self::OldSupervisor => f.write_str(
@@ -316,24 +318,6 @@ fn beside(
 fn starting(f: &mut Formatter<'_>, activity: &Reason, detail: &str, printed: &[String]) -> Result {
     write!(f, "{activity}: {detail}")?;
     last_lines(f, "it printed", printed)
-}
-
-/// Says how often a program ended. `now` is what is said after it, where the cause may stand.
-fn ends_again(f: &mut Formatter<'_>, ends: &Ends, now: Option<&Reason>) -> Result {
-    let Ends { times, within, not_started, exit_code, printed } = ends;
-    let times = counted(u64::try_from(*times).unwrap_or(u64::MAX), "times");
-    if let Some(why) = not_started {
-        write!(f, "ends or cannot be started again and again: {times} within {within}")?;
-        return match now.is_some_and(|now| now.names_failed_start(why)) {
-            true => Ok(()),
-            false => write!(f, ", the last start failed: {why}"),
-        };
-    }
-    write!(f, "ends again and again: {times} within {within}")?;
-    if let Some(code) = exit_code {
-        write!(f, ", last with exit code {code}")?;
-    }
-    last_lines(f, "its last words", printed)
 }
 
 /// Writes the last of these lines, which are an excerpt of a log.

@@ -7,7 +7,7 @@ use crate::document::update::Stage;
 
 use super::case::{Case, Decision, is_active};
 use super::health::{decide_health, report_crash_loop};
-use super::reason::{ManualStop, Reason};
+use super::reason::{Lack, ManualStop, Reason};
 
 /// Decides for a unit that was stopped or masked. A version whose soak has not finished is
 /// not known to be good, so the change waits for an operator.
@@ -37,20 +37,25 @@ pub(super) fn masked(case: Case<'_>, unit: &ObservedUnit) -> Decision {
             | Stage::Committed { .. },
         )
         | None => match is_active(unit) {
-            true => masked_and_running(case),
+            true => masked_and_running(case, unit),
             false => stopped(case, unit, stop),
         },
     }
 }
 
-/// Decides for a unit that was masked while it ran. Nothing of it changes.
-fn masked_and_running(case: Case<'_>) -> Decision {
+/// Decides for a unit that was masked while it ran. Nothing of what runs changes.
+fn masked_and_running(case: Case<'_>, unit: &ObservedUnit) -> Decision {
     if case.is_under_way() {
         let reason = Reason::StoppedBeforeSoaked(ManualStop::Masked);
         return Decision::wait(Phase::Blocked, reason);
     }
     if !case.is_set_up() || !case.soaked_before() {
         return Decision::wait(Phase::Blocked, Reason::WaitsForUnmask);
+    }
+    // A mask is in the place of our own unit file, and only beside our drop-in of a package's unit.
+    if !case.is_container() && (unit.hash.is_none() || !case.document_is_current()) {
+        let reason = Reason::Lacks(Lack::Documents);
+        return Decision::act(Phase::Preparing, Step::RewriteConfig, reason);
     }
     report_crash_loop(case, decide_health(case))
 }

@@ -30,15 +30,29 @@ one_way:
 ";
 
 fn releases() -> Releases {
-    Releases::parse(RELEASES, &Catalog::parse(CATALOG).unwrap()).unwrap()
+    Releases::parse(RELEASES, &catalog()).unwrap()
 }
 
 fn versions(text: &str) -> Versions {
     let pair = |pair: &str| {
         let (name, version) = pair.split_once('=').unwrap();
-        (name.parse().unwrap(), version.parse().unwrap())
+        (name.parse().unwrap(), Used { own: None, version: version.parse().unwrap() })
     };
     text.split(' ').map(pair).collect()
+}
+
+fn catalog() -> Catalog {
+    Catalog::parse(CATALOG).unwrap()
+}
+
+/// The versions of a specification with these components.
+fn versions_in_text(components: &str) -> Versions {
+    versions_of(&spec(components), &catalog())
+}
+
+fn spec(components: &str) -> TenantSpec {
+    let text = format!("tenant: acme\ncatalog: test\ncomponents: {{{components}}}\n");
+    TenantSpec::parse(&text).unwrap()
 }
 
 const OLD: &str = "web=20260101-a cron=20260101-a voice=9 db=14.9-bullseye";
@@ -47,7 +61,7 @@ const NEW: &str = "web=20260824-b cron=20260824-b voice=10 db=14.9-bullseye";
 /// What is said about a change, line by line: the release, warnings, and refusals after `!`.
 fn said(before: &[&str], after: &str) -> Vec<String> {
     let before: Vec<Versions> = before.iter().map(|text| versions(text)).collect();
-    let judged = decide(&releases(), &before, &versions(after));
+    let judged = decide(&releases(), None, &before, &versions(after));
     let release = judged.release.iter().map(ToString::to_string);
     let warnings = judged.warnings.iter().map(ToString::to_string);
     let refusals = judged.refusals.iter().map(|it| format!("! {it}"));
@@ -185,11 +199,48 @@ fn a_pair_that_runs_already_is_not_the_fault_of_a_change() {
     let other = apart.replace("db=14.9-bullseye", "db=14.10");
     let judged = said(&[&apart], &other);
     assert!(judged.iter().all(|line| !line.starts_with('!')), "{judged:?}");
+    // Neither does it hide another one.
+    let rule = "[web, cron]";
+    assert!(RELEASES.contains(rule));
+    let releases = RELEASES.replace(rule, "[db, voice, web]");
+    let releases = Releases::parse(&releases, &catalog()).unwrap();
+    let before = versions("db=1 voice=2 web=1");
+    let refused = |after: &str| {
+        let judged = decide(&releases, None, std::slice::from_ref(&before), &versions(after));
+        judged.refusals.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(refused("db=1 voice=2 web=1"), Vec::<String>::new());
+    let because = "must have the same version as db 1: they share one database";
+    assert_eq!(refused("db=1 voice=2 web=3"), [format!("web 3 {because}")]);
+    assert_eq!(
+        refused("db=1 voice=3 web=3"),
+        [format!("voice 3 {because}"), format!("web 3 {because}")]
+    );
+}
+
+#[test]
+fn a_version_that_is_only_a_digest_is_neither_the_same_as_a_tag_nor_another() {
+    let digest = |digit: &str| format!("sha256:{}", digit.repeat(64));
+    let pinned = NEW.replace("cron=20260824-b", &format!("cron={}", digest("0")));
+    assert_eq!(said(&[NEW], &pinned), ["2.10"]);
+    assert_eq!(said(&[], &format!("web={}", digest("0"))), Vec::<String>::new());
+    let known = releases();
+    let offers: Vec<_> = offered(&known, &versions(&pinned)).map(|(_, it)| it.different).collect();
+    let different: Vec<&str> = offers[1].iter().map(AsRef::as_ref).collect();
+    assert_eq!(different, ["cron"]);
+    // Two digests are compared.
+    let both = format!("web={} cron={}", digest("0"), digest("1"));
+    assert_eq!(said(&[], &both).len(), 1);
+    // What cannot be compared hides nothing.
+    let releases = RELEASES.replace("[web, cron]", "[db, voice, web]");
+    let releases = Releases::parse(&releases, &catalog()).unwrap();
+    let mixed = versions(&format!("db={} voice=1 web=2", digest("0")));
+    assert_eq!(decide(&releases, None, &[], &mixed).refusals.len(), 1);
 }
 
 #[test]
 fn a_forced_change_says_what_it_was_forced_over() {
-    let judged = decide(&releases(), &[versions(NEW)], &versions(OLD)).forced();
+    let judged = decide(&releases(), None, &[versions(NEW)], &versions(OLD)).forced();
     assert!(judged.refusals.is_empty());
     let said = judged.warnings[0].to_string();
     assert!(said.starts_with("forced: web 20260824-b -> 20260101-a leads back"), "{said}");
@@ -199,7 +250,7 @@ fn a_forced_change_says_what_it_was_forced_over() {
 fn a_refusal_is_a_problem_at_the_place_of_its_component() {
     let spec = "tenant: acme\ncatalog: test\ncomponents:\n  web: 20260101-a\n  cron: 20260101-a\n";
     let spec = TenantSpec::parse(spec).unwrap();
-    let judged = decide(&releases(), &[versions(NEW)], &versions_of(&spec));
+    let judged = decide(&releases(), None, &[versions(NEW)], &versions_of(&spec, &catalog()));
     let problems: Vec<String> = judged.problems(&spec).iter().map(ToString::to_string).collect();
     assert_eq!(problems.len(), 1);
     assert!(problems[0].starts_with("line 4: components.web: web 20260824-b"), "{problems:?}");
@@ -208,11 +259,113 @@ fn a_refusal_is_a_problem_at_the_place_of_its_component() {
 
 #[test]
 fn a_release_gives_its_versions_for_the_components_of_a_tenant() {
-    let spec = "tenant: acme\ncatalog: test\ncomponents:\n  voice: '1'\n  db: '1'\n  other: '1'\n";
-    let spec = TenantSpec::parse(spec).unwrap();
-    let given = versions_in(&releases(), &"2.10".parse().unwrap(), &spec).unwrap();
-    assert_eq!(given, versions("voice=10 db=14.9-bullseye"));
-    assert_eq!(versions_in(&releases(), &"3".parse().unwrap(), &spec), None);
+    let spec = spec("voice: '1', db: '1', other: '1'");
+    let given =
+        |release: &str| versions_in(&releases(), &release.parse().unwrap(), &spec, &catalog());
+    let found = given("2.10").unwrap();
+    let lines: Vec<String> =
+        found.versions.iter().map(|(name, version)| format!("{name}={version}")).collect();
+    assert_eq!((lines.join(" ").as_str(), found.own.len()), ("db=14.9-bullseye voice=10", 0));
+    assert_eq!(given("3"), None);
+}
+
+#[test]
+fn a_component_with_its_own_image_is_left_out_of_a_release() {
+    let own = "voice: {image: 'ghcr.io/ours/v:3'}, web: '20260824-b', cron: '20260824-b'";
+    let found = versions_in(&releases(), &"2.10".parse().unwrap(), &spec(own), &catalog()).unwrap();
+    let names: Vec<&str> = found.versions.keys().map(AsRef::as_ref).collect();
+    assert_eq!((names, found.own), (vec!["cron", "web"], vec!["voice".parse().unwrap()]));
+    // It is no reason why the others are not a release, and none that they do not go together.
+    let judged = |before: &str, after: &str| {
+        decide(&releases(), None, &[versions_in_text(before)], &versions_in_text(after))
+    };
+    let said = judged("voice: '9'", own);
+    assert_eq!((said.release, said.warnings.len()), (Some("2.10".parse().unwrap()), 0));
+    let apart = "voice: {image: 'ghcr.io/ours/v:11'}, web: '20260101-a', cron: '20260101-a'";
+    assert!(judged("voice: '9'", apart).refusals.is_empty());
+    let together = "web: {image: 'ghcr.io/ours/web:20260101-z'}, cron: '20260824-b'";
+    assert!(judged("voice: '9'", together).refusals.is_empty());
+    // Its version says nothing about those of the catalog's image, and is compared with itself.
+    let web = |version: &str| format!("web: {{image: 'ghcr.io/ours/web', version: '{version}'}}");
+    assert!(judged(&web("20260824-b"), "web: '20260101-a'").refusals.is_empty());
+    assert!(judged("web: '20260824-b'", &web("20260101-a")).refusals.is_empty());
+    assert_eq!(judged(&web("20260824-b"), &web("20260101-a")).refusals.len(), 1);
+}
+
+#[test]
+fn a_step_counts_over_a_change_of_the_catalog_as_far_as_a_component_is_the_same() {
+    let other = Catalog::parse(&CATALOG.replace("catalog: test", "catalog: old")).unwrap();
+    let none = Releases::default();
+    let old =
+        |releases| OtherCatalog { name: "old".parse().unwrap(), releases, differing: Vec::new() };
+    let (before, after) = (versions(NEW), versions(OLD));
+    let carried = carried_over(&before, &other, &catalog());
+    assert_eq!(carried, CarriedOver { versions: before.clone(), differing: Vec::new() });
+    // The marks of either catalog count, and those of both count once.
+    let known = releases();
+    for (here, there) in [(&known, &none), (&none, &known), (&known, &known)] {
+        let judged =
+            decide(here, Some(&old(Some(there))), std::slice::from_ref(&carried.versions), &after);
+        assert_eq!(judged.refusals.len(), 1, "{judged:?}");
+        assert!(judged.refusals[0].to_string().starts_with("web 20260824-b -> 20260101-a leads"));
+    }
+    let judged = decide(&none, Some(&old(None)), &[], &after);
+    let expected = "catalog old, which this change leaves, cannot be used, so it is not known \
+                    whether there is a way back from its versions";
+    assert_eq!(judged.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(), [expected]);
+}
+
+#[test]
+fn a_component_that_is_another_one_in_the_other_catalog_is_warned_about() {
+    for (was, is) in [
+        ("web.service, container: web, image: web", "web.service, container: web, image: site"),
+        ("web.service, container: web, image: web", "web.service, container: site, image: web"),
+        ("web.service, container: web, image: web", "site.service, container: web, image: web"),
+    ] {
+        let other = Catalog::parse(&CATALOG.replace(was, is)).unwrap();
+        let carried = carried_over(&versions(NEW), &other, &catalog());
+        let name = "old".parse().unwrap();
+        let known = releases();
+        let other =
+            OtherCatalog { name, releases: Some(&known), differing: carried.differing.clone() };
+        let judged = decide(&known, Some(&other), &[carried.versions], &versions(OLD));
+        assert!(judged.refusals.is_empty(), "{is}: {judged:?}");
+        let warnings: Vec<String> = judged.warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            warnings,
+            [
+                "web had another unit, container or image in catalog old, so it is not known whether \
+              this version reads what that one has written"
+            ],
+            "{is}"
+        );
+    }
+}
+
+#[test]
+fn an_image_of_the_catalog_that_is_written_out_is_no_image_of_its_own() {
+    let written = "web: {image: 'docker.io/test/web:20260824-b'}";
+    assert_eq!(versions_in_text(written), versions("web=20260824-b"));
+    let mirrored = "tenant: acme\ncatalog: test\nregistry: ghcr.io/mirror\ncomponents:\n  \
+                    web: {image: 'ghcr.io/mirror/web:1'}\n  voice: '9'\n";
+    let mirrored = TenantSpec::parse(mirrored).unwrap();
+    assert_eq!(versions_of(&mirrored, &catalog()), versions("web=1 voice=9"));
+}
+
+#[test]
+fn a_component_whose_condition_does_not_hold_has_no_version() {
+    let text = CATALOG
+        .replace("components:", "settings: {db_host: {type: host, default: \"\"}}\ncomponents:");
+    let text = text.replace("  db: {", "  db: {when: {db_host: \"\"}, ");
+    let catalog = Catalog::parse(&text).unwrap();
+    let spec = |settings: &str| {
+        let components = "components: {web: '1', db: 14.9-bullseye}";
+        let text = format!("tenant: acme\ncatalog: test\n{settings}{components}\n");
+        TenantSpec::parse(&text).unwrap()
+    };
+    assert_eq!(versions_of(&spec(""), &catalog), versions("web=1 db=14.9-bullseye"));
+    let outside = spec("settings: {db_host: db.example}\n");
+    assert_eq!(versions_of(&outside, &catalog), versions("web=1"));
 }
 
 #[test]

@@ -77,6 +77,18 @@ impl Display for VersionWarning {
                 f,
                 "{step} has no way back, not even when its rollout fails: {because}; a way back would lose {loses}"
             ),
+            Self::UnknownCatalog { catalog } => write!(
+                f,
+                "catalog {catalog}, which this change leaves, cannot be used, so it is not known whether there is a way back from its versions"
+            ),
+            Self::NotCompared { catalog, components } => {
+                let names: Vec<&str> = components.iter().map(AsRef::as_ref).collect();
+                write!(
+                    f,
+                    "{} had another unit, container or image in catalog {catalog}, so it is not known whether this version reads what that one has written",
+                    names.join(", ")
+                )
+            }
             Self::Forced(refusal) => write!(f, "forced: {refusal}"),
         }
     }

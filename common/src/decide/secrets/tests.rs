@@ -65,14 +65,27 @@ fn the_users_of_a_secret_are_those_that_name_it() {
     assert_eq!(marks(&plan(2)), [mark(2)].into());
 }
 
+/// Returns the numbers of the versions that stay of these.
+fn kept(numbers: std::ops::RangeInclusive<u64>, live: &[u64], history: &[u64]) -> Vec<u64> {
+    let marks = |numbers: &[u64]| numbers.iter().map(|number| mark(*number)).collect();
+    let named = NamedSecrets { live: marks(live), history: marks(history) };
+    retained(record(numbers), &named).versions.into_keys().collect()
+}
+
 #[test]
 fn the_newest_version_and_those_that_are_named_stay_and_no_more_than_a_few() {
-    let kept = |numbers: std::ops::RangeInclusive<u64>, named: &[u64]| {
-        let named = named.iter().map(|number| mark(*number)).collect();
-        retained(record(numbers), &named).versions.into_keys().collect::<Vec<u64>>()
-    };
-    assert_eq!(kept(1..=5, &[]), [5]);
-    assert_eq!(kept(1..=5, &[2, 4]), [2, 4, 5]);
+    assert_eq!(kept(1..=5, &[], &[]), [5]);
+    assert_eq!(kept(1..=5, &[], &[2, 4]), [2, 4, 5]);
     let all: Vec<u64> = (1..=40).collect();
-    assert_eq!(kept(1..=40, &all), (25..=40).collect::<Vec<u64>>());
+    assert_eq!(kept(1..=40, &[], &all), (25..=40).collect::<Vec<u64>>());
+}
+
+#[test]
+fn a_version_that_a_node_runs_stays_however_many_came_after_it() {
+    let all: Vec<u64> = (1..=40).collect();
+    let newer: Vec<u64> = (27..=40).collect();
+    assert_eq!(kept(1..=40, &[1, 7], &all), [&[1, 7][..], &newer].concat());
+    // No host may lose what it runs, so that there are more of them only if more run.
+    let live: Vec<u64> = (1..=20).collect();
+    assert_eq!(kept(1..=40, &live, &all), [live.as_slice(), &[40]].concat());
 }

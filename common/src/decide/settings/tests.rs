@@ -80,3 +80,19 @@ fn without_a_tenant_the_values_are_the_defaults() {
         ]
     );
 }
+
+#[test]
+fn a_setting_of_an_operation_on_demand_touches_no_workload() {
+    let colour = |moment: &str| {
+        let operations = format!(
+            "    operations:\n      paint: {{run: {moment}, means: Paints, command: [paint, \
+             \"{{{{ settings.colour }}}}\"]}}\n"
+        );
+        let with = CATALOG.replace("    image: db\n", &format!("    image: db\n{operations}"));
+        let views = views(&Catalog::parse(&with).unwrap(), None);
+        views.into_iter().find(|view| view.name == "colour").unwrap().uses
+    };
+    assert_eq!(colour("on-demand"), BTreeMap::new());
+    let of_check = colour("check");
+    assert!(of_check.values().all(|it| it.in_workload) && of_check.len() == 1, "{of_check:?}");
+}

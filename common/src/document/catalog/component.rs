@@ -1,15 +1,20 @@
 //! Reads one component of a catalog.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
 use crate::document::instance::{ActiveProbe, Network, PidsLimit, RestartUnhealthy, Timing};
 use crate::document::secret_use::read_uses;
 use crate::document::spec::read_bytes;
+use crate::id::EnvName;
 use crate::text::problem::Problems;
 use crate::text::yaml::{FieldNode, Fields, Value};
 
+use super::place::Places;
 use super::{CheckTemplate, Component, ContainerTemplate, Lookup, ProbeTemplate, WorkloadTemplate};
-use super::{condition, env, file, image, literal, operation, options, ports, probe, volume};
+use super::{
+    condition, env, file, image, literal, operation, options, ports, probe, secrets, volume,
+};
 
 const START_TIMEOUT_MS: u64 = 120_000;
 const STOP_GRACE_MS: u64 = 10_000;
@@ -54,7 +59,8 @@ pub(super) fn read(
         fields.get("restart_unhealthy").and_then(|p| read_restart(&p, is_container, problems));
     let metrics = fields.get("metrics").and_then(|p| read_metrics(&p, problems));
     let operations = fields.get("operations");
-    let operations = operations.map(|p| operation::read_all(&p, is_container, problems));
+    let secrets = is_container.then(|| variables_of_secrets(workload.as_ref()));
+    let operations = operations.map(|p| operation::read_all(&p, secrets.as_ref(), problems));
     fields.finish(problems);
     Some(Component {
         roles,
@@ -101,6 +107,14 @@ fn has_own_network(workload: Option<&WorkloadTemplate>) -> bool {
     }
 }
 
+/// Returns the variables of a container that are secrets.
+fn variables_of_secrets(workload: Option<&WorkloadTemplate>) -> BTreeSet<EnvName> {
+    match workload {
+        Some(WorkloadTemplate::Container(container)) => container.secrets.keys().cloned().collect(),
+        Some(WorkloadTemplate::Unit { .. }) | None => BTreeSet::new(),
+    }
+}
+
 /// Refuses to ask a published port whether it accepts connections, because the engine does so in
 /// place of the program.
 fn refuse_bare_connection(
@@ -141,7 +155,8 @@ fn read_container(
     let name = fields.need("container", problems).and_then(|p| p.parse(problems));
     let image = fields.need("image", problems).and_then(|p| image::read(&p, problems));
     let env = fields.get("env").map(|p| env::read(&p, problems)).unwrap_or_default();
-    let secrets = fields.get("secrets").map(|p| read_uses(&p, problems)).unwrap_or_default();
+    let secrets_field = fields.get("secrets");
+    let secrets = secrets_field.as_ref().map(|p| read_uses(p, problems)).unwrap_or_default();
     let volumes = fields.get("volumes").map(|p| volume::read_all(&p, problems));
     let volumes = volumes.unwrap_or_default();
     let command = literal::templates(fields.get("command").as_ref(), problems);
@@ -149,8 +164,12 @@ fn read_container(
     let has_reason = has_reason(fields, problems);
     let (pids_limit, may_gain_privileges) = read_confinement(fields, has_reason, problems);
     let options = Box::new(options::read(fields, &volumes, has_reason, problems));
-    let taken = file::Taken { volumes: &volumes, tmpfs: &options.tmpfs };
-    let files = fields.get("files").map(|f| file::read_all(&f, taken, templates, problems));
+    let mut places = Places::new(&volumes, &options.tmpfs);
+    let files = fields.get("files");
+    let files = files.map(|f| file::read_all(&f, &mut places, templates, problems));
+    if let Some(field) = &secrets_field {
+        secrets::check(field, &secrets, &env, &mut places, problems);
+    }
     Some(ContainerTemplate {
         name: name?,
         image: image?,

@@ -1,16 +1,16 @@
 //! Reads the files of a component, which are made of templates of the catalog's folder.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use minijinja::Environment;
 
-use crate::decide::mount::{is_within, normalised};
-use crate::document::instance::{Tmpfs, Volume};
+use crate::decide::mount::normalised;
 use crate::id::ComponentName;
 use crate::text::printable::{is_hidden, name_of};
 use crate::text::problem::{Problem, Problems};
 use crate::text::yaml::{FieldNode, Fields};
 
+use super::place::Places;
 use super::sources::check_path;
 use super::{Catalog, Component, Lookup, WorkloadTemplate, literal};
 
@@ -31,10 +31,6 @@ const MODE_MAX: u32 = 0o777;
 /// The number that stands for no user or group (chown(2)).
 const NOBODY: u32 = u32::MAX;
 
-/// The places in every container in which no file of a catalog can be.
-const RESERVED: [&str; 6] =
-    ["/proc", "/sys", "/dev", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"];
-
 /// A file in a container, before its template is filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileTemplate {
@@ -52,17 +48,10 @@ pub struct FileTemplate {
     pub gid: u32,
 }
 
-/// What is mounted into the container already.
-#[derive(Clone, Copy)]
-pub(super) struct Taken<'a> {
-    pub(super) volumes: &'a [Volume],
-    pub(super) tmpfs: &'a [Tmpfs],
-}
-
 /// Reads the list of files of a component.
 pub(super) fn read_all(
     field: &FieldNode<'_>,
-    taken: Taken<'_>,
+    places: &mut Places<'_>,
     templates: &Lookup<'_>,
     problems: &mut Problems,
 ) -> Vec<FileTemplate> {
@@ -71,38 +60,17 @@ pub(super) fn read_all(
         problems.push(field.problem(format!("a component has {FILES_MAX} files at most")));
         return Vec::new();
     }
-    let mut places: BTreeMap<String, String> = BTreeMap::new();
     let mut files = Vec::new();
     for item in items {
         let Some(file) = read(&item, templates, problems) else { continue };
-        let place = normalised(&file.path);
-        if let Some(why) = in_the_way(&place, taken, &places) {
+        let what = format!("which is made of {}", file.template);
+        if let Some(why) = places.take(&file.path, what) {
             let problem = item.problem(format!("{} {why}", file.path));
             problems.push(problem.hint("choose a path of its own in the container"));
         }
-        places.insert(place, file.template.clone());
         files.push(file);
     }
     files
-}
-
-/// Returns what is at a place in the container already, or around it or in it.
-fn in_the_way(place: &str, taken: Taken<'_>, places: &BTreeMap<String, String>) -> Option<String> {
-    let overlaps = |other: &str| {
-        let other = normalised(other);
-        is_within(place, &other) || is_within(&other, place)
-    };
-    if let Some(reserved) = RESERVED.iter().find(|reserved| is_within(place, reserved)) {
-        return Some(format!("cannot be a file of the catalog: {reserved} is the engine's own"));
-    }
-    if let Some((other, template)) = places.iter().find(|(other, _)| overlaps(other)) {
-        return Some(format!("is in the way of {other}, which is made of {template}"));
-    }
-    if let Some(volume) = taken.volumes.iter().find(|volume| overlaps(&volume.target)) {
-        return Some(format!("is in the way of {}, where {} is", volume.target, volume.source));
-    }
-    let folder = taken.tmpfs.iter().find(|folder| overlaps(&folder.path))?;
-    Some(format!("is in the way of the folder in memory {}", folder.path))
 }
 
 fn read(

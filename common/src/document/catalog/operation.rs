@@ -1,6 +1,6 @@
 //! Reads the operations of a component.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::document::spec::read_env;
 use crate::id::{EnvName, OperationName, ValueName};
@@ -13,6 +13,8 @@ use super::literal;
 const DEADLINE_MS: u64 = 600_000;
 /// The longest deadline of an operation.
 const DEADLINE_MS_MAX: u64 = 24 * 3_600_000;
+/// The longest deadline of a check, for which an update waits.
+const CHECK_DEADLINE_MS_MAX: u64 = 30 * 60_000;
 /// The most operations of a component.
 const OPERATIONS_MAX: usize = 40;
 /// The most values that an operator gives to one operation.
@@ -60,36 +62,41 @@ pub struct OperationTemplate {
     pub irreversible: bool,
 }
 
-/// Reads the operations of a component, which is a container or not.
+/// Reads the operations of a component with these variables that are secrets. Only a container has
+/// operations, and a packaged unit has no variables at all.
 pub(super) fn read_all(
     field: &FieldNode<'_>,
-    is_container: bool,
+    secrets: Option<&BTreeSet<EnvName>>,
     problems: &mut Problems,
 ) -> BTreeMap<OperationName, OperationTemplate> {
-    if !is_container {
+    let Some(secrets) = secrets else {
         let message = "a packaged unit has no operations";
         let hint = "remove it, or run the component in a container";
         problems.push(field.problem(message).hint(hint));
         return BTreeMap::new();
-    }
+    };
     let entries = field.entries::<OperationName>(problems);
     if entries.len() > OPERATIONS_MAX {
         let message = format!("a component has at most {OPERATIONS_MAX} operations");
         problems.push(field.problem(message));
     }
-    let read =
-        entries.into_iter().filter_map(|(name, field)| Some((name, read(&field, problems)?)));
-    read.collect()
+    let mut one = |field: &FieldNode<'_>| read(field, secrets, problems);
+    entries.into_iter().filter_map(|(name, field)| Some((name, one(&field)?))).collect()
 }
 
-fn read(field: &FieldNode<'_>, problems: &mut Problems) -> Option<OperationTemplate> {
+fn read(
+    field: &FieldNode<'_>,
+    secrets: &BTreeSet<EnvName>,
+    problems: &mut Problems,
+) -> Option<OperationTemplate> {
     let mut fields = Fields::open(field, problems)?;
     let moment = fields.need("run", problems).and_then(|it| it.choice(&MOMENTS, problems));
     let means = fields.need("means", problems).and_then(|it| meaning(&it, problems));
     let command = literal::templates(fields.get("command").as_ref(), problems);
     let entrypoint = literal::templates(fields.get("entrypoint").as_ref(), problems);
-    let env = fields.get("env").map(|it| read_env(&it, problems)).unwrap_or_default();
-    let deadline_ms = fields.get("deadline").and_then(|it| deadline_ms(&it, problems));
+    let env = fields.get("env").map(|it| variables(&it, secrets, problems)).unwrap_or_default();
+    let is_check = moment == Some(OperationMoment::Check);
+    let deadline_ms = fields.get("deadline").and_then(|it| deadline_ms(&it, is_check, problems));
     let given = fields.get("args");
     let in_update = moment.filter(|moment| *moment != OperationMoment::OnDemand);
     if let (Some(given), Some(moment)) = (given.as_ref(), in_update) {
@@ -153,6 +160,21 @@ fn irreversible(
     is_irreversible
 }
 
+/// Reads the variables of an operation. The secrets of the component are in its environment too.
+fn variables(
+    field: &FieldNode<'_>,
+    secrets: &BTreeSet<EnvName>,
+    problems: &mut Problems,
+) -> BTreeMap<EnvName, String> {
+    let env = read_env(field, problems);
+    for variable in env.keys().filter(|variable| secrets.contains(*variable)) {
+        let message = format!("{variable} is a secret of the component");
+        let hint = "remove it, and the operation gets the secret";
+        problems.push(field.problem(message).hint(hint));
+    }
+    env
+}
+
 /// Returns whether a template names a value that the operator gives.
 fn names(template: &str, value: &ValueName) -> bool {
     let wanted = format!("args.{value}");
@@ -173,10 +195,15 @@ fn meaning(field: &FieldNode<'_>, problems: &mut Problems) -> Option<String> {
     Some(text)
 }
 
-fn deadline_ms(field: &FieldNode<'_>, problems: &mut Problems) -> Option<u64> {
+fn deadline_ms(field: &FieldNode<'_>, is_check: bool, problems: &mut Problems) -> Option<u64> {
     let deadline_ms = field.duration_ms(problems)?;
     if !(1_000..=DEADLINE_MS_MAX).contains(&deadline_ms) {
         problems.push(field.problem("must be from 1s to 24h"));
+        return None;
+    }
+    if is_check && deadline_ms > CHECK_DEADLINE_MS_MAX {
+        let hint = "an update waits for it; let it look at less";
+        problems.push(field.problem("must be from 1s to 30m for a check").hint(hint));
         return None;
     }
     Some(deadline_ms)

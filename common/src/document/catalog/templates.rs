@@ -2,7 +2,9 @@
 
 use super::WorkloadTemplate;
 use super::condition::Condition;
-use super::{CheckTemplate, Component, ContainerTemplate, OperationTemplate, ProbeTemplate};
+use super::{
+    CheckTemplate, Component, ContainerTemplate, OperationMoment, OperationTemplate, ProbeTemplate,
+};
 use crate::id::{OperationName, ValueName};
 
 /// A text of a component that is filled in for every tenant.
@@ -25,6 +27,20 @@ impl Component {
     /// Returns every text of the component that may be a template.
     #[must_use]
     pub fn templates(&self) -> Vec<TemplateText<'_>> {
+        let mut all = self.workload_templates();
+        for (name, operation) in &self.operations {
+            match operation.moment {
+                OperationMoment::OnDemand => all.extend(operation.templates(name)),
+                OperationMoment::Check | OperationMoment::Prepare | OperationMoment::Migrate => {}
+            }
+        }
+        all
+    }
+
+    /// Returns those texts that are filled in when the component is planned. An operation on demand
+    /// is none of them: what it runs is filled in when it is asked for.
+    #[must_use]
+    pub fn workload_templates(&self) -> Vec<TemplateText<'_>> {
         let mut all: Vec<TemplateText<'_>> = Vec::new();
         all.extend(self.ports.iter().map(|text| TemplateText::new("ports", text)));
         all.extend(self.probe.templates());
@@ -36,7 +52,12 @@ impl Component {
             WorkloadTemplate::Container(container) => all.extend(container.templates()),
         }
         for (name, operation) in &self.operations {
-            all.extend(operation.templates(name));
+            match operation.moment {
+                OperationMoment::Check | OperationMoment::Prepare | OperationMoment::Migrate => {
+                    all.extend(operation.templates(name));
+                }
+                OperationMoment::OnDemand => {}
+            }
         }
         all
     }

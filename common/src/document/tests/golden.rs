@@ -47,9 +47,8 @@ fn golden<T: Document>(name: &'static str, full: &T, minimal: &T) -> Golden {
 
 /// Every kind of document that has a version of its own.
 fn goldens() -> Vec<Golden> {
-    let (revision, request) = (RevisionNumber(8), ContentHash::of(b"request"));
-    let idempotency = IdempotencyRecord { revision, request, text_only: false };
-    let of_text = IdempotencyRecord { text_only: true, ..idempotency.clone() };
+    let revision = RevisionNumber(8);
+    let (made, made_minimal) = idempotency(revision);
     let head = Head { current: RevisionNumber(8), last: RevisionNumber(9), good: None };
     let (name, host) = ("oml".to_owned(), "oml.example.com".to_owned());
     let endpoint = PublicEndpoint { name, host, addresses: Vec::new() };
@@ -68,7 +67,7 @@ fn goldens() -> Vec<Golden> {
         golden("revision", &v::revision(), &v::revision_minimal()),
         golden("head", &Head { good: Some(RevisionNumber(7)), ..head }, &head),
         golden("target", &target, &target),
-        golden("idempotency_record", &of_text, &idempotency),
+        golden("idempotency_record", &made, &made_minimal),
         golden("rollout", &v::rollout(), &v::rollout_minimal()),
         golden("rollout_outcome", &v::outcome(), &v::outcome_minimal()),
         golden("node_record", &v::node_record(), &v::node_record_minimal()),
@@ -87,6 +86,20 @@ fn goldens() -> Vec<Golden> {
         golden("run_result", &v::run_result(), &v::run_result_minimal()),
         golden("run_record", &v::run_record(full()), &v::run_record_minimal()),
     ]
+}
+
+/// A full and a minimal record of a request.
+fn idempotency(revision: RevisionNumber) -> (IdempotencyRecord, IdempotencyRecord) {
+    let minimal = IdempotencyRecord::new(revision, ContentHash::of(b"request"));
+    let warnings = vec!["web 1 -> 2 has no way back".to_owned()];
+    let full = IdempotencyRecord {
+        text_only: true,
+        warnings,
+        release: Some("2.6.6".parse().unwrap()),
+        secret_version: 2,
+        ..minimal.clone()
+    };
+    (full, minimal)
 }
 
 fn backup(release: &str) -> BackupBegin {

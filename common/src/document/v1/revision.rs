@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::document::{Document, is_default};
-use crate::id::{ComponentName, ContentHash, NodeName, RevisionNumber};
+use crate::id::{ComponentName, ContentHash, NodeName, ReleaseName, RevisionNumber};
 use crate::time::Timestamp;
 
 /// An accepted change of a tenant. What it says is never changed afterwards; only its text is
@@ -25,8 +25,8 @@ pub struct Revision {
     pub changes: Vec<Change>,
     /// The content hash of its plan.
     pub plan: ContentHash,
-    /// The hash of all texts of the catalog that it was planned with; none if an earlier release
-    /// made it.
+    /// The hash of all texts of the catalog that it was planned with, or of a later one with which
+    /// it was applied again and nothing changed; none if an earlier release made it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub catalog: Option<ContentHash>,
 }
@@ -103,13 +103,33 @@ pub struct Target {
 /// the same revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdempotencyRecord {
-    /// The revision that the change made.
+    /// The revision that the change made, or on which it was made.
     pub revision: RevisionNumber,
     /// The content hash of the request.
     pub request: ContentHash,
-    /// Whether the request replaced the text of that revision only.
+    /// Whether the request made no revision: it replaced the text of that one only or, with a
+    /// version of a secret, nothing of it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub text_only: bool,
+    /// What the releases of the catalog said about the change, in sentences.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub warnings: Vec<String>,
+    /// The release that its versions are.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub release: Option<ReleaseName>,
+    /// The number of the version that the rotation of a secret made; 0 if it was another request.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub secret_version: u64,
+}
+
+impl IdempotencyRecord {
+    /// Makes the record of a request that made that revision, and about which there is no more to
+    /// say.
+    #[must_use]
+    pub fn new(revision: RevisionNumber, request: ContentHash) -> Self {
+        let (text_only, warnings, release, secret_version) = (false, Vec::new(), None, 0);
+        Self { revision, request, text_only, warnings, release, secret_version }
+    }
 }
 
 impl RevisionKind {

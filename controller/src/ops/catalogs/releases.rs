@@ -2,26 +2,44 @@
 
 use std::path::{Path, PathBuf};
 
-use oml_common::document::catalog::Catalog;
+use oml_common::document::catalog::{CATALOG_FILE, Catalog};
 use oml_common::document::releases::Releases;
+use oml_daemon::catalog_files::read_text;
 
 use super::CatalogError;
-use super::folder::read_text;
 
 const SUFFIX: &str = ".releases.yaml";
+/// The file of releases in the folder of a catalog.
+const FOLDER_FILE: &str = "releases.yaml";
 
 /// Returns whether a file of the folder has releases, and is no catalog.
 pub(super) fn is_releases(path: &Path) -> bool {
-    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.ends_with(SUFFIX))
+    owner(path).is_some()
 }
 
 /// Returns where the releases of a catalog are, if it has any: in `NAME.releases.yaml` beside
-/// `NAME.yaml`, or in `releases.yaml` in the folder of a catalog that is a folder.
+/// `NAME.yaml`, or in `releases.yaml` in the folder of a catalog that is a folder, which is named by
+/// its path or by that of the file in it.
 fn path_of(catalog: &Path) -> PathBuf {
     if catalog.is_dir() {
-        return catalog.join("releases.yaml");
+        return catalog.join(FOLDER_FILE);
     }
-    catalog.with_extension(SUFFIX.trim_start_matches('.'))
+    let beside = catalog.with_extension(SUFFIX.trim_start_matches('.'));
+    let is_in_folder = catalog.file_name().is_some_and(|name| name == CATALOG_FILE);
+    // A file of that name is also a catalog by itself if it is among the other catalogs.
+    match is_in_folder && beside.symlink_metadata().is_err() {
+        true => catalog.with_file_name(FOLDER_FILE),
+        false => beside,
+    }
+}
+
+/// Returns the file of the catalog whose releases a file has; none if it is no file of releases.
+pub(super) fn owner(path: &Path) -> Option<PathBuf> {
+    catalog_of(path).or_else(|| {
+        let beside = path.with_file_name(CATALOG_FILE);
+        let is_in_folder = path.file_name().is_some_and(|name| name == FOLDER_FILE);
+        (is_in_folder && beside.exists()).then_some(beside)
+    })
 }
 
 /// Returns the file of the catalog whose releases a file should have.
@@ -31,10 +49,7 @@ pub(super) fn catalog_of(releases: &Path) -> Option<PathBuf> {
 }
 
 /// Reads the releases beside a catalog. A catalog without such a file has none.
-///
-/// # Errors
-/// Returns an error if the file cannot be read or has a mistake.
-pub fn read_beside(path: &Path, catalog: &Catalog) -> Result<Releases, CatalogError> {
+pub(super) fn read_beside(path: &Path, catalog: &Catalog) -> Result<Releases, CatalogError> {
     let path = path_of(path);
     if path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
         return Ok(Releases::default());

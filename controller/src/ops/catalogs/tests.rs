@@ -8,6 +8,8 @@ use tempfile::TempDir;
 
 use super::*;
 
+mod folder;
+
 const GOOD: &str = "catalog: good\nregistry: docker.io/test\ncomponents:\n  web:\n    \
     roles: [app]\n    unit: web.service\n    container: web\n    image: web\n    \
     probe: {check: tcp, port: \"80\"}\n";
@@ -101,7 +103,9 @@ fn of_two_catalogs_of_one_name_none_counts() {
             "catalog good cannot be used: DIR/good.yaml is a second catalog of the name good; the first is DIR/copy.yaml"
         ]
     );
-    assert!(catalogs.of(&spec("good")).is_err());
+    // Each of the two is fine by itself, so a check of one would show nothing.
+    let hint = catalogs.of(&spec("good")).unwrap_err().hint.unwrap();
+    assert!(hint.starts_with("remove one of the two on the controller's host"), "{hint}");
     assert!(catalogs.of(&spec("other")).is_ok());
 }
 
@@ -161,6 +165,57 @@ fn a_mistake_in_the_releases_keeps_their_catalog_out() {
              line 3: releases.1.0.wob: wob is not a component of catalog good (known: web)"]
     );
     assert!(catalogs.of(&spec("good")).is_err());
+}
+
+#[test]
+fn a_catalog_with_broken_releases_names_a_check_that_shows_the_mistake() {
+    let text = RELEASES.replace("web", "wob");
+    let cases: [(&str, fn(&Path, &str)); 2] = [
+        ("good", |folder, text| fs::write(folder.join("good.releases.yaml"), text).unwrap()),
+        ("stack", |folder, text| {
+            fs::create_dir(folder.join("stack")).unwrap();
+            let catalog = GOOD.replace("catalog: good", "catalog: stack");
+            fs::write(folder.join("stack/catalog.yaml"), catalog).unwrap();
+            let text = text.replace("catalog: good", "catalog: stack");
+            fs::write(folder.join("stack/releases.yaml"), text).unwrap();
+        }),
+    ];
+    for (name, fill) in cases {
+        let (_folder, catalogs) = loaded(|folder| fill(folder, &text));
+        let refused = catalogs.of(&spec(name)).unwrap_err().hint.unwrap();
+        let (_, named) = refused.split_once("catalog check ").unwrap();
+        let (path, _) = named.split_once(" on the controller's host").unwrap();
+        let shown = check(Path::new(path)).unwrap_err().to_string();
+        let mistake = format!("wob is not a component of catalog {name}");
+        assert!(shown.contains(&mistake), "{shown}");
+    }
+}
+
+#[test]
+fn the_releases_of_a_folder_are_read_by_either_of_its_paths() {
+    let (folder, catalogs) = loaded(|folder| {
+        fs::create_dir(folder.join("stack")).unwrap();
+        let catalog = GOOD.replace("catalog: good", "catalog: stack");
+        fs::write(folder.join("stack/catalog.yaml"), catalog).unwrap();
+        let text = RELEASES.replace("catalog: good", "catalog: stack");
+        fs::write(folder.join("stack/releases.yaml"), text).unwrap();
+    });
+    assert_eq!(catalogs.releases_of(&spec("stack")).published.len(), 1);
+    for path in ["stack", "stack/", "stack/catalog.yaml", "stack/releases.yaml"] {
+        let checked = check(&folder.path().join(path)).unwrap();
+        assert_eq!((checked.catalog.name.as_str(), checked.releases), ("stack", 1), "{path}");
+    }
+}
+
+#[test]
+fn a_file_of_releases_is_checked_with_its_catalog() {
+    let (folder, _catalogs) = loaded(|folder| {
+        fs::write(folder.join("good.releases.yaml"), RELEASES).unwrap();
+        fs::write(folder.join("gone.releases.yaml"), RELEASES).unwrap();
+    });
+    assert_eq!(check(&folder.path().join("good.releases.yaml")).unwrap().releases, 1);
+    let shown = check(&folder.path().join("gone.releases.yaml")).unwrap_err().to_string();
+    assert!(shown.contains("has the releases of a catalog that is not there"), "{shown}");
 }
 
 #[test]

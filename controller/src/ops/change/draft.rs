@@ -38,6 +38,8 @@ pub(super) struct Draft {
     pub(super) secrets: ChosenSecrets,
     /// The new version of a secret that the change makes.
     pub(super) rotation: Option<NewVersion>,
+    /// What is right about the text and may surprise, in lines for people.
+    pub(super) notes: Vec<String>,
 }
 
 /// The wanted specification as text.
@@ -48,6 +50,8 @@ struct Wanted {
     kind: RevisionKind,
     /// The plan whose versions of secrets are wanted.
     secrets_of: Option<Arc<Plan>>,
+    /// What is right about it and may surprise, in lines for people.
+    notes: Vec<String>,
 }
 
 impl Changes {
@@ -70,7 +74,7 @@ impl Changes {
         };
         let head_value = head.as_ref().map(|head| &head.value);
         let wanted = self.wanted(request, &tenant, head_value, before.as_ref()).await?;
-        let Wanted { text, known, kind, secrets_of } = wanted;
+        let Wanted { text, known, kind, secrets_of, notes } = wanted;
         let spec = match given {
             Some(spec) => spec,
             None => TenantSpec::parse(&text).map_err(OpsError::Problems)?,
@@ -94,6 +98,7 @@ impl Changes {
             may_run,
             secrets,
             rotation,
+            notes,
         };
         Ok(draft)
     }
@@ -110,7 +115,8 @@ impl Changes {
             let known = before.map(|(text, plan)| recorded(text, plan)).transpose()?;
             let (text, known) = (spec_yaml.clone(), known.unwrap_or_default());
             let secrets_of = before.map(|(_, plan)| Arc::clone(plan));
-            return Ok(Wanted { text, known, kind: RevisionKind::Apply, secrets_of });
+            let (kind, notes) = (RevisionKind::Apply, Vec::new());
+            return Ok(Wanted { text, known, kind, secrets_of, notes });
         }
         if let ChangeRequest::Rollback { to, .. } = request {
             let Some(head) = head else { return Err(self.tenants.without_revisions(tenant).await) };
@@ -124,25 +130,29 @@ impl Changes {
                 known,
                 kind: RevisionKind::Rollback,
                 secrets_of: Some(plan),
+                notes: Vec::new(),
             });
         }
         let Some((text, plan)) = before else {
             return Err(self.tenants.without_revisions(tenant).await);
         };
         let (known, secrets_of) = (recorded(text, plan)?, Some(Arc::clone(plan)));
+        let mut notes = Vec::new();
         let (text, kind) = match request {
             ChangeRequest::SetVersion { versions, .. } => {
                 let text = with_versions(text, versions).map_err(OpsError::Problems)?;
                 (text, RevisionKind::SetVersion)
             }
             ChangeRequest::SetRelease { release, .. } => {
-                (self.with_release(text, release)?, RevisionKind::SetVersion)
+                let (text, left) = self.with_release(text, release)?;
+                notes = left;
+                (text, RevisionKind::SetVersion)
             }
             ChangeRequest::Apply { .. }
             | ChangeRequest::Rollback { .. }
             | ChangeRequest::RotateSecret { .. } => (text.clone(), RevisionKind::RotateSecret),
         };
-        Ok(Wanted { text, known, kind, secrets_of })
+        Ok(Wanted { text, known, kind, secrets_of, notes })
     }
 
     /// Chooses the versions of the secrets: those of the wanted plan and of the present one, and
@@ -173,6 +183,12 @@ impl Changes {
 }
 
 impl Draft {
+    /// Returns the specification on which the change is made.
+    pub(super) fn base(&self) -> Result<Option<TenantSpec>> {
+        let base = self.before.as_ref().map(|(text, _)| TenantSpec::parse(text)).transpose();
+        base.map_err(OpsError::Problems)
+    }
+
     /// Returns a problem for everything that takes two changes to reach that plan.
     pub(super) fn conflicts(&self, plan: &Plan) -> Vec<Problem> {
         let found = self.may_run.iter().flat_map(|before| conflicts::check(before, plan).0);

@@ -1,16 +1,26 @@
 //! The releases of a tenant's catalog: what a change is judged by, and what an operator may choose.
 
-use oml_common::decide::release::{self, Judged, Versions, versions_of};
-use oml_common::document::plan::Plan;
+use std::sync::Arc;
+
+use oml_common::decide::head::base;
+use oml_common::decide::release::{
+    self, InRelease, Judged, OtherCatalog, ReleaseVersions, Versions, versions_in_plan, versions_of,
+};
+use oml_common::document::catalog::Catalog;
+use oml_common::document::plan::{OnFailure, Plan};
 use oml_common::document::spec::{TenantSpec, with_versions};
 use oml_common::id::{CatalogName, ComponentName, ReleaseName, TenantId};
 use oml_common::text::printable::printable;
 use oml_common::text::problem::Problem;
 
 use super::draft::Draft;
-use super::{Changes, RequestContext};
+use super::{ChangeRequest, Changes, Planned, RequestContext};
 use crate::ops::{OpsError, Result};
 use crate::records::keys;
+
+/// The note about a rollout over a step without a way back.
+const PAUSES: &str = "a failure pauses this rollout, in place of on_failure: rollback, because the \
+                      version before cannot read what the new one writes";
 
 /// The releases of a tenant's catalog.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,49 +35,86 @@ pub struct TenantReleases {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TenantRelease {
     pub name: ReleaseName,
-    pub versions: Versions,
-    /// The components that have another version.
+    pub versions: ReleaseVersions,
+    /// The components that have another version, or one that cannot be compared.
     pub different: Vec<ComponentName>,
 }
 
 impl Changes {
-    /// Returns the releases that a tenant can be set to.
+    /// Returns the releases that a tenant can be set to, compared with the revision on which a change
+    /// would be made.
     pub async fn releases(&self, tenant: &TenantId) -> Result<TenantReleases> {
-        let Some(text) = self.current_text(tenant).await? else {
+        let Some(text) = self.text_of_base(tenant).await? else {
             return Err(self.tenants.without_revisions(tenant).await);
         };
         let spec = TenantSpec::parse(&text).map_err(OpsError::Problems)?;
-        let catalog = self.catalogs.of(&spec)?.catalog.name.clone();
+        let catalog = &self.catalogs.of(&spec)?.catalog;
         let known = self.catalogs.releases_of(&spec);
-        let current = versions_of(&spec);
+        let current = versions_of(&spec, catalog);
         let releases = release::offered(known, &current).map(|(name, offered)| TenantRelease {
             name: name.clone(),
             versions: offered.versions,
             different: offered.different,
         });
         let current = release::release_of(known, &current).cloned();
+        let catalog = catalog.name.clone();
         Ok(TenantReleases { catalog, current, releases: releases.collect() })
     }
 
     /// Judges a draft by the releases of its catalog.
     pub(super) fn check_release(&self, draft: &Draft, context: &RequestContext) -> Result<Judged> {
-        let base = draft.before.as_ref().map(|(text, _)| TenantSpec::parse(text)).transpose();
-        let base = base.map_err(OpsError::Problems)?;
-        // Another catalog has other components, of which nothing is known.
-        let base = base.filter(|base| base.catalog == draft.spec.catalog);
-        let may_run = draft.may_run.iter().filter(|_| base.is_some()).map(|plan| in_plan(plan));
-        let before: Vec<Versions> = base.iter().map(versions_of).chain(may_run).collect();
+        let catalog = &self.catalogs.of(&draft.spec)?.catalog;
+        let (before, other) = self.versions_before(draft, catalog)?;
         let releases = self.catalogs.releases_of(&draft.spec);
-        let judged = release::decide(releases, &before, &versions_of(&draft.spec));
+        let after = versions_of(&draft.spec, catalog);
+        let judged = release::decide(releases, other.as_ref(), &before, &after);
         Ok(if context.force.trim().is_empty() { judged } else { judged.forced() })
     }
 
-    /// Writes the versions of a release into a specification.
-    pub(super) fn with_release(&self, text: &str, name: &ReleaseName) -> Result<String> {
+    /// Returns the versions of everything that may have written the state that a draft finds: those on
+    /// which it is made, and those of the revisions of which something may be running; and the catalog
+    /// of the former, if the draft has another one.
+    fn versions_before(
+        &self,
+        draft: &Draft,
+        catalog: &Catalog,
+    ) -> Result<(Vec<Versions>, Option<OtherCatalog<'_>>)> {
+        let (Some(base), Some((_, plan))) = (draft.base()?, &draft.before) else {
+            return Ok((Vec::new(), None));
+        };
+        let registries = [base.registry.as_ref(), draft.spec.registry.as_ref()];
+        let in_plan = |plan: &Arc<Plan>| versions_in_plan(plan, catalog, &registries);
+        let name = base.catalog.clone();
+        let (first, other) = match self.catalogs.of(&base) {
+            Ok(_same) if name == draft.spec.catalog => (versions_of(&base, catalog), None),
+            Ok(was) => {
+                let versions = versions_of(&base, &was.catalog);
+                let carried = release::carried_over(&versions, &was.catalog, catalog);
+                let (releases, differing) =
+                    (Some(self.catalogs.releases_of(&base)), carried.differing);
+                (carried.versions, Some(OtherCatalog { name, releases, differing }))
+            }
+            Err(_unusable) => {
+                let other = OtherCatalog { name, releases: None, differing: Vec::new() };
+                (in_plan(plan), Some(other))
+            }
+        };
+        let may_run = draft.may_run.iter().map(in_plan);
+        Ok(([first].into_iter().chain(may_run).collect(), other))
+    }
+
+    /// Writes the versions of a release into a specification. Returns a line for every component
+    /// that is left as it is too.
+    pub(super) fn with_release(
+        &self,
+        text: &str,
+        name: &ReleaseName,
+    ) -> Result<(String, Vec<String>)> {
         let spec = TenantSpec::parse(text).map_err(OpsError::Problems)?;
-        self.catalogs.of(&spec)?;
+        let catalog = &self.catalogs.of(&spec)?.catalog;
         let releases = self.catalogs.releases_of(&spec);
-        let Some(versions) = release::versions_in(releases, name, &spec) else {
+        let found = release::versions_in(releases, name, &spec, catalog);
+        let Some(InRelease { versions, own }) = found else {
             let message = format!("catalog {} has no release {name}", spec.catalog);
             let known = releases.published.keys().map(AsRef::as_ref);
             let problem = Problem::new("release", message).suggest(name.as_str(), known);
@@ -77,14 +124,17 @@ impl Changes {
             let message = format!("release {name} is about no component of {}", spec.tenant);
             return Err(Problem::new("release", message).into());
         }
-        with_versions(text, &versions).map_err(OpsError::Problems)
+        let text = with_versions(text, &versions).map_err(OpsError::Problems)?;
+        let left =
+            |name: &ComponentName| format!("{name} has an image of its own and is left as it is");
+        Ok((text, own.iter().map(left).collect()))
     }
 
-    async fn current_text(&self, tenant: &TenantId) -> Result<Option<String>> {
-        let head = self.records.get(&keys::head(tenant)).await?;
-        let current = head.map(|head| head.value.current).filter(|it| it.0 > 0);
-        let Some(current) = current else { return Ok(None) };
-        let revision = self.tenants.revision(tenant, current).await?;
+    async fn text_of_base(&self, tenant: &TenantId) -> Result<Option<String>> {
+        let Some(head) = self.records.get(&keys::head(tenant)).await? else { return Ok(None) };
+        let rollout = self.records.get(&keys::rollout(tenant)).await?;
+        let base = base(head.value, rollout.as_ref().map(|rollout| &rollout.value));
+        let revision = self.tenants.revision(tenant, base).await?;
         Ok(revision.map(|revision| revision.spec_yaml.clone()))
     }
 }
@@ -98,12 +148,30 @@ impl RequestContext {
     }
 }
 
-/// The versions of a plan. A component has the same on every node.
-fn in_plan(plan: &Plan) -> Versions {
-    let shares = plan.nodes.values().flat_map(|share| &share.instances);
-    let version = shares.filter_map(|(component, desired)| {
-        let version = desired.instance.version()?.clone();
-        Some((component.clone(), version.into()))
-    });
-    version.collect()
+impl Planned {
+    /// Returns what is right about the change and may surprise, in lines for people.
+    pub(super) fn notes(&self, request: &ChangeRequest) -> Vec<String> {
+        let absent = request.notes(&self.plan.absent);
+        absent.into_iter().chain(self.draft.notes.iter().cloned()).collect()
+    }
+
+    /// Returns a line if a failure pauses the rollout although the specification says otherwise.
+    pub(super) fn pauses(&self) -> Option<String> {
+        let is_other = self.plan.strategy.on_failure != self.draft.spec.rollout.on_failure;
+        is_other.then(|| PAUSES.to_owned())
+    }
+}
+
+/// Returns what the releases of the catalog say about a change, in sentences.
+pub(super) fn said(judged: &Judged) -> Vec<String> {
+    judged.warnings.iter().map(ToString::to_string).collect()
+}
+
+/// Returns a plan whose rollout pauses if it fails over a step without a way back. A rollback would
+/// start the version before on what it cannot read.
+pub(super) fn without_rollback(mut plan: Plan, judged: &Judged) -> Plan {
+    if judged.crosses() {
+        plan.strategy.on_failure = OnFailure::Pause;
+    }
+    plan
 }

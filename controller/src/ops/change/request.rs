@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use oml_common::decide::diff::StrategyChange;
 use oml_common::decide::plan::presence::{self, Absent};
+use oml_common::decide::release::Judged;
 use oml_common::document::revision::{Change, ChangeKind};
 use oml_common::document::spec::TenantSpec;
 use oml_common::id::{
@@ -33,7 +34,7 @@ pub enum ChangeRequest {
     RotateSecret {
         tenant: TenantId,
         name: SecretName,
-        /// No part of the fingerprint, which is recorded.
+        /// Only a keyed hash of it is a part of the fingerprint, which is recorded.
         #[serde(skip)]
         value: NewValue,
     },
@@ -56,6 +57,8 @@ pub struct RequestContext {
     pub if_revision: Option<RevisionNumber>,
     /// Whether a change that removes an instance is refused.
     pub no_removals: bool,
+    /// Whether a change over a step without a way back is refused.
+    pub no_one_way: bool,
     /// Why the change is made although the releases of the catalog forbid it; empty if it is not.
     pub force: String,
 }
@@ -86,6 +89,17 @@ impl RequestContext {
         let hint = "look at the plan (dry_run), then send the change again without no_removals and \
                     with the revision of the plan as if_revision";
         Err(OpsError::Removes(Problem::new("", message).hint(hint)))
+    }
+
+    /// Checks that there is a way back from the change, if the operator has not seen that there is
+    /// none.
+    pub(super) fn check_one_way(&self, judged: &Judged) -> Result<()> {
+        let Some(step) = judged.one_way().filter(|_| self.no_one_way && !self.dry_run) else {
+            return Ok(());
+        };
+        let hint = "look at the plan (dry_run), then send the change again without no_one_way and \
+                    with the revision of the plan as if_revision";
+        Err(OpsError::OneWay(Problem::new("", step.to_string()).hint(hint)))
     }
 }
 
@@ -133,6 +147,8 @@ pub struct ChangeResult {
     pub warnings: Vec<String>,
     /// The release that the versions are.
     pub release: Option<ReleaseName>,
+    /// Whether it leads over a step without a way back.
+    pub one_way: bool,
     /// What is right and may surprise, in lines for people.
     pub notes: Vec<String>,
 }
@@ -143,7 +159,7 @@ impl ChangeResult {
         let (changes, settings, notes) = (Vec::new(), Vec::new(), Vec::new());
         let (changed, text_changed, new_tenant) = (false, false, false);
         let secret_version = None;
-        let (warnings, release) = (Vec::new(), None);
+        let (warnings, release, one_way) = (Vec::new(), None, false);
         Self {
             tenant,
             revision,
@@ -156,6 +172,7 @@ impl ChangeResult {
             notes,
             warnings,
             release,
+            one_way,
         }
     }
 }
@@ -187,11 +204,13 @@ impl ChangeRequest {
     }
 
     /// Returns the hash by which a repeated request is recognised. It is recorded, so
-    /// another way to compute it needs another word for its version.
-    pub(super) fn fingerprint(&self) -> ContentHash {
+    /// another way to compute it needs another word for its version. `value` stands for the value
+    /// of a secret, and is empty in a request without one.
+    pub(super) fn fingerprint(&self, value: &str) -> ContentHash {
         let text = serde_json::to_string(self)
             .expect("a request has string keys and no failing serializer");
-        ContentHash::of(format!("{FINGERPRINT_VERSION} {text}").as_bytes())
+        let value = if value.is_empty() { String::new() } else { format!(" {value}") };
+        ContentHash::of(format!("{FINGERPRINT_VERSION} {text}{value}").as_bytes())
     }
 }
 

@@ -1,13 +1,24 @@
 //! A new version of a secret, as a change of the components that use it.
 
-use oml_common::decide::secrets::ChosenSecret;
-use oml_common::id::RevisionNumber;
+use oml_common::decide::secrets::{ChosenSecret, users};
+use oml_common::id::{ContentHash, RevisionNumber, TenantId};
 
 use super::draft::Draft;
-use super::{ChangeRequest, Changes, Planned, RequestContext};
+use super::{ChangeRequest, ChangeResult, Changes, Planned, RequestContext};
 use crate::ops::Result;
-use crate::ops::secrets::NewVersion;
-use crate::records::{Batch, if_unchanged, keys};
+use crate::ops::secrets::{NewValue, NewVersion};
+use crate::records::values::{AuditRecord, Head, IdempotencyRecord};
+use crate::records::{Batch, Entry, if_unchanged, keys};
+use crate::store::Expect;
+
+/// A new version of a secret that no component uses.
+#[derive(Clone, Copy)]
+pub(super) struct Unused<'a> {
+    pub(super) tenant: &'a TenantId,
+    /// The head, which the new version leaves as it is; none before the first change.
+    pub(super) head: Option<&'a Entry<Head>>,
+    pub(super) made: &'a NewVersion,
+}
 
 impl NewVersion {
     /// Returns the new version as a plan names it.
@@ -30,40 +41,84 @@ impl Changes {
         self.secrets.next_version(&context.who, tenant, name, &value).await.map(Some)
     }
 
-    /// Records the new version of a secret that nothing uses, so that nothing is rolled out.
-    pub(super) async fn commit_unused(
-        &self,
-        draft: &Draft,
-        context: &RequestContext,
-    ) -> Result<()> {
-        let mut batch = self.with_rotation(Batch::default(), draft, context, None);
-        if let Some(head) = &draft.head {
-            // A change at the same time, which may name a version that goes now, is planned again.
-            let key = keys::head(&draft.tenant);
-            batch = batch.put(&key, if_unchanged(Some(head)), &head.value);
+    /// Returns the hash by which a repeated request is recognised. The value of a secret is a part
+    /// of it as a keyed hash, because it is recorded.
+    pub(super) fn fingerprint(&self, request: &ChangeRequest) -> Result<ContentHash> {
+        match request {
+            ChangeRequest::RotateSecret { value: NewValue::Given(value), .. } => {
+                Ok(request.fingerprint(&self.secrets.key()?.request_hash(value)))
+            }
+            ChangeRequest::RotateSecret { value: NewValue::Generated(length), .. } => {
+                Ok(request.fingerprint(&length.to_string()))
+            }
+            ChangeRequest::Apply { .. }
+            | ChangeRequest::SetVersion { .. }
+            | ChangeRequest::SetRelease { .. }
+            | ChangeRequest::Rollback { .. } => Ok(request.fingerprint("")),
         }
-        Ok(self.records.commit(batch).await?)
     }
 
-    /// Adds the record of the new version, which the change makes, and its line in the audit trail.
-    pub(super) fn with_rotation(
+    /// Records the new version of a secret that nothing uses, so that nothing is rolled out: what a
+    /// paused rollout did not finish is no matter of such a secret.
+    pub(super) async fn commit_unused(
         &self,
-        batch: Batch,
-        draft: &Draft,
+        unused: Unused<'_>,
+        request: &ChangeRequest,
+        context: &RequestContext,
+    ) -> Result<ChangeResult> {
+        let Unused { tenant, head, made } = unused;
+        let version = made.record.last;
+        let revision = head.map(|head| head.value.current).unwrap_or_default();
+        context.check_revision(tenant, revision)?;
+        if !context.dry_run {
+            let line = self.rotated(tenant, made, context, None);
+            let mut batch = made.put(Batch::default(), tenant).audit(&line);
+            if let Some(head) = head {
+                // A change at the same time, which may name a version that goes now, is planned
+                // again.
+                batch = batch.put(&keys::head(tenant), if_unchanged(Some(head)), &head.value);
+            }
+            if let Some(op_id) = &context.op_id {
+                let done = IdempotencyRecord {
+                    text_only: true,
+                    secret_version: version,
+                    ..IdempotencyRecord::new(revision, self.fingerprint(request)?)
+                };
+                batch = batch.put(&keys::idempotency(tenant, op_id), Expect::Absent, &done);
+            }
+            self.records.commit(batch).await?;
+        }
+        let secret_version = Some(version);
+        Ok(ChangeResult { secret_version, ..ChangeResult::nothing(tenant.clone(), revision) })
+    }
+
+    /// Returns the line of the audit trail about a new version, which a revision follows if
+    /// something uses the secret.
+    pub(super) fn rotated(
+        &self,
+        tenant: &TenantId,
+        made: &NewVersion,
         context: &RequestContext,
         revision: Option<RevisionNumber>,
-    ) -> Batch {
-        let Some(made) = &draft.rotation else { return batch };
+    ) -> AuditRecord {
         let (name, version) = (&made.name, made.record.last);
         let follows = revision.map(|revision| format!(", which is revision {revision}"));
         let follows = follows.unwrap_or_default();
         let what = format!("rotated secret {name} to version {version}{follows}");
-        let audit = self.secrets.audit(&context.who, &draft.tenant, what);
-        made.put(batch, &draft.tenant).audit(&audit)
+        self.secrets.audit(&context.who, tenant, what)
     }
 }
 
 impl Planned {
+    /// Returns the new version that a rotation makes if nothing uses the secret. What else is new
+    /// then, such as a catalog, or is to be sent again after a restore, is left to the next change.
+    pub(super) fn unused(&self) -> Option<Unused<'_>> {
+        let Draft { tenant, head, rotation, .. } = &self.draft;
+        let made = rotation.as_ref()?;
+        let is_unused = users(&self.plan, &made.name).is_empty();
+        is_unused.then_some(Unused { tenant, head: head.as_ref(), made })
+    }
+
     /// Returns the number of the version that a rotation makes.
     pub(super) fn secret_version(&self) -> Option<u64> {
         self.draft.rotation.as_ref().map(|made| made.record.last)

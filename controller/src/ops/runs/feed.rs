@@ -48,16 +48,27 @@ pub struct OutputLines {
 }
 
 impl Feeds {
-    /// Begins to follow the output of a run.
+    /// Begins to follow the output of a run, which others may follow already.
     pub(super) fn open(&self, tenant: &TenantId, id: RunId) -> RunOutput {
-        let (sender, pieces) = broadcast::channel(PIECES_MAX);
         let mut open = self.lock();
         // Those whose readers are gone are followed by nobody.
         if open.len() >= FEEDS_MAX {
             open.retain(|_, feed| feed.pieces.receiver_count() > 0);
         }
-        open.insert((tenant.clone(), id), Feed { pieces: sender, lines: 0 });
-        RunOutput { pieces, lines: 0 }
+        let feed = open.entry((tenant.clone(), id)).or_insert_with(|| {
+            let (pieces, _reader) = broadcast::channel(PIECES_MAX);
+            Feed { pieces, lines: 0 }
+        });
+        RunOutput { pieces: feed.pieces.subscribe(), lines: 0 }
+    }
+
+    /// Forgets the output of a run that nobody follows, because it was not recorded.
+    pub(super) fn forget_unread(&self, tenant: &TenantId, id: RunId) {
+        let key = (tenant.clone(), id);
+        let mut open = self.lock();
+        if open.get(&key).is_some_and(|feed| feed.pieces.receiver_count() == 0) {
+            open.remove(&key);
+        }
     }
 
     /// Passes lines on. Those that were passed on before are left away: a host whose agent was
@@ -135,6 +146,25 @@ mod tests {
             got += lines.len();
         }
         assert_eq!(got, 128);
+    }
+
+    #[tokio::test]
+    async fn two_who_open_the_same_run_both_hear_it() {
+        let (feeds, tenant) = (Feeds::default(), "acme".parse().unwrap());
+        let mut first = feeds.open(&tenant, ID);
+        let mut second = feeds.open(&tenant, ID);
+        feeds.add(&tenant, ID, 0, lines(0..1));
+        let line = |number| Some(OutputLines { left_out: 0, lines: lines(number..number + 1) });
+        assert_eq!(first.next().await, line(0));
+        assert_eq!(second.next().await, line(0));
+        // The second one did not get this number.
+        drop(second);
+        feeds.forget_unread(&tenant, ID);
+        feeds.add(&tenant, ID, 1, lines(1..2));
+        assert_eq!(first.next().await, line(1));
+        drop(first);
+        feeds.forget_unread(&tenant, ID);
+        assert!(feeds.lock().is_empty());
     }
 
     #[tokio::test]

@@ -30,6 +30,7 @@ fn wrong_words_are_refused_with_what_to_write() {
         ("omlctl secret set tenant=acme", "no secret is named (for example tenant=acme postgres)"),
         ("omlctl secret set postgres", "tenant= is missing"),
         ("omlctl secret set tenant=acme a b", "2 secrets are named"),
+        ("omlctl secret generate tenant=acme a b a", "secret a is named twice (name it once)"),
         ("omlctl secret set tenant=acme Postgres", "not a secret name"),
         ("omlctl secret set tenant=acme postgres=s3cret", "unknown key"),
         ("omlctl secret generate tenant=acme a --length 4", "8..=256"),

@@ -1,6 +1,7 @@
 //! Puts secrets into the request for a container: those of the host and those that the controller
 //! sent.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use bollard::models::{Mount, MountType};
@@ -31,9 +32,11 @@ pub(super) fn environment(
     Ok(environment)
 }
 
-/// Returns the mounts of the secrets that are files.
+/// Returns the mounts of the secrets that are files. What several variables name is mounted once:
+/// the engine refuses two mounts at one place.
 pub(super) fn mounts(container: &Container, paths: &Paths) -> Result<Vec<Mount>, RuntimeError> {
-    let mounted = container.kept_secrets.values().filter_map(|secret| {
+    let secrets: BTreeSet<&KeptSecret> = container.kept_secrets.values().collect();
+    let mounted = secrets.into_iter().filter_map(|secret| {
         let target = secret.file.clone()?;
         let source = paths.mounted_secret(&secret.name, &secret.mark);
         if !source.is_file() {

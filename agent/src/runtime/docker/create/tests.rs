@@ -210,3 +210,22 @@ fn a_secret_of_the_controller_is_a_variable_or_a_file_that_is_mounted_read_only(
     assert_eq!(mount.target.as_deref(), Some("/run/secrets/key"));
     assert_eq!((mount.source, mount.read_only), (Some(key.display().to_string()), Some(true)));
 }
+
+#[test]
+fn two_variables_may_name_one_mounted_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    let mut container = with_kept_secrets();
+    let key = container.kept_secrets[&"KEY_FILE".parse().unwrap()].clone();
+    container.kept_secrets =
+        [("KEY_FILE".parse().unwrap(), key.clone()), ("OTHER_FILE".parse().unwrap(), key.clone())]
+            .into();
+    let source = paths.mounted_secret(&key.name, &key.mark);
+    files::write_durably(&source, b"-----BEGIN\n", 0o444).unwrap();
+    let body = body_of(&container, &paths).unwrap();
+    let both = ["ROLE=main", "KEY_FILE=/run/secrets/key", "OTHER_FILE=/run/secrets/key"];
+    assert_eq!(body.env.unwrap(), both);
+    let mounts = body.host_config.unwrap().mounts.unwrap();
+    let at_key = |mount: &&Mount| mount.target.as_deref() == Some("/run/secrets/key");
+    assert_eq!(mounts.iter().filter(at_key).count(), 1, "{mounts:?}");
+}

@@ -36,6 +36,7 @@ fn a_template_that_names_nothing_is_found_without_a_tenant() {
         ("{{ node.ip }}", "there is no name node.ip (a template can use tenant, settings.NAME"),
         ("{{ nobody }}", "there is no name nobody"),
         ("{{ tenant ", "components.db.env.WHO: cannot read"),
+        ("{{ tenant|paint }}", "components.db.env.WHO: there is no filter paint (there are those"),
     ] {
         let found = problems(template);
         assert!(found.contains(message), "{template}: {found}");

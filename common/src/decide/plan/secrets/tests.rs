@@ -104,6 +104,13 @@ fn every_missing_secret_is_named_at_once_with_what_to_type() {
 }
 
 #[test]
+fn a_missing_secret_that_is_a_file_is_given_from_one() {
+    let secrets = "KEY: {name: key, from: controller, file: /run/secrets/key}";
+    let problems = planned(SPEC, secrets, &[]).unwrap_err();
+    assert!(problems.ends_with("(omlctl secret set tenant=acme key < FILE)"), "{problems}");
+}
+
+#[test]
 fn what_cannot_be_is_refused_with_its_place() {
     let refused = |spec: &str, secrets: &str| planned(spec, secrets, &[("key", 1)]).unwrap_err();
     let file = refused(SPEC, "K: {name: key, file: /run/key}");
@@ -122,6 +129,63 @@ fn what_cannot_be_is_refused_with_its_place() {
     let unit = SPEC.replace("  exporter: {}", "  exporter: {secrets: {K: key}}");
     let unit = refused(&unit, "X: key");
     assert!(unit.contains("a packaged unit does not support secrets"), "{unit}");
+}
+
+#[test]
+fn a_variable_of_the_tenant_and_a_secret_of_the_catalog_do_not_both_reach_the_container() {
+    let env = SPEC.replace("  db: \"1\"", "  db: {version: \"1\", env: {PGPASSWORD: x}}");
+    let problems = planned(&env, "PGPASSWORD: postgres", &[]).unwrap_err();
+    assert_eq!(
+        problems,
+        "line 5: components.db.env.PGPASSWORD: the variable is secret postgres of the catalog (remove \
+         it from env; its value is that of the secret)"
+    );
+    let container = planned(SPEC, "PGPASSWORD: postgres", &[]).unwrap();
+    assert!(container.secrets.keys().all(|variable| !container.env.contains_key(variable)));
+    // What an operation of the catalog sets would be overridden by a secret of the tenant.
+    let operations = "    operations:\n      go: {run: on-demand, means: Goes, command: [go], \
+                      env: {WAY: a}}\n";
+    let catalog = CATALOG.replace("    image: db\n", &format!("    image: db\n{operations}"));
+    let spec = SPEC.replace("  db: \"1\"", "  db: {version: \"1\", secrets: {WAY: way}}");
+    let problems = plan_with_secrets(&spec, &catalog, &chosen(&[]), 1).unwrap_err().to_string();
+    assert_eq!(
+        problems,
+        "line 5: components.db.secrets.WAY: operation go of the catalog sets the same variable \
+         (choose another variable for the secret)"
+    );
+}
+
+#[test]
+fn a_mounted_secret_is_not_in_the_way_of_what_else_is_mounted() {
+    let mounted = |variable: &str, name: &str, path: &str| {
+        format!("{variable}: {{name: {name}, from: controller, file: {path}}}")
+    };
+    let of_catalog = mounted("A", "key", "/run/secrets/key");
+    let catalog = catalog(&of_catalog);
+    let catalog = catalog.replace(
+        "    image: db\n",
+        "    image: db\n    volumes: [data:/var/lib/db]\n    tmpfs: [/scratch]\n",
+    );
+    let planned = |name: &str, path: &str| {
+        let line = format!("  db: {{version: \"1\", secrets: {{{}}}}}", mounted("B", name, path));
+        let spec = SPEC.replace("  db: \"1\"", &line);
+        let kept = chosen(&[("key", 1), ("other", 1)]);
+        plan_with_secrets(&spec, &catalog, &kept, 1).map(|plan| database(&plan).kept_secrets.len())
+    };
+    for (name, path, expected) in [
+        ("other", "/run/secrets/key", "is in the way of /run/secrets/key, where secret key is"),
+        ("other", "/run/secrets", "is in the way of /run/secrets/key, where secret key is"),
+        ("other", "/var/lib/db/key", "is in the way of /var/lib/db, where data is"),
+        ("other", "/scratch", "is in the way of the folder in memory /scratch"),
+        ("other", "/etc/hosts", "cannot be mounted: /etc/hosts is the engine's own"),
+    ] {
+        let problems = planned(name, path).unwrap_err().to_string();
+        let line = format!("line 5: components.db.secrets.B: {path} {expected}");
+        assert!(problems.contains(&line), "{path}: {problems}");
+    }
+    // One secret at one place is mounted once, and two variables hold its path.
+    assert_eq!(planned("key", "/run/secrets/key").unwrap(), 2);
+    assert_eq!(planned("other", "/run/secrets/other").unwrap(), 2);
 }
 
 #[test]

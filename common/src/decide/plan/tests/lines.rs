@@ -165,6 +165,33 @@ fn one_host_and_three_run_omnileads_3() {
 }
 
 #[test]
+fn browsers_outside_get_recordings_at_the_public_address_of_a_site_in_a_cloud() {
+    let settings = "{infra_env: cloud, public_ip: 192.0.2.7}";
+    for (text, component) in [(OMNILEADS_1_26, "daphne"), (OMNILEADS_2_2, "omnileads")] {
+        let catalog = Catalog::parse(text).unwrap();
+        let unwanted = ["haproxy", "pstn", "prometheus"];
+        let spec = spec_of(&catalog, settings, |it| !unwanted.contains(&it));
+        let nodes = hosts(&[("all", &["data", "voice", "app", "qa"])]);
+        let plan = plan_for(&nodes, text, &spec);
+        assert_eq!(value(&plan, component, "S3_ENDPOINT"), "https://192.0.2.7", "{component}");
+        assert_eq!(value(&plan, "nginx", "S3_ENDPOINT"), "http://10.0.0.1:9000");
+    }
+}
+
+#[test]
+fn every_name_of_a_site_of_3_is_allowed_and_trusted() {
+    let catalog = Catalog::parse(OMNILEADS_3).unwrap();
+    let settings = "{kamailio_webrtc_iface: eth1, fqdn: a.example, \
+                    django_allowed_hosts_extra: \"b.example, c.example\"}";
+    let spec = spec_of(&catalog, settings, |it| it != "haproxy");
+    let plan = plan_for(&hosts(&[("all", &ROLES_OF_3)]), OMNILEADS_3, &spec);
+    let trusted = value(&plan, "omnileads", "DJANGO_CSRF_TRUSTED_ORIGINS");
+    assert_eq!(trusted, "https://a.example,https://b.example,https://c.example");
+    let allowed = value(&plan, "omnileads", "DJANGO_ALLOWED_HOSTS");
+    assert_eq!(allowed, "a.example,10.0.0.1,127.0.0.1,b.example,c.example");
+}
+
+#[test]
 fn a_proxy_of_3_needs_another_host_than_its_web_server() {
     let catalog = Catalog::parse(OMNILEADS_3).unwrap();
     let spec = spec_of(&catalog, "{kamailio_webrtc_iface: eth1}", |_| true);

@@ -14,6 +14,7 @@ use crate::time::Span;
 pub enum Activity {
     Removing,
     Pulling,
+    Checking,
     Preparing,
     /// This has to succeed before the new version starts.
     RunningOnce(RunOnce, OperationName),
@@ -263,6 +264,7 @@ impl Display for Activity {
         f.write_str(match self {
             Self::Removing => "being removed",
             Self::Pulling => "pulling the image",
+            Self::Checking => "running its checks, then preparing container and unit",
             Self::Preparing => "preparing container and unit",
             Self::RunningOnce(kind, operation) => {
                 return write!(f, "the {} {operation} is running", kind.as_str());

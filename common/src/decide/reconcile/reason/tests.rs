@@ -113,6 +113,10 @@ fn what_is_done_or_has_to_be_done_is_named() {
     texts(&[
         (Reason::Doing(Activity::Removing), "being removed"),
         (Reason::Doing(Activity::Pulling), "pulling the image"),
+        (
+            Reason::Doing(Activity::Checking),
+            "running its checks, then preparing container and unit",
+        ),
         (Reason::Doing(Activity::Preparing), "preparing container and unit"),
         (Reason::Doing(Activity::Starting), "starting"),
         (Reason::Doing(Activity::RollingBack), "rolling back to the version before"),

@@ -2,6 +2,7 @@
 
 use super::world::{World, name, packaged};
 use super::{ActiveState, Phase, Stage, Step};
+use crate::decide::observed::ObservedInstance;
 use crate::decide::reconcile::Decision;
 
 /// Decides for an exporter whose unit was masked in that state, and which works by the first
@@ -37,6 +38,33 @@ fn a_change_of_a_masked_unit_that_runs_waits_until_it_is_unmasked() {
     let expected = "its unit runs and is masked on the host; the change waits until it is unmasked \
                     there";
     assert_eq!(decision.reason.to_string(), expected);
+}
+
+/// Decides for an exporter that runs, and of which somebody removed something.
+fn without(masked: bool, remove: impl Fn(&mut ObservedInstance)) -> Decision {
+    let world = World::settled([packaged("exporter", "one")]);
+    let mut observed = world.observe();
+    let seen = observed.instances.get_mut(&name("exporter")).expect("it is observed");
+    seen.unit.as_mut().expect("it has a unit").masked = masked;
+    remove(seen);
+    world.with_observed(&observed, super::decide)[&name("exporter")].clone()
+}
+
+#[test]
+fn what_was_lost_beside_a_unit_that_runs_is_written_again_without_a_restart_masked_or_not() {
+    let removals: [fn(&mut ObservedInstance); 2] = [
+        |seen| seen.unit.as_mut().expect("it has a unit").hash = None,
+        |seen| seen.document = None,
+    ];
+    for remove in removals {
+        for masked in [false, true] {
+            let decision = without(masked, remove);
+            assert_eq!(decision.step, Some(Step::RewriteConfig), "{masked}: {decision:?}");
+        }
+    }
+    let all = |seen: &mut ObservedInstance| removals.iter().for_each(|remove| remove(seen));
+    let unknown = without(true, all);
+    assert_eq!((unknown.phase, unknown.acts()), (Phase::Blocked, false), "{unknown:?}");
 }
 
 #[test]

@@ -94,7 +94,7 @@ fn a_file_is_in_the_way_of_nothing() {
         ("/var/lib/web/web.conf", "is in the way of /var/lib/web, where data is"),
         ("/var/lib", "is in the way of /var/lib/web, where data is"),
         ("/scratch/web.conf", "is in the way of the folder in memory /scratch"),
-        ("/etc/hosts", "cannot be a file of the catalog: /etc/hosts is the engine's own"),
+        ("/etc/hosts", "cannot be mounted: /etc/hosts is the engine's own"),
         ("/proc/sys/web", "/proc is the engine's own"),
     ] {
         let refused = refused(&PLAIN.replace("/etc/web.conf", path), &[("web.conf.j2", "")]);

@@ -36,6 +36,20 @@ fn an_operation_says_what_it_runs_for_how_long_and_what_it_is_given() {
 }
 
 #[test]
+fn a_variable_of_an_operation_is_no_secret_of_its_component() {
+    let operation =
+        "      go: {run: on-demand, means: Goes, command: [go], env: {KEY: a, WAY: b}}\n";
+    let with =
+        catalog(operation).replace("    image: web\n", "    image: web\n    secrets: {KEY: key}\n");
+    let refused = Catalog::parse(&with).unwrap_err().to_string();
+    assert_eq!(
+        refused,
+        "line 12: components.web.operations.go.env: KEY is a secret of the component (remove it, and \
+         the operation gets the secret)"
+    );
+}
+
+#[test]
 fn every_mistake_is_reported_at_its_place() {
     let found = refused(
         "      Reset: {run: on-demand, means: x, command: [a]}\n      late: {run: later, means: x, \
@@ -90,4 +104,10 @@ fn only_a_migration_is_irreversible() {
         let found = refused(&with(run, "true"));
         assert!(found.contains("go.irreversible: only a migration can be irreversible"), "{found}");
     }
+}
+
+#[test]
+fn an_update_does_not_wait_for_hours_for_a_check() {
+    let found = refused("      sure: {run: check, means: x, command: [a], deadline: 31m}\n");
+    assert!(found.contains("sure.deadline: must be from 1s to 30m for a check"), "{found}");
 }

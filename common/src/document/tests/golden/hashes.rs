@@ -22,7 +22,7 @@ pub(super) const HASHES: &[(&str, &str)] = &[
     ("head_minimal.json", "489a257337f90e329031b7e891efda1dd062b38281cf300bb8612cb774fb02bf"),
     ("target.json", "fd6719e2c4caf0db9a2ab55ab64473f107380b7d1d64eaced46af4c06cc9e4a7"),
     ("target_minimal.json", "fd6719e2c4caf0db9a2ab55ab64473f107380b7d1d64eaced46af4c06cc9e4a7"),
-    ("idempotency_record.json", "3ccdf9a7e33b7009cc9742738235e73488d9b5df662814121c65f52c80c32beb"),
+    ("idempotency_record.json", "caa2340b8745a9084bdd3c6d9e7c0628ecdaf5976678da018b8145881a53c0d2"),
     (
         "idempotency_record_minimal.json",
         "bae0ff3701c94e3d6f21c75fcf7deb02b63655e09bafea9a6718f82ccd0a4eb7",

@@ -53,6 +53,16 @@ fn a_file_has_the_values_of_its_tenant_and_its_node() {
 }
 
 #[test]
+fn a_file_writes_sizes_and_durations_in_the_unit_of_a_program() {
+    let template = "cache = {{ '512MiB'|mebibytes }}MB\nbytes = {{ '1KiB'|bytes }}\n\
+                    wait = {{ '90s'|milliseconds }}\nidle = {{ '2m'|seconds }}\n";
+    let text = file(&plan(template, SPEC).unwrap(), "n2").text;
+    assert_eq!(text, "cache = 512MB\nbytes = 1024\nwait = 90000\nidle = 120\n");
+    let refused = refused("{{ 'much'|mebibytes }}");
+    assert!(refused.contains("line 1: \"much\" is not a size such as 512MiB"), "{refused}");
+}
+
+#[test]
 fn only_the_component_whose_file_changes_is_replaced_and_its_agent_must_know_files() {
     let template = "colour={{ settings.colour }}\n";
     let blue = plan(template, SPEC).unwrap();

@@ -4,21 +4,27 @@ use std::fs::Metadata;
 use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
 
+use crate::regular_file;
 use oml_common::document::catalog::{CATALOG_FILE, CatalogSources};
 use oml_common::text::yaml::DOCUMENT_BYTES_MAX;
-use oml_daemon::regular_file;
+
+/// How many folders up the folder of catalogs is searched for.
+const UP_MAX: usize = 8;
 
 /// Where a catalog is: the folder of catalogs, and its name in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) folder: PathBuf,
-    pub(super) name: String,
+pub struct Place {
+    pub folder: PathBuf,
+    pub name: String,
 }
 
 impl Place {
     /// Finds the folder of catalogs by the path of a catalog: a file, a folder, or the file in the
     /// folder.
-    pub(super) fn of(path: &Path) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// Returns an error if there is no such folder, or it has no file of a catalog.
+    pub fn of(path: &Path) -> io::Result<Self> {
         let is_folder = path.is_dir();
         let path = match is_folder {
             // Such as `.`, which has no name.
@@ -35,17 +41,61 @@ impl Place {
             Ok((folder.to_owned(), name.to_owned()))
         };
         let (folder, name) = own(&path)?;
+        if is_folder && path.join(CATALOG_FILE).symlink_metadata().is_err() {
+            return Err(io::Error::other(format!("it has no {CATALOG_FILE}")));
+        }
         if is_folder || name != CATALOG_FILE {
             return Ok(Self { folder, name });
         }
         let (folder, name) = own(&folder.canonicalize()?)?;
         Ok(Self { folder, name })
     }
+
+    /// Returns the places of the same file if the folder of catalogs is further up, the nearest
+    /// first.
+    fn further_up(&self) -> Vec<Self> {
+        let mut places = Vec::new();
+        let Ok(mut folder) = self.folder.canonicalize() else { return places };
+        let mut name = self.name.clone();
+        while places.len() < UP_MAX {
+            let Some(own) = folder.file_name().and_then(|own| own.to_str()) else { break };
+            name = format!("{own}/{name}");
+            folder.pop();
+            places.push(Self { folder: folder.clone(), name: name.clone() });
+        }
+        places
+    }
+}
+
+/// Reads the texts of a catalog or a part by its place alone. The folder of catalogs, by which a part
+/// names what it includes, may be further up: it is the one in which the part has the fewest mistakes.
+///
+/// # Errors
+/// Returns an error if its first text cannot be read.
+pub fn read_alone(place: &Place) -> io::Result<CatalogSources> {
+    let mistakes = |sources: &CatalogSources| sources.catalog().err().map_or(0, |all| all.0.len());
+    let mut best = read(place)?;
+    let mut fewest = if best.is_part() { mistakes(&best) } else { 0 };
+    for place in place.further_up() {
+        if fewest == 0 {
+            break;
+        }
+        // A folder that cannot be read is not the one.
+        let Ok(sources) = read(&place) else { continue };
+        if mistakes(&sources) < fewest {
+            fewest = mistakes(&sources);
+            best = sources;
+        }
+    }
+    Ok(best)
 }
 
 /// Reads every text of a catalog. One that cannot be read is noted with the reason; only without the
 /// first one there is no catalog.
-pub(super) fn read(place: &Place) -> io::Result<CatalogSources> {
+///
+/// # Errors
+/// Returns an error if the first text cannot be read.
+pub fn read(place: &Place) -> io::Result<CatalogSources> {
     let mut sources = CatalogSources::new(&place.name);
     let first = sources.first().to_owned();
     let text = match first == place.name {
@@ -82,7 +132,10 @@ fn read_inside(folder: &Path, path: &str) -> io::Result<String> {
 }
 
 /// Reads a text of bounded length. A pipe or a device would never end.
-pub(super) fn read_text(path: &Path) -> io::Result<String> {
+///
+/// # Errors
+/// Returns an error if it is no file, cannot be read, or is no text in UTF-8.
+pub fn read_text(path: &Path) -> io::Result<String> {
     check_kind(&path.metadata()?)?;
     let mut text = String::new();
     // One byte too many is refused by the reader of documents.
@@ -98,6 +151,3 @@ fn check_kind(metadata: &Metadata) -> io::Result<()> {
         false => Err(io::Error::other("it is not a file")),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -7,7 +7,6 @@ use oml_common::document::catalog::WorkloadTemplate;
 use oml_common::text::error::chain;
 use tempfile::TempDir;
 
-use super::super::{Catalogs, read_file};
 use super::*;
 
 const STACK: &str = "catalog: stack\ninclude: [parts/db.yaml]\ncomponents:\n  web:\n    \
@@ -58,6 +57,35 @@ fn a_catalog_is_checked_by_its_folder_by_its_file_and_by_the_file_in_it() {
     assert_eq!(content("stack"), before);
     fs::write(folder.path().join("stack/files/web.conf.j2"), "listen 81\n").unwrap();
     assert_ne!(content("stack"), before);
+}
+
+#[test]
+fn a_part_is_checked_by_itself_without_the_names_of_others() {
+    let folder = folder();
+    let at = |path: &str| folder.path().join(path);
+    let names = "    env: {PORT: \"{{ settings.elsewhere }}\", HOST: \"{{ host.other }}\"}\n";
+    let part = |name: &str, include: &str, more: &str| {
+        format!("{}{more}", PART.replace("db", name).replace("components:", include))
+    };
+    // What it includes is named from the folder of catalogs, one folder up or two.
+    for base in ["parts", "stack/parts"] {
+        fs::create_dir_all(at(base)).unwrap();
+        fs::write(at(&format!("{base}/base.yaml")), part("base", "components:", "")).unwrap();
+        let include = format!("include: [{base}/base.yaml]\ncomponents:");
+        let path = at(&format!("{base}/queue.yaml"));
+        fs::write(&path, part("queue", &include, names)).unwrap();
+        let checked = check(&path).unwrap_or_else(|error| panic!("{}", chain(&error)));
+        assert_eq!((checked.is_part, checked.catalog.components.len()), (true, 2), "{base}");
+        fs::write(&path, part("queue", &include, &names.replace("other }}", "other "))).unwrap();
+        let mistakes = check(&path).unwrap_err().to_string();
+        assert!(mistakes.contains("components.queue.env.HOST: cannot read"), "{mistakes}");
+        // One that is nowhere is still a mistake.
+        fs::write(&path, part("queue", &include.replace("base.yaml", "bse.yaml"), names)).unwrap();
+        let mistakes = check(&path).unwrap_err().to_string();
+        assert!(mistakes.contains(&format!("cannot read {base}/bse.yaml")), "{mistakes}");
+    }
+    let message = chain(&check(&at("parts")).unwrap_err());
+    assert!(message.ends_with("it has no catalog.yaml"), "{message}");
 }
 
 #[test]

@@ -1,0 +1,105 @@
+//! Checks the secrets of a component against its environment, and against what else is mounted into
+//! its container.
+
+use std::collections::BTreeMap;
+
+use crate::document::secret_use::SecretUse;
+use crate::id::EnvName;
+use crate::text::problem::Problems;
+use crate::text::yaml::FieldNode;
+
+use super::EnvTemplate;
+use super::place::Places;
+
+/// Checks secrets that were read from this field.
+pub(super) fn check(
+    field: &FieldNode<'_>,
+    secrets: &BTreeMap<EnvName, SecretUse>,
+    env: &BTreeMap<EnvName, EnvTemplate>,
+    places: &mut Places<'_>,
+    problems: &mut Problems,
+) {
+    // What cannot be read has its problem already.
+    for (variable, field) in field.entries::<EnvName>(&mut Problems::default()) {
+        let Some(wanted) = secrets.get(&variable) else { continue };
+        if env.contains_key(&variable) {
+            let problem = field.problem("the same variable is in env");
+            problems.push(problem.hint("remove it from env or from secrets"));
+        }
+        let Some(path) = &wanted.file else { continue };
+        if let Some(why) = places.take_secret(path, &wanted.name) {
+            let problem = field.problem(format!("{path} {why}"));
+            problems.push(problem.hint("choose a path of its own in the container"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::document::catalog::{Catalog, CatalogSources};
+    use crate::text::problem::Problems;
+
+    /// Reads a catalog whose component has a file, a volume, a folder in memory, a variable and
+    /// these secrets.
+    fn read(secrets: &str) -> Result<Catalog, Problems> {
+        let text = format!(
+            "catalog: stack\ncomponents:\n  web:\n    roles: [app]\n    unit: web.service\n    \
+             container: web\n    image: docker.io/test/web\n    volumes: [data:/var/lib/web]\n    \
+             tmpfs: [/scratch]\n    env: {{COLOUR: blue}}\n    \
+             files: [{{template: web.conf, path: /etc/web.conf}}]\n    \
+             probe: {{check: tcp, port: \"80\"}}\n    secrets: {{{secrets}}}\n"
+        );
+        let mut sources = CatalogSources::new("stack");
+        sources.put("stack/catalog.yaml", Ok(text));
+        for path in sources.missing() {
+            sources.put(&path, Ok("listen\n".to_owned()));
+        }
+        sources.catalog()
+    }
+
+    fn refused(secrets: &str) -> String {
+        read(secrets).map(|_| String::new()).unwrap_or_else(|problems| problems.to_string())
+    }
+
+    fn mounted(variable: &str, name: &str, path: &str) -> String {
+        format!("{variable}: {{name: {name}, from: controller, file: {path}}}")
+    }
+
+    #[test]
+    fn a_file_in_the_way_of_a_secret_is_refused() {
+        for (path, expected) in [
+            ("/etc/web.conf", "is in the way of /etc/web.conf, which is made of web.conf"),
+            ("/etc/web.conf/key", "is in the way of /etc/web.conf, which is made of web.conf"),
+            ("/etc", "cannot be mounted: /etc/hosts is the engine's own"),
+            ("/var/lib/web/key", "is in the way of /var/lib/web, where data is"),
+            ("/var/lib", "is in the way of /var/lib/web, where data is"),
+            ("/scratch/key", "is in the way of the folder in memory /scratch"),
+            ("/proc/key", "cannot be mounted: /proc is the engine's own"),
+        ] {
+            let refused = refused(&mounted("KEY", "key", path));
+            let line = format!("components.web.secrets.KEY: {path} {expected}");
+            assert!(refused.contains(&line), "{path}: {refused}");
+            assert!(refused.contains("choose a path of its own"), "{path}: {refused}");
+        }
+        let two = |second: &str, path: &str| {
+            let first = mounted("A", "key", "/run/secrets/key");
+            refused(&format!("{first}, {}", mounted("B", second, path)))
+        };
+        for (name, path) in [("other", "/run/secrets/key"), ("key", "/run/secrets/key/more")] {
+            let expected = "is in the way of /run/secrets/key, where secret key is";
+            assert!(two(name, path).contains(expected), "{path}: {}", two(name, path));
+        }
+        assert_eq!(two("key", "/run/secrets/key"), "");
+        assert_eq!(two("other", "/run/secrets/other"), "");
+    }
+
+    #[test]
+    fn a_variable_of_a_catalog_is_a_secret_or_has_a_value() {
+        let refused = refused("COLOUR: colour");
+        assert_eq!(
+            refused,
+            "line 13: components.web.secrets.COLOUR: the same variable is in env (remove it from env \
+             or from secrets)"
+        );
+    }
+}
