@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::{Args, Parser, Subcommand};
+use oml_common::document::catalog::Catalog;
 use oml_common::document::schema::CATALOG_SCHEMA;
 use oml_common::text::error::chain;
 use oml_common::text::plural::counted;
@@ -209,12 +210,17 @@ fn check_catalog(file: &Path) -> Result<()> {
         count => format!(", {}", counted(u64::try_from(count).unwrap_or(u64::MAX), "releases")),
     };
     say(&format!(
-        "{}: {kind} {}, {} components{more}",
+        "{}: {kind} {}, {}{more}",
         file.display(),
         catalog.name,
-        catalog.components.len()
+        components_of(&catalog)
     ))?;
     catalog.notes().iter().try_for_each(|note| say(&format!("note: {}", printable(note))))
+}
+
+/// Says how many components a catalog has.
+fn components_of(catalog: &Catalog) -> String {
+    counted(u64::try_from(catalog.components.len()).unwrap_or(u64::MAX), "components")
 }
 
 fn print_schema() -> Result<()> {
@@ -226,7 +232,7 @@ fn list_catalogs(settings: &Settings) -> Result<()> {
     let catalogs = Catalogs::load(&settings.catalog_dir);
     let mut out = std::io::stdout().lock();
     for catalog in catalogs.iter() {
-        writeln!(out, "{}: {} components", catalog.name, catalog.components.len())
+        writeln!(out, "{}: {}", catalog.name, components_of(catalog))
             .context("cannot write to standard output")?;
     }
     for broken in catalogs.broken() {

@@ -100,7 +100,7 @@ pub fn read(place: &Place) -> io::Result<CatalogSources> {
     let first = sources.first().to_owned();
     let text = match first == place.name {
         true => read_text(&place.folder.join(&first))?,
-        false => read_inside(&place.folder, &first)?,
+        false => read_inside(&place.folder, &first).map_err(|error| explained(place, error))?,
     };
     sources.put(&first, Ok(text));
     loop {
@@ -112,6 +112,15 @@ pub fn read(place: &Place) -> io::Result<CatalogSources> {
             let text = read_inside(&place.folder, &path).map_err(|error| error.to_string());
             sources.put(&path, text);
         }
+    }
+}
+
+/// Says of a folder without a document what is missing: the folder itself is there.
+fn explained(place: &Place, error: io::Error) -> io::Error {
+    let is_missing = error.kind() == io::ErrorKind::NotFound;
+    match is_missing && place.folder.join(&place.name).is_dir() {
+        true => io::Error::other(format!("there is no {CATALOG_FILE} in this folder")),
+        false => error,
     }
 }
 

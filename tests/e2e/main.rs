@@ -37,6 +37,7 @@ mod settings;
 mod texts;
 mod trixie;
 mod units;
+mod wordpress;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -138,6 +139,7 @@ fn cases() -> Vec<Case> {
     cases.extend(settings::CASES);
     cases.extend(texts::CASES);
     cases.extend(units::CASES);
+    cases.extend(wordpress::CASES);
     cases
 }
 

@@ -75,9 +75,27 @@ fn try_crash_loops() -> Result<()> {
     Ok(())
 }
 
+/// Checks that a taken port counts as a cause only while a renamed container has it.
+fn try_taken_port() -> Result<()> {
+    let intent = Intent::default();
+    let mut down = good_facts();
+    down.containers = Some(vec![container("oml-second", "second")]);
+    down.answers[0].clear();
+    "failed".clone_into(&mut down.units[0].active);
+    let mut renamed = down.clone();
+    renamed.containers.iter_mut().for_each(|it| it.push(container("was-oml-first-3", "first")));
+    let taken = reported("crash-looping", "unhealthy", "bind: Address already in use");
+    for (facts, is_true) in [(&down, false), (&renamed, true)] {
+        let wrong = compared(facts, &intent, &taken);
+        check(wrong.is_empty() == is_true, format!("{facts:?}: {wrong:?}"))?;
+    }
+    Ok(())
+}
+
 /// Checks that the judge accepts what is true and finds what is not.
 pub(crate) fn run() -> Result<()> {
     try_crash_loops()?;
+    try_taken_port()?;
     let (facts, intent) = (good_facts(), Intent::default());
     let accepts = |facts: &Facts, intent: &Intent, reported: &Value| {
         let wrong = compared(facts, intent, reported);

@@ -6,6 +6,7 @@ mod circles;
 mod diagrams;
 mod docs;
 mod documents;
+mod examples;
 mod field;
 mod imports;
 mod messages;

@@ -16,7 +16,7 @@ use crate::run::Run;
 /// Raise this number when the way images are built changes but the data does not.
 const REVISION: &str = "1";
 const ENTRY: &str = include_str!("../images/entry.sh");
-const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(crate) const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The base that an image adds its own files to.
 #[derive(Clone, Copy)]
@@ -166,18 +166,21 @@ pub(crate) fn base_layers(image: &Image, cache: &Cache) -> Result<Vec<oci::Layer
             })?;
             Ok(vec![oci::packed(&folder)?])
         }
-        Base::Bookworm(layer) => {
-            let tree = layer.build(cache, &BOOKWORM)?;
-            Ok(vec![
-                packed(cache, BOOKWORM.name, &BOOKWORM.stamp(), &BOOKWORM.build(cache)?)?,
-                packed(cache, layer.name, &layer.stamp(&BOOKWORM), &tree)?,
-            ])
-        }
+        Base::Bookworm(layer) => on_bookworm(layer, cache),
         Base::OwnSystem(system) => {
             let tree = system.build(cache)?;
             Ok(vec![packed(cache, system.name, &system.stamp(), &tree)?])
         }
     }
+}
+
+/// Returns the layers of Debian 12 with these packages and builds them if they are missing.
+pub(crate) fn on_bookworm(layer: PackageLayer, cache: &Cache) -> Result<Vec<oci::Layer>> {
+    let tree = layer.build(cache, &BOOKWORM)?;
+    Ok(vec![
+        packed(cache, BOOKWORM.name, &BOOKWORM.stamp(), &BOOKWORM.build(cache)?)?,
+        packed(cache, layer.name, &layer.stamp(&BOOKWORM), &tree)?,
+    ])
 }
 
 impl Image {
@@ -204,6 +207,7 @@ impl Image {
                     entrypoint: &["/oml/entry"],
                     env: &[PATH],
                     volumes: self.volumes,
+                    ..ImageConfig::default()
                 },
                 &layers,
             );

@@ -18,6 +18,7 @@ mod host_files;
 mod http;
 mod images;
 mod lab;
+mod library;
 mod machine;
 mod mounts;
 mod network;

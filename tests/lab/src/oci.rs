@@ -51,11 +51,17 @@ pub(crate) struct Blob {
 }
 
 /// The settings of an image that determine how its containers run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct ImageConfig<'a> {
     pub(crate) title: &'a str,
     pub(crate) version: &'a str,
     pub(crate) entrypoint: &'a [&'a str],
+    /// The arguments of the entry point; none if it is empty.
+    pub(crate) command: &'a [&'a str],
+    /// The folder in which its programs start; the root folder if it is empty.
+    pub(crate) working_dir: &'a str,
+    /// The signal that stops it; SIGTERM if there is none.
+    pub(crate) stop_signal: Option<&'a str>,
     pub(crate) env: &'a [&'a str],
     pub(crate) volumes: &'a [&'a str],
 }
@@ -97,20 +103,27 @@ pub(crate) fn config(image: &ImageConfig<'_>, layers: &[Layer]) -> Blob {
     let volumes: serde_json::Map<String, Value> =
         image.volumes.iter().map(|path| ((*path).to_owned(), json!({}))).collect();
     let diff_ids: Vec<_> = layers.iter().map(|layer| &layer.digest).collect();
+    let mut config = json!({
+        "Entrypoint": image.entrypoint,
+        "Env": image.env,
+        "Volumes": volumes,
+        "Labels": {
+            "org.opencontainers.image.title": image.title,
+            "org.opencontainers.image.version": image.version,
+        },
+        "StopSignal": image.stop_signal.unwrap_or("SIGTERM"),
+    });
+    if !image.command.is_empty() {
+        config["Cmd"] = json!(image.command);
+    }
+    if !image.working_dir.is_empty() {
+        config["WorkingDir"] = json!(image.working_dir);
+    }
     blob(&json!({
         "architecture": architecture(),
         "os": "linux",
         "created": TIME,
-        "config": {
-            "Entrypoint": image.entrypoint,
-            "Env": image.env,
-            "Volumes": volumes,
-            "Labels": {
-                "org.opencontainers.image.title": image.title,
-                "org.opencontainers.image.version": image.version,
-            },
-            "StopSignal": "SIGTERM",
-        },
+        "config": config,
         "rootfs": {"type": "layers", "diff_ids": diff_ids},
     }))
 }

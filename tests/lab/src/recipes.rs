@@ -89,5 +89,25 @@ rm -rf /usr/lib/postgresql/15/lib/bitcode /usr/lib/*/libz3.so.4",
 pub(crate) const NGINX: PackageLayer =
     PackageLayer { name: "nginx", packages: &["nginx", "openssl"], finish: "" };
 
+/// The layer of MariaDB without what its package for servers brings besides: Perl, Galera and the settings of Debian. The
+/// package makes the user only together with the service.
+pub(crate) const MARIADB: PackageLayer = PackageLayer {
+    name: "mariadb",
+    packages: &["mariadb-server-core", "mariadb-client-core"],
+    finish: "set -e
+groupadd --system mysql
+useradd --system --gid mysql --home-dir /var/lib/mysql --no-create-home mysql
+mkdir -p /var/lib/mysql
+chown mysql: /var/lib/mysql",
+};
+
+/// The layer of PHP as a server of FastCGI, with its client of MariaDB. Without the last package it would bring
+/// systemd.
+pub(crate) const PHP: PackageLayer = PackageLayer {
+    name: "php",
+    packages: &["php8.2-fpm", "php8.2-mysql", "systemd-standalone-tmpfiles"],
+    finish: "rm -rf /etc/php/8.2/fpm/pool.d",
+};
+
 /// The name of the cache entry with the registry's content.
 pub(crate) const STORE: &str = "registry";

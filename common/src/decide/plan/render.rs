@@ -21,7 +21,7 @@ use crate::text::problem::{Problem, Problems};
 
 use super::images::image;
 use super::prepared::unresolved;
-use super::template::{self, DROP_IN, NAMES};
+use super::template::{self, DROP_IN};
 use super::{Input, Mirrors, Placed, dependencies, policy, secrets, settings};
 
 mod files;
@@ -186,7 +186,7 @@ impl Writer<'_> {
                 // The message of the engine names a place in the template, which the path replaces.
                 let detail = error.detail().unwrap_or("a value is missing").to_owned();
                 let message = format!("cannot render {template:?}: {detail}");
-                let problem = self.problem_at(field, message).hint(NAMES);
+                let problem = self.problem_at(field, message).hint(template::hint_of(&error));
                 self.problems.push(problem);
                 None
             }

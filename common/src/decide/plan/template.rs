@@ -22,6 +22,15 @@ pub(super) const DROP_IN: &str = "drop_in";
 pub(super) const NAMES: &str = "a template can use tenant, settings.NAME, node.name, \
                                 node.address and host.COMPONENT";
 
+/// The filters that a template may use, for the hint of a problem.
+const FILTERS: &str = "a template can use the filters of Jinja, and bytes, mebibytes, seconds and \
+                       milliseconds";
+
+/// Returns what a template may use in the place of what it could not be filled in with.
+pub(super) fn hint_of(error: &Error) -> &'static str {
+    if error.kind() == ErrorKind::UnknownFilter { FILTERS } else { NAMES }
+}
+
 /// Makes the template engine. An unknown name is an error.
 pub(crate) fn engine() -> Environment<'static> {
     let mut engine = Environment::new();

@@ -10,6 +10,7 @@ fn image() -> ImageConfig<'static> {
         entrypoint: &["/oml/entry"],
         env: &["PATH=/bin"],
         volumes: &["/data"],
+        ..ImageConfig::default()
     }
 }
 
@@ -48,4 +49,26 @@ fn the_manifest_is_reproducible_and_changes_with_the_version() {
     assert_eq!(of(&image()), of(&image()));
     let next = ImageConfig { version: "v2", ..image() };
     assert_ne!(of(&image()), of(&next));
+}
+
+#[test]
+fn the_configuration_says_how_a_container_is_started_and_stopped() {
+    let of = |image: &ImageConfig<'_>| -> Value {
+        serde_json::from_slice(&config(image, &[]).bytes).unwrap()
+    };
+    let plain = &of(&image())["config"];
+    assert_eq!(plain["StopSignal"], "SIGTERM");
+    assert!(plain.get("Cmd").is_none() && plain.get("WorkingDir").is_none(), "{plain}");
+    let full = ImageConfig {
+        command: &["php-fpm"],
+        working_dir: "/var/www/html",
+        stop_signal: Some("SIGQUIT"),
+        ..image()
+    };
+    let full = &of(&full)["config"];
+    assert_eq!(full["Cmd"], json!(["php-fpm"]));
+    assert_eq!(
+        (&full["WorkingDir"], &full["StopSignal"]),
+        (&json!("/var/www/html"), &json!("SIGQUIT"))
+    );
 }

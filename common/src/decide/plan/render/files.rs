@@ -3,7 +3,7 @@
 use crate::document::catalog::{FILE_BYTES_MAX, FILES_BYTES_MAX, FileTemplate, hidden};
 use crate::document::instance::ContainerFile;
 
-use super::super::template::{self, NAMES};
+use super::super::template;
 use super::Writer;
 
 impl Writer<'_> {
@@ -40,7 +40,8 @@ impl Writer<'_> {
                 let detail = error.detail().unwrap_or("a value is missing").to_owned();
                 let line = error.line().map(|line| format!(", line {line}")).unwrap_or_default();
                 let message = format!("cannot render {name}{line}: {detail}");
-                let problem = self.problem_at("files", message).hint(NAMES);
+                let hint = template::hint_of(&error);
+                let problem = self.problem_at("files", message).hint(hint);
                 self.problems.push(problem);
                 return None;
             }

@@ -150,3 +150,13 @@ fn every_mistake_of_a_folder_is_explained_at_once() {
     let checked = chain(&read_file(&at("stack")).unwrap_err());
     assert!(checked.contains("cannot read parts/db.yaml: it is a folder"), "{checked}");
 }
+
+#[test]
+fn a_folder_without_a_document_is_no_path_that_is_missing() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("empty")).unwrap();
+    let refused = |name: &str| chain(&read_file(&folder.path().join(name)).unwrap_err());
+    let (empty, nowhere) = (refused("empty"), refused("nowhere"));
+    assert!(empty.ends_with("empty: there is no catalog.yaml in this folder"), "{empty}");
+    assert!(nowhere.contains("No such file or directory"), "{nowhere}");
+}

@@ -85,12 +85,16 @@ fn only_the_component_whose_file_changes_is_replaced_and_its_agent_must_know_fil
 #[test]
 fn a_template_that_names_nothing_is_refused_with_its_line_and_all_others() {
     let at = "components.voice.files: cannot render voice.conf.j2, line 2: ";
-    for template in
-        ["a\n{{ colour }}\n", "a\n{{ host.nowhere }}\n", "a\n{{ settings.colour | paint }}\n"]
-    {
+    let (names, filters) =
+        ("a template can use tenant, settings.NAME", "and bytes, mebibytes, seconds");
+    for (template, hint) in [
+        ("a\n{{ colour }}\n", names),
+        ("a\n{{ host.nowhere }}\n", names),
+        ("a\n{{ settings.colour | paint }}\n", filters),
+    ] {
         let refused = refused(template);
         assert!(refused.contains(at), "{template}: {refused}");
-        assert!(refused.contains("a template can use tenant, settings.NAME"), "{refused}");
+        assert!(refused.contains(hint), "{template}: {refused}");
     }
     let both = plan("{{ colour }}", &SPEC.replace("voice: \"1\"", "voices: \"1\""));
     let spec = SPEC.replace("exporter: {}", "exporter: {}\n  other: \"1\"");
