@@ -34,6 +34,7 @@ pub mod slots;
 pub mod start;
 pub mod status;
 pub mod step;
+pub mod tls;
 pub mod unhealthy;
 pub mod unit_end;
 pub mod update;

@@ -86,7 +86,10 @@ impl Case<'_> {
     /// The keys that the component or one of its operations sets for nothing.
     fn undeclared_keys(&self) -> Vec<String> {
         let operations = self.component.operations.values().flat_map(|it| it.env.keys());
-        let keys = self.container.env.keys().chain(self.container.secrets.keys()).chain(operations);
+        // The variable of a mounted secret only says where its file is, and the image reads the file.
+        let secrets = self.container.secrets.iter().filter(|(_, it)| it.file.is_none());
+        let secrets = secrets.map(|(key, _)| key);
+        let keys = self.container.env.keys().chain(secrets).chain(operations);
         let keys: BTreeSet<&str> = keys.map(AsRef::as_ref).collect();
         let undeclared = keys.into_iter().filter(|key| !self.contract.reads.declares(key));
         undeclared
