@@ -22,6 +22,7 @@ pub mod releases;
 pub mod schema;
 pub mod secret_use;
 pub mod spec;
+pub mod tls_secret;
 mod v1;
 mod verbatim;
 
@@ -29,7 +30,8 @@ pub use self::v1::feature::{Feature, UnknownFeature};
 pub use self::v1::share::{Share, Unreadable};
 pub use self::v1::{
     assignment, backup, bundle, cluster, container_labels, host_notes, host_policy, instance, node,
-    operation, plan, report, revision, rollout, secret, status, token, unit_mark, update,
+    operation, plan, report, revision, rollout, secret, status, tls_facts, token, unit_mark,
+    update,
 };
 pub use self::verbatim::Verbatim;
 

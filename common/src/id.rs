@@ -15,6 +15,7 @@ mod image;
 mod machine;
 mod registry;
 mod run;
+mod tls_name;
 
 pub use self::address::{Address, InvalidAddress};
 pub use self::hex::{Fingerprint, InvalidHex, Serial};
@@ -25,6 +26,7 @@ pub use self::registry::{
     DOCKER_HUB, REGISTRY_RULE, can_be_named, registry_key, registry_of_address,
 };
 pub use self::run::{InvalidRunId, RunId};
+pub use self::tls_name::{InvalidTlsName, TlsName};
 
 /// The error of a text that is not a valid name; its message states the rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

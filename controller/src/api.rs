@@ -27,7 +27,7 @@ use crate::ops::reader::StatusReader;
 use crate::ops::runs::Runs;
 use crate::ops::secrets::Secrets;
 use crate::ops::status::StatusChanges;
-use crate::ops::tokens::{NewTenant, TokenRequest, Tokens};
+use crate::ops::tokens::Tokens;
 use crate::ops::{self, Ops, OpsError};
 use crate::policy;
 use crate::shutdown::ShutdownSignal;
@@ -37,6 +37,8 @@ pub mod enrollment;
 pub mod health;
 mod runs;
 mod secrets;
+mod tls;
+mod tokens;
 mod watch;
 
 use self::watch::{Message, Watch};
@@ -285,33 +287,7 @@ impl Fleet for FleetApi {
         &self,
         request: Request<v1::CreateTokenRequest>,
     ) -> Reply<v1::CreateTokenReply> {
-        let policy::OperatorCaller { name: who, .. } = policy::operator(&request)?;
-        let request = request.into_inner();
-        let v1::CreateTokenRequest { tenant, roles, node, valid_ms, dry_run } = request;
-        let roles = roles.iter().map(|role| field("role", role)).collect::<Result<_, _>>()?;
-        let wanted = TokenRequest {
-            tenant: field("tenant", &tenant)?,
-            roles,
-            node: optional("node", &node)?,
-            valid_ms: (valid_ms > 0).then_some(valid_ms),
-        };
-        let new_tenant = self.tokens.check(&wanted).await;
-        let new_tenant = new_tenant.map_err(|error| wire::status_of(&error))?;
-        let new_tenant = new_tenant.map(|NewTenant { nearest, is_first }| v1::NewTenant {
-            nearest: nearest.map(String::from).unwrap_or_default(),
-            is_first,
-        });
-        if dry_run {
-            return Ok(Response::new(v1::CreateTokenReply { new_tenant, ..Default::default() }));
-        }
-        let made = self.tokens.create(&who, wanted).await;
-        let made = made.map_err(|error| wire::status_of(&error))?;
-        Ok(Response::new(v1::CreateTokenReply {
-            new_tenant,
-            token: made.token.reveal(),
-            expires_ms: made.expires.0,
-            enrollment_endpoint: made.enrollment_endpoint,
-        }))
+        self.make_token(request).await
     }
 
     async fn remove_node(
@@ -337,11 +313,7 @@ impl Fleet for FleetApi {
         &self,
         request: Request<v1::RotateSecretRequest>,
     ) -> Reply<v1::ChangeReply> {
-        let who = policy::operator(&request)?;
-        let v1::RotateSecretRequest { tenant, name, value, options } = request.into_inner();
-        let (tenant, name) = (field("tenant", &tenant)?, field("name", &name)?);
-        let value = wire::new_secret(value);
-        self.change(who, &ChangeRequest::RotateSecret { tenant, name, value }, options).await
+        self.give_secret_again(request).await
     }
 
     async fn list_secrets(
@@ -356,6 +328,24 @@ impl Fleet for FleetApi {
         request: Request<v1::RemoveSecretRequest>,
     ) -> Reply<v1::RemoveSecretReply> {
         self.drop_secret(request).await
+    }
+
+    async fn get_tls(&self, request: Request<v1::GetTlsRequest>) -> Reply<v1::GetTlsReply> {
+        self.show_tls(request.into_inner()).await
+    }
+
+    async fn set_certificate(
+        &self,
+        request: Request<v1::SetCertificateRequest>,
+    ) -> Reply<v1::ChangeReply> {
+        self.give_certificate(request).await
+    }
+
+    async fn renew_certificate(
+        &self,
+        request: Request<v1::RenewCertificateRequest>,
+    ) -> Reply<v1::ChangeReply> {
+        self.issue_again(request).await
     }
 
     type RunOperationStream = Replies<v1::RunEvent>;

@@ -7,10 +7,12 @@
 
 mod authority;
 mod history;
+mod pem_pair;
 mod record;
 mod request;
 mod revoked;
 mod serial;
+mod tenant;
 mod token;
 
 pub use authority::{Authority, Issued, OwnCertificate, PkiError, Terms};
@@ -18,10 +20,12 @@ pub use history::{RecoveryClaim, RecoveryRefused, recover};
 pub use oml_common::decide::certificates::StaleCertificate;
 pub use oml_common::document::node::{CertificateRecord, NodeCertificates};
 pub use oml_common::document::token::{TokenGrant, TokenRecord, TokenUse};
+pub use pem_pair::{PemPair, read_pair};
 pub use record::record_of;
 pub use request::{CertificateRequest, InvalidRequest};
 pub use revoked::Revoked;
 pub use serial::highest_before;
+pub use tenant::{MadeCertificate, issue, new_authority};
 pub use token::{
     InvalidTokenValidity, Redeemed, TokenRefused, TokenValidity, create_token, redeem,
 };

@@ -26,10 +26,12 @@ use crate::store::StoreError;
 mod options;
 mod secrets;
 mod settings;
+mod tls;
 
 pub(crate) use self::options::request_context;
 pub(crate) use self::secrets::{new_secret, secret, secret_values};
 pub(crate) use self::settings::settings;
+pub(crate) use self::tls::{given_pem, tls};
 
 /// The time for which the refusal of a host's copy is shown. The copy tries again sooner
 /// than that.
@@ -97,6 +99,7 @@ pub(crate) fn changed(changed: ChangeResult) -> v1::ChangeReply {
         settings: changed.settings.iter().map(ToString::to_string).collect(),
         secret_version: changed.secret_version.unwrap_or_default(),
         notes: changed.notes,
+        certificate: changed.certificate.map(tls::part),
         warnings: changed.warnings,
         release: changed.release.map(Into::into).unwrap_or_default(),
         one_way: changed.one_way,
@@ -174,6 +177,7 @@ fn revision_kind(kind: RevisionKind) -> v1::RevisionKind {
         RevisionKind::SetVersion => v1::RevisionKind::SetVersion,
         RevisionKind::Rollback => v1::RevisionKind::Rollback,
         RevisionKind::RotateSecret => v1::RevisionKind::RotateSecret,
+        RevisionKind::RotateCertificate => v1::RevisionKind::RotateCertificate,
         RevisionKind::Unknown => v1::RevisionKind::Unknown,
     }
 }
@@ -240,6 +244,7 @@ fn tenant_status(status: TenantStatus, now: Timestamp) -> v1::TenantStatus {
         rollout: status.rollout.as_ref().map(|r| rollout(r, status.unreadable_plan.as_ref())),
         nodes: status.nodes.iter().map(|(name, node)| node_status(name, node, now)).collect(),
         absent: status.absent.iter().map(absent).collect(),
+        certificate: status.certificate.as_ref().map(|it| tls::in_use(&status.tenant, it, now)),
     }
 }
 

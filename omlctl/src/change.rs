@@ -29,6 +29,8 @@ pub(crate) enum ChangeRequest {
     SetRelease { tenant: String, release: String },
     Rollback { tenant: String, to: u64 },
     RotateSecret { tenant: String, name: String, value: NewSecretValue },
+    SetCertificate { tenant: String, certificate: NewSecretValue, key: NewSecretValue },
+    RenewCertificate { tenant: String, new_authority: bool },
 }
 
 /// The options of every verb that makes a change.
@@ -139,6 +141,9 @@ fn print_reply(output: &Output, reply: &ChangeReply) -> Result<(), CommandError>
     for line in &reply.settings {
         output.text(line)?;
     }
+    if let Some(certificate) = &reply.certificate {
+        output.text(&view::made_certificate(output, certificate))?;
+    }
     Ok(())
 }
 
@@ -171,7 +176,8 @@ async fn wait_if_needed(
     reply: &ChangeReply,
     args: &ChangeArgs,
 ) -> Result<Option<Ended>, CommandError> {
-    let waits = !args.dry_run && !args.no_wait;
+    // Before its first revision there is nothing to wait for.
+    let waits = !args.dry_run && !args.no_wait && reply.revision > 0;
     if reply.text_changed {
         print_note(&text_line(reply, args.dry_run));
     }
@@ -251,7 +257,9 @@ impl ChangeRequest {
             ChangeRequest::Apply { .. } | ChangeRequest::Rollback { .. } => true,
             ChangeRequest::SetVersion { .. }
             | ChangeRequest::SetRelease { .. }
-            | ChangeRequest::RotateSecret { .. } => false,
+            | ChangeRequest::RotateSecret { .. }
+            | ChangeRequest::SetCertificate { .. }
+            | ChangeRequest::RenewCertificate { .. } => false,
         }
     }
 }
@@ -311,25 +319,35 @@ fn print_failures(rollout: Option<&Rollout>) {
     }
 }
 
+/// Returns the line about a change of which nothing is rolled out, or that is not waited for.
 fn closing_line(reply: &ChangeReply, args: &ChangeArgs) -> String {
-    let ChangeReply { tenant, revision, changed, secret_version, .. } = reply;
+    let ChangeReply { tenant, revision, changed, .. } = reply;
     match (changed, args.dry_run) {
-        (false, true) if *secret_version > 0 => {
-            format!(
-                "plan only: version {secret_version} of the secret would be used by no component of {tenant}"
-            )
-        }
-        (false, false) if *secret_version > 0 => {
-            format!(
-                "version {secret_version} of the secret is kept; no component of {tenant} uses it"
-            )
-        }
-        (false, _) => format!("nothing to change: {tenant} is at revision {revision}"),
+        (false, is_dry_run) => unused_line(reply, is_dry_run)
+            .unwrap_or_else(|| format!("nothing to change: {tenant} is at revision {revision}")),
         (true, true) => format!("plan only: {tenant} was not changed"),
         (true, false) => format!(
             "accepted: the rollout of revision {revision} of {tenant} has started; follow it with omlctl status tenant={tenant} --watch"
         ),
     }
+}
+
+/// Returns the line about a secret or a certificate that the change made and nothing uses; none if it
+/// made none.
+fn unused_line(reply: &ChangeReply, is_dry_run: bool) -> Option<String> {
+    let ChangeReply { tenant, revision, secret_version, certificate, .. } = reply;
+    let what = match certificate {
+        Some(certificate) => format!("version {} of the certificate", certificate.version),
+        None if *secret_version > 0 => format!("version {secret_version} of the secret"),
+        None => return None,
+    };
+    Some(match (is_dry_run, revision) {
+        (true, _) => format!("plan only: {what} would be used by no component of {tenant}"),
+        (false, 0) => format!(
+            "{what} is kept; {tenant} uses it when a document with tls: {{mode: custom}} is applied"
+        ),
+        (false, _) => format!("{what} is kept; no component of {tenant} uses it"),
+    })
 }
 
 /// Returns the line about a change of the specification's text only.

@@ -8,7 +8,7 @@ use crate::common::Common;
 use crate::error::CommandError;
 use crate::verb::{
     apply, completions, context, explain, get, history, node, plan, releases, rollback, run, runs,
-    schema, secret, set_release, set_version, settings, status, validate, version,
+    schema, secret, set_release, set_version, settings, status, tls, validate, version,
 };
 
 /// Operate the tenants of contact centres through their controller
@@ -60,6 +60,7 @@ pub(crate) enum Verb {
     Validate(validate::Arguments),
     Node(node::Arguments),
     Secret(secret::Arguments),
+    Tls(tls::Arguments),
     Run(run::Arguments),
     Runs(runs::Arguments),
     Completions(completions::Arguments),
@@ -78,7 +79,7 @@ const KEYS: [(&str, &str); 8] = [
     ("catalog", "NAME"),
 ];
 /// The verbs whose arguments are pairs of key and value.
-const KEYED: [&str; 13] = [
+const KEYED: [&str; 14] = [
     "set-version",
     "set-release",
     "rollback",
@@ -90,6 +91,7 @@ const KEYED: [&str; 13] = [
     "settings",
     "node",
     "secret",
+    "tls",
     "run",
     "runs",
 ];

@@ -18,6 +18,7 @@ pub(crate) mod set_release;
 pub(crate) mod set_version;
 pub(crate) mod settings;
 pub(crate) mod status;
+pub(crate) mod tls;
 pub(crate) mod validate;
 pub(crate) mod version;
 
@@ -77,6 +78,10 @@ pub(crate) fn run(cli: Cli, env: &Env) -> Result<ExitOutcome, CommandError> {
         Verb::Secret(arguments) => {
             let request = arguments.request()?;
             remote(&common, env, |session| secret::run(session, request))
+        }
+        Verb::Tls(arguments) => {
+            let request = arguments.request()?;
+            remote(&common, env, |session| tls::run(session, request))
         }
         Verb::Settings(arguments) => {
             let request = arguments.request()?;

@@ -19,12 +19,14 @@ mod releases;
 mod runs;
 mod settings;
 mod status;
+mod tls;
 
 pub(crate) use explain::explain;
 pub(crate) use releases::releases;
 pub(crate) use runs::{run_number, runs};
 pub(crate) use settings::{setting, settings};
 pub(crate) use status::status;
+pub(crate) use tls::{made_certificate, tls};
 
 /// A node with its tenant.
 #[derive(Debug, Serialize)]

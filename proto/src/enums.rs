@@ -91,6 +91,7 @@ names! {
         SetVersion: "set-version",
         Rollback: "rollback",
         RotateSecret: "rotate-secret",
+        RotateCertificate: "rotate-certificate",
         Unknown: "unknown",
     }
     ChangeOutcome {

@@ -35,6 +35,7 @@ mod secrets;
 mod security;
 mod settings;
 mod texts;
+mod tls;
 mod trixie;
 mod units;
 mod wordpress;
@@ -138,6 +139,7 @@ fn cases() -> Vec<Case> {
     cases.extend(security::CASES);
     cases.extend(settings::CASES);
     cases.extend(texts::CASES);
+    cases.extend(tls::CASES);
     cases.extend(units::CASES);
     cases.extend(wordpress::CASES);
     cases

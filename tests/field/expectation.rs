@@ -144,6 +144,11 @@ fn causes(facts: &Facts, intent: &Intent, index: ComponentIndex) -> Vec<&'static
     if container.is_some_and(|container| intent.foreign.contains_key(&container.id)) {
         causes.push(&["not ours"]);
     }
+    // One that was renamed while nothing watched over it is left alone with its port, and the program
+    // says so. What has the port is reported as drift.
+    if renamed_runs(facts, index) {
+        causes.push(&["already in use"]);
+    }
     if container.is_some_and(|container| container.status == "paused") {
         causes.push(&["paused", "answer", "connect"]);
     }
@@ -158,6 +163,14 @@ fn causes(facts: &Facts, intent: &Intent, index: ComponentIndex) -> Vec<&'static
         causes.push(&["waits for first"]);
     }
     causes
+}
+
+/// Returns true if the container of a component runs under a name that somebody gave it.
+fn renamed_runs(facts: &Facts, index: ComponentIndex) -> bool {
+    let Some(own) = COMPONENTS[index].container else { return false };
+    let renamed = format!("was-{own}-");
+    let mut containers = facts.containers.iter().flatten();
+    containers.any(|it| it.name.starts_with(&renamed) && it.status == "running")
 }
 
 fn causes_of_first(facts: &Facts, intent: &Intent) -> Vec<&'static [&'static str]> {

@@ -89,7 +89,7 @@ fn missing_feature_is_reported(fleet: &Fleet) -> Result<()> {
 /// changes nothing.
 fn later_feature_is_refused(fleet: &Fleet) -> Result<()> {
     let (times, history) = (StartTimes::of(fleet)?, revisions(fleet)?);
-    let port = "port: \"{{ settings.asterisk_sip_port }}\"";
+    let port = "check: sip-options, port: \"5060\"";
     let edit = format!("s/{port}}}/{port}, address: \"{{{{ node.address }}}}\"}}/");
     let script = format!(
         "cp {CATALOG} /root/catalog.yaml && sed -i '{edit}' {CATALOG} && systemctl restart omlcontroller"

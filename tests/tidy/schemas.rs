@@ -111,6 +111,8 @@ fn what_a_reader_refuses_is_refused_by_the_schema() {
         ("components:", "rollout: {on_deadline: never}\ncomponents:"),
         ("components:", "rollout: {min_healthy_for: 30}\ncomponents:"),
         ("components:", "settings: {a: [1]}\ncomponents:"),
+        ("components:", "tls: {mode: acme}\ncomponents:"),
+        ("components:", "tls: {names: [a.example.com]}\ncomponents:"),
     ] {
         let text = TENANT.replace(old, new);
         assert!(text != TENANT && TenantSpec::parse(&text).is_err(), "{text}");
@@ -199,8 +201,10 @@ const OF_CATALOG: [ReadObjects; 8] = [
     (&["catalog/file.rs"], &["/$defs/file"]),
 ];
 /// The readers of a tenant's document, and what they read.
-const OF_TENANT: [ReadObjects; 1] =
-    [(&["spec.rs", "spec/image.rs"], &["", "/properties/rollout", "/$defs/component"])];
+const OF_TENANT: [ReadObjects; 2] = [
+    (&["spec.rs", "spec/image.rs"], &["", "/properties/rollout", "/$defs/component"]),
+    (&["spec/tls.rs"], &["/properties/tls"]),
+];
 /// The reader of what both say of secrets.
 const OF_BOTH: ReadObjects = (&["secret_use.rs"], &["/$defs/secret"]);
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::document::instance::KeptSecret;
 use crate::document::plan::Plan;
-use crate::document::secret::SecretRecord;
+use crate::document::secret::{SealedVersion, SecretRecord};
 use crate::document::{Share, Verbatim};
 use crate::id::{ComponentName, SecretMark, SecretName};
 
@@ -52,13 +52,16 @@ pub fn choose(
             record.versions.iter().rev().find(|(_, version)| marks.contains(&version.mark))
         });
         let chosen = in_plan.or_else(|| record.versions.last_key_value());
-        chosen.map(|(number, version)| ChosenSecret {
-            version: *number,
-            mark: version.mark.clone(),
-            has_lines: version.has_lines,
-        })
+        chosen.map(|(number, version)| chosen_version(*number, version))
     };
     records.iter().filter_map(|(name, record)| Some((name.clone(), choose(record)?))).collect()
+}
+
+/// Returns a version of a secret as a plan names it.
+#[must_use]
+pub fn chosen_version(number: u64, sealed: &SealedVersion) -> ChosenSecret {
+    let SealedVersion { mark, has_lines, .. } = sealed;
+    ChosenSecret { version: number, mark: mark.clone(), has_lines: *has_lines }
 }
 
 /// Returns the marks of all versions that a plan names.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::document::tls_secret::TlsSecret;
 use crate::id::{EnvName, SecretName};
 use crate::text::problem::Problems;
 use crate::text::yaml::{FieldNode, Fields, Value};
@@ -30,6 +31,17 @@ pub struct SecretUse {
     /// The path in the container at which the value is mounted. The environment variable holds
     /// this path then, and not the value.
     pub file: Option<String>,
+    /// Whether it is left out for a tenant without a certificate; only of a part of that.
+    pub is_optional: bool,
+}
+
+impl SecretUse {
+    /// Whether a volume of the component around its place is left out where it is mounted: a tenant
+    /// has either the folder of its hosts or the certificate of the controller there.
+    #[must_use]
+    pub fn replaces_volumes(&self) -> bool {
+        self.is_optional && self.file.is_some()
+    }
 }
 
 const SOURCES: [(&str, SecretSource); 2] =
@@ -46,19 +58,35 @@ pub(crate) fn read_uses(
 
 fn read_use(field: &FieldNode<'_>, problems: &mut Problems) -> Option<SecretUse> {
     if !matches!(field.node.value, Value::Map(_)) {
-        return Some(SecretUse { name: field.parse(problems)?, from: None, file: None });
+        let (name, is_optional) = (field.parse(problems)?, false);
+        return Some(SecretUse { name, from: None, file: None, is_optional });
     }
     let mut fields = Fields::open(field, problems)?;
     let name = fields.need("name", problems).and_then(|field| field.parse(problems));
     let from = fields.get("from").and_then(|field| field.choice(&SOURCES, problems));
     let file_field = fields.get("file");
     let file = file_field.as_ref().and_then(|field| read_file(field, problems));
+    let optional_field = fields.get("optional");
+    let is_optional = optional_field.as_ref().and_then(|field| field.flag(problems));
+    let is_optional = is_optional.unwrap_or(false);
     fields.finish(problems);
+    if let Some(field) = optional_field.filter(|_| is_optional && !is_of_tls(name.as_ref(), from)) {
+        let message = "only the certificate of the tenant can be left out";
+        let hint = "use it for tls_certificate, tls_key and tls_ca, with from: controller";
+        problems.push(field.problem(message).hint(hint));
+    }
     if let Some(field) = file_field.filter(|_| from != Some(SecretSource::Controller)) {
         let message = "only a secret of the controller can be mounted as a file";
         problems.push(field.problem(message).hint("add from: controller"));
     }
-    Some(SecretUse { name: name?, from, file })
+    Some(SecretUse { name: name?, from, file, is_optional })
+}
+
+/// Whether a secret is a part of the certificate of the tenant that a host may get.
+fn is_of_tls(name: Option<&SecretName>, from: Option<SecretSource>) -> bool {
+    let secret = name.and_then(TlsSecret::of);
+    from == Some(SecretSource::Controller)
+        && secret.is_some_and(|secret| secret != TlsSecret::AuthorityKey)
 }
 
 fn read_file(field: &FieldNode<'_>, problems: &mut Problems) -> Option<String> {

@@ -13,8 +13,10 @@ use crate::text::problem::{Problem, Problems};
 use crate::text::yaml::{FieldNode, Fields, Node, Value, parse};
 
 mod image;
+mod tls;
 mod versions;
 
+pub use self::tls::{TLS_NAMES_MAX, TlsMode, TlsSpec};
 pub use self::versions::with_versions;
 
 /// The largest number of components that a tenant may have.
@@ -32,6 +34,8 @@ pub struct TenantSpec {
     pub settings: BTreeMap<String, String>,
     /// Where the secrets are kept of which the catalog does not say it.
     pub secrets: BTreeMap<SecretName, SecretSource>,
+    /// Its certificate; none if the controller keeps none for it.
+    pub tls: Option<TlsSpec>,
     pub components: BTreeMap<ComponentName, ComponentSpec>,
     pub rollout: RolloutSpec,
     /// The line of every path, so that later checks can name the place of a problem.
@@ -102,13 +106,23 @@ impl TenantSpec {
     /// Returns whether two specifications have the same content, however it is written.
     #[must_use]
     pub fn says_the_same_as(&self, other: &Self) -> bool {
-        let Self { tenant, catalog, registry, settings, secrets, components, rollout, lines: _ } =
-            self;
+        let Self {
+            tenant,
+            catalog,
+            registry,
+            settings,
+            secrets,
+            tls,
+            components,
+            rollout,
+            lines: _,
+        } = self;
         *tenant == other.tenant
             && *catalog == other.catalog
             && *registry == other.registry
             && *settings == other.settings
             && *secrets == other.secrets
+            && *tls == other.tls
             && *components == other.components
             && *rollout == other.rollout
     }
@@ -134,6 +148,7 @@ fn read(root: &Node, problems: &mut Problems) -> Option<TenantSpec> {
         None => BTreeMap::new(),
     };
     let secrets = fields.get("secrets").map(|p| read_sources(&p, problems)).unwrap_or_default();
+    let tls = fields.get("tls").and_then(|field| tls::read(&field, problems));
     let components = match fields.need("components", problems) {
         Some(field) => read_components(&field, problems),
         None => BTreeMap::new(),
@@ -154,6 +169,7 @@ fn read(root: &Node, problems: &mut Problems) -> Option<TenantSpec> {
         registry,
         settings,
         secrets,
+        tls,
         components,
         rollout,
         lines,

@@ -21,6 +21,7 @@ pub mod rollout;
 pub mod secret;
 pub(super) mod share;
 pub mod status;
+pub mod tls_facts;
 pub mod token;
 pub mod unit_mark;
 pub mod update;

@@ -1,10 +1,11 @@
-//! The calls about secrets that are no changes. No reply has a value.
+//! The calls about secrets. No reply has a value.
 
 use oml_common::id::{SecretName, TenantId};
 use oml_proto::v1;
 use tonic::{Request, Response};
 
 use super::{FleetApi, Reply, field, run_to_completion};
+use crate::ops::change::ChangeRequest;
 use crate::policy;
 use crate::wire;
 
@@ -21,6 +22,17 @@ impl FleetApi {
         let given = async move { secrets.set(&who, &tenant, &name, &value).await };
         let version = run_to_completion(given).await?;
         Ok(Response::new(v1::SetSecretReply { version }))
+    }
+
+    pub(super) async fn give_secret_again(
+        &self,
+        request: Request<v1::RotateSecretRequest>,
+    ) -> Reply<v1::ChangeReply> {
+        let who = policy::operator(&request)?;
+        let v1::RotateSecretRequest { tenant, name, value, options } = request.into_inner();
+        let (tenant, name) = (field("tenant", &tenant)?, field("name", &name)?);
+        let value = wire::new_secret(value);
+        self.change(who, &ChangeRequest::RotateSecret { tenant, name, value }, options).await
     }
 
     pub(super) async fn known_secrets(

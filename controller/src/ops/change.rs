@@ -23,6 +23,7 @@ use oml_common::time::Timestamp;
 use oml_daemon::env::Env;
 use oml_daemon::failpoint;
 
+mod certificate;
 mod draft;
 mod releases;
 mod request;
@@ -92,6 +93,9 @@ impl Changes {
         if let Some(replay) = self.replay(&tenant, request, context).await? {
             return Ok(replay);
         }
+        if let Some(kept) = self.keep_certificate(request, context).await? {
+            return Ok(kept);
+        }
         let rotation = self.rotation(request, context).await?;
         if let Some(made) = &rotation
             && self.records.get(&keys::head(&tenant)).await?.is_none()
@@ -99,10 +103,14 @@ impl Changes {
             let unused = Unused { tenant: &tenant, head: None, made };
             return self.commit_unused(unused, request, context).await;
         }
-        let draft = self.draft(request, tenant, given, rotation).await?;
+        let mut draft = self.draft(request, tenant, given, rotation).await?;
+        self.certify(&mut draft, request, context).await?;
         let planned = self.plan(draft, answers, context).await?;
         if let Some(unused) = planned.unused() {
             return self.commit_unused(unused, request, context).await;
+        }
+        if let Some(kept) = self.keep_unused(&planned, request, context).await? {
+            return Ok(kept);
         }
         if let Some(revision) = planned.already_in_effect()? {
             return self.commit_unchanged(planned, revision, request, context).await;
@@ -114,7 +122,7 @@ impl Changes {
         if !context.dry_run {
             self.commit_change(&planned, request, context).await?;
         }
-        let secret_version = planned.secret_version();
+        let (secret_version, certificate) = (planned.secret_version(), planned.certificate());
         let mut notes = planned.notes(request);
         notes.extend(planned.pauses());
         let Planned { draft, plan, changes, judged, .. } = planned;
@@ -126,6 +134,7 @@ impl Changes {
             changes,
             settings,
             secret_version,
+            certificate,
             notes,
             one_way: judged.one_way().is_some(),
             warnings: said(&judged),
@@ -193,6 +202,7 @@ impl Changes {
             problems.0.extend(self.suggest_tenant(spec).await?);
         }
         problems.0.extend(judged.problems(spec));
+        problems.0.extend(draft.problems.iter().cloned());
         let is_refused = !problems.0.is_empty();
         let mut digests = answers.lock().unwrap_or_else(PoisonError::into_inner).clone();
         digests.append(&mut draft.known);
@@ -264,6 +274,7 @@ impl Changes {
             let line = self.rotated(tenant, made, context, Some(number));
             batch = made.put(batch, tenant).audit(&line);
         }
+        batch = self.with_certificate(batch, draft, context, Some(number));
         self.records.commit(batch).await?;
         failpoint::reach("C4");
         tracing::info!(%tenant, revision = %number, kind = draft.kind.as_str(), who = %context.who, "a change was accepted");

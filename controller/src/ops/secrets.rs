@@ -7,6 +7,7 @@ use std::sync::Arc;
 use oml_common::decide::secrets::{SECRETS_MAX, of_share, retained, users};
 use oml_common::document;
 use oml_common::document::assignment::Assignment;
+use oml_common::document::tls_secret::TlsSecret;
 use oml_common::id::{ComponentName, SecretMark, SecretName, TenantId};
 use oml_common::text::problem::Problem;
 use oml_common::text::secret_text::SecretText;
@@ -24,8 +25,11 @@ use crate::store::VALUE_SIZE_BYTES_MAX;
 
 mod key;
 mod named;
+mod tls;
 mod value;
 
+pub use self::tls::{GivenPem, TlsAuthority, TlsPart, TlsView};
+pub(super) use self::tls::{NewCertificate, records};
 pub use self::value::{GENERATED_LEN, GENERATED_LEN_DEFAULT, NewValue};
 
 /// The key with which values are sealed, or why there is none.
@@ -123,6 +127,7 @@ impl Secrets {
         name: &SecretName,
         value: &NewValue,
     ) -> Result<u64> {
+        check_unreserved(tenant, name)?;
         self.check_tenant(tenant).await?;
         let value = value.read(self.env.random())?;
         retry_conflicts(|| self.try_set(who, tenant, name, &value)).await
@@ -171,6 +176,7 @@ impl Secrets {
         name: &SecretName,
         value: &SecretText,
     ) -> Result<NewVersion> {
+        check_unreserved(tenant, name)?;
         let mut all = self.of_tenant(tenant).await?;
         let present = all.remove(name).filter(|entry| entry.value.newest().is_some());
         let Some(present) = present else {
@@ -198,6 +204,7 @@ impl Secrets {
             key: sealed.key,
             sealed: sealed.text,
             has_lines: value.has_lines(),
+            certificate: None,
         })
     }
 
@@ -301,7 +308,7 @@ impl Secrets {
         opened.map_err(|source| OpsError::Sealed { tenant, name, version, source })
     }
 
-    async fn check_tenant(&self, tenant: &TenantId) -> Result<()> {
+    pub(super) async fn check_tenant(&self, tenant: &TenantId) -> Result<()> {
         match self.tenants.all().await?.contains(tenant) {
             true => Ok(()),
             false => Err(self.tenants.unknown_tenant(tenant).await),
@@ -332,6 +339,16 @@ impl NewVersion {
         let key = keys::secret(tenant, &self.name);
         batch.put(&key, if_unchanged(self.before.as_ref()), &self.record)
     }
+}
+
+/// Refuses to give the certificate of a tenant, or its key, by itself: they are checked together.
+fn check_unreserved(tenant: &TenantId, name: &SecretName) -> Result<()> {
+    if TlsSecret::of(name).is_none() {
+        return Ok(());
+    }
+    let message = format!("{name} is a part of the certificate of {tenant}");
+    let hint = format!("give both: omlctl tls set tenant={tenant} --certificate FILE --key FILE");
+    Err(Problem::new("name", message).hint(hint).into())
 }
 
 fn unknown(

@@ -7,8 +7,10 @@ use oml_common::decide::head::base;
 use oml_common::decide::plan::presence::Absent;
 use oml_common::decide::rollout::WaitsFor;
 use oml_common::decide::status::{NodeCondition, NodeProgress, OverallHealth, overall_health};
+use oml_common::decide::tls::{self, TlsInUse};
 use oml_common::document::plan::Plan;
 use oml_common::document::rollout::Rollout;
+use oml_common::document::tls_secret::TlsSecret;
 use oml_common::id::{ComponentName, NodeName, RevisionNumber, TenantId, Version};
 use tokio::sync::watch;
 
@@ -41,6 +43,8 @@ pub struct TenantStatus {
     pub unreadable_plan: Option<UnreadablePlan>,
     /// The components that the specification names and that do not exist with its settings.
     pub absent: Absent,
+    /// The certificate that its components use; none if they use none or it is not known.
+    pub certificate: Option<TlsInUse>,
 }
 
 /// The status of a tenant's rollout.
@@ -210,7 +214,22 @@ impl StatusReader {
             nodes: nodes.collect(),
             unreadable_plan: Some(unreadable_plan),
             absent: Absent::new(),
+            certificate: None,
         })
+    }
+
+    /// Returns the certificate that the components of a plan use. One that cannot be read is no reason
+    /// to show nothing of the tenant.
+    async fn certificate_of(&self, tenant: &TenantId, plan: Option<&Plan>) -> Option<TlsInUse> {
+        let plan = plan.filter(|plan| tls::is_used(plan))?;
+        let key = keys::secret(tenant, &TlsSecret::Certificate.name());
+        match self.records.get(&key).await {
+            Ok(record) => tls::in_use(plan, record.as_ref().map(|record| &record.value)),
+            Err(error) => {
+                tracing::warn!(%tenant, %error, "the certificate of a tenant cannot be read");
+                None
+            }
+        }
     }
 
     async fn status_with_plans(&self, tenant: &TenantId) -> Result<TenantStatus> {
@@ -228,6 +247,7 @@ impl StatusReader {
                 nodes: nodes.collect(),
                 unreadable_plan: None,
                 absent: Absent::new(),
+                certificate: None,
             });
         };
         let next = snapshot.step();
@@ -238,6 +258,7 @@ impl StatusReader {
             self.tenants.plan_of(tenant, revision).await?
         };
         let absent = plan.as_ref().map(|plan| plan.absent.clone()).unwrap_or_default();
+        let certificate = self.certificate_of(tenant, plan.as_deref()).await;
         let targets = &snapshot.targets;
         let nodes = snapshot.nodes.into_iter().map(|(name, snapshot)| {
             let target = targets.get(&name).map(|target| target.value.revision);
@@ -249,6 +270,7 @@ impl StatusReader {
             nodes: nodes.collect(),
             unreadable_plan: None,
             absent,
+            certificate,
             rollout: Some(RolloutStatus {
                 rollout: snapshot.rollout.value,
                 waits_for: next.waits_for,

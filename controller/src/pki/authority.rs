@@ -48,6 +48,11 @@ pub enum PkiError {
     /// The authority expires before the certificate would become valid.
     #[error("the cluster's authority has expired")]
     Expired,
+    /// The authority of a tenant, as its secrets hold it, is none.
+    #[error(
+        "the authority of the tenant cannot be read; make another one: omlctl tls renew --new-ca tenant=NAME"
+    )]
+    TenantAuthority,
     /// The operating system returns no random numbers.
     #[error(transparent)]
     Random(#[from] RandomError),
@@ -328,7 +333,7 @@ fn host_name(host: &str) -> Result<SanType, PkiError> {
     }
 }
 
-fn calendar(time: Timestamp) -> Result<OffsetDateTime, PkiError> {
+pub(super) fn calendar(time: Timestamp) -> Result<OffsetDateTime, PkiError> {
     let seconds = i64::try_from(time.0 / 1000).map_err(|_too_far| PkiError::Time)?;
     OffsetDateTime::from_unix_timestamp(seconds).map_err(|_too_far| PkiError::Time)
 }

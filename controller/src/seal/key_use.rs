@@ -140,7 +140,10 @@ mod tests {
         let version = |(number, key): (u64, &&SealingKey)| {
             let (who, key, sealed) = ("maria".to_owned(), key.id().to_owned(), String::new());
             let (mark, at) = (format!("{number:032x}").parse().unwrap(), Timestamp(number));
-            (number, SealedVersion { mark, at, who, key, sealed, has_lines: false })
+            (
+                number,
+                SealedVersion { mark, at, who, key, sealed, has_lines: false, certificate: None },
+            )
         };
         let versions = (1..).zip(keys).map(version).collect();
         SecretRecord { last: 9, versions }

@@ -15,7 +15,7 @@ fn value(text: &str) -> SecretText {
 fn seal(key: &SealingKey, place: SecretPlace<'_>, text: &str) -> SealedVersion {
     let Sealed { mark, key, text } = key.seal(place, &value(text), &Random::system()).unwrap();
     let (at, who) = (Timestamp(1), "maria".to_owned());
-    SealedVersion { mark, at, who, key, sealed: text, has_lines: false }
+    SealedVersion { mark, at, who, key, sealed: text, has_lines: false, certificate: None }
 }
 
 #[test]

@@ -21,6 +21,7 @@ struct Metrics {
     connected: Gauges,
     last_seen: Gauges,
     expiry: Fractions,
+    tenant_expiry: Fractions,
     hosts: HostMetrics,
     instances: InstanceMetrics,
 }
@@ -47,6 +48,9 @@ impl Metrics {
             let mut labels = tenant.clone();
             labels.push(("state", shown.rollout.state.as_str().to_owned()));
             self.rollout.get_or_create(&labels).set(1);
+        }
+        if let Some(certificate) = &status.certificate {
+            self.tenant_expiry.get_or_create(&tenant).set(seconds(certificate.facts.expires));
         }
         for (name, node) in &status.nodes {
             let mut host = tenant.clone();
@@ -87,6 +91,9 @@ impl Metrics {
         let (name, help) =
             ("node_certificate_expiry_timestamp", "When the certificate of the node expires");
         registry.register_with_unit(name, help, Unit::Seconds, self.expiry);
+        let name = "tenant_certificate_expiry_timestamp";
+        let help = "When the certificate of the tenant's web servers expires";
+        registry.register_with_unit(name, help, Unit::Seconds, self.tenant_expiry);
         self.hosts.register(registry);
         self.instances.register(registry);
     }

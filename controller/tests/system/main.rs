@@ -18,6 +18,7 @@ mod secrets;
 mod sessions;
 mod stock;
 mod tags;
+mod tls;
 mod verdicts;
 mod web;
 mod world;

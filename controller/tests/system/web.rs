@@ -8,7 +8,7 @@ use crate::agent::{Session, enroll, hello};
 use crate::fleet::Fleet;
 use crate::world::{StoreKind, until};
 
-async fn get(fleet: &Fleet, path: &str) -> String {
+pub(crate) async fn get(fleet: &Fleet, path: &str) -> String {
     get_as(fleet, path, "*/*").await
 }
 

@@ -1,8 +1,8 @@
 //! Sends each kind of change by its own call.
 
 use oml_proto::v1::{
-    ApplyRequest, ChangeOptions, ChangeReply, RollbackRequest, RotateSecretRequest,
-    SetReleaseRequest, SetVersionRequest,
+    ApplyRequest, ChangeOptions, ChangeReply, RenewCertificateRequest, RollbackRequest,
+    RotateSecretRequest, SetCertificateRequest, SetReleaseRequest, SetVersionRequest,
 };
 
 use super::ChangeRequest;
@@ -36,6 +36,15 @@ impl Controller {
                 let value = Some(value);
                 let request = RotateSecretRequest { tenant, name, value, options };
                 self.call(|fleet, request| fleet.rotate_secret(request), request).await
+            }
+            ChangeRequest::SetCertificate { tenant, certificate, key } => {
+                let (certificate, key) = (Some(certificate), Some(key));
+                let request = SetCertificateRequest { tenant, certificate, key, options };
+                self.call(|fleet, request| fleet.set_certificate(request), request).await
+            }
+            ChangeRequest::RenewCertificate { tenant, new_authority } => {
+                let request = RenewCertificateRequest { tenant, new_authority, options };
+                self.call(|fleet, request| fleet.renew_certificate(request), request).await
             }
         }
     }

@@ -45,7 +45,7 @@ enum Action {
 Examples:
   omlctl secret set tenant=acme smtp                     # asks for the value
   omlctl secret set tenant=acme smtp < smtp.password
-  omlctl secret set tenant=acme tls_key < key.pem        # several lines: for a file only")]
+  omlctl secret set tenant=acme sip_key < key.pem        # several lines: for a file only")]
     Set {
         /// The tenant and the name of the secret
         #[arg(value_name = "tenant=NAME SECRET", value_hint = ValueHint::Other, required = true)]

@@ -52,6 +52,7 @@ fn tenant_lines(
     let absent = absent.filter(|it| component.is_none_or(|component| it.component == component));
     lines
         .extend(absent.map(|it| format!("  {}: not there; it exists {}", it.component, it.reason)));
+    lines.extend(certificate_lines(now_ms, tenant, component));
     for node in &tenant.nodes {
         let rows = instances_of(&tenant.tenant, node);
         let (shown, quiet): (Vec<_>, Vec<_>) =
@@ -70,6 +71,25 @@ fn tenant_lines(
             let when = if describe::is_connected(node) { "" } else { " when last seen" };
             lines.push(format!("    ready and healthy{when}: {}", names.join(", ")));
         }
+    }
+    lines
+}
+
+/// Names the certificate of the tenant: with everything, and with a component that uses it.
+fn certificate_lines(now_ms: u64, tenant: &TenantStatus, component: Option<&str>) -> Vec<String> {
+    let Some(certificate) = &tenant.certificate else { return Vec::new() };
+    let is_asked = component.is_none_or(|it| certificate.used_by.iter().any(|user| user == it));
+    if !is_asked {
+        return Vec::new();
+    }
+    let (names, users) = (certificate.names.join(", "), certificate.used_by.join(", "));
+    let end = expiry(now_ms, certificate.expires_ms);
+    let end = end.strip_prefix("certificate ").unwrap_or(&end);
+    let version = certificate.version;
+    let mut lines =
+        vec![format!("  certificate version {version} for {names}, used by {users}: {end}")];
+    if !certificate.warning.is_empty() {
+        lines.push(format!("  warning: {}", certificate.warning));
     }
     lines
 }

@@ -83,6 +83,8 @@ pub(super) fn headline(now_ms: u64, tenant: &TenantStatus) -> String {
 
 fn notes(now_ms: u64, tenant: &TenantStatus) -> Vec<String> {
     let mut notes = Vec::new();
+    let warning = tenant.certificate.iter().map(|certificate| &certificate.warning);
+    notes.extend(warning.filter(|it| !it.is_empty()).map(|it| format!("warning: {it}")));
     for node in &tenant.nodes {
         let report = node.report.clone().unwrap_or_default();
         let errors = report.errors.iter().map(|error| format!("{}: {error}", node.node));

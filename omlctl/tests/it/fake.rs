@@ -21,6 +21,7 @@ use tonic::{Request, Response, Status};
 use crate::pki::Authority;
 
 /// The answer to a change.
+#[expect(clippy::large_enum_variant, reason = "a script has a few answers")]
 pub(crate) enum Answer {
     Reply(ChangeReply),
     Refusal(Status),
@@ -58,6 +59,9 @@ pub(crate) struct Script {
     pub(crate) tokens: Vec<CreateTokenRequest>,
     /// The secrets that were given.
     pub(crate) secrets: Vec<SetSecretRequest>,
+    /// The certificates that were given, and what is said of one.
+    pub(crate) certificates: Vec<SetCertificateRequest>,
+    pub(crate) tls: GetTlsReply,
     /// The secrets that the tenant has.
     pub(crate) known_secrets: Vec<Secret>,
     /// The name of the secret after which the connection breaks without an answer.
@@ -322,6 +326,26 @@ impl Fleet for Scripted {
         };
         let (events, then) = run.ok_or_else(|| Status::failed_precondition("refused"))?;
         Ok(Response::new(self.stream(events, then)))
+    }
+
+    async fn get_tls(&self, _: Request<GetTlsRequest>) -> Outcome<GetTlsReply> {
+        Ok(Response::new(self.script.lock().unwrap().tls.clone()))
+    }
+
+    async fn set_certificate(
+        &self,
+        request: Request<SetCertificateRequest>,
+    ) -> Outcome<ChangeReply> {
+        let request = request.into_inner();
+        self.script.lock().unwrap().certificates.push(request.clone());
+        self.change(request.options).await
+    }
+
+    async fn renew_certificate(
+        &self,
+        request: Request<RenewCertificateRequest>,
+    ) -> Outcome<ChangeReply> {
+        self.change(request.into_inner().options).await
     }
 
     async fn list_runs(&self, _: Request<ListRunsRequest>) -> Outcome<ListRunsReply> {

@@ -12,5 +12,6 @@ mod reach;
 mod runs;
 mod secrets;
 mod superseded;
+mod tls;
 mod validate;
 mod world;

@@ -135,6 +135,7 @@ pub(crate) const T0_MS: u64 = 1_714_572_000_000;
 pub(crate) fn upgrade() -> ChangeReply {
     ChangeReply {
         revision: 8,
+        certificate: None,
         changed: true,
         text_changed: false,
         new_tenant: false,

@@ -6,15 +6,37 @@ use oml_lab::{Host, Lab, LabSpec, Output};
 
 const LIMIT: Duration = Duration::from_secs(120);
 
+/// What Asterisk does not start without.
+const ASTERISK: &str = "ENV=all TZ=UTC AMI_USER=lab AMI_PASSWORD=secret";
+const RTPENGINE: &str = "RTPENGINE_HOSTNAME=127.0.0.1";
+const KAMAILIO: &str = "KAMAILIO_HOSTNAME=0.0.0.0 ASTERISK_HOSTNAME=voice REDIS_HOSTNAME=127.0.0.1 \
+                        RTPENGINE_HOSTNAME=voice KAMAILIO_CERTS_LOCATION=/etc/omnileads/certs";
+const POSTGRES: &str = "POSTGRES_USER=omnileads POSTGRES_PASSWORD=secret";
+const APPLICATION: &str = "DJANGO_HOSTNAME=127.0.0.1 UWSGI_PORT=8099 TZ=UTC INSTALL_PREFIX=/opt/omnileads/ \
+                           DJANGO_SETTINGS_MODULE=production OMNILEADS_HOSTNAME=app KAMAILIO_HOSTNAME=app \
+                           REDIS_HOSTNAME=app AMI_USER=lab AMI_PASSWORD=secret PGHOST=app PGPORT=5432 \
+                           PGUSER=omnileads PGDATABASE=omnileads PGPASSWORD=secret EPHEMERAL_USER_TTL=1 \
+                           SESSION_COOKIE_AGE=1 LOGIN_FAILURE_LIMIT=1 CALIFICACION_REAGENDA=Agenda \
+                           OML_BRANCH=lab OML_COMMIT=lab OML_BUILD_DATE=lab";
+const WEBSOCKETS: &str = "BIND_ADDRESS=0.0.0.0:8000 REDIS_HOST=redis://127.0.0.1";
+const NGINX: &str = "DJANGO_HOSTNAME=127.0.0.1 WSGI_PORT=8099 DAPHNE_HOSTNAME=127.0.0.1 ASGI_PORT=8098 \
+                     KAMAILIO_HOSTNAME=127.0.0.1 KAMAILIO_PORT=14443 WEBSOCKETS_HOSTNAME=127.0.0.1 \
+                     WEBSOCKETS_PORT=8000 S3_ENDPOINT=http://127.0.0.1:9000";
+
 /// Runs an image with host networking in a container that has the image's name.
 // The attribute only marks this as test code for the lints.
 #[cfg(test)]
-fn start(host: &Host, image: &str, options: &[&str]) {
+fn start(host: &Host, image: &str, env: &str, more: &[&str]) {
     let (name, _) = image.split_once(':').unwrap();
     let full = format!("registry.lab:5000/omnileads/{image}");
     let mut command = vec!["docker", "run", "--detach", "--network=host", "--name", name];
+    command.extend(env.split_whitespace().flat_map(|variable| ["--env", variable]));
+    // Options of the engine come before the image, arguments of its program behind it.
+    let (options, arguments): (Vec<&str>, Vec<&str>) =
+        more.iter().copied().partition(|text| text.starts_with("--"));
     command.extend(options);
     command.push(&full);
+    command.extend(arguments);
     host.exec_ok(&command).unwrap();
 }
 
@@ -32,29 +54,24 @@ fn every_component_answers_with_its_version() {
     for host in lab.hosts() {
         lab.log_in(host).unwrap();
     }
-    let lan = format!("LAN_IP={}", voice.address());
-    start(voice, "asterisk:230204.01", &[]);
-    start(voice, "rtpengine:230328.01", &["--env", &lan]);
-    start(app, "kamailio:230204.01", &[]);
-    start(app, "redis:230204.01", &["--volume=oml_redis:/data"]);
-    start(
-        app,
-        "postgres:230204.01",
-        &["--env=POSTGRES_PASSWORD=secret", "--volume=oml_postgres:/var/lib/postgresql/data"],
-    );
-    start(app, "omlapp:1.26.0", &[]);
-    start(app, "websockets:230204.01", &[]);
-    start(app, "nginx:230215.01", &[]);
+    start(voice, "asterisk:230204.01", ASTERISK, &[]);
+    start(voice, "rtpengine:230328.01", RTPENGINE, &[]);
+    start(app, "kamailio:230204.01", KAMAILIO, &[]);
+    start(app, "redis:230204.01", "", &["--volume=oml_redis:/data"]);
+    let data = "--volume=oml_postgres:/var/lib/postgresql/data";
+    start(app, "postgres:230204.01", POSTGRES, &[data]);
+    start(app, "omlapp:1.26.0", APPLICATION, &["/opt/omnileads/bin/init_uwsgi.sh"]);
+    start(app, "websockets:230204.01", WEBSOCKETS, &[]);
+    start(app, "nginx:230215.01", NGINX, &[]);
 
-    let sip = |host: &str| format!("sip:{host}:5060");
     answers(
         app,
-        &["sipsak", "-vv", "-s", &sip("voice")],
+        &["sipsak", "-vv", "-s", "sip:voice:5060"],
         "Server: OMniLeads lab asterisk 230204.01",
     );
     answers(
         voice,
-        &["sipsak", "-vv", "-s", &sip("app")],
+        &["sipsak", "-vv", "-s", "sip:app:10060"],
         "Server: OMniLeads lab kamailio 230204.01",
     );
     answers(voice, &["ss", "-lnu"], ":22222");
@@ -62,6 +79,7 @@ fn every_component_answers_with_its_version() {
     let query = "PGPASSWORD=secret psql -h 127.0.0.1 -U omnileads -tc 'select version()'";
     answers(app, &["docker", "exec", "postgres", "sh", "-c", query], "PostgreSQL 15");
     answers(voice, &["curl", "-sk", "https://app/"], "\"version\":\"230215.01\"");
+    answers(voice, &["curl", "-sk", "https://app/health"], "healthy");
     answers(voice, &["curl", "-sk", "https://app/accounts/login/"], "\"stand_in\":true");
     answers(
         voice,
@@ -79,6 +97,30 @@ fn every_component_answers_with_its_version() {
     let count = ["docker", "exec", "asterisk", "asterisk", "-rx", "core show channels count"];
     answers(voice, &count, "3 active calls");
     voice.exec_ok(&["docker", "stop", "--time=10", "asterisk"]).unwrap();
+    lab.down().unwrap();
+}
+
+/// The rules that need the real program are seen here; those of the scripts alone are in tests/contracts.
+#[test]
+fn images_refuse_to_start_where_the_real_ones_do() {
+    let name = format!("refused-{}", std::process::id());
+    let Some(lab) = Lab::up_or_skip(&LabSpec::new(&name, &["app"])).unwrap() else { return };
+    let app = lab.host("app").unwrap();
+    lab.log_in(app).unwrap();
+    for (image, env, code, words) in [
+        ("nginx:230215.01", NGINX.split(" S3").next().unwrap(), 1, "arguments in \"proxy_pass\""),
+        ("postgres:230204.01", "", 1, "Database is uninitialized"),
+        ("omlapp:1.26.0", APPLICATION, 127, "no command specified"),
+    ] {
+        start(app, image, env, &[]);
+        let (container, _) = image.split_once(':').unwrap();
+        let state =
+            ["docker", "inspect", "--format={{.State.Status}} {{.State.ExitCode}}", container];
+        answers(app, &state, &format!("exited {code}"));
+        let logs = app.exec(&["docker", "logs", container]).unwrap();
+        let said = logs.stdout + &logs.stderr;
+        assert!(said.contains(words), "{image} said {said}");
+    }
     lab.down().unwrap();
 }
 
@@ -100,21 +142,21 @@ fn each_bad_tag_fails_in_the_way_its_name_says() {
     };
     let options = ["sipsak", "-s", "sip:voice:5060"];
 
-    start(voice, "asterisk:exits-at-once", &[]);
+    start(voice, "asterisk:exits-at-once", ASTERISK, &[]);
     exit_code("asterisk", "exited 1", "configuration error");
 
-    start(voice, "asterisk:dies-in-soak", &[]);
+    start(voice, "asterisk:dies-in-soak", ASTERISK, &[]);
     voice.wait_until(LIMIT, &options, Output::is_success).unwrap();
     exit_code("asterisk", "exited 139", "segmentation fault");
 
-    start(voice, "asterisk:hangs", &[]);
-    start(voice, "small:hangs", &[]);
+    start(voice, "asterisk:hangs", ASTERISK, &[]);
+    start(voice, "small:hangs", "", &[]);
     let briefly = ["timeout", "2", "sipsak", "-s", "sip:voice:5060"];
     assert!(!voice.exec(&briefly).unwrap().is_success());
     exit_code("small", "running 0", "never answers");
     exit_code("asterisk", "running 0", "never answers");
 
-    start(voice, "asterisk:exits-after-20s", &[]);
+    start(voice, "asterisk:exits-after-20s", ASTERISK, &[]);
     voice.wait_until(LIMIT, &options, Output::is_success).unwrap();
     exit_code("asterisk", "exited 3", "fatal: this version exits after 20 s");
 }

@@ -9,7 +9,8 @@ use serde::Serialize;
 use crate::document::Verbatim;
 use crate::document::assignment::Desired;
 use crate::document::catalog::{
-    Component, ContainerTemplate, EnvTemplate, SettingValues, WorkloadTemplate, is_template,
+    Component, ContainerTemplate, EnvTemplate, OperationMoment, SettingValues, WorkloadTemplate,
+    is_template,
 };
 use crate::document::instance::{
     Container, ContainerOptions, Instance, MetricsEndpoint, PackagedUnit, Workload,
@@ -120,7 +121,9 @@ impl<'a> Renderer<'a> {
                 port: writer.number("metrics", port),
                 path: path.clone(),
             }),
-            checks: writer.checks(definition),
+            checks: writer.steps(definition, OperationMoment::Check),
+            preparations: writer.steps(definition, OperationMoment::Prepare),
+            migrations: writer.steps(definition, OperationMoment::Migrate),
         };
         Some(Desired { instance: Verbatim::seal(instance), policy: policy(input.spec) })
     }

@@ -3,10 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use crate::decide::mount::{is_within, normalised};
 use crate::decide::secrets::ChosenSecret;
+use crate::decide::tls::not_given;
 use crate::document::catalog::{ContainerTemplate, Places};
 use crate::document::instance::{Container, KeptSecret};
 use crate::document::secret_use::{SecretSource, SecretUse};
+use crate::document::spec::{TlsMode, TlsSpec};
+use crate::document::tls_secret::TlsSecret;
 use crate::id::{ComponentName, EnvName};
 use crate::text::problem::{Problem, Problems};
 
@@ -27,17 +31,26 @@ pub(super) fn add(
     let mut container = container;
     refuse_both(input, name, &uses, problems);
     container.env.retain(|variable, _| !spec.secrets.contains_key(variable));
-    for (variable, wanted) in uses {
+    for (variable, wanted) in &uses {
         match source(input, wanted) {
             SecretSource::Host => {
-                container.secrets.insert(variable.clone(), wanted.name.clone());
+                container.secrets.insert((*variable).clone(), wanted.name.clone());
             }
+            // A tenant without a certificate has no part of one.
+            SecretSource::Controller if wanted.is_optional && input.spec.tls.is_none() => {}
             SecretSource::Controller => {
                 let kept = kept(input, name, variable, wanted).map_err(|it| problems.push(it));
-                container.kept_secrets.extend(kept.ok().map(|kept| (variable.clone(), kept)));
+                container.kept_secrets.extend(kept.ok().map(|kept| ((*variable).clone(), kept)));
             }
         }
     }
+    let replaced = |target: &str| {
+        let certificates = uses.values().filter(|it| it.replaces_volumes());
+        let mut files = certificates.filter_map(|it| it.file.as_ref());
+        let target = normalised(target);
+        input.spec.tls.is_some() && files.any(|file| is_within(&normalised(file), &target))
+    };
+    container.volumes.retain(|volume| !replaced(&volume.target));
     refuse_in_the_way(input, name, &container, problems);
     container
 }
@@ -129,7 +142,7 @@ fn kept(
     variable: &EnvName,
     wanted: &SecretUse,
 ) -> Result<KeptSecret, Problem> {
-    let SecretUse { name, from: _, file } = wanted;
+    let SecretUse { name, from: _, file, is_optional: _ } = wanted;
     let Some(ChosenSecret { version, mark, has_lines }) = input.secrets.get(name) else {
         return Err(missing(input, component, variable, wanted));
     };
@@ -152,6 +165,9 @@ fn missing(
     wanted: &SecretUse,
 ) -> Problem {
     let (tenant, name) = (&input.spec.tenant, &wanted.name);
+    if let Some(secret) = TlsSecret::of(name) {
+        return without_certificate(input, component, variable, secret);
+    }
     let message = format!("{tenant} has no secret {name}");
     // What a program reads from a file is a key or a certificate, and not a password.
     let hint = match wanted.file {
@@ -159,6 +175,33 @@ fn missing(
         None => format!("omlctl secret generate tenant={tenant} {name}"),
     };
     problem(input, component, variable, message).hint(hint)
+}
+
+/// Says why a tenant does not have a part of its certificate.
+fn without_certificate(
+    input: Input<'_>,
+    component: &ComponentName,
+    variable: &EnvName,
+    secret: TlsSecret,
+) -> Problem {
+    let (tenant, name) = (&input.spec.tenant, secret.as_str());
+    let at = |message: String| problem(input, component, variable, message);
+    match (secret, &input.spec.tls) {
+        (TlsSecret::AuthorityKey, _) => {
+            at(format!("{name} is the private key of an authority, which no host gets"))
+                .hint("name tls_key, or tls_ca for the certificate of the authority")
+        }
+        (_, None) => at(format!("{tenant} has no certificate: its document has no tls"))
+            .hint("add tls: {mode: selfsigned, names: [pbx.example.com]}, or mode: custom"),
+        (TlsSecret::Authority, Some(TlsSpec { mode: TlsMode::Custom, .. })) => {
+            at(format!("{name} is the tenant's own authority, which {tenant} does not have"))
+                .hint("remove it, or use tls: {mode: selfsigned, …}")
+        }
+        // The same as is said of the document itself, so that it is shown once.
+        (TlsSecret::Certificate | TlsSecret::Key | TlsSecret::Authority, Some(_)) => {
+            not_given(input.spec)
+        }
+    }
 }
 
 /// Makes a problem with the line of the variable or, where that is of the catalog, of the component.

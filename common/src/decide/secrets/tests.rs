@@ -1,7 +1,6 @@
 //! Which versions are chosen, and which are kept.
 
 use super::*;
-use crate::document::secret::SealedVersion;
 use crate::testing::{CATALOG, SPEC, plan_with_secrets};
 use crate::time::Timestamp;
 
@@ -13,7 +12,9 @@ fn record(numbers: impl IntoIterator<Item = u64>) -> SecretRecord {
     let version = |number: u64| {
         let (who, key, sealed) = ("maria".to_owned(), "key".to_owned(), "AAAA".to_owned());
         let at = Timestamp(number);
-        (number, SealedVersion { mark: mark(number), at, who, key, sealed, has_lines: false })
+        let (has_lines, certificate) = (false, None);
+        let mark = mark(number);
+        (number, SealedVersion { mark, at, who, key, sealed, has_lines, certificate })
     };
     let versions: BTreeMap<u64, SealedVersion> = numbers.into_iter().map(version).collect();
     SecretRecord { last: versions.keys().max().copied().unwrap_or(9), versions }

@@ -34,6 +34,12 @@ impl<'a> Places<'a> {
         why
     }
 
+    /// Whether something else than a volume is in the way of a path.
+    pub(crate) fn is_taken(&self, path: &str) -> bool {
+        let alone = Places { volumes: &[], tmpfs: self.tmpfs, others: self.others.clone() };
+        alone.in_the_way(&normalised(path)).is_some()
+    }
+
     /// Mounts a secret at a path, as [`Places::take`] does. Several variables may name it there.
     pub(crate) fn take_secret(&mut self, path: &str, name: &SecretName) -> Option<String> {
         let what = format!("where secret {name} is");

@@ -27,6 +27,10 @@ pub(super) fn check(
             problems.push(problem.hint("remove it from env or from secrets"));
         }
         let Some(path) = &wanted.file else { continue };
+        // For a tenant with a certificate, it is there in the place of the volume.
+        if wanted.replaces_volumes() && !places.is_taken(path) {
+            continue;
+        }
         if let Some(why) = places.take_secret(path, &wanted.name) {
             let problem = field.problem(format!("{path} {why}"));
             problems.push(problem.hint("choose a path of its own in the container"));

@@ -481,6 +481,7 @@ pub(super) fn secret() -> SecretRecord {
         key: "0123456789abcdef".to_owned(),
         sealed: "bm9uY2Ugc2VhbGVkIHRhZw==".to_owned(),
         has_lines,
+        certificate: None,
     };
     SecretRecord { last: 12, versions: [(2, version(2, false)), (12, version(12, true))].into() }
 }

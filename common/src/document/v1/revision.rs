@@ -43,6 +43,8 @@ pub enum RevisionKind {
     Rollback,
     /// The operator gave a secret a new version.
     RotateSecret,
+    /// The operator gave the tenant another certificate, or asked for one.
+    RotateCertificate,
     /// A kind that only a later release knows. Nothing is decided by it.
     #[serde(other)]
     Unknown,
@@ -141,6 +143,7 @@ impl RevisionKind {
             RevisionKind::SetVersion => "set-version",
             RevisionKind::Rollback => "rollback",
             RevisionKind::RotateSecret => "rotate-secret",
+            RevisionKind::RotateCertificate => "rotate-certificate",
             RevisionKind::Unknown => "unknown",
         }
     }

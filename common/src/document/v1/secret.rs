@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::document::tls_facts::TlsFacts;
 use crate::document::{Document, is_default};
 use crate::id::SecretMark;
 use crate::time::Timestamp;
@@ -33,6 +34,9 @@ pub struct SealedVersion {
     /// Whether the value has several lines, so that it cannot be in an environment.
     #[serde(default, skip_serializing_if = "is_default")]
     pub has_lines: bool,
+    /// What everybody may know of the certificate that is the value; none if it is something else.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub certificate: Option<TlsFacts>,
 }
 
 impl SecretRecord {

@@ -15,7 +15,7 @@ use oml_common::text::problem::Problem;
 
 use super::Changes;
 use super::request::ChangeRequest;
-use crate::ops::secrets::NewVersion;
+use crate::ops::secrets::{NewCertificate, NewVersion};
 use crate::ops::{OpsError, Result};
 use crate::records::values::{Head, RevisionKind};
 use crate::records::{Entry, keys};
@@ -38,6 +38,10 @@ pub(super) struct Draft {
     pub(super) secrets: ChosenSecrets,
     /// The new version of a secret that the change makes.
     pub(super) rotation: Option<NewVersion>,
+    /// The certificate that the change makes.
+    pub(super) certificate: Option<NewCertificate>,
+    /// What is wrong besides what the plan finds.
+    pub(super) problems: Vec<Problem>,
     /// What is right about the text and may surprise, in lines for people.
     pub(super) notes: Vec<String>,
 }
@@ -98,6 +102,8 @@ impl Changes {
             may_run,
             secrets,
             rotation,
+            certificate: None,
+            problems: Vec::new(),
             notes,
         };
         Ok(draft)
@@ -147,6 +153,9 @@ impl Changes {
                 let (text, left) = self.with_release(text, release)?;
                 notes = left;
                 (text, RevisionKind::SetVersion)
+            }
+            ChangeRequest::SetCertificate { .. } | ChangeRequest::RenewCertificate { .. } => {
+                (text.clone(), RevisionKind::RotateCertificate)
             }
             ChangeRequest::Apply { .. }
             | ChangeRequest::Rollback { .. }

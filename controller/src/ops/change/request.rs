@@ -14,7 +14,7 @@ use oml_common::text::problem::Problem;
 use oml_daemon::tls::OperatorName;
 use serde::Serialize;
 
-use crate::ops::secrets::NewValue;
+use crate::ops::secrets::{GivenPem, NewValue, TlsPart};
 use crate::ops::{OpsError, Result};
 
 /// The change that an operator requests.
@@ -37,6 +37,19 @@ pub enum ChangeRequest {
         /// Only a keyed hash of it is a part of the fingerprint, which is recorded.
         #[serde(skip)]
         value: NewValue,
+    },
+    /// The current specification with a certificate that an operator gives.
+    SetCertificate {
+        tenant: TenantId,
+        /// No part of the fingerprint, which is recorded.
+        #[serde(skip)]
+        pem: GivenPem,
+    },
+    /// The current specification with another certificate of the tenant's own authority.
+    RenewCertificate {
+        tenant: TenantId,
+        /// Whether another authority is made too, which browsers have to be given.
+        new_authority: bool,
     },
 }
 
@@ -143,6 +156,8 @@ pub struct ChangeResult {
     pub settings: Vec<StrategyChange>,
     /// The number of the version that the rotation of a secret made, or would make.
     pub secret_version: Option<u64>,
+    /// The certificate that it made, or would make.
+    pub certificate: Option<TlsPart>,
     /// What the releases of the catalog say about it.
     pub warnings: Vec<String>,
     /// The release that the versions are.
@@ -158,7 +173,7 @@ impl ChangeResult {
     pub(super) fn nothing(tenant: TenantId, revision: RevisionNumber) -> Self {
         let (changes, settings, notes) = (Vec::new(), Vec::new(), Vec::new());
         let (changed, text_changed, new_tenant) = (false, false, false);
-        let secret_version = None;
+        let (secret_version, certificate) = (None, None);
         let (warnings, release, one_way) = (Vec::new(), None, false);
         Self {
             tenant,
@@ -169,6 +184,7 @@ impl ChangeResult {
             changes,
             settings,
             secret_version,
+            certificate,
             notes,
             warnings,
             release,
@@ -188,7 +204,9 @@ impl ChangeRequest {
             ChangeRequest::SetVersion { tenant, .. }
             | ChangeRequest::SetRelease { tenant, .. }
             | ChangeRequest::Rollback { tenant, .. }
-            | ChangeRequest::RotateSecret { tenant, .. } => Ok((tenant.clone(), None)),
+            | ChangeRequest::RotateSecret { tenant, .. }
+            | ChangeRequest::SetCertificate { tenant, .. }
+            | ChangeRequest::RenewCertificate { tenant, .. } => Ok((tenant.clone(), None)),
         }
     }
 
@@ -199,7 +217,10 @@ impl ChangeRequest {
             ChangeRequest::Apply { .. } | ChangeRequest::Rollback { .. } => true,
             ChangeRequest::SetVersion { versions, .. } => versions.contains_key(component),
             // A release has versions of all components, also of those that a tenant leaves out.
-            ChangeRequest::SetRelease { .. } | ChangeRequest::RotateSecret { .. } => false,
+            ChangeRequest::SetRelease { .. }
+            | ChangeRequest::RotateSecret { .. }
+            | ChangeRequest::SetCertificate { .. }
+            | ChangeRequest::RenewCertificate { .. } => false,
         })
     }
 

@@ -6,7 +6,7 @@ use oml_common::id::{ContentHash, RevisionNumber, TenantId};
 use super::draft::Draft;
 use super::{ChangeRequest, ChangeResult, Changes, Planned, RequestContext};
 use crate::ops::Result;
-use crate::ops::secrets::{NewValue, NewVersion};
+use crate::ops::secrets::{NewValue, NewVersion, TlsPart};
 use crate::records::values::{AuditRecord, Head, IdempotencyRecord};
 use crate::records::{Batch, Entry, if_unchanged, keys};
 use crate::store::Expect;
@@ -51,10 +51,16 @@ impl Changes {
             ChangeRequest::RotateSecret { value: NewValue::Generated(length), .. } => {
                 Ok(request.fingerprint(&length.to_string()))
             }
+            ChangeRequest::SetCertificate { pem, .. } => {
+                let key = self.secrets.key()?;
+                let hashes = [&pem.certificate, &pem.key].map(|it| key.request_hash(it));
+                Ok(request.fingerprint(&hashes.join(" ")))
+            }
             ChangeRequest::Apply { .. }
             | ChangeRequest::SetVersion { .. }
             | ChangeRequest::SetRelease { .. }
-            | ChangeRequest::Rollback { .. } => Ok(request.fingerprint("")),
+            | ChangeRequest::Rollback { .. }
+            | ChangeRequest::RenewCertificate { .. } => Ok(request.fingerprint("")),
         }
     }
 
@@ -122,5 +128,10 @@ impl Planned {
     /// Returns the number of the version that a rotation makes.
     pub(super) fn secret_version(&self) -> Option<u64> {
         self.draft.rotation.as_ref().map(|made| made.record.last)
+    }
+
+    /// Returns the certificate that the change makes.
+    pub(super) fn certificate(&self) -> Option<TlsPart> {
+        self.draft.certificate.as_ref().map(|made| made.part.clone())
     }
 }

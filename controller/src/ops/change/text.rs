@@ -28,18 +28,19 @@ impl Changes {
         request: &ChangeRequest,
         context: &RequestContext,
     ) -> Result<ChangeResult> {
-        let notes = planned.notes(request);
+        let (notes, certificate) = (planned.notes(request), planned.certificate());
         let Planned { draft, catalog, .. } = planned;
         context.check_revision(&draft.tenant, revision)?;
         let text_changed = draft.has_new_text();
         if !context.dry_run {
             self.commit_catalog(&draft, revision, &catalog, context).await?;
+            self.commit_certificate(&draft, context).await?;
         }
         if text_changed && !context.dry_run {
             self.commit_text(&draft, revision, request, context).await?;
         }
         let nothing = ChangeResult::nothing(draft.tenant, revision);
-        Ok(ChangeResult { text_changed, notes, ..nothing })
+        Ok(ChangeResult { text_changed, notes, certificate, ..nothing })
     }
 
     /// Notes in a revision that it says the same with the catalog of that content, if it was made

@@ -1,12 +1,16 @@
 #!/bin/sh
-# Real PostgreSQL; its data lives in the volume /var/lib/postgresql/data and is made at the first start.
+# Real PostgreSQL; its data lives in the volume /var/lib/postgresql/data and is made at the first start, which
+# needs a password (CONTRACT.md).
 set -e
 bin=$(echo /usr/lib/postgresql/*/bin)
 PGDATA=${PGDATA:-/var/lib/postgresql/data}
-user=${POSTGRES_USER:-omnileads}
+user=${POSTGRES_USER:-postgres}
 base=${POSTGRES_DB:-$user}
-: "${POSTGRES_PASSWORD:?set POSTGRES_PASSWORD}"
 cluster=$PGDATA/cluster
+if [ ! -d "$cluster" ] && [ -z "$POSTGRES_PASSWORD" ]; then
+    echo "Error: Database is uninitialized and superuser password is not specified." >&2
+    exit 1
+fi
 mkdir -p "$PGDATA" /run/postgresql
 chown postgres:postgres "$PGDATA" /run/postgresql
 chmod 0700 "$PGDATA"

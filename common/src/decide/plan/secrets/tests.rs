@@ -234,3 +234,59 @@ fn an_agent_that_does_not_know_such_secrets_is_named() {
     let desired = &before.nodes[&"n1".parse().unwrap()].instances[&"db".parse().unwrap()];
     assert!(!desired.instance.needs().contains(&Feature::ControllerSecrets));
 }
+
+const OPTIONAL: &str = "C: {name: tls_certificate, from: controller, file: /c, optional: true}, \
+                        K: {name: tls_key, from: controller, file: /k, optional: true}";
+
+fn with_tls(tls: &str) -> String {
+    SPEC.replace("components:", &format!("tls: {tls}\ncomponents:"))
+}
+
+#[test]
+fn a_part_of_the_certificate_that_may_be_missing_is_there_with_a_certificate_only() {
+    let plain = planned(SPEC, "", &[]).unwrap();
+    assert_eq!(planned(SPEC, OPTIONAL, &[]).unwrap(), plain, "the workload stays as it was");
+    let spec = with_tls("{mode: selfsigned, names: [a.example.com]}");
+    let container = planned(&spec, OPTIONAL, &[("tls_certificate", 3), ("tls_key", 3)]).unwrap();
+    let named: Vec<&str> = container.kept_secrets.values().map(|it| it.name.as_str()).collect();
+    assert_eq!(named, ["tls_certificate", "tls_key"]);
+    let error =
+        planned(SPEC, "X: {name: smtp, from: controller, optional: true}", &[]).unwrap_err();
+    assert!(error.contains("only the certificate of the tenant can be left out"), "{error}");
+}
+
+#[test]
+fn a_certificate_that_is_not_there_is_refused_with_what_to_write_or_type() {
+    let needed = OPTIONAL.replace(", optional: true", "");
+    let error = planned(SPEC, &needed, &[]).unwrap_err();
+    assert!(error.contains("acme has no certificate: its document has no tls"), "{error}");
+    assert!(error.contains("(add tls: {mode: selfsigned, names: [pbx.example.com]}"), "{error}");
+    let error = planned(&with_tls("{mode: custom}"), &needed, &[]).unwrap_err();
+    let expected = "line 4: tls: acme has no certificate yet (omlctl tls set tenant=acme --certificate FILE --key FILE)";
+    assert_eq!(error, expected);
+    let authority = "A: {name: tls_ca, from: controller, file: /a}";
+    let error = planned(&with_tls("{mode: custom}"), authority, &[]).unwrap_err();
+    assert!(
+        error.contains("tls_ca is the tenant's own authority, which acme does not have"),
+        "{error}"
+    );
+    let key = "A: {name: tls_ca_key, from: controller, file: /a}";
+    let error = planned(&with_tls("{mode: custom}"), key, &[]).unwrap_err();
+    assert!(error.contains("the private key of an authority, which no host gets"), "{error}");
+}
+
+#[test]
+fn the_certificate_takes_the_place_of_the_folder_of_the_host_around_it() {
+    let place =
+        "C: {name: tls_certificate, from: controller, file: /certs/cert.pem, optional: true}";
+    let catalog = catalog(place)
+        .replace("    env: {WHO", "    volumes: [/etc/certs:/certs, data:/data]\n    env: {WHO");
+    let planned = |spec: &str| {
+        let kept = chosen(&[("tls_certificate", 1)]);
+        let plan = plan_with_secrets(spec, &catalog, &kept, 1).unwrap();
+        let targets = database(&plan).volumes.into_iter().map(|volume| volume.target);
+        targets.collect::<Vec<_>>()
+    };
+    assert_eq!(planned(SPEC), ["/certs", "/data"]);
+    assert_eq!(planned(&with_tls("{mode: selfsigned, names: [a.example.com]}")), ["/data"]);
+}

@@ -181,7 +181,7 @@ fn browsers_outside_get_recordings_at_the_public_address_of_a_site_in_a_cloud() 
 #[test]
 fn every_name_of_a_site_of_3_is_allowed_and_trusted() {
     let catalog = Catalog::parse(OMNILEADS_3).unwrap();
-    let settings = "{kamailio_webrtc_iface: eth1, fqdn: a.example, \
+    let settings = "{kamailio_webrtc_iface: eth1, itsp_nodes: 192.0.2.20, fqdn: a.example, \
                     django_allowed_hosts_extra: \"b.example, c.example\"}";
     let spec = spec_of(&catalog, settings, |it| it != "haproxy");
     let plan = plan_for(&hosts(&[("all", &ROLES_OF_3)]), OMNILEADS_3, &spec);
@@ -194,7 +194,8 @@ fn every_name_of_a_site_of_3_is_allowed_and_trusted() {
 #[test]
 fn a_proxy_of_3_needs_another_host_than_its_web_server() {
     let catalog = Catalog::parse(OMNILEADS_3).unwrap();
-    let spec = spec_of(&catalog, "{kamailio_webrtc_iface: eth1}", |_| true);
+    let settings = "{kamailio_webrtc_iface: eth1, itsp_nodes: 192.0.2.20}";
+    let spec = spec_of(&catalog, settings, |_| true);
     let problems =
         plan_on(&hosts(&[("all", &ROLES_OF_3)]), &spec, OMNILEADS_3, 1).unwrap_err().to_string();
     assert!(problems.contains("443"), "{problems}");
@@ -209,12 +210,14 @@ fn a_proxy_of_3_needs_another_host_than_its_web_server() {
 }
 
 #[test]
-fn a_tenant_of_3_names_the_interface_of_its_browsers() {
+fn a_tenant_of_3_names_the_interface_of_its_browsers_and_its_carriers() {
     let catalog = Catalog::parse(OMNILEADS_3).unwrap();
     let spec = spec_of(&catalog, "{}", |it| it != "haproxy");
     let all = hosts(&[("all", &ROLES_OF_3)]);
     let problems = plan_on(&all, &spec, OMNILEADS_3, 1).unwrap_err().to_string();
-    assert!(problems.contains("kamailio_webrtc_iface: is missing"), "{problems}");
+    for setting in ["kamailio_webrtc_iface", "itsp_nodes"] {
+        assert!(problems.contains(&format!("{setting}: is missing")), "{problems}");
+    }
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn no_variable_is_set_that_no_image_of_omnileads_1_26_reads() {
 fn the_image_of_1_26_chooses_its_program_by_a_variable_and_has_no_command() {
     let catalog = Catalog::parse(OMNILEADS_1_26).unwrap();
     let choice = ["CRON_ENABLE", "DAPHNE_ENABLE"];
-    // The scheduler is no matter of browsers, and asks MinIO itself.
+    // The scripts of cron ask the bucket themselves; the others give its address to browsers.
     assert_one_environment(&catalog, "omlapp", 3, &[choice[0], choice[1], "S3_ENDPOINT"]);
     let endpoint = |name| &container(&catalog, name).env[&"S3_ENDPOINT".parse().unwrap()].value;
     assert!(

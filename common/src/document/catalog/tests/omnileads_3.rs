@@ -75,7 +75,6 @@ fn no_variable_is_set_that_no_image_of_omnileads_3_reads() {
         "RABBITMQ_HOST",
         "WOMBAT_HOSTNAME",
         "OML_DIALER_ENGINE",
-        "AWS_ACCESS_KEY_ID",
         "S3_STORAGE_ENABLED",
         "BIND_IP",
         "CRON_ENABLE",
@@ -101,10 +100,9 @@ fn the_variables_without_which_images_of_3_do_not_start_are_set() {
             assert!(is_set, "{name} has no {variable}");
         }
     }
-    assert_eq!(
-        catalog.settings["kamailio_webrtc_iface"].default, None,
-        "every tenant must give it"
-    );
+    for setting in ["kamailio_webrtc_iface", "itsp_nodes"] {
+        assert_eq!(catalog.settings[setting].default, None, "every tenant must give {setting}");
+    }
 }
 
 #[test]

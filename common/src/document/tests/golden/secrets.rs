@@ -1,8 +1,10 @@
-//! The bytes of an instance that names secrets of the controller.
+//! The bytes of an instance that names secrets of the controller, and of a secret that is a certificate.
 
 use super::*;
 use crate::document::Feature;
 use crate::document::instance::KeptSecret;
+use crate::document::tls_facts::TlsFacts;
+use crate::id::Fingerprint;
 
 /// The pinned hash of the fixture.
 const HASH: &str = "c8948992caebf933febdb2a1f1cb945590ec78be7a012cad0a49d3f0bca63b32";
@@ -40,4 +42,27 @@ fn an_instance_with_them_needs_their_feature_and_no_other() {
     let needs = with_secrets().needs();
     let more: Vec<Feature> = needs.difference(&full().needs()).copied().collect();
     assert_eq!(more, [Feature::ControllerSecrets]);
+}
+
+/// The pinned hash of a secret that is a certificate.
+const CERTIFICATE_HASH: &str = "fff7a86a5e45558db42f85aa40b97a470e7e8641e3b731e4a26227d072df94c0";
+
+#[test]
+fn the_facts_of_a_certificate_are_written_in_the_bytes_that_are_pinned() {
+    let mut record = v::secret();
+    let newest = record.versions.get_mut(&12).unwrap();
+    newest.certificate = Some(TlsFacts {
+        names: ["pbx.example.com", "10.0.0.5"].map(str::to_owned).into(),
+        subject: "CN=pbx.example.com".to_owned(),
+        issuer: "CN=acme authority".to_owned(),
+        valid_from: newest.at,
+        expires: newest.at.plus_ms(365 * 86_400_000),
+        fingerprint: Fingerprint([7; 32]),
+        authority: Some(Fingerprint([0xab; 32])),
+    });
+    let golden = golden("secret_record", &record, &SecretRecord::default());
+    let written = &golden.full;
+    assert_eq!(*written, fixture("secrets/secret_record.json"), "it is written differently");
+    assert_eq!(ContentHash::of(written.as_bytes()).as_str(), CERTIFICATE_HASH, "another hash");
+    assert_eq!((golden.reread)(written).unwrap(), *written, "it is read as it was written");
 }

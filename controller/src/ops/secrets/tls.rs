@@ -1,0 +1,308 @@
+//! The certificate of a tenant with its key, as secrets whose names are reserved: what people may know of
+//! it, and new versions of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use oml_common::decide::head::base;
+use oml_common::decide::secrets::{NamedSecrets, retained};
+use oml_common::decide::tls::{
+    self, IssueReason, SecretRecords, TlsChoice, TlsInUse, TlsInput, next_number, retained_marks,
+    signing_authority,
+};
+use oml_common::document::spec::{TenantSpec, TlsSpec};
+use oml_common::document::tls_facts::TlsFacts;
+use oml_common::document::tls_secret::TlsSecret;
+use oml_common::id::{SecretName, TenantId, TlsName};
+use oml_common::text::error::chain;
+use oml_common::text::problem::Problem;
+use oml_common::text::secret_text::SecretText;
+use oml_common::time::Timestamp;
+use oml_daemon::tls::OperatorName;
+use zeroize::Zeroizing;
+
+use super::{NewVersion, Secrets, check_size};
+use crate::ops::{OpsError, Result};
+use crate::pki::{self, MadeCertificate, PemPair, read_pair};
+use crate::records::values::{SealedVersion, SecretRecord};
+use crate::records::{Batch, Entry, keys};
+use crate::seal::SecretPlace;
+
+/// The longest text that is read as a certificate or as a key, in bytes.
+const PEM_BYTES_MAX: usize = 64 << 10;
+
+/// A certificate with its chain and its key, as an operator gives them.
+#[derive(Clone)]
+pub struct GivenPem {
+    pub certificate: Zeroizing<String>,
+    pub key: Zeroizing<String>,
+}
+
+/// Says that there is one, and not which.
+impl fmt::Debug for GivenPem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("GivenPem(..)")
+    }
+}
+
+/// A certificate that a change makes, as people may know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsPart {
+    pub version: u64,
+    pub facts: TlsFacts,
+}
+
+/// The authority of a tenant, with what browsers need of it.
+#[derive(Debug, Clone)]
+pub struct TlsAuthority {
+    pub facts: TlsFacts,
+    /// Its certificate, or why it cannot be shown.
+    pub pem: std::result::Result<String, String>,
+}
+
+/// What people may know of the certificate of a tenant.
+#[derive(Debug)]
+pub struct TlsView {
+    /// What the document says of it; none if it says nothing.
+    pub wanted: Option<TlsSpec>,
+    /// The certificate that the present revision names or, if no component uses one, that it would.
+    pub certificate: Option<TlsInUse>,
+    /// The tenant's own authority that signed it.
+    pub authority: Option<TlsAuthority>,
+    /// A sentence about its end, if that is near.
+    pub warning: Option<String>,
+}
+
+/// A certificate that is not recorded yet: new versions of its secrets with the same number.
+#[derive(Debug, Clone)]
+pub(in crate::ops) struct NewCertificate {
+    pub(in crate::ops) part: TlsPart,
+    versions: Vec<NewVersion>,
+    /// What is audited of it.
+    what: String,
+}
+
+/// The records of a tenant's secrets.
+type Entries = BTreeMap<SecretName, Entry<SecretRecord>>;
+
+/// The value of a reserved secret; with facts if it is a certificate.
+type Value = (TlsSecret, Zeroizing<String>, Option<TlsFacts>);
+
+/// What is sealed as the next version of a certificate.
+struct Unsealed {
+    values: Vec<Value>,
+    facts: TlsFacts,
+    /// How it came to be, for the audit trail.
+    how: String,
+}
+
+impl Secrets {
+    /// Returns what people may know of the certificate of a tenant.
+    pub async fn tls(&self, tenant: &TenantId) -> Result<TlsView> {
+        self.check_tenant(tenant).await?;
+        let records = records(&self.of_tenant(tenant).await?);
+        let plan = self.present_plan(tenant).await?;
+        let spec = self.present_spec(tenant).await?;
+        let record = records.get(&TlsSecret::Certificate.name());
+        let in_use = plan.as_deref().and_then(|plan| tls::in_use(plan, record));
+        let certificate = in_use.or_else(|| unused(spec.as_ref(), &records, self.env.now()));
+        let warning = certificate.as_ref();
+        let warning = warning.and_then(|it| tls::warning(tenant, &it.facts, self.env.now()));
+        let authority =
+            certificate.as_ref().and_then(|it| self.authority(tenant, &records, &it.facts));
+        Ok(TlsView { wanted: spec.and_then(|spec| spec.tls), certificate, authority, warning })
+    }
+
+    /// Returns the document of the revision that the tenant has; none if there is none that can be read.
+    async fn present_spec(&self, tenant: &TenantId) -> Result<Option<TenantSpec>> {
+        let Some(head) = self.records.get(&keys::head(tenant)).await? else { return Ok(None) };
+        let rollout = self.records.get(&keys::rollout(tenant)).await?;
+        let base = base(head.value, rollout.as_ref().map(|rollout| &rollout.value));
+        let revision = self.tenants.revision(tenant, base).await?;
+        Ok(revision.and_then(|revision| TenantSpec::parse(&revision.spec_yaml).ok()))
+    }
+
+    /// Returns the authority that signed a certificate, if it is the tenant's own and is kept.
+    fn authority(
+        &self,
+        tenant: &TenantId,
+        records: &SecretRecords,
+        of: &TlsFacts,
+    ) -> Option<TlsAuthority> {
+        let number = tls::version_of(records, of.authority?)?;
+        let sealed = records.get(&TlsSecret::Authority.name())?.versions.get(&number)?;
+        let facts = sealed.certificate.clone()?;
+        let opened = self.open_part(tenant, records, TlsSecret::Authority, number);
+        let pem = opened.map(|text| text.reveal().to_owned()).map_err(|error| chain(&error));
+        Some(TlsAuthority { facts, pem })
+    }
+
+    /// Opens a version of a reserved secret.
+    fn open_part(
+        &self,
+        tenant: &TenantId,
+        records: &SecretRecords,
+        secret: TlsSecret,
+        version: u64,
+    ) -> Result<SecretText> {
+        let name = secret.name();
+        let record = records.get(&name);
+        let mark = record.and_then(|it| it.versions.get(&version)).map(|it| it.mark.clone());
+        let Some(mark) = mark else {
+            let message = format!("secret {name} version {version} of {tenant} is not kept");
+            return Err(Problem::new("", message).into());
+        };
+        self.open(record, SecretPlace { tenant, name: &name, version }, &mark)
+    }
+
+    /// Reads and checks a certificate that an operator gives, for the names that the tenant wants, and
+    /// seals it.
+    pub(in crate::ops) async fn given_certificate(
+        &self,
+        who: &OperatorName,
+        tenant: &TenantId,
+        tls: Option<&TlsSpec>,
+        given: &GivenPem,
+    ) -> Result<NewCertificate> {
+        for (field, text) in [("certificate", &given.certificate), ("key", &given.key)] {
+            if text.len() > PEM_BYTES_MAX {
+                let message = format!("it has {} bytes (maximum {PEM_BYTES_MAX})", text.len());
+                return Err(Problem::new(field, message).into());
+            }
+        }
+        let PemPair { given, certificate_pem, key_pem } = read_pair(&given.certificate, &given.key);
+        let none = BTreeSet::<TlsName>::new();
+        let names = tls.map_or(&none, |tls| &tls.names);
+        let problems = tls::check(&given, names, self.env.now());
+        problems.into_result(()).map_err(OpsError::Problems)?;
+        let Some(leaf) = given.chain.into_iter().next() else {
+            return Err(Problem::new("certificate", "there is no certificate in the text").into());
+        };
+        let facts = leaf.facts;
+        let values = vec![
+            (TlsSecret::Certificate, Zeroizing::new(certificate_pem), Some(facts.clone())),
+            (TlsSecret::Key, key_pem, None),
+        ];
+        let all = self.of_tenant(tenant).await?;
+        let unsealed = Unsealed { values, facts, how: "gave".to_owned() };
+        self.seal_certificate(who, tenant, &all, unsealed).await
+    }
+
+    /// Issues a certificate for the names that the tenant wants, by its own authority, which is made if
+    /// there is none.
+    pub(in crate::ops) async fn issue_certificate(
+        &self,
+        who: &OperatorName,
+        tenant: &TenantId,
+        tls: &TlsSpec,
+        reason: IssueReason,
+    ) -> Result<NewCertificate> {
+        let all = self.of_tenant(tenant).await?;
+        let (records, now, random) = (records(&all), self.env.now(), self.env.random());
+        let mut values: Vec<Value> = Vec::new();
+        let known =
+            signing_authority(&records, now).filter(|_| reason != IssueReason::NewAuthority);
+        let (authority_pem, authority_key) = match known {
+            Some(number) => {
+                let open = |secret| self.open_part(tenant, &records, secret, number);
+                let text = |opened: SecretText| Zeroizing::new(opened.reveal().to_owned());
+                (text(open(TlsSecret::Authority)?), text(open(TlsSecret::AuthorityKey)?))
+            }
+            None => {
+                let MadeCertificate { certificate_pem, key_pem, facts } =
+                    pki::new_authority(tenant, now, random)?;
+                let pem = Zeroizing::new(certificate_pem);
+                values.push((TlsSecret::Authority, pem.clone(), Some(facts)));
+                values.push((TlsSecret::AuthorityKey, key_pem.clone(), None));
+                (pem, key_pem)
+            }
+        };
+        let made = pki::issue(&authority_pem, &authority_key, &tls.names, now, random)?;
+        let MadeCertificate { certificate_pem, key_pem, facts } = made;
+        let pem = Zeroizing::new(certificate_pem);
+        values.push((TlsSecret::Certificate, pem, Some(facts.clone())));
+        values.push((TlsSecret::Key, key_pem, None));
+        let unsealed = Unsealed { values, facts, how: format!("issued ({reason})") };
+        self.seal_certificate(who, tenant, &all, unsealed).await
+    }
+
+    /// Seals the values as new versions with one number. What nothing names any more is dropped.
+    async fn seal_certificate(
+        &self,
+        who: &OperatorName,
+        tenant: &TenantId,
+        all: &Entries,
+        unsealed: Unsealed,
+    ) -> Result<NewCertificate> {
+        let Unsealed { values, facts, how } = unsealed;
+        self.check_key().await?;
+        let mut after = records(all);
+        let version = next_number(&after);
+        let mut versions = Vec::with_capacity(values.len());
+        for (secret, text, facts) in values {
+            let name = secret.name();
+            let place = SecretPlace { tenant, name: &name, version };
+            let value = SecretText::read(text);
+            let value = value.map_err(|error| Problem::new(secret.as_str(), error.to_string()))?;
+            let sealed = self.sealed(who, place, &value)?;
+            let sealed = SealedVersion { certificate: facts, ..sealed };
+            let made = NewVersion::after(all.get(&name).cloned(), place, sealed);
+            after.insert(name, made.record.clone());
+            versions.push(made);
+        }
+        let mut named = NamedSecrets::default();
+        for made in &versions {
+            let of_record = self.named(tenant, &made.record).await?;
+            named.live.extend(of_record.live);
+            named.history.extend(of_record.history);
+        }
+        let named = retained_marks(&after, &named);
+        for made in &mut versions {
+            made.record = retained(made.record.clone(), &named);
+            check_size(tenant, &made.name, &made.record)?;
+        }
+        let what = format!("{how} certificate version {version} for {}", shown(&facts.names));
+        Ok(NewCertificate { part: TlsPart { version, facts }, versions, what })
+    }
+}
+
+impl NewCertificate {
+    /// Puts its new records in the place of the former ones.
+    pub(in crate::ops) fn replace_in(&self, records: &mut SecretRecords) {
+        let made = self.versions.iter().map(|made| (made.name.clone(), made.record.clone()));
+        records.extend(made);
+    }
+
+    /// Adds the writes of its records.
+    pub(in crate::ops) fn put(&self, batch: Batch, tenant: &TenantId) -> Batch {
+        self.versions.iter().fold(batch, |batch, made| made.put(batch, tenant))
+    }
+
+    /// Returns what is audited of it.
+    pub(in crate::ops) fn what(&self) -> &str {
+        &self.what
+    }
+}
+
+/// Writes the first names of a certificate, and how many more it has.
+fn shown(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let first = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len().checked_sub(SHOWN) {
+        None | Some(0) => first,
+        Some(more) => format!("{first} and {more} more"),
+    }
+}
+
+/// Returns the certificate that a change of something else would name, if no component uses one now.
+fn unused(spec: Option<&TenantSpec>, records: &SecretRecords, now: Timestamp) -> Option<TlsInUse> {
+    let choice = tls::choose(TlsInput { spec: spec?, records, named: None, now });
+    let Ok(TlsChoice::Version(version)) = choice else { return None };
+    let sealed = records.get(&TlsSecret::Certificate.name())?.versions.get(&version)?;
+    Some(TlsInUse { version, facts: sealed.certificate.clone()?, used_by: BTreeSet::new() })
+}
+
+/// Returns the records alone.
+pub(in crate::ops) fn records(all: &Entries) -> SecretRecords {
+    all.iter().map(|(name, entry)| (name.clone(), entry.value.clone())).collect()
+}

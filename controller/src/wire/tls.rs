@@ -1,0 +1,68 @@
+//! Converts the certificate of a tenant, without its key.
+
+use oml_common::decide::tls::{TlsInUse, warning};
+use oml_common::document::tls_facts::TlsFacts;
+use oml_common::id::TenantId;
+use oml_common::time::Timestamp;
+use oml_proto::v1;
+use zeroize::Zeroizing;
+
+use crate::ops::secrets::{GivenPem, TlsPart, TlsView};
+
+/// Converts a certificate that an operator gives. It is overwritten in memory when it is dropped.
+pub(crate) fn given_pem(
+    certificate: Option<v1::NewSecretValue>,
+    key: Option<v1::NewSecretValue>,
+) -> GivenPem {
+    let text = |given: Option<v1::NewSecretValue>| Zeroizing::new(given.unwrap_or_default().value);
+    GivenPem { certificate: text(certificate), key: text(key) }
+}
+
+/// Converts what people may know of the certificate of a tenant.
+pub(crate) fn tls(view: TlsView) -> v1::GetTlsReply {
+    let TlsView { wanted, certificate, authority, warning } = view;
+    let mode = wanted.as_ref().map_or("", |wanted| wanted.mode.as_str()).to_owned();
+    let names = wanted.iter().flat_map(|wanted| &wanted.names).map(ToString::to_string).collect();
+    let certificate = certificate.map(|it| v1::TlsCertificate {
+        used_by: it.used_by.iter().map(ToString::to_string).collect(),
+        warning: warning.unwrap_or_default(),
+        ..of_facts(it.version, &it.facts)
+    });
+    let pem = authority.as_ref().map_or(Ok(String::new()), |authority| authority.pem.clone());
+    let (authority_pem, problem) = match pem {
+        Ok(pem) => (pem, String::new()),
+        Err(problem) => (String::new(), problem),
+    };
+    let authority = authority.map(|authority| of_facts(0, &authority.facts));
+    v1::GetTlsReply { mode, names, certificate, authority, authority_pem, problem }
+}
+
+/// Converts a certificate that a change makes.
+pub(super) fn part(part: TlsPart) -> v1::TlsCertificate {
+    of_facts(part.version, &part.facts)
+}
+
+/// Converts the certificate that a tenant uses, with a warning if it ends soon.
+pub(super) fn in_use(tenant: &TenantId, it: &TlsInUse, now: Timestamp) -> v1::TlsCertificate {
+    v1::TlsCertificate {
+        used_by: it.used_by.iter().map(ToString::to_string).collect(),
+        warning: warning(tenant, &it.facts, now).unwrap_or_default(),
+        ..of_facts(it.version, &it.facts)
+    }
+}
+
+fn of_facts(version: u64, facts: &TlsFacts) -> v1::TlsCertificate {
+    let TlsFacts { names, subject, issuer, valid_from, expires, fingerprint, authority } = facts;
+    v1::TlsCertificate {
+        version,
+        names: names.clone(),
+        subject: subject.clone(),
+        issuer: issuer.clone(),
+        valid_from_ms: valid_from.0,
+        expires_ms: expires.0,
+        fingerprint: fingerprint.to_string(),
+        used_by: Vec::new(),
+        selfsigned: authority.is_some(),
+        warning: String::new(),
+    }
+}

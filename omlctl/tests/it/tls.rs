@@ -1,0 +1,124 @@
+//! How certificates and their keys reach the controller, and what is printed of them.
+
+use oml_proto::v1::{
+    ChangeReply, GetTlsReply, NewSecretValue, PhaseName, RolloutState, StatusReply, TenantStatus,
+    TlsCertificate,
+};
+
+use crate::fake::{Answer, Script};
+use crate::world::{World, instance, rollout, status, upgrade};
+
+const CHAIN: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+const KEY: &str = "-----BEGIN PRIVATE KEY-----\nc2VzYW1l\n-----END PRIVATE KEY-----\n";
+/// What nothing prints.
+const NEEDLE: &str = "c2VzYW1l";
+
+fn certificate() -> TlsCertificate {
+    TlsCertificate {
+        version: 2,
+        names: vec!["pbx.example.com".to_owned()],
+        expires_ms: 1_795_536_000_000,
+        used_by: vec!["nginx".to_owned()],
+        warning: "the certificate of acme expires in 3d 0h; replace it".to_owned(),
+        ..TlsCertificate::default()
+    }
+}
+
+fn changed() -> Script {
+    let reply = ChangeReply { certificate: Some(certificate()), ..upgrade() };
+    Script { changes: [Answer::Reply(reply)].into(), ..Script::default() }
+}
+
+fn given(world: &World) -> Vec<(String, String)> {
+    let text = |value: &Option<NewSecretValue>| value.clone().unwrap_or_default().value;
+    let script = world.script.lock().unwrap();
+    script.certificates.iter().map(|it| (text(&it.certificate), text(&it.key))).collect()
+}
+
+#[test]
+fn a_certificate_and_its_key_are_read_from_files_and_the_key_is_not_printed() {
+    let world = World::new(changed());
+    let (chain, key) = (world.write("chain.pem", CHAIN), world.write("key.pem", KEY));
+    let words = ["tls", "set", "tenant=acme", "--certificate", &chain, "--key", &key, "--no-wait"];
+    let ran = world.run(&words);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(given(&world), [(CHAIN.to_owned(), KEY.to_owned())]);
+    assert!(
+        ran.stdout.contains("certificate version 2 for pbx.example.com, until 20"),
+        "{}",
+        ran.stdout
+    );
+    assert!(!(ran.stdout + &ran.stderr).contains(NEEDLE));
+    let words = ["tls", "set", "tenant=acme", "--certificate", "/none.pem", "--key", &key];
+    let ran = world.run(&words);
+    assert!(ran.code == 1 && ran.stderr.contains("cannot read "), "{}", ran.stderr);
+    assert_eq!(given(&world).len(), 1, "nothing was sent");
+}
+
+#[test]
+fn both_may_come_on_standard_input() {
+    let world = World::new(changed());
+    let both = format!("{CHAIN}{KEY}");
+    let ran = world.run_with(&["tls", "set", "tenant=acme", "--no-wait", "-o", "json"], &both);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(given(&world), [(both.clone(), both)]);
+    assert!(ran.stdout.contains("\"expires_ms\": 1795536000000"), "{}", ran.stdout);
+    assert!(!(ran.stdout + &ran.stderr).contains(NEEDLE));
+}
+
+#[test]
+fn a_certificate_that_nothing_uses_yet_is_kept_and_not_waited_for() {
+    let nothing = ChangeReply { revision: 0, changed: false, changes: Vec::new(), ..upgrade() };
+    let reply = ChangeReply { certificate: Some(certificate()), ..nothing };
+    let world = World::new(Script { changes: [Answer::Reply(reply)].into(), ..Script::default() });
+    let ran = world.run_with(&["tls", "set", "tenant=acme"], CHAIN);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let expected = "version 2 of the certificate is kept; acme uses it when a document with \
+                    tls: {mode: custom} is applied\n";
+    assert_eq!(ran.stderr, expected);
+}
+
+#[test]
+fn the_authority_is_printed_alone_for_browsers() {
+    let tls = GetTlsReply {
+        mode: "selfsigned".to_owned(),
+        certificate: Some(certificate()),
+        authority_pem: CHAIN.to_owned(),
+        ..GetTlsReply::default()
+    };
+    let world = World::new(Script { tls, ..Script::default() });
+    let ran = world.run(&["tls", "show", "tenant=acme", "--ca"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, CHAIN), "{}", ran.stderr);
+    let ran = world.run(&["tls", "show", "tenant=acme"]);
+    assert!(
+        ran.stdout.contains("warning: the certificate of acme expires in 3d 0h"),
+        "{}",
+        ran.stdout
+    );
+    let world = World::new(Script::default());
+    let ran = world.run(&["tls", "show", "tenant=acme", "--ca"]);
+    assert!(ran.code == 1 && ran.stderr.contains("has no authority of its own"), "{}", ran.stderr);
+}
+
+fn running() -> StatusReply {
+    status(5, rollout(RolloutState::Completed, ""), instance("230204.01", PhaseName::Ready))
+}
+
+#[test]
+fn status_and_explain_warn_of_the_end_and_the_exit_code_stays() {
+    let plain_reply = running();
+    let mut reply = plain_reply.clone();
+    let of = |tenant: TenantStatus| TenantStatus { certificate: Some(certificate()), ..tenant };
+    reply.tenants = reply.tenants.into_iter().map(of).collect();
+    let world = World::new(Script { status: reply, ..Script::default() });
+    let plain = World::new(Script { status: plain_reply, ..Script::default() });
+    for verb in ["status", "explain"] {
+        let ran = world.run(&[verb, "tenant=acme"]);
+        assert_eq!(ran.code, plain.run(&[verb, "tenant=acme"]).code, "{}", ran.stderr);
+        let warning = "warning: the certificate of acme expires in 3d 0h; replace it";
+        assert!(ran.stdout.contains(warning), "{verb}: {}", ran.stdout);
+    }
+    let ran = world.run(&["explain", "tenant=acme"]);
+    let line = "  certificate version 2 for pbx.example.com, used by nginx: expire";
+    assert!(ran.stdout.contains(line), "{}", ran.stdout);
+}

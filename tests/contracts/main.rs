@@ -1,0 +1,56 @@
+//! Compares every shipped catalog with the contracts of its images: what their programs read, what they
+//! need, and whether they start by themselves (tests/lab/images/CONTRACT.md).
+
+mod check;
+mod contract;
+mod planted;
+mod stand_ins;
+mod values;
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use crate::check::violations;
+use crate::contract::{Line, folder, lines};
+use crate::values::empty_values;
+
+#[test]
+fn every_shipped_catalog_has_contracts() {
+    let entries = fs::read_dir(folder().join("../../catalog")).expect("the folder is there");
+    let names = entries.map(|entry| entry.expect("it can be read").file_name());
+    let names = names.map(|name| name.to_string_lossy().into_owned());
+    let is_catalog = |name: &String| name.ends_with(".yaml") && !name.ends_with(".releases.yaml");
+    let shipped: BTreeSet<String> = names.filter(is_catalog).collect();
+    let covered: BTreeSet<String> = lines().into_iter().map(|line| line.catalog).collect();
+    assert_eq!(covered, shipped);
+}
+
+#[test]
+fn every_catalog_keeps_the_contracts_of_its_images() {
+    let broken: Vec<String> = lines().iter().flat_map(|it| violations(it, &it.read())).collect();
+    assert!(broken.is_empty(), "mend the catalog or the contract:\n{}", broken.join("\n"));
+}
+
+#[test]
+fn what_an_image_needs_has_a_value_with_the_defaults_of_the_settings() {
+    let empty: Vec<String> = lines().iter().flat_map(|it| empty_values(it, &it.read())).collect();
+    assert!(empty.is_empty(), "mend the template or the default:\n{}", empty.join("\n"));
+}
+
+#[test]
+fn a_contract_names_its_source_or_says_why_there_is_none() {
+    for line in lines() {
+        for contract in &line.contracts {
+            let said = match contract.unknown {
+                true => contract.because.as_ref().is_some_and(|why| why.ends_with('.')),
+                false => !contract.source.is_empty() && contract.has_command.is_some(),
+            };
+            assert!(said, "{}: {}", line.catalog, contract.image);
+        }
+    }
+}
+
+/// Returns the contracts of a catalog.
+fn line_of(catalog: &str) -> Line {
+    lines().into_iter().find(|line| line.catalog == catalog).expect("the line is there")
+}

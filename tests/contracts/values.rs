@@ -1,0 +1,80 @@
+//! The values that a tenant gets with the defaults of the settings, against what images need.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use oml_common::decide::plan::{self, NodeFacts};
+use oml_common::document::catalog::{Catalog, WorkloadTemplate};
+use oml_common::document::plan::Plan;
+use oml_common::document::spec::TenantSpec;
+use oml_common::id::{NodeName, RevisionNumber};
+
+use crate::check::image;
+use crate::contract::Line;
+
+/// Returns every key that an image needs and that has an empty value on a host with everything.
+pub(crate) fn empty_values(line: &Line, catalog: &Catalog) -> Vec<String> {
+    let plan = layout(line, catalog);
+    let mut empty = Vec::new();
+    for (name, desired) in plan.nodes.values().flat_map(|share| &share.instances) {
+        let Some(container) = desired.instance.container() else { continue };
+        let WorkloadTemplate::Container(template) = &catalog.components[name].workload else {
+            continue;
+        };
+        let image = image(catalog, template);
+        let needs =
+            line.matching(&image, name.as_str()).into_iter().flat_map(|(_, it)| &it.reads.required);
+        for key in needs {
+            let value = container.env.iter().find(|(known, _)| known.as_str() == key);
+            if value.is_some_and(|(_, value)| value.trim().is_empty()) {
+                let file = &line.catalog;
+                empty.push(format!(
+                    "{file}, component {name}: {key} is empty, and {image} needs it"
+                ));
+            }
+        }
+    }
+    empty
+}
+
+/// Makes the plan of the tenant of a line.
+fn layout(line: &Line, catalog: &Catalog) -> Plan {
+    let mut spec = format!("tenant: acme\ncatalog: {}\nsettings:\n", catalog.name);
+    for (name, value) in &line.tenant.settings {
+        spec.push_str(&format!("  {name}: \"{value}\"\n"));
+    }
+    if line.tenant.settings.is_empty() {
+        spec = spec.replace("settings:\n", "");
+    }
+    spec.push_str("components:\n");
+    let is_in = |name: &str| !line.tenant.without.iter().any(|left_out| left_out == name);
+    for (name, component) in catalog.components.iter().filter(|(name, _)| is_in(name.as_str())) {
+        let version = match component.workload {
+            WorkloadTemplate::Container(_) => "\"1\"",
+            WorkloadTemplate::Unit { .. } => "{}",
+        };
+        spec.push_str(&format!("  {name}: {version}\n"));
+    }
+    let spec = TenantSpec::parse(&spec).unwrap_or_else(|problems| panic!("{spec}\n{problems}"));
+    let roles = line.tenant.roles.iter().map(|role| valid(role)).collect();
+    let facts = NodeFacts { roles, address: "10.0.0.1".to_owned(), agent: None };
+    let nodes: BTreeMap<NodeName, NodeFacts> = [(valid("all"), facts)].into();
+    let input = plan::Input {
+        revision: RevisionNumber(1),
+        spec: &spec,
+        catalog,
+        nodes: &nodes,
+        mirrors: &plan::Mirrors::default(),
+        secrets: &BTreeMap::new(),
+        before: None,
+    };
+    match plan::prepare(input) {
+        Ok(prepared) => prepared.layout().clone(),
+        Err(unprepared) => panic!("{}: {}", line.catalog, unprepared.problems),
+    }
+}
+
+/// Parses a name that is valid.
+fn valid<T: FromStr>(text: &str) -> T {
+    text.parse().unwrap_or_else(|_invalid| panic!("{text} is valid"))
+}
