@@ -10,7 +10,8 @@ use oml_sim::{Behaviour, Container, ExecAnswer, Programs};
 const COMPONENT: &str = "io.oml.component";
 const VERSION: &str = "io.oml.version";
 const DOCUMENT: &str = "io.oml.instance";
-const RUN_OF: &str = "io.oml.run.component";
+/// The label of a container in which an operation runs.
+pub(super) const RUN_OF: &str = "io.oml.run.component";
 /// Stands for the version in the key of what the operations of a component do.
 const OPERATIONS: &str = "operations";
 
