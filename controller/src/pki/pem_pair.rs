@@ -27,7 +27,7 @@ const NAME_CHARS_MAX: usize = 255;
 
 /// A certificate with its key, as it was read.
 pub struct PemPair {
-    /// What is checked.
+    /// The facts by which it is checked.
     pub given: GivenPair,
     /// The certificates alone, in PEM.
     pub certificate_pem: String,

@@ -78,7 +78,7 @@ pub struct TlsView {
 pub(in crate::ops) struct NewCertificate {
     pub(in crate::ops) part: TlsPart,
     versions: Vec<NewVersion>,
-    /// What is audited of it.
+    /// The words about it in the audit trail.
     what: String,
 }
 

@@ -214,7 +214,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_migration_runs_exactly_once_whatever_fails_on_the_way(
+    fn a_migration_runs_exactly_once_with_any_failures_on_the_way(
         faults in prop::collection::vec(
             prop_oneof![
                 Just(Fault::None),
