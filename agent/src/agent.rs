@@ -30,6 +30,7 @@ use tracing::{debug, info};
 use crate::cache::{Cache, NotOwn, Updates};
 use crate::execute::{Superseded, Work, remove_left_checks};
 use crate::host::Host;
+use crate::observe::Started;
 use crate::reserve;
 use crate::runtime::{ContainerListing, PullProgress, UnitListing};
 use crate::statuses::Statuses;
@@ -38,6 +39,7 @@ use oml_common::document::update::{SavedUpdates, UnreadableUpdate};
 mod errors;
 mod informer;
 mod last_good;
+mod once;
 mod pass;
 mod reporting;
 mod revive;
@@ -122,6 +124,8 @@ struct State {
     documents: BTreeMap<ComponentName, HeldInstance>,
     /// What somebody changed in the files of desired instances.
     file_changes: BTreeMap<ComponentName, Vec<FileChange>>,
+    /// What was started and run of desired instances before which something has to run once.
+    started: BTreeMap<ComponentName, Started>,
     /// Instances whose step is being done, or was done since the last look at the host.
     busy: BTreeMap<ComponentName, Busy>,
     /// Instances whose step ended, each until both runtimes have answered this question.

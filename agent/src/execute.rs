@@ -3,9 +3,8 @@
 //! It makes no decision and keeps no state: `reconcile` decides which step is due, and the
 //! loop records it before and after.
 
-use oml_common::decide::reconcile::Reason;
 use oml_common::decide::step::Step;
-use oml_common::decide::update::{Counted, NotDone, Outcome, given_up};
+use oml_common::decide::update::{Counted, NotDone, Outcome};
 use oml_common::decide::{retention, start};
 use oml_common::document::instance::{ActiveProbe, HeldInstance, InstanceDocument};
 use oml_common::document::report::Failure;
@@ -15,7 +14,7 @@ use oml_common::planted::{Bug, is_planted};
 use oml_common::text::error::chain;
 use oml_daemon::failpoint;
 use tokio::sync::watch;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use crate::container_files;
 use crate::documents;
@@ -23,9 +22,12 @@ use crate::files::FileError;
 use crate::host::Host;
 use crate::paths::Slot;
 use crate::preflight::Blocked;
-use crate::runtime::{ContainerInstance, ExitReport, PullProgress, RuntimeError};
+use crate::runs::RunFileError;
+use crate::runtime::{ContainerInstance, PullProgress, RuntimeError};
 
 mod check;
+mod failure;
+mod once;
 mod switch;
 mod work;
 
@@ -52,9 +54,11 @@ enum StepError {
     /// Calls are active, or may be, so nothing was stopped.
     #[error("calls may be active")]
     CallsActive(Counted),
-    /// The new version does not pass its check.
+    /// A check of the new version failed, or what has to succeed once before it starts.
     #[error("{}", .0.message)]
-    CheckFailed(Box<Failure>),
+    OperationFailed(Box<Failure>),
+    #[error(transparent)]
+    Run(#[from] RunFileError),
 }
 
 impl Host {
@@ -75,6 +79,9 @@ impl Host {
             Step::CountActive => return Outcome::Counted(self.count(work).await),
             Step::Pull => self.pull(work, progress).await,
             Step::Create => self.create(work).await,
+            Step::RunOnce { kind, operation, run } => {
+                self.run_once(work, *kind, operation, *run).await
+            }
             Step::RevertDocument { running } => self.revert_document(work, running).await,
             Step::Start => self.start(work, progress).await,
             Step::RewriteConfig => self.rewrite_config(work).await,
@@ -276,6 +283,7 @@ impl Host {
         let kept = retention::kept(desired_hash, previous);
         self.docker.remove(&work.component, &kept).await?;
         container_files::remove(&self.paths, &work.component, &kept)?;
+        self.prune_runs(&work.component).await?;
         failpoint::reach("A13");
         Ok(())
     }
@@ -300,41 +308,8 @@ impl Host {
         self.docker.remove(component, &[]).await?;
         self.docker.remove_run(check::id_of(component)).await?;
         container_files::remove(&self.paths, component, &[])?;
+        self.forget_runs(component).await?;
         Ok(documents::remove(&self.paths, component)?)
-    }
-
-    async fn fail(&self, work: &Work, why: &Reason) -> Outcome {
-        match self.exit_report(work).await {
-            Ok(report) => Outcome::Failed(self.failure(work, why.to_string(), report)),
-            Err(error) => Outcome::Retry(error.not_done()),
-        }
-    }
-
-    async fn exit_report(&self, work: &Work) -> Result<ExitReport, StepError> {
-        // A removal starts nothing, so nothing has ended.
-        let Some(instance) = &work.desired else { return Ok(ExitReport::default()) };
-        // Before the switch nothing was started: a container may have an earlier life.
-        let Some(since) = work.started_at else { return Ok(ExitReport::default()) };
-        let component = &work.component;
-        let reported = match instance.container() {
-            Some(_) => self.docker.exit_report(component, &instance.workload_hash(), since).await,
-            None => self.systemd.exit_report(component).await,
-        };
-        match reported {
-            Ok(report) => Ok(report),
-            Err(error @ RuntimeError::Unavailable { .. }) => Err(error.into()),
-            Err(error) => {
-                warn!(%component, error = chain(&error), "cannot read the exit report");
-                Ok(ExitReport::default())
-            }
-        }
-    }
-
-    fn failure(&self, work: &Work, message: String, report: ExitReport) -> Failure {
-        let desired_hash = work.desired_hash.clone();
-        let version = work.desired.as_ref().and_then(|instance| instance.version().cloned());
-        let failure = given_up(desired_hash, version, message, self.clock.now());
-        Failure { exit_code: report.exit_code, log_tail: report.log_tail, ..failure }
     }
 }
 
@@ -342,7 +317,7 @@ impl StepError {
     fn into_outcome(self) -> Outcome {
         match self {
             Self::CallsActive(counted) => Outcome::Counted(counted),
-            Self::CheckFailed(failure) => Outcome::Failed(*failure),
+            Self::OperationFailed(failure) => Outcome::Failed(*failure),
             error @ Self::DoesNotFit(_) => Outcome::Refused(error.not_done()),
             Self::Runtime(error @ RuntimeError::Refused { transient: false, .. })
             | Self::Image(error @ RuntimeError::Refused { transient: false, .. }) => {
@@ -352,6 +327,7 @@ impl StepError {
             | Self::Image(_)
             | Self::Blocked(_)
             | Self::Files(_)
+            | Self::Run(_)
             | Self::NoInstance) => Outcome::Retry(other.not_done()),
         }
     }
@@ -370,8 +346,9 @@ impl StepError {
             | Self::Runtime(_)
             | Self::Image(_)
             | Self::Files(_)
+            | Self::Run(_)
             | Self::NoInstance
-            | Self::CheckFailed(_)
+            | Self::OperationFailed(_)
             | Self::CallsActive(_) => host_error(self),
         }
     }

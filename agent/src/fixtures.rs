@@ -38,6 +38,8 @@ pub(crate) fn instance(component: &str, version: &str) -> Instance {
         pull_from: None,
         restart_unhealthy: Default::default(),
         checks: Vec::new(),
+        preparations: Vec::new(),
+        migrations: Vec::new(),
         metrics: None,
     }
 }

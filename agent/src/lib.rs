@@ -16,6 +16,7 @@ pub mod execute;
 pub mod files;
 #[cfg(test)]
 mod fixtures;
+mod follow;
 pub mod host;
 pub mod identity;
 pub mod kept_secrets;

@@ -3,17 +3,28 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use oml_common::decide::difference::{Difference, FileChange};
-use oml_common::decide::observed::{Counting, Observed, ObservedDocument, ObservedInstance};
+use oml_common::decide::observed::{
+    Counting, Observed, ObservedDocument, ObservedInstance, ObservedRun,
+};
 use oml_common::decide::rights::refused;
 use oml_common::document::assignment::Assignment;
 use oml_common::document::host_policy::HostPolicy;
 use oml_common::document::instance::{HeldInstance, KeptSecret};
 use oml_common::document::status::Status;
-use oml_common::id::ComponentName;
+use oml_common::id::{ComponentName, Digest};
 use oml_common::time::Timestamp;
 
 use crate::runtime::{ContainerListing, UnitListing};
 use crate::statuses::Statuses;
+
+/// What was started of a component, and what was run once for it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Started {
+    /// The images of its current document and of the one before.
+    pub(crate) images: BTreeSet<Digest>,
+    /// The runs of its updates.
+    pub(crate) runs: Vec<ObservedRun>,
+}
 
 /// Where the parts of an observation come from.
 #[derive(Clone, Copy)]
@@ -25,6 +36,8 @@ pub(crate) struct Sources<'a> {
     pub(crate) documents: &'a BTreeMap<ComponentName, HeldInstance>,
     /// What somebody changed in the files of the desired instances.
     pub(crate) file_changes: &'a BTreeMap<ComponentName, Vec<FileChange>>,
+    /// What was started and run of the instances before which something has to run once.
+    pub(crate) started: &'a BTreeMap<ComponentName, Started>,
     pub(crate) statuses: &'a Statuses,
     /// When systemd last answered.
     pub(crate) units_at: Option<Timestamp>,
@@ -66,6 +79,12 @@ pub(crate) fn join(sources: Sources<'_>) -> Observed {
     }
     for (name, missing) in sources.missing_secrets {
         instances.entry(name.clone()).or_default().missing_secrets = missing.clone();
+    }
+    for (name, started) in sources.started {
+        let seen = instances.entry(name.clone()).or_default();
+        let running = seen.running().map(|container| container.digest.clone());
+        seen.images = started.images.iter().cloned().chain(running).collect();
+        seen.runs = started.runs.clone();
     }
     for (name, label) in &sources.engine.labels {
         let seen = instances.entry(name.clone()).or_default();

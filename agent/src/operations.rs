@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use oml_common::decide::operation::{HostRun, abandoned, refusal};
+use oml_common::decide::operation::{HostRun, refusal};
 use oml_common::document::Verbatim;
 use oml_common::document::operation::{RunOrder, RunOutcome, RunResult};
 use oml_common::id::{RunId, TenantId};
@@ -18,10 +18,11 @@ use oml_common::time::Timestamp;
 use oml_daemon::failpoint;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
 use crate::files::FileError;
+use crate::follow::{Followed, Output};
 use crate::host::Host;
 use crate::pause::RetryPause;
 use crate::runs;
@@ -33,11 +34,6 @@ pub use board::{RunBoard, RunNews};
 
 /// The number of orders that may wait.
 pub const ORDERS_LEN_MAX: usize = 8;
-/// The pause between two looks at a run whose container does not run, and whose result is not
-/// there yet.
-const LOOK_PAUSE: Duration = Duration::from_millis(250);
-/// The pause between two looks at the unit of a run whose program runs.
-const UNIT_PAUSE: Duration = Duration::from_secs(5);
 /// The time for the last lines of a run that is over.
 const LAST_LINES_LIMIT: Duration = Duration::from_secs(10);
 /// Why an order is not begun whose number another one has.
@@ -98,7 +94,8 @@ impl Operations {
             warn!(error = chain(&error), "cannot list the runs of operations");
             Default::default()
         });
-        for (id, run) in known {
+        // Those of updates are followed by their updates.
+        for (id, run) in known.into_iter().filter(|(id, _)| !id.is_of_host()) {
             let follower = self.follower(id);
             match run.result {
                 Some(result) => self.spawn(id, follower.clear(result)),
@@ -225,26 +222,23 @@ struct Follower {
     id: RunId,
 }
 
+impl Output for Follower {
+    fn add(&self, line: String) {
+        self.board.add_line(self.id, line);
+    }
+
+    fn taken(&self) -> u64 {
+        self.board.lines_of(self.id)
+    }
+}
+
 impl Follower {
     async fn run(self) {
         self.board.begin(self.id);
-        let result = loop {
-            // Its lines are counted, so that what is dropped here is read again.
-            tokio::select! {
-                () = self.follow_output() => {}
-                () = self.unit_is_gone() => {}
-            }
-            let is_up = self.host.systemd.run_is_up(self.id).await;
-            // The result is written before the unit ends, so it is looked for after the unit.
-            match (runs::read_result(&self.host.paths, self.id), is_up) {
-                (Ok(Some(result)), _) => break result,
-                (Ok(None) | Err(_), Ok(false)) => break self.abandoned().await,
-                (Ok(None) | Err(_), Ok(true) | Err(_)) => {}
-            }
-            sleep(LOOK_PAUSE).await;
-        };
+        let followed = Followed { host: &self.host, id: self.id, output: Some(&self) };
+        let result = followed.until_over().await;
         // What it wrote between the last look and its end.
-        let last_lines = timeout(LAST_LINES_LIMIT, self.follow_output()).await;
+        let last_lines = timeout(LAST_LINES_LIMIT, followed.until_container_ends()).await;
         if last_lines.is_err() {
             warn!(run = %self.id, "cannot read all of the output of a run");
         }
@@ -280,38 +274,6 @@ impl Follower {
             pause.pause().await;
             removed = host.docker.remove_run(*id).await;
         }
-    }
-
-    /// Passes on what the program writes, until it ends or the engine goes away.
-    async fn follow_output(&self) {
-        let Ok(Some(container)) = self.host.docker.run_container(self.id).await else { return };
-        let line = |text: String| self.board.add_line(self.id, text);
-        let skip = self.board.lines_of(self.id);
-        if let Err(error) = self.host.docker.calls().follow(&container, skip, &line).await {
-            warn!(run = %self.id, error = chain(&error), "cannot follow the output of a run");
-        }
-    }
-
-    /// Waits until the unit is gone, though the program may go on: somebody killed what waits for it.
-    async fn unit_is_gone(&self) {
-        loop {
-            sleep(UNIT_PAUSE).await;
-            if matches!(self.host.systemd.run_is_up(self.id).await, Ok(false)) {
-                return;
-            }
-        }
-    }
-
-    /// Returns the result of a run whose unit ended without one.
-    async fn abandoned(&self) -> RunResult {
-        let Host { docker, clock, .. } = &self.host;
-        let container = docker.run_container(self.id).await.ok().flatten();
-        let Some(container) = container else { return abandoned(None, None, clock.now()) };
-        let found = docker.calls().inspect(&container).await.ok().flatten();
-        let (state, started) = found.map(|it| (it.state, it.started)).unzip();
-        let result = abandoned(state.as_ref(), started.flatten(), clock.now());
-        let last_lines = docker.calls().last_lines(&container, Timestamp(0)).await;
-        RunResult { last_lines: last_lines.unwrap_or_default(), ..result }
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use oml_common::decide::operation::HostRun;
 use oml_common::document::operation::{RunOrder, RunResult};
 use oml_common::document::{self, Document, ReadError};
-use oml_common::id::{RunId, TenantId};
+use oml_common::id::{ComponentName, RunId, TenantId};
 use oml_common::text::error::chain;
 use tracing::warn;
 
@@ -117,14 +117,52 @@ pub(crate) fn known(
     paths: &Paths,
     tenant: Option<&TenantId>,
 ) -> Result<BTreeMap<RunId, HostRun>, FileError> {
+    Ok(read_runs(paths, listed(paths)?, tenant))
+}
+
+/// Lists those runs that belong to updates of this host.
+///
+/// # Errors
+/// A folder that cannot be listed.
+pub(crate) fn of_updates(
+    paths: &Paths,
+    tenant: Option<&TenantId>,
+) -> Result<BTreeMap<RunId, HostRun>, FileError> {
+    let ids = listed(paths)?.into_iter().filter(|id| id.is_of_host());
+    Ok(read_runs(paths, ids, tenant))
+}
+
+/// Lists those runs of updates of one component.
+///
+/// # Errors
+/// A folder that cannot be listed.
+pub(crate) fn of_component(
+    paths: &Paths,
+    component: &ComponentName,
+) -> Result<BTreeMap<RunId, HostRun>, FileError> {
+    let mut runs = of_updates(paths, None)?;
+    runs.retain(|_, run| {
+        run.order.as_ref().is_some_and(|order| &order.instance.component == component)
+    });
+    Ok(runs)
+}
+
+fn listed(paths: &Paths) -> Result<Vec<RunId>, FileError> {
     let folder = paths.runs();
     let listed = match std::fs::read_dir(&folder) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         listed => listed.and_then(Iterator::collect::<std::io::Result<Vec<_>>>),
     };
     let listed = listed.map_err(FileError::of("list", &folder))?;
-    let ids = listed.iter().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let known = |id| {
+    Ok(listed.iter().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
+}
+
+fn read_runs(
+    paths: &Paths,
+    ids: impl IntoIterator<Item = RunId>,
+    tenant: Option<&TenantId>,
+) -> BTreeMap<RunId, HostRun> {
+    let read = |id| {
         let order = readable(id, read_order(paths, id));
         (id, HostRun { order, result: readable(id, read_result(paths, id)) })
     };
@@ -133,7 +171,7 @@ pub(crate) fn known(
         // One whose order cannot be read may be its own.
         (None, _) | (_, None) => true,
     };
-    Ok(ids.map(known).filter(|(_, run)| is_own(run)).collect())
+    ids.into_iter().map(read).filter(|(_, run)| is_own(run)).collect()
 }
 
 /// Returns what was read; what cannot be read is logged, and counts as missing.
@@ -145,7 +183,7 @@ fn readable<T>(id: RunId, read: Result<Option<T>, RunFileError>) -> Option<T> {
 }
 
 /// Removes the oldest runs that are over, if there are too many, and returns them. Those of which
-/// more than the files may be left are kept.
+/// more than the files may be left are kept, and so are those that belong to updates.
 ///
 /// # Errors
 /// An error of the file system.
@@ -155,14 +193,22 @@ pub(crate) fn prune(
     under_way: &BTreeSet<RunId>,
 ) -> Result<Vec<RunId>, FileError> {
     let known = known(paths, tenant)?;
-    let over: Vec<RunId> =
-        known.iter().filter(|(_, run)| run.result.is_some()).map(|(id, _)| *id).collect();
+    let ordered = known.iter().filter(|(id, run)| run.result.is_some() && !id.is_of_host());
+    let over: Vec<RunId> = ordered.map(|(id, _)| *id).collect();
     let mut excess = over[..over.len().saturating_sub(KEPT_MAX)].to_vec();
     excess.retain(|id| !under_way.contains(id));
     for id in &excess {
-        files::remove_durably(&paths.run_order(*id))?;
-        files::remove_durably(&paths.run_result(*id))?;
-        files::remove_durably(&paths.runs().join(id.to_string()))?;
+        forget(paths, *id)?;
     }
     Ok(excess)
+}
+
+/// Removes what is left of a run on the disk.
+///
+/// # Errors
+/// An error of the file system.
+pub(crate) fn forget(paths: &Paths, id: RunId) -> Result<(), FileError> {
+    files::remove_durably(&paths.run_order(id))?;
+    files::remove_durably(&paths.run_result(id))?;
+    files::remove_durably(&paths.runs().join(id.to_string())).map(drop)
 }

@@ -26,6 +26,7 @@ pub mod release;
 pub mod retention;
 pub mod rights;
 pub mod rollout;
+pub mod run_once;
 pub mod schedule;
 pub mod secrets;
 pub mod settings;

@@ -119,7 +119,7 @@ pub fn read(place: &Place) -> io::Result<CatalogSources> {
 fn explained(place: &Place, error: io::Error) -> io::Error {
     let is_missing = error.kind() == io::ErrorKind::NotFound;
     match is_missing && place.folder.join(&place.name).is_dir() {
-        true => io::Error::other(format!("there is no {CATALOG_FILE} in this folder")),
+        true => io::Error::other(format!("it has no {CATALOG_FILE}")),
         false => error,
     }
 }

@@ -19,6 +19,11 @@ pub(crate) const CASES: &[Case] = &[
     (Kind::Tiny, "an_operation_goes_on_while_its_agent_is_restarted", agent_restarted),
     (Kind::Tiny, "an_interrupted_operation_is_reported_and_never_repeated", interrupted),
     (Kind::Tiny, "a_check_that_fails_leaves_the_old_version_running", failing_check),
+    (
+        Kind::Tiny,
+        "a_migration_that_fails_leaves_the_old_version_and_one_that_succeeds_runs_once",
+        migrated,
+    ),
     (Kind::Tiny, "an_operation_that_cannot_run_is_refused_before_anything_begins", refused),
 ];
 
@@ -186,5 +191,48 @@ fn failing_check(fleet: &Fleet) -> Result<()> {
     nothing_is_left(fleet, &before)?;
     let path = fleet.write_spec("first.yaml", &fleet.spec()?)?;
     fleet.ctl_ok(&["apply", "-f", &path, "--prune", "--timeout", "10m"])?;
+    Ok(())
+}
+
+/// Applies the first specification with a third component, whose migration fails if it is broken.
+fn apply_migrated(fleet: &Fleet, version: &str, is_broken: bool) -> Result<CtlOutput> {
+    let broken = if is_broken { ", env: {BROKEN: \"yes\"}" } else { "" };
+    let migrated = format!("  migrated: {{version: {version}{broken}}}\nrollout:");
+    let text = fleet.spec()?.replace("rollout:", &migrated);
+    let path = fleet.write_spec("migrated.yaml", &text)?;
+    fleet.ctl(&["apply", "-f", &path, "--timeout", "10m"])
+}
+
+fn migrated(fleet: &Fleet) -> Result<()> {
+    // What its operations have written, a word for each time that one ran.
+    let ran = || {
+        let text = sh(fleet, NODE, "docker exec oml-migrated cat /data/runs")?;
+        anyhow::Ok(text.split_whitespace().collect::<Vec<_>>().join(" "))
+    };
+    let CtlOutput { code, stdout, stderr } = apply_migrated(fleet, "v1", false)?;
+    check(code == 0, format!("exit code {code}: {stdout}{stderr}"))?;
+    let note = "prepared first by create, migrated first by migrate";
+    check(stdout.contains(note), &stdout)?;
+    check(ran()? == "created migrated", ran()?)?;
+    let before = start_times(fleet, NODE)?;
+    check(before.contains_key("oml-migrated"), format!("{before:?}"))?;
+    let CtlOutput { code, stdout, stderr } = apply_migrated(fleet, "v2", true)?;
+    check(code == 3, format!("exit code {code}: {stdout}{stderr}"))?;
+    let said = format!("{stdout}{stderr}");
+    for part in [
+        "the migration migrate of the new version failed: its program ended with status 4",
+        "the old version was not stopped, and the database may hold a part of its changes",
+        "table calls is locked",
+    ] {
+        check(said.contains(part), format!("{part}: {said}"))?;
+    }
+    nothing_is_left(fleet, &before)?;
+    check(ran()? == "created migrated migrated", ran()?)?;
+    let CtlOutput { code, stdout, stderr } = apply_migrated(fleet, "v2", false)?;
+    check(code == 0, format!("exit code {code}: {stdout}{stderr}"))?;
+    check(ran()? == "created migrated migrated migrated", ran()?)?;
+    let path = fleet.write_spec("first.yaml", &fleet.spec()?)?;
+    fleet.ctl_ok(&["apply", "-f", &path, "--prune", "--timeout", "10m"])?;
+    sh(fleet, NODE, "docker volume rm migrated_data")?;
     Ok(())
 }

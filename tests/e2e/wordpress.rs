@@ -195,6 +195,8 @@ fn operations(fleet: &Fleet, before: &str) -> Result<()> {
 fn clean_up(fleet: &Fleet) -> Result<()> {
     let path = fleet.write_spec("first.yaml", &fleet.spec()?)?;
     fleet.ctl_ok(&["apply", "-f", &path, "--prune", "--timeout", "10m"])?;
+    // The version before names the secrets for as long as the host may go back to it.
+    fleet.ctl_ok(&["set-version", "tenant=tiny", "first=v2"])?;
     for name in ["db_password", "db_root_password"] {
         fleet.ctl_ok(&["secret", "remove", "tenant=tiny", name, "--yes"])?;
     }

@@ -8,6 +8,7 @@
 //! | `tenant <<END` … `END`, `apply` | the specification, and sending it |
 //! | `set asterisk=230215.01`, `rollback 3` | the other changes of an operator |
 //! | `version asterisk 230215.01 hangs` | also `exits-at-once`, `dies-after 4s`, `unhealthy-after 4s`, `good` |
+//! | `operations of web fail` | those that run from now on; also `hang`, `succeed` |
 //! | `calls acme-voice asterisk 12` | the result of a count; also `unknown` |
 //! | `registry away`, `registry back` | pulls fail, and work again |
 //! | `node acme-voice lost`, `… back` | its network; also `removed`, `joins again` |
@@ -234,6 +235,10 @@ fn meaning(place: &str) -> &'static str {
         "A11" => "soak is over",
         "A12" => "commit recorded",
         "A13" => "older containers removed",
+        "M1" => "container of a run created",
+        "M2" => "order of the run written",
+        "M3" => "run begun",
+        "M4" => "result of the run written",
         "R1" => "about to roll back",
         "R2" => "previous document is current again",
         "R3" => "start of the previous version ended",

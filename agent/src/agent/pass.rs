@@ -113,6 +113,7 @@ impl Agent {
             systemd: &systemd,
             documents: &self.state.documents,
             file_changes: &self.state.file_changes,
+            started: &self.state.started,
             statuses: &self.inputs.statuses.borrow(),
             units_at: units.listed_at,
             systemd_is_away: units.unavailable.is_some(),
@@ -155,6 +156,7 @@ impl Agent {
         };
         self.state.documents = names.into_iter().filter_map(read).collect();
         self.read_files();
+        self.read_started();
     }
 
     /// Looks at the files that containers have mounted, of the instances whose workload is desired.

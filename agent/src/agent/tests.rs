@@ -23,6 +23,7 @@ mod full_disk;
 mod images;
 mod interrupted;
 mod lost_record;
+mod migrated;
 mod revived;
 mod secrets;
 mod stopped;

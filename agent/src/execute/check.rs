@@ -44,7 +44,7 @@ impl Host {
         step: &OperationStep,
     ) -> Result<(), StepError> {
         let id = id_of(&work.component);
-        let OperationStep { operation, run } = step;
+        let OperationStep { operation, run, irreversible: _ } = step;
         let (operation, run) = (operation.clone(), run.clone());
         let order = RunOrder { id, operation, instance: instance.clone(), run };
         // An agent that was killed may have left one.
@@ -71,7 +71,7 @@ impl Host {
         let message =
             format!("the check {operation} of the new version {why}; nothing was stopped");
         let report = ExitReport { exit_code, log_tail };
-        Err(StepError::CheckFailed(Box::new(self.failure(work, message, report))))
+        Err(StepError::OperationFailed(Box::new(self.failure(work, message, report))))
     }
 
     /// Removes the container of a check, if necessary when the engine is back: after another change
@@ -132,5 +132,5 @@ pub(crate) async fn remove_left_checks(docker: Arc<dyn ContainerEngine>) {
 pub(super) fn id_of(component: &ComponentName) -> RunId {
     let hash = ContentHash::of(component.as_str().as_bytes());
     let number = u64::from_str_radix(&hash.as_str()[..15], 16).unwrap_or_default();
-    RunId { epoch: 0, number }
+    RunId { epoch: RunId::OF_HOST, number }
 }

@@ -206,6 +206,8 @@ impl ContractHost {
             pull_from: None,
             restart_unhealthy: Default::default(),
             checks: Vec::new(),
+            preparations: Vec::new(),
+            migrations: Vec::new(),
             ..fixtures::instance(component, version)
         })
     }

@@ -11,6 +11,7 @@ use crate::id::{ComponentName, EnvName, NodeName, SecretName};
 
 mod limits;
 mod note;
+mod operations;
 mod options;
 
 pub use self::limits::strategy;
@@ -91,10 +92,8 @@ fn compare(
         (Some(old), Some(new)) => notes(old, new),
         _ => Vec::new(),
     };
-    let checks = new.map(|new| new.instance.checks.as_slice()).unwrap_or_default();
-    if matches!(kind, ChangeKind::Add | ChangeKind::Replace) && !checks.is_empty() {
-        let names = checks.iter().map(|step| step.operation.clone());
-        notes.push(ChangeNote::CheckedFirst(names.collect()));
+    if let Some(new) = new {
+        notes.extend(operations::run_first(old.map(|old| &*old.instance), &new.instance));
     }
     let is_stopped = matches!(kind, ChangeKind::Replace | ChangeKind::Remove);
     if is_stopped && old.is_some_and(|old| cuts_voice(&old.instance, new.map(|n| &*n.instance))) {
@@ -146,9 +145,7 @@ fn notes(old: &Desired, new: &Desired) -> Vec<ChangeNote> {
     if old.instance.probe != new.instance.probe || old.instance.active != new.instance.active {
         parts.push(ChangeNote::Probes);
     }
-    if old.instance.checks != new.instance.checks {
-        parts.push(ChangeNote::Checks);
-    }
+    parts.extend(operations::differing(&old.instance, &new.instance));
     parts.extend(limits::limits(old, new));
     parts
 }

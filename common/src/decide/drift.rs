@@ -151,6 +151,7 @@ impl DriftLog {
             | Step::Create
             | Step::Pull
             | Step::Remove { .. }
+            | Step::RunOnce { .. }
             | Step::CountActive
             | Step::Switch { .. }
             | Step::Soak

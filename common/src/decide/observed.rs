@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::decide::difference::{Difference, FileChange, ForeignObject, UnitChange};
 use crate::decide::rights::Right;
 use crate::document::instance::{ActiveProbe, KeptSecret, Probe};
+use crate::document::operation::RunResult;
 use crate::document::status::{Health, Status};
-use crate::id::{ComponentName, ContentHash, Digest, Version};
+use crate::id::{ComponentName, ContentHash, Digest, OperationName, RunId, Version};
 use crate::time::Timestamp;
 
 /// Everything on a host that belongs to us, and what conflicts with it.
@@ -27,6 +28,11 @@ pub struct ObservedInstance {
     pub image_present: bool,
     /// The instance document that the supervisor uses.
     pub document: Option<ObservedDocument>,
+    /// The images of which this host started a version last: those of that document, of the one
+    /// before it and of what runs. They are only looked for if something has to run once.
+    pub images: BTreeSet<Digest>,
+    /// The runs of its updates of which the host has the order, looked for likewise.
+    pub runs: Vec<ObservedRun>,
     /// The last status of the supervisor, or the recent ends of a packaged unit.
     pub status: Option<Status>,
     /// The way in which the calls of the running instance are counted.
@@ -88,6 +94,19 @@ pub struct ObservedDocument {
     pub probe: Option<Probe>,
     /// Whether the file exists; otherwise the label was read.
     pub on_disk: bool,
+}
+
+/// A run of an update that a host knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedRun {
+    pub id: RunId,
+    pub operation: OperationName,
+    /// The image with which it runs.
+    pub digest: Digest,
+    /// Whether an earlier version cannot run any more after it has succeeded.
+    pub irreversible: bool,
+    /// The result; none if it is not over as far as the disk of the host says.
+    pub result: Option<RunResult>,
 }
 
 /// A unit as systemd reports it.

@@ -122,8 +122,14 @@ fn template<'a>(input: RunInput<'a>, problems: &mut Problems) -> Option<&'a Oper
     let operations = &catalog.components.get(component)?.operations;
     match operations.get(operation) {
         Some(found) if found.moment == OperationMoment::OnDemand => Some(found),
-        Some(_) => {
-            let message = format!("{operation} is a check, which runs before every update");
+        Some(found) => {
+            let noun = found.moment.noun();
+            let when = match found.moment {
+                OperationMoment::OnDemand | OperationMoment::Check => "before every update",
+                OperationMoment::Prepare => "before its first start on a host",
+                OperationMoment::Migrate => "before another version starts",
+            };
+            let message = format!("{operation} is a {noun}, which runs {when}");
             let hint = "an operation with run: on-demand is run by omlctl run";
             problems.push(Problem::new("operation", message).hint(hint));
             None

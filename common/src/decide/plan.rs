@@ -17,6 +17,7 @@ use crate::text::problem::{Problem, Problems};
 
 pub mod conflicts;
 mod images;
+mod migrations;
 mod mirrors;
 pub mod names;
 pub mod offline;
@@ -116,6 +117,8 @@ pub fn prepare(input: Input<'_>) -> Result<Prepared, Unprepared> {
             }
         }
     }
+    let waves = waves::waves(&nodes, &order);
+    let waves = migrations::on_one_node(&mut nodes, waves, input.before);
     for (node, share) in &nodes {
         ports::check(input.spec, node, share, &mut problems);
         let Some(agent) = input.nodes.get(node).and_then(|facts| facts.agent.as_ref()) else {
@@ -124,7 +127,6 @@ pub fn prepare(input: Input<'_>) -> Result<Prepared, Unprepared> {
         check_features(input, node, agent, share, &mut problems);
         rights::check(input, node, agent, share, &mut problems);
     }
-    let waves = waves::waves(&nodes, &order);
     let strategy = Strategy {
         max_parallel: input.spec.rollout.max_parallel,
         on_failure: input.spec.rollout.on_failure,

@@ -262,6 +262,9 @@ fn decide_busy(case: Case<'_>, busy: &Busy) -> Decision {
         Step::Create | Step::RewriteConfig | Step::RevertDocument { .. } => {
             doing(Phase::Preparing, Activity::Preparing)
         }
+        Step::RunOnce { kind, operation, run: _ } => {
+            doing(Phase::Preparing, Activity::RunningOnce(*kind, operation.clone()))
+        }
         Step::CountActive => {
             let drain = Drain::of(case);
             Decision::wait(Phase::Draining { deadline: drain.deadline() }, drain.reason())

@@ -119,6 +119,7 @@ pub fn needs_record(step: &Step) -> bool {
         Step::Remove { .. }
         | Step::Pull
         | Step::Create
+        | Step::RunOnce { .. }
         | Step::CountActive
         | Step::Switch { .. }
         | Step::Soak

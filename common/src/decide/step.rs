@@ -1,7 +1,8 @@
 //! The steps of a change. Each is one effect on the host.
 
 use crate::decide::reconcile::reason::Reason;
-use crate::id::ContentHash;
+use crate::decide::run_once::RunOnce;
+use crate::id::{ContentHash, OperationName, RunId};
 
 /// One effect on the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +17,9 @@ pub enum Step {
     Pull,
     /// Create the container and the unit beside the running version.
     Create,
+    /// Run an operation that has to succeed once before the new version starts, or wait for its
+    /// end if it was begun.
+    RunOnce { kind: RunOnce, operation: OperationName, run: RunId },
     /// Count the active calls.
     CountActive,
     /// Stop the old version and start the new one.
@@ -71,6 +75,7 @@ impl Step {
             Step::Pull | Step::Switch { .. } | Step::RollBack { .. } | Step::Start => true,
             Step::Remove { .. }
             | Step::Create
+            | Step::RunOnce { .. }
             | Step::CountActive
             | Step::Soak
             | Step::Fail { .. }
@@ -90,6 +95,7 @@ impl Step {
             Step::Remove { .. } => "remove",
             Step::Pull => "pull",
             Step::Create => "create",
+            Step::RunOnce { kind, .. } => kind.as_str(),
             Step::CountActive => "count-active",
             Step::Switch { .. } => "switch",
             Step::Soak => "soak",

@@ -81,6 +81,7 @@ impl InstanceUpdate {
             Step::Remove { .. }
             | Step::Pull
             | Step::Create
+            | Step::RunOnce { .. }
             | Step::RevertDocument { .. }
             | Step::Soak
             | Step::Fail { .. }

@@ -73,6 +73,8 @@ fn full() -> Instance {
         restart_unhealthy: RestartUnhealthy { after_ms: Some(600_000), cuts_calls: true },
         metrics: Some(MetricsEndpoint { port: 7088, path: "/metrics".to_owned() }),
         checks: Vec::new(),
+        preparations: Vec::new(),
+        migrations: Vec::new(),
     }
 }
 

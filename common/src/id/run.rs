@@ -23,6 +23,18 @@ pub struct RunId {
 #[error("must be the number of a run, such as 1-7")]
 pub struct InvalidRunId;
 
+impl RunId {
+    /// The epoch of the runs that belong to an update of a host. No controller gives a number of
+    /// it.
+    pub const OF_HOST: u64 = 0;
+
+    /// Returns whether it is a run of an update, which no controller ordered.
+    #[must_use]
+    pub fn is_of_host(self) -> bool {
+        self.epoch == Self::OF_HOST
+    }
+}
+
 impl fmt::Display for RunId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.epoch, self.number)

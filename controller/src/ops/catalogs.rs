@@ -16,7 +16,6 @@ use oml_daemon::catalog_files::{self, Place};
 mod check;
 mod releases;
 
-
 pub use self::check::{Checked, check};
 
 /// All catalogs, by name.

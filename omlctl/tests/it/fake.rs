@@ -21,6 +21,7 @@ use tonic::{Request, Response, Status};
 use crate::pki::Authority;
 
 /// The answer to a change.
+#[expect(clippy::large_enum_variant, reason = "a script has a few answers")]
 pub(crate) enum Answer {
     Reply(ChangeReply),
     Refusal(Status),

@@ -56,7 +56,11 @@ const PIPE_BYTES: usize = 64 << 10;
 /// No certificate ends within a script.
 const NODE_LIFETIME_MS: u64 = 10 * 365 * 24 * 3_600_000;
 /// The catalogs that tenants of scripts are made from.
-const CATALOGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../catalog");
+const CATALOGS: [&str; 3] = [
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../catalog/omnileads.yaml"),
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../catalog/omnileads-2.6.yaml"),
+    concat!(env!("CARGO_MANIFEST_DIR"), "/catalogs/small.yaml"),
+];
 
 /// The controller of a script.
 pub(super) struct Controller {
@@ -74,9 +78,15 @@ struct Pipe {
     info: ConnectionInfo,
 }
 
-/// The shipped catalogs, which are read once for all scripts.
-static SHIPPED: LazyLock<Arc<Catalogs>> =
-    LazyLock::new(|| Arc::new(Catalogs::load(Path::new(CATALOGS))));
+/// These catalogs, which are read once for all scripts.
+static READ: LazyLock<Arc<Catalogs>> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().expect("a folder of the test");
+    for path in CATALOGS.map(Path::new) {
+        let name = path.file_name().expect("it is a file");
+        std::fs::copy(path, folder.path().join(name)).expect("the catalog is there");
+    }
+    Arc::new(Catalogs::load(folder.path()))
+});
 
 impl Controller {
     /// Starts the controller, with its keys in `folder`.
@@ -88,7 +98,7 @@ impl Controller {
         records.commit(epoch).await.expect("the store is empty");
         let loaded = run::operations(Parts {
             records,
-            catalogs: Arc::clone(&SHIPPED),
+            catalogs: Arc::clone(&READ),
             registries: registries(registry, env.clock().clone()),
             authority: authority.expect("a key can be made"),
             env,

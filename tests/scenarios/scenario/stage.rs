@@ -10,6 +10,10 @@ use oml_sim::{Behaviour, Container, ExecAnswer, Programs};
 const COMPONENT: &str = "io.oml.component";
 const VERSION: &str = "io.oml.version";
 const DOCUMENT: &str = "io.oml.instance";
+/// The label of a container in which an operation runs.
+pub(super) const RUN_OF: &str = "io.oml.run.component";
+/// Stands for the version in the key of what the operations of a component do.
+const OPERATIONS: &str = "operations";
 
 /// The result of a count of calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +62,11 @@ impl Behaviours {
         let key = (component.to_owned(), version.to_owned());
         lock(&self.0).insert(key, behaviour);
     }
+
+    /// Sets what the operations of a component do from now on.
+    pub(super) fn set_operations(&self, component: &str, behaviour: Behaviour) {
+        self.set(component, OPERATIONS, behaviour);
+    }
 }
 
 impl Stage {
@@ -92,8 +101,13 @@ impl Stage {
 
 impl Programs for Stage {
     fn behaviour(&self, container: &Container) -> Behaviour {
+        let behaviours = lock(&self.behaviours.0);
+        if let Some(component) = container.labels.get(RUN_OF) {
+            let of_operations = behaviours.get(&(component.clone(), OPERATIONS.to_owned()));
+            return of_operations.cloned().unwrap_or_else(succeeds);
+        }
         let key = (component_of(container).to_owned(), version_of(container).to_owned());
-        lock(&self.behaviours.0).get(&key).cloned().unwrap_or_default()
+        behaviours.get(&key).cloned().unwrap_or_default()
     }
 
     /// Answers a command that counts calls; there are no others.
@@ -108,6 +122,22 @@ impl Programs for Stage {
                 ExecAnswer { exit_code: 1, stdout: String::new() }
             }
         }
+    }
+}
+
+fn succeeds() -> Behaviour {
+    Behaviour::ExitsAtOnce { code: 0, log: Vec::new() }
+}
+
+/// Reads `succeed`, `fail` or `hang`.
+pub(super) fn parse_operations(word: &str) -> Option<Behaviour> {
+    match word {
+        "succeed" => Some(succeeds()),
+        "fail" => {
+            Some(Behaviour::ExitsAtOnce { code: 4, log: vec!["table calls is locked".to_owned()] })
+        }
+        "hang" => Some(Behaviour::Hangs),
+        _ => None,
     }
 }
 

@@ -16,7 +16,7 @@ use super::controller::Versions;
 use super::node::Node;
 use super::script::Command;
 use super::show;
-use super::stage::{component_of, parse_behaviour};
+use super::stage::{component_of, parse_behaviour, parse_operations};
 use super::world::{Rest, World};
 
 /// `run` ends after so much time without a new line.
@@ -77,6 +77,12 @@ impl World {
                     )
                 })?;
                 self.around.behaviours.set(component, version, behaviour);
+                Ok(())
+            }
+            ["operations", "of", component, word] => {
+                let behaviour = parse_operations(word)
+                    .ok_or_else(|| mistake("operations succeed, fail or hang"))?;
+                self.around.behaviours.set_operations(component, behaviour);
                 Ok(())
             }
             ["registry", "away"] => {

@@ -22,7 +22,7 @@ fn checked_within(deadline_ms: u64, version: &str) -> InstanceDocument {
         env: [].into(),
         deadline_ms,
     };
-    let step = OperationStep { operation: "config".parse().unwrap(), run };
+    let step = OperationStep { operation: "config".parse().unwrap(), run, irreversible: false };
     fixtures::document("asterisk", version).edited(|instance| instance.checks = vec![step])
 }
 

@@ -21,6 +21,16 @@ pub enum ChangeNote {
     Checks,
     /// These checks run in the new image before anything is stopped.
     CheckedFirst(Vec<OperationName>),
+    /// What runs once before its first start.
+    Preparations,
+    /// These run once before its first start.
+    PreparedFirst(Vec<OperationName>),
+    /// What runs once before another image starts.
+    Migrations,
+    /// These run once with the new image while the old version goes on.
+    MigratedFirst(Vec<OperationName>),
+    /// After these no earlier version can run.
+    Irreversible(Vec<OperationName>),
     /// The version is the same, and its tag names another image now.
     OtherImage,
     /// These variables differ. Their values may be private.
@@ -89,9 +99,14 @@ impl Display for ChangeNote {
             Self::UnitSettings => f.write_str("unit settings"),
             Self::Probes => f.write_str("probes"),
             Self::Checks => f.write_str("checks"),
-            Self::CheckedFirst(names) => {
+            Self::CheckedFirst(names) => first(f, "checked", names),
+            Self::Preparations => f.write_str("preparations"),
+            Self::PreparedFirst(names) => first(f, "prepared", names),
+            Self::Migrations => f.write_str("migrations"),
+            Self::MigratedFirst(names) => first(f, "migrated", names),
+            Self::Irreversible(names) => {
                 let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
-                write!(f, "checked first by {}", names.join(" "))
+                write!(f, "no way back after {}", names.join(" "))
             }
             Self::OtherImage => f.write_str("same tag, another image"),
             Self::Environment(names) => {
@@ -112,6 +127,12 @@ impl Display for ChangeNote {
             }
         }
     }
+}
+
+/// Says by what a component is checked or changed before it starts.
+fn first(f: &mut Formatter<'_>, what: &str, names: &[OperationName]) -> Result {
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    write!(f, "{what} first by {}", names.join(" "))
 }
 
 /// Says what happens at the drain deadline to what an instance counts.

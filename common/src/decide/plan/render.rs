@@ -8,8 +8,10 @@ use serde::Serialize;
 
 use crate::document::Verbatim;
 use crate::document::assignment::Desired;
+use crate::document::catalog::port::PortText;
 use crate::document::catalog::{
-    Component, ContainerTemplate, EnvTemplate, SettingValues, WorkloadTemplate, is_template,
+    Component, ContainerTemplate, EnvTemplate, OperationMoment, SettingValues, WorkloadTemplate,
+    is_template,
 };
 use crate::document::instance::{
     Container, ContainerOptions, Instance, MetricsEndpoint, PackagedUnit, Workload,
@@ -84,21 +86,7 @@ impl<'a> Renderer<'a> {
             problems,
         };
         let ports = writer.ports(definition);
-        let workload = match &definition.workload {
-            WorkloadTemplate::Unit { drop_in } => {
-                secrets::refuse_of_unit(input, name, writer.problems);
-                Workload::Unit(writer.packaged(input.spec.components.get(name)?, drop_in))
-            }
-            WorkloadTemplate::Container(template) => {
-                let container = writer.container(input, name, definition, template)?;
-                let files = writer.files(&template.files);
-                let options = writer.options(&template.options, &ports);
-                let options = Box::new(ContainerOptions { files, ..options });
-                let container = Container { options, ..container };
-                let container = secrets::add(container, input, name, template, writer.problems);
-                Workload::Container(container)
-            }
-        };
+        let workload = writer.workload(input, name, definition, &ports)?;
         let pull_from = match &workload {
             Workload::Container(container) => writer.source(input.mirrors, &container.repository),
             Workload::Unit(_) => None,
@@ -120,7 +108,9 @@ impl<'a> Renderer<'a> {
                 port: writer.number("metrics", port),
                 path: path.clone(),
             }),
-            checks: writer.checks(definition),
+            checks: writer.steps(definition, OperationMoment::Check),
+            preparations: writer.steps(definition, OperationMoment::Prepare),
+            migrations: writer.steps(definition, OperationMoment::Migrate),
         };
         Some(Desired { instance: Verbatim::seal(instance), policy: policy(input.spec) })
     }
@@ -155,6 +145,31 @@ struct Writer<'p> {
 }
 
 impl Writer<'_> {
+    /// Renders what the unit of a component runs.
+    fn workload(
+        &mut self,
+        input: Input<'_>,
+        name: &ComponentName,
+        definition: &Component,
+        ports: &[PortText],
+    ) -> Option<Workload> {
+        let template = match &definition.workload {
+            WorkloadTemplate::Unit { drop_in } => {
+                secrets::refuse_of_unit(input, name, self.problems);
+                let spec = input.spec.components.get(name)?;
+                return Some(Workload::Unit(self.packaged(spec, drop_in)));
+            }
+            WorkloadTemplate::Container(template) => template,
+        };
+        let container = self.container(input, name, definition, template)?;
+        let files = self.files(&template.files);
+        let options = self.options(&template.options, ports);
+        let options = Box::new(ContainerOptions { files, ..options });
+        let container = Container { options, ..container };
+        let container = secrets::add(container, input, name, template, self.problems);
+        Some(Workload::Container(container))
+    }
+
     fn problem(&mut self, field: &str, message: impl Display) {
         let problem = self.problem_at(field, message);
         self.problems.push(problem);

@@ -11,6 +11,7 @@ use crate::document::instance::Check;
 use crate::testing::{CATALOG, SPEC, nodes, plan_of, plan_on, plan_with};
 
 mod lines;
+mod migrations;
 mod shipped;
 
 fn refused(spec: &str) -> String {

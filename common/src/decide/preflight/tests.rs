@@ -56,6 +56,8 @@ fn document(component: &str, workload: Workload, ports: &[Port]) -> InstanceDocu
         timing: Timing { start_timeout_ms: 30_000, stop_grace_ms: 10_000 },
         restart_unhealthy: Default::default(),
         checks: Vec::new(),
+        preparations: Vec::new(),
+        migrations: Vec::new(),
         metrics: None,
     })
 }

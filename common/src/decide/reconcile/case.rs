@@ -150,6 +150,7 @@ impl<'a> Case<'a> {
             Step::Start => self.lacks_container(),
             Step::Soak
             | Step::Fail { .. }
+            | Step::RunOnce { .. }
             | Step::CountActive
             | Step::RevertDocument { .. }
             | Step::RewriteConfig

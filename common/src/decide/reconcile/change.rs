@@ -2,6 +2,7 @@
 
 use crate::decide::observed::{ActiveState, ContainerState, ObservedContainer, ObservedUnit};
 use crate::decide::rights::NotAllowed;
+use crate::decide::run_once::{self, DueRun};
 use crate::decide::step::Step;
 use crate::document::report::Phase;
 use crate::document::status::Health;
@@ -64,10 +65,22 @@ pub(super) fn prepare(case: Case<'_>) -> Decision {
         let component = dependency.clone();
         return Decision::wait(Phase::Pending, Reason::WaitsFor { component });
     }
+    if let Some(decision) = run_once(case) {
+        return decision;
+    }
     match Drain::of(case).decide() {
         Drained::Passed { calls_cut, recount } => switch(case, calls_cut, recount),
         Drained::Waits(decision) => decision,
     }
+}
+
+/// Runs what has to succeed once before the new version starts, while the old one goes on.
+fn run_once(case: Case<'_>) -> Option<Decision> {
+    let revision = case.input.assignment?.content.revision;
+    let due = run_once::due(&case.desired.instance, case.seen, revision)?;
+    let DueRun { kind, operation, id } = due;
+    let reason = Reason::Doing(Activity::RunningOnce(kind, operation.clone()));
+    Some(Decision::act(Phase::Preparing, Step::RunOnce { kind, operation, run: id }, reason))
 }
 
 /// Returns true if the document of what was stopped by hand is lost. What is desired ran last, so

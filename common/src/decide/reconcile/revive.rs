@@ -77,7 +77,7 @@ fn in_use(case: Case<'_>) -> Option<(&ObservedDocument, &ObservedUnit)> {
 }
 
 /// Returns true if the change has stopped nothing yet and does nothing now, so that it may take
-/// long. A pull is the only step that does.
+/// long. A pull and what runs once are the only steps that do.
 fn may_wait(case: Case<'_>, decision: &Decision) -> bool {
     let is_before_switch = match case.update.map(|update| &update.stage) {
         Some(Stage::Preparing | Stage::Draining { .. } | Stage::Committed { .. }) | None => true,
@@ -90,7 +90,7 @@ fn may_wait(case: Case<'_>, decision: &Decision) -> bool {
     };
     let busy = case.input.busy.get(&case.desired.instance.component).map(|busy| &busy.step);
     let waits = match busy.or(decision.step.as_ref()) {
-        Some(step) => *step == Step::Pull,
+        Some(step) => matches!(step, Step::Pull | Step::RunOnce { .. }),
         None => true,
     };
     is_before_switch && waits && !case.is_set_up()

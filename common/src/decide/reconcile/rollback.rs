@@ -1,6 +1,7 @@
 //! Decides the rollback to the previous version after the new one failed or was superseded.
 
 use crate::decide::observed::{ActiveState, ObservedUnit};
+use crate::decide::run_once;
 use crate::decide::step::Step;
 use crate::document::report::{Failure, Phase};
 use crate::document::status::Health;
@@ -24,7 +25,8 @@ pub(super) fn fallen_back(case: Case<'_>) -> Option<&ContentHash> {
     let never_comes_up = unit.keeps_failing()
         && (case.seen.running().is_none() || case.seen.never_answered())
         && !case.seen.has_document_of(last_good);
-    (rests || never_comes_up).then_some(last_good)
+    let may_run = run_once::no_way_back(&case.desired.instance, case.seen, last_good).is_none();
+    ((rests || never_comes_up) && may_run).then_some(last_good)
 }
 
 /// Decides for a new version that failed. It is rolled back to the previous one, if there is one.
@@ -33,6 +35,16 @@ pub(super) fn failed(case: Case<'_>, failure: &Failure) -> Decision {
     if let Some(unit) = stopped.filter(|unit| unit.was_stopped()) {
         // The version is known to have failed, so the rollout need not wait for the operator who stopped it.
         return Decision::wait(Phase::Failed, failed_reason(failure, Some(ManualStop::of(unit))));
+    }
+    if let Some(operation) = case
+        .returns_to()
+        .and_then(|to| run_once::no_way_back(&case.desired.instance, case.seen, to))
+    {
+        let message = format!(
+            "{}; it is not rolled back, because no earlier version can run after the migration {operation}",
+            failure.message
+        );
+        return repaired(case, &Failure { message, ..failure.clone() });
     }
     match (case.returns_to(), case.update.map(|update| &update.last_good)) {
         (Some(previous), Some(LastGood::Previous(_))) => roll_back(case, previous, failure),

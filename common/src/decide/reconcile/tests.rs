@@ -16,6 +16,7 @@ use self::world::{Fault, World, counted, foreign_unit, instance, name, packaged}
 
 mod lost;
 mod masked;
+mod once;
 mod packaged_ends;
 mod properties;
 mod refused;

@@ -6,6 +6,7 @@ use crate::document::plan::OnFailure;
 use crate::document::rollout::{FailureSummary, NodeFailure, PauseReason, Rollout, State};
 use crate::id::{NodeName, RevisionNumber};
 
+use super::no_way_back;
 use super::reason::WaitsFor;
 use super::row::{Direction, Row, Rows, pointer};
 use super::{Input, Next, failures};
@@ -84,19 +85,22 @@ impl Pass<'_> {
 
     fn fail(&self, failures: Vec<NodeFailure>) -> Next {
         let Input { rollout, now, .. } = self.input;
-        let why = FailureSummary::of(&failures);
+        let change = FailureSummary::of(&failures);
         let failures = failures::kept(failures).collect();
-        match (self.input.to.strategy.on_failure, self.input.from) {
-            (OnFailure::Rollback, Some(_)) => {
-                let rollout = rollout.entering(State::RollingBack { why: why.clone() }, now);
-                self.roll_back(Rollout { failures, ..rollout }, &why)
+        let goes_back = self.input.to.strategy.on_failure == OnFailure::Rollback;
+        let why = match self.rows.all().find_map(no_way_back::may_be_migrated) {
+            _ if !goes_back || self.input.from.is_none() => PauseReason::Failed { change },
+            Some((component, operation)) => {
+                let (component, operation) = (component.clone(), operation.clone());
+                PauseReason::NoWayBack { change, component, operation }
             }
-            (OnFailure::Rollback, None) | (OnFailure::Pause, _) => {
-                let why = PauseReason::Failed { change: why };
-                let rollout = rollout.entering(State::Paused { why, returning: false }, now);
-                Next::waiting(Rollout { failures, ..rollout }, WaitsFor::default())
+            None => {
+                let rollout = rollout.entering(State::RollingBack { why: change.clone() }, now);
+                return self.roll_back(Rollout { failures, ..rollout }, &change);
             }
-        }
+        };
+        let rollout = rollout.entering(State::Paused { why, returning: false }, now);
+        Next::waiting(Rollout { failures, ..rollout }, WaitsFor::default())
     }
 
     /// Completes the rollout: every node gets the pointer that it has when nothing is

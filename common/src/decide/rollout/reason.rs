@@ -116,6 +116,10 @@ impl Display for PauseReason {
             PauseReason::RollbackFailed { change, rollback } => {
                 write!(f, "{change}; the rollback failed too: {rollback}")
             }
+            PauseReason::NoWayBack { change, component, operation } => write!(
+                f,
+                "{change}; not rolled back, because no earlier version of {component} can run after its migration {operation}, which may have run"
+            ),
             PauseReason::Restored => f.write_str("restored from a backup; apply again"),
             PauseReason::Unknown => f.write_str(
                 "paused for a reason that only a newer controller knows; upgrade the controller or apply again",

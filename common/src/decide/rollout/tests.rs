@@ -12,6 +12,7 @@ use crate::document::status::Health;
 use crate::id::TenantId;
 use crate::testing::{CATALOG, SPEC, nodes, plan_on, spec_with, with_unreadable_voice};
 
+mod no_way_back;
 mod properties;
 mod undecided;
 

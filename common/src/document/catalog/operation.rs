@@ -29,7 +29,19 @@ pub enum OperationMoment {
     OnDemand,
     /// In the new image, before anything is stopped for it.
     Check,
+    /// Once, before the first start of the component on its host.
+    Prepare,
+    /// Once, before the first start of another image.
+    Migrate,
 }
+
+/// The words for the moments.
+const MOMENTS: [(&str, OperationMoment); 4] = [
+    ("on-demand", OperationMoment::OnDemand),
+    ("check", OperationMoment::Check),
+    ("prepare", OperationMoment::Prepare),
+    ("migrate", OperationMoment::Migrate),
+];
 
 /// An operation of a component, before templates are filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +58,8 @@ pub struct OperationTemplate {
     pub deadline_ms: u64,
     /// The values that the operator gives, which the templates name as `args.NAME`.
     pub args: Vec<ValueName>,
+    /// Whether an earlier version cannot run any more after it has succeeded.
+    pub irreversible: bool,
 }
 
 /// Reads the operations of a component with these variables that are secrets. Only a container has
@@ -76,8 +90,7 @@ fn read(
     problems: &mut Problems,
 ) -> Option<OperationTemplate> {
     let mut fields = Fields::open(field, problems)?;
-    let moments = [("on-demand", OperationMoment::OnDemand), ("check", OperationMoment::Check)];
-    let moment = fields.need("run", problems).and_then(|it| it.choice(&moments, problems));
+    let moment = fields.need("run", problems).and_then(|it| it.choice(&MOMENTS, problems));
     let means = fields.need("means", problems).and_then(|it| meaning(&it, problems));
     let command = literal::templates(fields.get("command").as_ref(), problems);
     let entrypoint = literal::templates(fields.get("entrypoint").as_ref(), problems);
@@ -85,10 +98,14 @@ fn read(
     let is_check = moment == Some(OperationMoment::Check);
     let deadline_ms = fields.get("deadline").and_then(|it| deadline_ms(&it, is_check, problems));
     let given = fields.get("args");
-    if let Some(given) = given.as_ref().filter(|_| is_check) {
-        let message = "nobody gives a value to a check, which runs in an update";
+    let in_update = moment.filter(|moment| *moment != OperationMoment::OnDemand);
+    if let (Some(given), Some(moment)) = (given.as_ref(), in_update) {
+        let message =
+            format!("nobody gives a value to a {}, which runs in an update", moment.noun());
         problems.push(given.problem(message).hint("remove it, or write run: on-demand"));
     }
+    let is_irreversible =
+        fields.get("irreversible").is_some_and(|it| irreversible(&it, moment, problems));
     let args = given.map(|it| args(&it, problems)).unwrap_or_default();
     fields.finish(problems);
     if command.is_empty() && entrypoint.is_empty() {
@@ -112,7 +129,35 @@ fn read(
         env,
         deadline_ms,
         args,
+        irreversible: is_irreversible,
     })
+}
+
+impl OperationMoment {
+    /// Returns the word for an operation that runs at that moment.
+    #[must_use]
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::OnDemand => "operation",
+            Self::Check => "check",
+            Self::Prepare => "preparation",
+            Self::Migrate => "migration",
+        }
+    }
+}
+
+/// Reads whether no earlier version can run after an operation.
+fn irreversible(
+    field: &FieldNode<'_>,
+    moment: Option<OperationMoment>,
+    problems: &mut Problems,
+) -> bool {
+    let is_irreversible = field.flag(problems) == Some(true);
+    if is_irreversible && moment.is_some_and(|moment| moment != OperationMoment::Migrate) {
+        let message = "only a migration can be irreversible";
+        problems.push(field.problem(message).hint("remove it, or write run: migrate"));
+    }
+    is_irreversible
 }
 
 /// Reads the variables of an operation. The secrets of the component are in its environment too.

@@ -31,7 +31,7 @@ impl Component {
         for (name, operation) in &self.operations {
             match operation.moment {
                 OperationMoment::OnDemand => all.extend(operation.templates(name)),
-                OperationMoment::Check => {}
+                OperationMoment::Check | OperationMoment::Prepare | OperationMoment::Migrate => {}
             }
         }
         all
@@ -53,7 +53,9 @@ impl Component {
         }
         for (name, operation) in &self.operations {
             match operation.moment {
-                OperationMoment::Check => all.extend(operation.templates(name)),
+                OperationMoment::Check | OperationMoment::Prepare | OperationMoment::Migrate => {
+                    all.extend(operation.templates(name));
+                }
                 OperationMoment::OnDemand => {}
             }
         }

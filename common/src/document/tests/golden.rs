@@ -20,6 +20,7 @@ use crate::text::error::chain;
 
 mod files;
 mod hashes;
+mod operations;
 mod options;
 mod probes;
 mod secrets;

@@ -97,6 +97,8 @@ pub enum Feature {
     UpdateChecks,
     /// Writes files and mounts them into a container.
     ContainerFiles,
+    /// Runs preparations and migrations once, before a version starts.
+    Migrations,
 }
 
 /// The error of a word that names no feature of this release.
@@ -106,7 +108,7 @@ pub struct UnknownFeature(String);
 
 impl Feature {
     /// Every feature that this release knows.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 41] = [
         Self::Container,
         Self::ContainerCommand,
         Self::MemoryLimit,
@@ -147,6 +149,7 @@ impl Feature {
         Self::Operations,
         Self::UpdateChecks,
         Self::ContainerFiles,
+        Self::Migrations,
     ];
 
     /// Returns the name of the feature in greetings and messages.
@@ -193,6 +196,7 @@ impl Feature {
             Self::Operations => "operations",
             Self::UpdateChecks => "update-checks",
             Self::ContainerFiles => "container-files",
+            Self::Migrations => "migrations",
         }
     }
 
@@ -246,6 +250,8 @@ impl Instance {
             // An agent that does not know it restarts nothing.
             restart_unhealthy: _,
             checks,
+            preparations,
+            migrations,
         } = self;
         let of_workload = match &**workload {
             Workload::Container(container) => of_container(container),
@@ -258,8 +264,10 @@ impl Instance {
         let of_address = address.as_ref().map(|_| Feature::ProbeAddress);
         let of_probe = [of_check(check)].into_iter().chain(of_address);
         let of_source = pull_from.as_ref().map(|_| Feature::PullFrom);
-        let of_checks = checks.iter().map(of_check_step);
-        let of_workload = of_workload.into_iter().chain(of_source).chain(of_checks);
+        let of_checks = checks.iter().map(|step| of_step(step, Feature::UpdateChecks));
+        let once = preparations.iter().chain(migrations);
+        let of_once = once.map(|step| of_step(step, Feature::Migrations));
+        let of_workload = of_workload.into_iter().chain(of_source).chain(of_checks).chain(of_once);
         let of_ports = of_ports.chain(of_ranges);
         of_workload.chain(of_probe).chain(of_active).chain(of_ports).collect()
     }
@@ -292,10 +300,10 @@ fn of_container(container: &Container) -> BTreeSet<Feature> {
     asked.chain(volumes.iter().map(of_volume)).chain(options::of(options)).collect()
 }
 
-fn of_check_step(step: &OperationStep) -> Feature {
-    let OperationStep { operation: _, run } = step;
+fn of_step(step: &OperationStep, feature: Feature) -> Feature {
+    let OperationStep { operation: _, run, irreversible: _ } = step;
     let OperationCommand { command: _, entrypoint: _, env: _, deadline_ms: _ } = run;
-    Feature::UpdateChecks
+    feature
 }
 
 fn of_volume(volume: &Volume) -> Feature {

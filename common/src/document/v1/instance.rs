@@ -66,6 +66,12 @@ pub struct Instance {
     /// What has to succeed with the new image before anything is stopped for it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub checks: Vec<OperationStep>,
+    /// What has to succeed once before its first start on the node.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub preparations: Vec<OperationStep>,
+    /// What has to succeed once before the first start of another image.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub migrations: Vec<OperationStep>,
 }
 
 /// What a unit runs.

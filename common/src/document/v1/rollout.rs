@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::report::Failure;
 use crate::document::{Document, is_default};
-use crate::id::{ComponentName, NodeName, RevisionNumber};
+use crate::id::{ComponentName, NodeName, OperationName, RevisionNumber};
 use crate::time::Timestamp;
 
 /// The move of a tenant's nodes from one revision to another.
@@ -73,6 +73,13 @@ pub enum PauseReason {
         change: FailureSummary,
         /// The failures during the rollback.
         rollback: FailureSummary,
+    },
+    /// The wanted revision failed, and an operation of it that cannot be undone may have run.
+    NoWayBack {
+        change: FailureSummary,
+        /// The component whose operation it is.
+        component: ComponentName,
+        operation: OperationName,
     },
     /// The controller was restored from a backup.
     Restored,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::scenario::node::Node;
-use crate::scenario::stage::component_of;
+use crate::scenario::stage::{RUN_OF, component_of};
 
 /// The text that marks every unit file of ours.
 const MARK: &str = "X-Oml-";
@@ -17,7 +17,8 @@ impl Strangers {
     pub(super) fn of(node: &Node) -> Self {
         let mut found = BTreeMap::new();
         for container in node.host.containers() {
-            if component_of(&container).is_empty() {
+            let is_run = container.labels.contains_key(RUN_OF);
+            if component_of(&container).is_empty() && !is_run {
                 let state = format!("{:?} {:?}", container.labels, container.state);
                 found.insert(format!("container {}", container.name), state);
             }

@@ -39,6 +39,8 @@ fn body_with(
         pull_from: None,
         restart_unhealthy: Default::default(),
         checks: Vec::new(),
+        preparations: Vec::new(),
+        migrations: Vec::new(),
         ..fixtures::instance("redis", "7")
     });
     let image = "registry.lab:5000/redis@sha256:1".to_owned();

@@ -11,6 +11,8 @@ pub(in crate::runtime::systemd) fn container() -> InstanceDocument {
         pull_from: None,
         restart_unhealthy: Default::default(),
         checks: Vec::new(),
+        preparations: Vec::new(),
+        migrations: Vec::new(),
         ..fixtures::instance("asterisk", "230204.01")
     })
 }

@@ -59,15 +59,20 @@ impl Renderer<'_> {
 }
 
 impl Writer<'_> {
-    /// Renders the checks of a component, in the order of their names.
-    pub(super) fn checks(&mut self, definition: &Component) -> Vec<OperationStep> {
+    /// Renders the operations of a component that run at that moment, in the order of their names.
+    pub(super) fn steps(
+        &mut self,
+        definition: &Component,
+        moment: OperationMoment,
+    ) -> Vec<OperationStep> {
         let operations = definition.operations.iter();
-        let checks = operations.filter(|(_, it)| it.moment == OperationMoment::Check);
+        let chosen = operations.filter(|(_, it)| it.moment == moment);
         let step = |(operation, template): (&OperationName, &OperationTemplate)| OperationStep {
             operation: operation.clone(),
             run: self.command(template, &format!("operations.{operation}.")),
+            irreversible: template.irreversible,
         };
-        checks.map(step).collect()
+        chosen.map(step).collect()
     }
 
     /// Renders what an operation runs. The path of its fields begins with `at`.

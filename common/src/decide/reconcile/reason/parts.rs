@@ -4,16 +4,20 @@ use std::fmt::{Display, Formatter, Result};
 
 use super::Reason;
 use crate::decide::observed::ObservedUnit;
+use crate::decide::run_once::RunOnce;
+use crate::id::OperationName;
 use crate::text::plural::counted;
 use crate::time::Span;
 
 /// What is being done to an instance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Activity {
     Removing,
     Pulling,
     Checking,
     Preparing,
+    /// This has to succeed before the new version starts.
+    RunningOnce(RunOnce, OperationName),
     Starting,
     RollingBack,
 }
@@ -262,6 +266,9 @@ impl Display for Activity {
             Self::Pulling => "pulling the image",
             Self::Checking => "running its checks, then preparing container and unit",
             Self::Preparing => "preparing container and unit",
+            Self::RunningOnce(kind, operation) => {
+                return write!(f, "the {} {operation} is running", kind.as_str());
+            }
             Self::Starting => "starting",
             Self::RollingBack => "rolling back to the version before",
         })

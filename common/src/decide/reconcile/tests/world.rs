@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::decide::difference::ForeignObject;
 use crate::decide::observed::{
     ActiveState, ContainerState, Counting, Observed, ObservedContainer, ObservedDocument,
-    ObservedInstance, ObservedUnit, UnitEnd,
+    ObservedInstance, ObservedRun, ObservedUnit, UnitEnd,
 };
 use crate::decide::reconcile::{Action, Decision, Input, decide, reconcile};
 use crate::decide::rights::Right;
@@ -20,11 +20,14 @@ use crate::document::instance::Workload;
 use crate::document::instance::{
     ActiveProbe, Check, Container, Instance, KeptSecret, PackagedUnit, PidsLimit, Probe, Timing,
 };
+use crate::document::operation::{RunOutcome, RunResult};
 use crate::document::report::{Failure, Phase};
 use crate::document::status::{Health, Status, SupervisorRelease};
 use crate::document::update::{InstanceUpdate, UnreadableUpdate};
 use crate::document::{self, Verbatim};
-use crate::id::{ComponentName, ContentHash, Generation, RevisionNumber};
+use crate::id::{
+    ComponentName, ContentHash, Digest, Generation, OperationName, RevisionNumber, RunId,
+};
 use crate::time::Timestamp;
 
 /// What a version does once it is started; the version's name says it.
@@ -76,6 +79,10 @@ pub(super) struct HostInstance {
     /// The rights that the host does not allow to it.
     pub(super) not_allowed: BTreeSet<Right>,
     pub(super) missing_secrets: BTreeSet<KeptSecret>,
+    /// What ran once for its updates.
+    pub(super) runs: Vec<ObservedRun>,
+    /// How the next run ends.
+    pub(super) run_status: i64,
     /// What each container was made from, as its label says.
     pub(super) labels: BTreeMap<ContentHash, Instance>,
 }
@@ -151,6 +158,8 @@ pub(super) fn instance(component: &str, version: &str) -> Instance {
         timing: Timing { start_timeout_ms: 30_000, stop_grace_ms: 10_000 },
         restart_unhealthy: Default::default(),
         checks: Vec::new(),
+        preparations: Vec::new(),
+        migrations: Vec::new(),
         metrics: None,
     }
 }
@@ -292,6 +301,8 @@ impl World {
             not_allowed: place.not_allowed.clone(),
             missing_secrets: place.missing_secrets.clone(),
             file_changes: Vec::new(),
+            images: place.started_images(),
+            runs: place.runs.clone(),
         }
     }
 
@@ -472,6 +483,10 @@ impl World {
                 Outcome::Failed(failure)
             }
             Step::CountActive => Outcome::Counted(Ok(host.place.calls)),
+            Step::RunOnce { operation, run, .. } => {
+                let desired = desired.expect("a run is of what is desired");
+                host.run_once(&desired, operation, *run)
+            }
             Step::RollBack { previous, runs } => host.roll_back(previous, *runs),
             Step::RevertDocument { running } => host.revert_document(running),
             Step::ReplaceSupervisor => {
@@ -518,6 +533,7 @@ impl World {
             | Step::Remove { .. }
             | Step::Create
             | Step::RevertDocument { .. }
+            | Step::RunOnce { .. }
             | Step::Soak
             | Step::Fail { .. }
             | Step::CountActive
@@ -546,6 +562,13 @@ enum Happening {
 impl HostInstance {
     fn running(&self) -> Option<&ObservedContainer> {
         self.containers.iter().find(|c| c.is_running())
+    }
+
+    /// The images of the documents and of what runs.
+    fn started_images(&self) -> BTreeSet<Digest> {
+        let documents = [&self.current, &self.previous].into_iter().flatten();
+        let documents = documents.filter_map(|it| Some(it.container()?.digest.clone()));
+        documents.chain(self.running().map(|container| container.digest.clone())).collect()
     }
 
     fn next(&self) -> Option<(Timestamp, Happening)> {
@@ -612,6 +635,11 @@ impl HostInstance {
     }
 }
 
+fn ended(status: i64, ended: Timestamp) -> RunResult {
+    let (outcome, reason) = (RunOutcome::Exited { status }, String::new());
+    RunResult { outcome, started: None, ended, reason, last_lines: Vec::new() }
+}
+
 /// The effects of one step, of which only some may come to pass.
 struct Effects<'a> {
     place: &'a mut HostInstance,
@@ -652,6 +680,7 @@ impl Effects<'_> {
             Step::Promote => self.effect(|place, _| promote(place, desired_hash)),
             Step::Soak
             | Step::Start
+            | Step::RunOnce { .. }
             | Step::Remove { .. }
             | Step::CountActive
             | Step::RevertDocument { .. }
@@ -661,6 +690,34 @@ impl Effects<'_> {
             | Step::Fail { .. } => {}
         }
         Outcome::Done
+    }
+
+    /// Runs an operation once. Only the first effect is on the disk of a host that is killed then.
+    fn run_once(&mut self, desired: &Instance, operation: &OperationName, id: RunId) -> Outcome {
+        let digest = desired.container().expect("a run has an image").digest.clone();
+        let mut steps = desired.migrations.iter();
+        let irreversible = steps.any(|step| &step.operation == operation && step.irreversible);
+        let operation_name = operation.clone();
+        let run = ObservedRun { id, operation: operation_name, digest, irreversible, result: None };
+        if self.place.runs.iter().all(|known| known.id != id) {
+            self.effect(|place, _| place.runs.push(run));
+        }
+        let status = self.place.run_status;
+        self.effect(|place, now| {
+            let known = place.runs.iter_mut().find(|known| known.id == id);
+            let known = known.filter(|known| known.result.is_none());
+            if let Some(known) = known {
+                known.result = Some(ended(status, now));
+            }
+        });
+        let known = self.place.runs.iter().find(|known| known.id == id);
+        match known.and_then(|known| known.result.as_ref()) {
+            Some(result) if !result.is_success() => {
+                let message = format!("the run {operation} failed");
+                Outcome::Failed(update::given_up(nothing(), None, message, self.now))
+            }
+            Some(_) | None => Outcome::Done,
+        }
     }
 
     fn switch(&mut self, desired_hash: &Instance, previous: Option<&ContentHash>) -> Outcome {

@@ -52,7 +52,7 @@ fn a_variable_of_an_operation_is_no_secret_of_its_component() {
 #[test]
 fn every_mistake_is_reported_at_its_place() {
     let found = refused(
-        "      Reset: {run: on-demand, means: x, command: [a]}\n      late: {run: migrate, means: x, \
+        "      Reset: {run: on-demand, means: x, command: [a]}\n      late: {run: later, means: x, \
          command: [a]}\n      empty: {run: on-demand, means: x}\n      mute: {run: on-demand, means: \"\", \
          command: [a]}\n      long: {run: on-demand, means: x, command: [a], deadline: 25h}\n      \
          given: {run: on-demand, means: x, command: [\"{{ args.username }}\"], args: [user, node, User]}\n      \
@@ -82,10 +82,28 @@ fn a_packaged_unit_has_no_operations() {
 }
 
 #[test]
-fn a_check_is_given_no_values() {
-    let found =
-        refused("      sure: {run: check, means: x, command: [\"{{ args.a }}\"], args: [a]}\n");
-    assert!(found.contains("sure.args: nobody gives a value to a check"), "{found}");
+fn what_runs_in_an_update_is_given_no_values() {
+    for (run, noun) in [("check", "check"), ("prepare", "preparation"), ("migrate", "migration")] {
+        let text = format!(
+            "      sure: {{run: {run}, means: x, command: [\"{{{{ args.a }}}}\"], args: [a]}}\n"
+        );
+        let found = refused(&text);
+        let part = format!("sure.args: nobody gives a value to a {noun}");
+        assert!(found.contains(&part), "{found}");
+    }
+}
+
+#[test]
+fn only_a_migration_is_irreversible() {
+    let with = |run: &str, value: &str| {
+        format!("      go: {{run: {run}, means: x, command: [x], irreversible: {value}}}\n")
+    };
+    assert!(only(&with("migrate", "true")).irreversible);
+    assert!(!only(&with("migrate", "false")).irreversible);
+    for run in ["on-demand", "check", "prepare"] {
+        let found = refused(&with(run, "true"));
+        assert!(found.contains("go.irreversible: only a migration can be irreversible"), "{found}");
+    }
 }
 
 #[test]

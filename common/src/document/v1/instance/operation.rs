@@ -30,4 +30,7 @@ pub struct OperationCommand {
 pub struct OperationStep {
     pub operation: OperationName,
     pub run: OperationCommand,
+    /// Whether an earlier version cannot run any more after it has succeeded.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub irreversible: bool,
 }

@@ -157,6 +157,6 @@ fn a_folder_without_a_document_is_no_path_that_is_missing() {
     fs::create_dir(folder.path().join("empty")).unwrap();
     let refused = |name: &str| chain(&read_file(&folder.path().join(name)).unwrap_err());
     let (empty, nowhere) = (refused("empty"), refused("nowhere"));
-    assert!(empty.ends_with("empty: there is no catalog.yaml in this folder"), "{empty}");
+    assert!(empty.ends_with("empty: it has no catalog.yaml"), "{empty}");
     assert!(nowhere.contains("No such file or directory"), "{nowhere}");
 }

@@ -1,0 +1,63 @@
+//! What the loop has to know of operations that run once in an update.
+
+use std::collections::BTreeMap;
+
+use oml_common::decide::observed::ObservedRun;
+use oml_common::id::{ComponentName, TenantId};
+use oml_common::text::error::chain;
+use tracing::warn;
+
+use super::Agent;
+use crate::documents;
+use crate::observe::Started;
+use crate::paths::{Paths, Slot};
+use crate::runs;
+
+impl Agent {
+    /// Looks at the runs of updates and at the images that were started, for the instances before
+    /// which something has to run once, or had to.
+    pub(super) fn read_started(&mut self) {
+        let tenant = self.state.assignment.as_ref().map(|assignment| &assignment.tenant);
+        let mut runs = runs_of_updates(&self.host.paths, tenant);
+        let desired = self.state.assignment.iter().flat_map(|it| it.content.share.instances.iter());
+        let instances = desired.map(|(_, desired)| &desired.instance);
+        let started = instances.filter_map(|instance| {
+            let component = &instance.component;
+            let runs = runs.remove(component).unwrap_or_default();
+            let is_once = !instance.migrations.is_empty() || !instance.preparations.is_empty();
+            let read = |slot| {
+                let document = documents::read_usable(&self.host.paths, component, slot);
+                Some(document.ok().flatten()?.container()?.digest.clone())
+            };
+            let slots = [Slot::Current, Slot::Previous].into_iter().filter(|_| is_once);
+            let images = slots.filter_map(read).collect();
+            let is_any = is_once || !runs.is_empty();
+            is_any.then(|| (component.clone(), Started { images, runs }))
+        });
+        self.state.started = started.collect();
+    }
+}
+
+/// Returns the runs of updates by their components. If they cannot be listed, nothing is known of
+/// them; a run that was begun is not begun again all the same.
+fn runs_of_updates(
+    paths: &Paths,
+    tenant: Option<&TenantId>,
+) -> BTreeMap<ComponentName, Vec<ObservedRun>> {
+    let known = runs::of_updates(paths, tenant).unwrap_or_else(|error| {
+        warn!(error = chain(&error), "cannot list the runs of updates");
+        BTreeMap::new()
+    });
+    let mut by_component: BTreeMap<ComponentName, Vec<ObservedRun>> = BTreeMap::new();
+    for (id, run) in known {
+        let Some(order) = run.order else { continue };
+        let Some(container) = order.instance.container() else { continue };
+        let digest = container.digest.clone();
+        let operation = order.operation.clone();
+        let mut steps = order.instance.migrations.iter();
+        let irreversible = steps.any(|it| it.operation == operation && it.irreversible);
+        let observed = ObservedRun { id, operation, digest, irreversible, result: run.result };
+        by_component.entry(order.instance.component.clone()).or_default().push(observed);
+    }
+    by_component
+}

@@ -1,0 +1,157 @@
+//! Runs what has to succeed once before a version starts. A run goes on while the agent is restarted,
+//! and the agent follows it again: its order is on the disk before anything of it begins, and its
+//! result before it is reported. None is begun twice.
+
+use oml_common::decide::run_once::{RunOnce, RunOnceFailed};
+use oml_common::document::instance::Instance;
+use oml_common::document::operation::{RunOrder, RunOutcome, RunResult};
+use oml_common::id::{ComponentName, OperationName, RunId};
+use oml_daemon::failpoint;
+use tracing::info;
+
+use super::{StepError, Work};
+use crate::documents;
+use crate::follow::Followed;
+use crate::host::Host;
+use crate::runs;
+use crate::runtime::{ExitReport, RuntimeError};
+
+/// The most runs of updates of a component that are over and of which the order and the result are
+/// kept.
+const KEPT_MAX: usize = 10;
+
+impl Host {
+    /// Runs an operation of an update to its end, or follows one that was begun before.
+    pub(super) async fn run_once(
+        &self,
+        work: &Work,
+        kind: RunOnce,
+        operation: &OperationName,
+        id: RunId,
+    ) -> Result<(), StepError> {
+        let order = match runs::read_order(&self.paths, id)? {
+            Some(order) => order,
+            None => self.begin_run(work, kind, operation, id).await?,
+        };
+        let result = match runs::read_result(&self.paths, id) {
+            Ok(Some(result)) => result,
+            Ok(None) | Err(_) => Followed { host: self, id, output: None }.until_over().await,
+        };
+        if runs::read_result(&self.paths, id).ok().flatten().is_none() {
+            runs::write_result(&self.paths, id, &result)?;
+        }
+        failpoint::reach("M4");
+        self.docker.remove_run(id).await?;
+        self.prune_runs(&work.component).await?;
+        self.judge_run(work, kind, &order, &result)
+    }
+
+    /// Writes the order of a run and begins it.
+    async fn begin_run(
+        &self,
+        work: &Work,
+        kind: RunOnce,
+        operation: &OperationName,
+        id: RunId,
+    ) -> Result<RunOrder, StepError> {
+        let instance = work.instance()?;
+        let steps = match kind {
+            RunOnce::Preparation => &instance.preparations,
+            RunOnce::Migration => &instance.migrations,
+        };
+        let step = steps.iter().find(|step| &step.operation == operation);
+        let step = step.ok_or(StepError::NoInstance)?.clone();
+        self.refuse_beside_another(instance, operation)?;
+        let (operation, run) = (step.operation, step.run);
+        let order = RunOrder { id, operation, instance: instance.clone(), run };
+        // An agent that was killed before it wrote the order may have left one.
+        self.docker.remove_run(id).await?;
+        self.docker.create_run(&order).await?;
+        failpoint::reach("M1");
+        runs::write_order(&self.paths, &order)?;
+        failpoint::reach("M2");
+        self.systemd.start_run(&order).await?;
+        failpoint::reach("M3");
+        let (component, operation) = (&work.component, &order.operation);
+        info!(%component, %operation, kind = kind.as_str(), run = %id, "run of an update begun");
+        Ok(order)
+    }
+
+    /// Waits for what an operator has asked for: both may write to the same database.
+    fn refuse_beside_another(
+        &self,
+        instance: &Instance,
+        operation: &OperationName,
+    ) -> Result<(), StepError> {
+        let mut known = runs::known(&self.paths, Some(&instance.tenant))?.into_iter();
+        let another = known.find(|(_, run)| {
+            let of_it = |order: &RunOrder| order.instance.component == instance.component;
+            run.result.is_none() && run.order.as_ref().is_some_and(of_it)
+        });
+        let Some((id, _)) = another else { return Ok(()) };
+        let detail = format!("run {id} of the component is not over on this host");
+        let (verb, object) = ("begin", operation.to_string());
+        Err(RuntimeError::Refused { verb, object, detail, transient: true }.into())
+    }
+
+    /// Says what a run that is over means for the update.
+    fn judge_run(
+        &self,
+        work: &Work,
+        kind: RunOnce,
+        order: &RunOrder,
+        result: &RunResult,
+    ) -> Result<(), StepError> {
+        let (component, operation) = (&work.component, &order.operation);
+        let (id, kind_word) = (order.id, kind.as_str());
+        info!(%component, %operation, kind = kind_word, run = %id, %result, "run of an update ended");
+        let digest = |instance: &Instance| instance.container().map(|it| it.digest.clone());
+        let is_of_desired = digest(&order.instance) == digest(work.instance()?);
+        if result.is_success() || !is_of_desired {
+            return Ok(());
+        }
+        if result.outcome == RunOutcome::NotStarted {
+            // Nothing of it ran, so it may be begun again.
+            runs::forget(&self.paths, order.id)?;
+            let (verb, object) = ("start", operation.to_string());
+            let detail = result.reason.clone();
+            return Err(RuntimeError::Refused { verb, object, detail, transient: false }.into());
+        }
+        let has_old = documents::read_usable_held(&self.paths, component)?.is_some();
+        let deadline_ms = order.run.deadline_ms;
+        let why = RunOnceFailed { kind, operation, result, deadline_ms, has_old };
+        let exit_code = match result.outcome {
+            RunOutcome::Exited { status } => Some(status),
+            RunOutcome::DeadlineExceeded | RunOutcome::Interrupted | RunOutcome::NotStarted => None,
+        };
+        let report = ExitReport { exit_code, log_tail: result.last_lines.clone() };
+        let failure = self.failure(work, why.to_string(), report);
+        Err(StepError::OperationFailed(Box::new(failure)))
+    }
+
+    /// Removes the oldest runs of a component's updates that are over, and the containers of those
+    /// that ended while another version was wanted.
+    pub(super) async fn prune_runs(&self, component: &ComponentName) -> Result<(), StepError> {
+        let known = runs::of_component(&self.paths, component)?.into_iter();
+        let mut over: Vec<_> =
+            known.filter_map(|(id, run)| Some((run.result?.ended, id))).collect();
+        over.sort();
+        for (_, id) in &over {
+            self.docker.remove_run(*id).await?;
+        }
+        let excess = over.len().saturating_sub(KEPT_MAX);
+        for (_, id) in &over[..excess] {
+            runs::forget(&self.paths, *id)?;
+        }
+        Ok(())
+    }
+
+    /// Forgets the runs of updates of a component that leaves the host, and ends those that go on.
+    pub(super) async fn forget_runs(&self, component: &ComponentName) -> Result<(), StepError> {
+        for id in runs::of_component(&self.paths, component)?.into_keys() {
+            self.docker.remove_run(id).await?;
+            runs::forget(&self.paths, id)?;
+        }
+        Ok(())
+    }
+}
