@@ -40,8 +40,9 @@ const OPTIONS: &str = "
     log: {max_size: 20MiB, max_files: 2}
 ";
 
-/// Prints what the program of the container has, a line for each.
-const INSIDE: &str = "ulimit -Sn; ulimit -Hn; id -g; df -k /dev/shm /scratch | awk '{print \\$2}'; \
+/// Prints what the program of the container has, a line for each. Its limits are those of its first process: that of
+/// `docker exec` may get another soft limit of open files (opencontainers/runc#4195).
+const INSIDE: &str = "awk '/open files/ {print \\$4; print \\$5}' /proc/1/limits; id -g; df -k /dev/shm /scratch | awk '{print \\$2}'; \
     cat /proc/sys/net/core/somaxconn /proc/sys/net/ipv4/tcp_syncookies; \
     grep -c 'db.example' /etc/hosts; grep CapBnd /proc/self/status";
 

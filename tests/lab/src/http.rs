@@ -64,7 +64,11 @@ pub(crate) fn read_head(stream: &mut impl Read) -> io::Result<(String, Vec<u8>)>
     let mut bytes = Vec::new();
     let mut buffer = [0_u8; 4096];
     loop {
-        let count = stream.read(&mut buffer)?;
+        let count = match stream.read(&mut buffer) {
+            // A signal ends a read that has a time limit (signal(7)).
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read?,
+        };
         if count == 0 || bytes.len() > HEAD_BYTES_MAX {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
