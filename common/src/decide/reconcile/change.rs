@@ -83,8 +83,8 @@ fn run_once(case: Case<'_>) -> Option<Decision> {
     Some(Decision::act(Phase::Preparing, Step::RunOnce { kind, operation, run: id }, reason))
 }
 
-/// Returns true if the document of what was stopped by hand is lost. What is desired ran last, so
-/// it is no change that would start it.
+/// Returns true if the document of what was stopped by hand is lost or was edited. What is desired ran
+/// last, so it is no change that would start it.
 fn lost_while_stopped(case: Case<'_>) -> bool {
     let end = |container: &ObservedContainer| match container.state {
         ContainerState::Exited { at, .. } => Some(at),
@@ -92,12 +92,12 @@ fn lost_while_stopped(case: Case<'_>) -> bool {
     };
     let last_end = case.seen.containers.iter().filter_map(end).max();
     let desired_end = case.seen.container(case.desired_hash).and_then(end);
-    case.seen.document.is_none()
-        && case
-            .seen
-            .unit
-            .as_ref()
-            .is_some_and(|unit| unit.hash.is_some() && unit.counts_as_stopped())
+    // The document of another version that was here is no edit: that version ran last.
+    let document = case.seen.document.as_ref();
+    let is_unknown = document.is_none_or(|it| case.seen.container(&it.workload).is_none());
+    let unit = case.seen.unit.as_ref();
+    is_unknown
+        && unit.is_some_and(|unit| unit.hash.is_some() && unit.counts_as_stopped())
         && desired_end.is_some()
         && desired_end == last_end
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::world::{World, instance, name};
-use super::{changing, settled, until_soaking};
+use super::{Step, changing, decide, settled, until_soaking};
 use crate::decide::lost_update::lost_updates;
+use crate::decide::observed::ObservedInstance;
 use crate::document::update::{LastGood, Stage};
 use crate::id::{ComponentName, ContentHash};
 
@@ -51,4 +52,30 @@ fn no_change_is_found_where_none_was_lost() {
     let mut recorded = changing("1", "2");
     until_soaking(&mut recorded);
     assert_eq!(found(&recorded, Some("1")), None, "it is on record");
+}
+
+#[test]
+fn what_was_done_to_the_document_of_a_component_that_somebody_stopped_starts_nothing() {
+    let edits: [fn(&mut ObservedInstance); 2] = [
+        |seen| seen.document = None,
+        |seen| seen.document.as_mut().expect("it has a document").workload = hash_of("9"),
+    ];
+    for edit in edits {
+        let mut world = settled("1");
+        let now = world.now;
+        world.place("asterisk").stop_by_hand(now);
+        let mut observed = world.observe();
+        edit(observed.instances.get_mut(&name("asterisk")).expect("it is observed"));
+        let decision = world.with_observed(&observed, decide)[&name("asterisk")].clone();
+        assert_eq!(decision.step, Some(Step::RewriteConfig), "{decision:?}");
+    }
+}
+
+#[test]
+fn another_version_than_the_one_that_somebody_stopped_is_still_a_change() {
+    let mut world = changing("1", "2");
+    let now = world.now;
+    world.place("asterisk").stop_by_hand(now);
+    let steps: Vec<Step> = world.actions().into_iter().map(|action| action.step).collect();
+    assert!(!steps.contains(&Step::RewriteConfig), "{steps:?}");
 }
