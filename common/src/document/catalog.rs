@@ -17,6 +17,7 @@ use crate::id::{
 use crate::text::problem::Problems;
 use crate::text::yaml::{FieldNode, Fields, Node};
 
+mod active;
 mod check;
 mod component;
 mod condition;

@@ -18,6 +18,7 @@ use crate::document::secret::SecretRecord;
 use crate::document::update::SavedUpdates;
 use crate::text::error::chain;
 
+mod active;
 mod files;
 mod hashes;
 mod operations;

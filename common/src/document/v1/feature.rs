@@ -6,8 +6,9 @@ use std::str::FromStr;
 
 use crate::document::Document;
 use crate::document::instance::{
-    ActiveProbe, Check, Container, HttpDetails, Instance, OperationCommand, OperationStep,
-    PackagedUnit, Port, Probe, Protocol, Timing, Volume, WebSocketDetails, Workload,
+    ActiveProbe, ActiveSource, ActiveTotal, Check, Container, HttpDetails, Instance,
+    OperationCommand, OperationStep, PackagedUnit, Port, Probe, Protocol, Timing, Volume,
+    WebSocketDetails, Workload,
 };
 use crate::text::printable::shortened;
 
@@ -99,6 +100,8 @@ pub enum Feature {
     ContainerFiles,
     /// Runs preparations and migrations once, before a version starts.
     Migrations,
+    /// Counts calls with several commands.
+    ActiveSources,
 }
 
 /// The error of a word that names no feature of this release.
@@ -108,7 +111,7 @@ pub struct UnknownFeature(String);
 
 impl Feature {
     /// Every feature that this release knows.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 42] = [
         Self::Container,
         Self::ContainerCommand,
         Self::MemoryLimit,
@@ -150,6 +153,7 @@ impl Feature {
         Self::UpdateChecks,
         Self::ContainerFiles,
         Self::Migrations,
+        Self::ActiveSources,
     ];
 
     /// Returns the name of the feature in greetings and messages.
@@ -197,6 +201,7 @@ impl Feature {
             Self::UpdateChecks => "update-checks",
             Self::ContainerFiles => "container-files",
             Self::Migrations => "migrations",
+            Self::ActiveSources => "active-sources",
         }
     }
 
@@ -258,7 +263,7 @@ impl Instance {
             Workload::Unit(PackagedUnit { drop_in: _ }) => BTreeSet::from([Feature::PackagedUnit]),
         };
         let Probe { check, address, interval_ms: _, timeout_ms: _, failures_max: _ } = probe;
-        let of_active = active.as_ref().map(of_active);
+        let of_active = active.iter().flat_map(of_active);
         let of_ports = ports.iter().flat_map(of_port);
         let of_ranges = (!ranges.is_empty()).then_some(Feature::PortRanges);
         let of_address = address.as_ref().map(|_| Feature::ProbeAddress);
@@ -316,9 +321,14 @@ fn of_port(port: &Port) -> BTreeSet<Feature> {
     BTreeSet::new()
 }
 
-fn of_active(active: &ActiveProbe) -> Feature {
-    let ActiveProbe { command: _, before: _, noun: _ } = active;
-    Feature::ActiveCount
+fn of_active(active: &ActiveProbe) -> BTreeSet<Feature> {
+    let ActiveProbe { command: _, before: _, noun: _, more, total } = active;
+    let (ActiveTotal::Sum | ActiveTotal::Max) = total;
+    let of_source = |source: &ActiveSource| {
+        let ActiveSource { command: _, before: _ } = source;
+        Feature::ActiveSources
+    };
+    [Feature::ActiveCount].into_iter().chain(more.iter().map(of_source)).collect()
 }
 
 fn of_check(check: &Check) -> Feature {

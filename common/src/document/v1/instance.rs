@@ -14,6 +14,7 @@ use crate::id::{
     UnitName, Version,
 };
 
+mod active;
 mod check;
 mod files;
 mod held;
@@ -22,6 +23,7 @@ mod operation;
 mod options;
 mod ports;
 
+pub use self::active::{ActiveProbe, ActiveSource, ActiveTotal};
 pub use self::check::{Check, HttpDetails, SipTransport, WebSocketDetails};
 pub use self::files::ContainerFile;
 pub use self::held::{HeldInstance, HeldWorkload};
@@ -203,17 +205,6 @@ pub struct Probe {
     pub timeout_ms: u64,
     /// The number of failures in a row after which the instance is unhealthy.
     pub failures_max: u32,
-}
-
-/// A command inside the container that counts the calls which a stop would cut.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ActiveProbe {
-    /// The program and its arguments.
-    pub command: Vec<String>,
-    /// The text on a line of the output that follows the count.
-    pub before: String,
-    /// The word for what is counted, in the plural: "calls".
-    pub noun: String,
 }
 
 /// The time limits for the start and the stop of an instance.

@@ -178,7 +178,8 @@ fn unit_probe() -> Probe {
 pub(super) fn counted(component: &str, version: &str) -> Instance {
     let command = vec!["count-active".to_owned()];
     let (before, noun) = ("active calls".to_owned(), "calls".to_owned());
-    Instance { active: Some(ActiveProbe { command, before, noun }), ..instance(component, version) }
+    let active = Some(ActiveProbe::single(command, before, noun));
+    Instance { active, ..instance(component, version) }
 }
 
 impl World {
