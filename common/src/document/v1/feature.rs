@@ -102,6 +102,8 @@ pub enum Feature {
     Migrations,
     /// Counts calls with several commands.
     ActiveSources,
+    /// Gives the files of a container to other users than root.
+    FileOwners,
 }
 
 /// The error of a word that names no feature of this release.
@@ -111,7 +113,7 @@ pub struct UnknownFeature(String);
 
 impl Feature {
     /// Every feature that this release knows.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 43] = [
         Self::Container,
         Self::ContainerCommand,
         Self::MemoryLimit,
@@ -154,6 +156,7 @@ impl Feature {
         Self::ContainerFiles,
         Self::Migrations,
         Self::ActiveSources,
+        Self::FileOwners,
     ];
 
     /// Returns the name of the feature in greetings and messages.
@@ -202,6 +205,7 @@ impl Feature {
             Self::ContainerFiles => "container-files",
             Self::Migrations => "migrations",
             Self::ActiveSources => "active-sources",
+            Self::FileOwners => "file-owners",
         }
     }
 
