@@ -82,7 +82,7 @@ pub struct Component {
     /// `5060/udp` and `8080:80/tcp`.
     pub ports: Vec<String>,
     pub probe: ProbeTemplate,
-    /// How its calls are counted, if it has any.
+    /// How its calls are counted, if it has any. The words of its commands are templates.
     pub active: Option<crate::document::instance::ActiveProbe>,
     pub timing: Timing,
     /// When it is restarted because it stays unhealthy.
@@ -121,7 +121,8 @@ pub struct ContainerTemplate {
     pub files: Vec<FileTemplate>,
     /// The arguments that replace those of the image, as templates.
     pub command: Vec<String>,
-    pub memory_bytes_max: Option<u64>,
+    /// The limit of its memory, such as `512MiB`, as a template.
+    pub memory_max: Option<String>,
     pub pids_limit: PidsLimit,
     pub may_gain_privileges: bool,
     /// Its other options, in which the entry point and the addresses of hosts are templates. The
@@ -168,6 +169,7 @@ pub enum CheckTemplate {
         user: String,
     },
     Exec {
+        /// The program and its arguments, as templates.
         command: Vec<String>,
     },
     UnitActive,

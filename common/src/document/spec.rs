@@ -260,11 +260,14 @@ pub(crate) fn read_env(
         .collect()
 }
 
+/// What a limit of memory can be.
+pub(crate) const SIZE_RULE: &str = "a size of at least 8MiB, such as 512MiB or 2GiB";
+
 /// Reads a size such as `512MiB`, in bytes.
 pub(crate) fn read_bytes(field: &FieldNode<'_>, problems: &mut Problems) -> Option<u64> {
     let bytes = bytes_of(field.text(problems)?);
     if bytes.is_none() {
-        problems.push(field.problem("must be a size of at least 8MiB, such as 512MiB or 2GiB"));
+        problems.push(field.problem(format!("must be {SIZE_RULE}")));
     }
     bytes
 }

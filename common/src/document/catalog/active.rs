@@ -47,7 +47,7 @@ fn read_list(list: &FieldNode<'_>, problems: &mut Problems) -> Vec<ActiveSource>
 }
 
 fn read_source(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<ActiveSource> {
-    let command = literal::texts(fields.need("command", problems).as_ref(), problems);
+    let command = literal::templates(fields.need("command", problems).as_ref(), problems);
     let before = fields.need("before", problems).and_then(|p| literal::text(&p, problems));
     Some(ActiveSource { command, before: before? })
 }

@@ -11,7 +11,10 @@ use crate::text::problem::Problems;
 use crate::text::yaml::{FieldNode, Fields, Value};
 
 use super::place::Places;
-use super::{CheckTemplate, Component, ContainerTemplate, Lookup, ProbeTemplate, WorkloadTemplate};
+use super::{
+    CheckTemplate, Component, ContainerTemplate, Lookup, ProbeTemplate, WorkloadTemplate,
+    is_template,
+};
 use super::{
     active, condition, env, file, image, literal, operation, options, ports, probe, secrets, volume,
 };
@@ -160,7 +163,7 @@ fn read_container(
     let volumes = fields.get("volumes").map(|p| volume::read_all(&p, problems));
     let volumes = volumes.unwrap_or_default();
     let command = literal::templates(fields.get("command").as_ref(), problems);
-    let memory_bytes_max = fields.get("memory_max").and_then(|p| read_bytes(&p, problems));
+    let memory_max = fields.get("memory_max").and_then(|p| read_memory(&p, problems));
     let has_reason = has_reason(fields, problems);
     let (pids_limit, may_gain_privileges) = read_confinement(fields, has_reason, problems);
     let options = Box::new(options::read(fields, &volumes, has_reason, problems));
@@ -178,11 +181,20 @@ fn read_container(
         volumes,
         files: files.unwrap_or_default(),
         command,
-        memory_bytes_max,
+        memory_max,
         pids_limit,
         may_gain_privileges,
         options,
     })
+}
+
+/// Reads a size, or a template of one.
+fn read_memory(field: &FieldNode<'_>, problems: &mut Problems) -> Option<String> {
+    let text = field.text(problems)?;
+    if !is_template(text) {
+        read_bytes(field, problems)?;
+    }
+    Some(text.to_owned())
 }
 
 /// Whether a component says why it has unusual rights or limits.
