@@ -13,6 +13,7 @@ use oml_common::document::schema::CATALOG_SCHEMA;
 use oml_common::text::error::chain;
 use oml_common::text::plural::counted;
 use oml_common::text::printable::printable;
+use oml_daemon::core_dumps;
 use oml_daemon::env::Env;
 use oml_daemon::log;
 use oml_daemon::tls::OperatorName;
@@ -128,6 +129,9 @@ enum OperatorVerb {
 const MISTAKE: u8 = 2;
 
 fn main() -> ExitCode {
+    if let Err(error) = core_dumps::forbid() {
+        eprintln!("omlcontroller: cannot forbid core dumps: {error}");
+    }
     let cli = Cli::parse();
     match perform(&cli) {
         Ok(()) => ExitCode::SUCCESS,
