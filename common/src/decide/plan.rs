@@ -26,6 +26,7 @@ mod platform;
 mod ports;
 mod prepared;
 pub mod presence;
+mod registries;
 mod render;
 mod rights;
 mod secrets;
@@ -104,6 +105,7 @@ pub fn prepare(input: Input<'_>) -> Result<Prepared, Unprepared> {
     let input = Input { spec: &present, ..input };
     let (images, mut problems) = images(input.spec, input.catalog);
     settings::check(input, &mut problems);
+    registries::check(input, &mut problems);
     check_units(input, &mut problems);
     let order = dependency_order(input, &mut problems);
     let placed = place(input, &mut problems);

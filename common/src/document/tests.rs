@@ -57,6 +57,7 @@ fn full() -> Instance {
             options: Default::default(),
         })),
         pull_from: None,
+        pull_login: None,
         after: vec!["postgres".parse().unwrap()],
         ports: vec![Port { number: 5060, protocol: Protocol::Udp }],
         ranges: Vec::new(),

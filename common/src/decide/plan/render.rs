@@ -23,7 +23,7 @@ use crate::text::problem::{Problem, Problems};
 use super::images::image;
 use super::prepared::unresolved;
 use super::template::{self, DROP_IN};
-use super::{Input, Mirrors, Placed, dependencies, policy, secrets, settings};
+use super::{Input, Mirrors, Placed, dependencies, policy, registries, secrets, settings};
 
 mod files;
 mod operation;
@@ -91,12 +91,19 @@ impl<'a> Renderer<'a> {
             Workload::Container(container) => writer.source(input.mirrors, &container.repository),
             Workload::Unit(_) => None,
         };
+        let pull_login = match &workload {
+            Workload::Container(container) => {
+                registries::login(input, pull_from.as_ref().unwrap_or(&container.repository))
+            }
+            Workload::Unit(_) => None,
+        };
         let instance = Instance {
             tenant: input.spec.tenant.clone(),
             component: name.clone(),
             unit: definition.unit.clone(),
             workload: Verbatim::seal(workload),
             pull_from,
+            pull_login,
             after: dependencies(input, name),
             ports: options::single(&ports),
             ranges: options::ranges(&ports),

@@ -21,6 +21,7 @@ use crate::text::error::chain;
 mod active;
 mod files;
 mod hashes;
+mod logins;
 mod operations;
 mod options;
 mod probes;

@@ -7,8 +7,8 @@ use std::str::FromStr;
 use crate::document::Document;
 use crate::document::instance::{
     ActiveProbe, ActiveSource, ActiveTotal, Check, Container, HttpDetails, Instance,
-    OperationCommand, OperationStep, PackagedUnit, Port, Probe, Protocol, Timing, Volume,
-    WebSocketDetails, Workload,
+    OperationCommand, OperationStep, PackagedUnit, Port, Probe, Protocol, RegistryLogin, Timing,
+    Volume, WebSocketDetails, Workload,
 };
 use crate::text::printable::shortened;
 
@@ -104,6 +104,8 @@ pub enum Feature {
     ActiveSources,
     /// Gives the files of a container to other users than root.
     FileOwners,
+    /// Pulls an image with a login of the tenant, whose password the controller keeps.
+    PullLogin,
 }
 
 /// The error of a word that names no feature of this release.
@@ -113,7 +115,7 @@ pub struct UnknownFeature(String);
 
 impl Feature {
     /// Every feature that this release knows.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 44] = [
         Self::Container,
         Self::ContainerCommand,
         Self::MemoryLimit,
@@ -157,6 +159,7 @@ impl Feature {
         Self::Migrations,
         Self::ActiveSources,
         Self::FileOwners,
+        Self::PullLogin,
     ];
 
     /// Returns the name of the feature in greetings and messages.
@@ -206,6 +209,7 @@ impl Feature {
             Self::Migrations => "migrations",
             Self::ActiveSources => "active-sources",
             Self::FileOwners => "file-owners",
+            Self::PullLogin => "pull-login",
         }
     }
 
@@ -249,6 +253,7 @@ impl Instance {
             unit: _,
             workload,
             pull_from,
+            pull_login,
             after: _,
             ports,
             ranges,
@@ -273,6 +278,7 @@ impl Instance {
         let of_address = address.as_ref().map(|_| Feature::ProbeAddress);
         let of_probe = [of_check(check)].into_iter().chain(of_address);
         let of_source = pull_from.as_ref().map(|_| Feature::PullFrom);
+        let of_source = of_source.into_iter().chain(pull_login.as_ref().map(of_login));
         let of_checks = checks.iter().map(|step| of_step(step, Feature::UpdateChecks));
         let once = preparations.iter().chain(migrations);
         let of_once = once.map(|step| of_step(step, Feature::Migrations));
@@ -307,6 +313,11 @@ fn of_container(container: &Container) -> BTreeSet<Feature> {
     ];
     let asked = asked.into_iter().filter_map(|(is_asked, feature)| is_asked.then_some(feature));
     asked.chain(volumes.iter().map(of_volume)).chain(options::of(options)).collect()
+}
+
+fn of_login(login: &RegistryLogin) -> Feature {
+    let RegistryLogin { user: _, password: _ } = login;
+    Feature::PullLogin
 }
 
 fn of_step(step: &OperationStep, feature: Feature) -> Feature {

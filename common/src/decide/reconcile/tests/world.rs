@@ -144,6 +144,7 @@ pub(super) fn instance(component: &str, version: &str) -> Instance {
             options: Default::default(),
         })),
         pull_from: None,
+        pull_login: None,
         after: Vec::new(),
         ports: Vec::new(),
         ranges: Vec::new(),
