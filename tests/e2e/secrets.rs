@@ -28,7 +28,7 @@ const CONTAINERD: &str = "/var/lib/containerd/io.containerd.metadata.v1.bolt/met
 const FOLDER: &str = "/var/lib/omlagent/secrets";
 
 /// Runs `omlctl` with a value on its standard input, and returns what it printed.
-fn with_input(fleet: &Fleet, words: &[&str], input: &str) -> Result<String> {
+pub(crate) fn with_input(fleet: &Fleet, words: &[&str], input: &str) -> Result<String> {
     let mut command = fleet.ctl_command(words);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut running = command.spawn().context("start omlctl")?;
