@@ -67,9 +67,10 @@ class Udp:
         if asked.get("from"):
             self.socket.bind((asked["from"], 0))
         self.socket.connect((asked["address"], asked["port"]))
-        self.host, port = self.socket.getsockname()
-        self.via = f"UDP {self.host}:{port};rport"
-        self.contact = f"{self.host}:{port}"
+        self.host = self.socket.getsockname()[0]
+        # A name that nobody knows, as browsers have: at Kamailio's own address a contact would count as Kamailio itself.
+        self.contact = f"{random.getrandbits(48):x}.invalid"
+        self.via = f"UDP {self.contact};rport"
 
     def send(self, text):
         try:
