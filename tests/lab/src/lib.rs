@@ -36,6 +36,7 @@ mod registry;
 mod release;
 mod run;
 mod subnet;
+mod telephone;
 mod variant;
 mod wait;
 
@@ -49,5 +50,8 @@ pub use registries::{FurtherRegistry, RegistrySpec, Tls};
 pub use registry::Registry;
 pub use release::Debian;
 pub use run::Output;
+pub use telephone::{
+    AgentLogin, Browser, SipWay, Telephone, TelephoneReport, TelephoneState,
+};
 pub use variant::Variant;
 pub use wait::until;
