@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use oml_common::decide::observed::ObservedRun;
+use oml_common::decide::run_once::observed;
 use oml_common::id::{ComponentName, TenantId};
 use oml_common::text::error::chain;
 use tracing::warn;
@@ -27,12 +28,11 @@ impl Agent {
             let is_once = !instance.migrations.is_empty() || !instance.preparations.is_empty();
             let read = |slot| {
                 let document = documents::read_usable(&self.host.paths, component, slot);
-                Some(document.ok().flatten()?.container()?.digest.clone())
+                Some(document.ok().flatten().filter(|_| is_once)?.container()?.digest.clone())
             };
-            let slots = [Slot::Current, Slot::Previous].into_iter().filter(|_| is_once);
-            let images = slots.filter_map(read).collect();
+            let (image, image_before) = (read(Slot::Current), read(Slot::Previous));
             let is_any = is_once || !runs.is_empty();
-            is_any.then(|| (component.clone(), Started { images, runs }))
+            is_any.then(|| (component.clone(), Started { image, image_before, runs }))
         });
         self.state.started = started.collect();
     }
@@ -50,14 +50,9 @@ fn runs_of_updates(
     });
     let mut by_component: BTreeMap<ComponentName, Vec<ObservedRun>> = BTreeMap::new();
     for (id, run) in known {
-        let Some(order) = run.order else { continue };
-        let Some(container) = order.instance.container() else { continue };
-        let digest = container.digest.clone();
-        let operation = order.operation.clone();
-        let mut steps = order.instance.migrations.iter();
-        let irreversible = steps.any(|it| it.operation == operation && it.irreversible);
-        let observed = ObservedRun { id, operation, digest, irreversible, result: run.result };
-        by_component.entry(order.instance.component.clone()).or_default().push(observed);
+        let component = run.order.as_ref().map(|order| order.instance.component.clone());
+        let (Some(component), Some(run)) = (component, observed(id, run)) else { continue };
+        by_component.entry(component).or_default().push(run);
     }
     by_component
 }
