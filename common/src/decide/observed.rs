@@ -105,6 +105,8 @@ pub struct ObservedRun {
     pub operation: OperationName,
     /// The image with which it runs.
     pub digest: Digest,
+    /// The version of that image.
+    pub version: Option<Version>,
     /// Whether an earlier version cannot run any more after it has succeeded.
     pub irreversible: bool,
     /// The result; none if it is not over as far as the disk of the host says.

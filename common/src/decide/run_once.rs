@@ -16,7 +16,7 @@ use crate::time::print_duration_ms;
 
 mod known;
 
-pub use known::{disproved, observed, surplus};
+pub use known::{disproved, observed, reported, surplus};
 
 /// What runs once in an update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

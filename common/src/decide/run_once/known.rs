@@ -2,6 +2,8 @@
 
 use crate::decide::observed::ObservedRun;
 use crate::decide::operation::HostRun;
+use crate::document::operation::RunResult;
+use crate::document::report::UpdateRun;
 use crate::id::{Digest, RunId};
 use crate::time::Timestamp;
 
@@ -13,7 +15,23 @@ pub fn observed(id: RunId, run: HostRun) -> Option<ObservedRun> {
     let operation = order.operation.clone();
     let mut steps = order.instance.migrations.iter();
     let irreversible = steps.any(|step| step.operation == operation && step.irreversible);
-    Some(ObservedRun { id, operation, digest, irreversible, result: run.result })
+    let version = order.instance.version().cloned();
+    Some(ObservedRun { id, operation, digest, version, irreversible, result: run.result })
+}
+
+/// Returns the newest runs for a report, newest first. What they wrote is left out.
+#[must_use]
+pub fn reported(runs: &[ObservedRun]) -> Vec<UpdateRun> {
+    let mut newest: Vec<&ObservedRun> = runs.iter().collect();
+    // One that is not over is the newest.
+    let ended = |run: &ObservedRun| run.result.as_ref().map_or(Timestamp(u64::MAX), |it| it.ended);
+    newest.sort_by_key(|run| std::cmp::Reverse((ended(run), run.id)));
+    let shown = newest.into_iter().take(UpdateRun::REPORTED_MAX);
+    let without_lines = |result: RunResult| RunResult { last_lines: Vec::new(), ..result };
+    let shown = shown.cloned().map(|ObservedRun { id, operation, version, result, .. }| {
+        UpdateRun { id, operation, version, result: result.map(without_lines) }
+    });
+    shown.collect()
 }
 
 /// Returns the run of a migration that a version with another image has disproved, which was started

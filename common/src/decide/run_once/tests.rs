@@ -15,6 +15,7 @@ fn run(number: u64, operation: &str, version: u64, status: i64) -> ObservedRun {
         id: RunId { epoch: RunId::OF_HOST, number },
         operation: operation.parse().unwrap(),
         digest: digest(version),
+        version: Some(version.to_string().parse().unwrap()),
         irreversible: true,
         result: Some(RunResult { outcome, started: None, ended, reason, last_lines }),
     }
@@ -33,6 +34,19 @@ fn only_a_version_that_was_started_after_a_migration_disproves_it() {
     assert_eq!(of(&[second.clone(), run(3, "schema", 3, 0)], 3, 4), None);
     assert_eq!(of(&[second.clone(), run(3, "schema", 3, 1)], 2, 4), None);
     assert_eq!(of(&[ObservedRun { irreversible: false, ..second }], 1, 3), None);
+}
+
+#[test]
+fn the_newest_runs_are_reported_without_what_they_wrote() {
+    let mut runs: Vec<ObservedRun> = (1..=6).map(|number| run(number, "schema", 1, 0)).collect();
+    runs[5].result.as_mut().unwrap().last_lines = vec!["done".to_owned()];
+    runs[0].result = None;
+    let reported = reported(&runs);
+    let numbers: Vec<u64> = reported.iter().map(|run| run.id.number).collect();
+    assert_eq!(numbers, [1, 6, 5, 4, 3]);
+    let result = reported[1].result.clone().unwrap();
+    assert!(result.is_success() && result.last_lines.is_empty(), "{result:?}");
+    assert_eq!(reported[0].version, Some("1".parse().unwrap()));
 }
 
 #[test]

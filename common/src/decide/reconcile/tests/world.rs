@@ -713,10 +713,12 @@ impl Effects<'_> {
     /// Runs an operation once. Only the first effect is on the disk of a host that is killed then.
     fn run_once(&mut self, desired: &Instance, operation: &OperationName, id: RunId) -> Outcome {
         let digest = desired.container().expect("a run has an image").digest.clone();
+        let version = desired.version().cloned();
         let mut steps = desired.migrations.iter();
         let irreversible = steps.any(|step| &step.operation == operation && step.irreversible);
-        let operation_name = operation.clone();
-        let run = ObservedRun { id, operation: operation_name, digest, irreversible, result: None };
+        let (operation_name, result) = (operation.clone(), None);
+        let run =
+            ObservedRun { id, operation: operation_name, digest, version, irreversible, result };
         if self.place.runs.iter().all(|known| known.id != id) {
             self.effect(|place, _| place.runs.push(run));
         }
