@@ -62,7 +62,7 @@ impl Host {
         };
         let step = steps.iter().find(|step| &step.operation == operation);
         let step = step.ok_or(StepError::NoInstance)?.clone();
-        self.refuse_beside_another(instance, operation)?;
+        self.refuse_beside_another(instance, operation).await?;
         let (operation, run) = (step.operation, step.run);
         let order = RunOrder { id, operation, instance: instance.clone(), run };
         // An agent that was killed before it wrote the order may have left one.
@@ -78,21 +78,23 @@ impl Host {
         Ok(order)
     }
 
-    /// Waits for what an operator has asked for: both may write to the same database.
-    fn refuse_beside_another(
+    /// Waits for what an operator has asked for: both may write to the same database. A run whose
+    /// order cannot be read may be of any component.
+    async fn refuse_beside_another(
         &self,
         instance: &Instance,
         operation: &OperationName,
     ) -> Result<(), StepError> {
-        let mut known = runs::known(&self.paths, Some(&instance.tenant))?.into_iter();
-        let another = known.find(|(_, run)| {
-            let of_it = |order: &RunOrder| order.instance.component == instance.component;
-            run.result.is_none() && run.order.as_ref().is_some_and(of_it)
-        });
-        let Some((id, _)) = another else { return Ok(()) };
-        let detail = format!("run {id} of the component is not over on this host");
-        let (verb, object) = ("begin", operation.to_string());
-        Err(RuntimeError::Refused { verb, object, detail, transient: true }.into())
+        let of_it = |order: &RunOrder| order.instance.component == instance.component;
+        for (id, run) in runs::known(&self.paths, Some(&instance.tenant))? {
+            let may_go_on = run.result.is_none() && run.order.as_ref().is_none_or(of_it);
+            if may_go_on && !self.has_left(id).await {
+                let detail = format!("run {id} of the component is not over on this host");
+                let (verb, object) = ("begin", operation.to_string());
+                return Err(RuntimeError::Refused { verb, object, detail, transient: true }.into());
+            }
+        }
+        Ok(())
     }
 
     /// Says what a run that is over means for the update.
