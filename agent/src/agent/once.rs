@@ -33,7 +33,7 @@ impl Agent {
         let started = instances.filter_map(|instance| {
             let component = &instance.component;
             let runs = runs.remove(component).unwrap_or_default();
-            let is_once = !instance.migrations.is_empty() || !instance.preparations.is_empty();
+            let is_once = instance.has_steps_before_start();
             let read = |slot| {
                 let read = || documents::read_usable(&self.host.paths, component, slot);
                 Some(is_once.then(read)?.ok().flatten()?.container()?.digest.clone())

@@ -77,6 +77,19 @@ fn a_migration_that_fails_leaves_the_old_version_running_and_is_not_repeated() {
 }
 
 #[test]
+fn a_first_version_whose_migration_failed_is_not_started() {
+    let mut world = World::new();
+    world.place("asterisk").run_status = 1;
+    world.desire([migrating("1")]);
+    world.settle();
+    assert_eq!((running(&world), world.phase("asterisk")), (None, Phase::Failed));
+    world.place("asterisk").run_status = 0;
+    ask_again_for_it(&mut world);
+    world.settle();
+    assert_eq!((running(&world), runs(&world)), (Some("1"), 2));
+}
+
+#[test]
 fn a_later_revision_that_asks_for_the_version_runs_its_migration_again() {
     let mut world = upgrading();
     world.place("asterisk").run_status = 1;
