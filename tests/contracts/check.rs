@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use oml_common::document::catalog::{Catalog, Component, ContainerTemplate, WorkloadTemplate};
+use oml_common::document::catalog::{
+    Catalog, Component, ContainerTemplate, OperationTemplate, WorkloadTemplate,
+};
 
 use crate::contract::{Contract, Line};
 
@@ -69,6 +71,7 @@ impl Case<'_> {
     fn violations(&self) -> Vec<String> {
         let mut found = self.undeclared_keys();
         found.extend(self.lacking_keys());
+        found.extend(self.unknown_programs());
         let has_own =
             !self.container.command.is_empty() || !self.container.options.entrypoint.is_empty();
         if self.contract.has_command == Some(false) && !has_own {
@@ -94,6 +97,22 @@ impl Case<'_> {
         let undeclared = keys.into_iter().filter(|key| !self.contract.reads.declares(key));
         undeclared
             .map(|key| self.violation(&format!("sets {key}, which the image does not read")))
+            .collect()
+    }
+
+    /// The programs of operations that nobody says are in the image.
+    fn unknown_programs(&self) -> Vec<String> {
+        let operations = self.component.operations.iter();
+        let program =
+            |it: &OperationTemplate| it.entrypoint.first().or(it.command.first()).cloned();
+        let programs = operations.filter_map(|(name, it)| Some((name, program(it)?)));
+        let unknown = programs.filter(|(_, program)| !self.contract.programs.contains(program));
+        unknown
+            .map(|(name, program)| {
+                let what =
+                    format!("runs {program} in its operation {name}, which is not in the image");
+                self.violation(&what)
+            })
             .collect()
     }
 

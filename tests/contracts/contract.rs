@@ -54,6 +54,9 @@ pub(crate) struct Contract {
     /// The ports that no variable moves.
     #[serde(default)]
     pub(crate) ports: Vec<String>,
+    /// The programs in it that operations may run.
+    #[serde(default)]
+    pub(crate) programs: Vec<String>,
     /// Where and with what words it refuses to start. Nothing compares it; people read it.
     #[serde(default)]
     #[expect(dead_code, reason = "people read it")]

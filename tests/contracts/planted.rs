@@ -38,6 +38,7 @@ contracts:
     mounts: [/data]
     no_mounts: [/old]
     ports: [443/tcp]
+    programs: [x]
 ";
 
 /// Returns what is found after a text in the catalog was replaced.
@@ -74,6 +75,18 @@ fn a_key_that_the_image_does_not_read_is_found() {
                      env: {LATER: \"1\"}}\n";
     let of_operation = found(&format!("{CATALOG}{operation}"), CONTRACT);
     assert_one(&of_operation, "sets LATER, which the image does not read");
+}
+
+#[test]
+fn an_operation_whose_program_is_not_in_the_image_is_found() {
+    let operation = |program: &str| {
+        let text = format!("later: {{run: on-demand, means: It runs., {program}}}");
+        found(&format!("{CATALOG}    operations:\n      {text}\n"), CONTRACT)
+    };
+    assert_eq!(operation("command: [x]"), [""; 0]);
+    let says = "runs y in its operation later, which is not in the image";
+    assert_one(&operation("command: [y]"), says);
+    assert_one(&operation("entrypoint: [y], command: [x]"), says);
 }
 
 #[test]
@@ -148,6 +161,7 @@ fn what_was_wrong_in_the_shipped_catalogs_would_be_found_again() {
         ("omnileads-2.6.yaml", "      OML_BUILD_DATE: unknown\n", "", "lacks OML_BUILD_DATE"),
         ("omnileads-2.2.yaml", "    command: [/opt/omnileads/bin/init_uwsgi.sh]\n", "", "command"),
         ("omnileads-1.26.yaml", "      LAN_IP:", "      RTPENGINE_NG_PORT:", "RTPENGINE_NG_PORT"),
+        ("omnileads-3.yaml", "bin/django_migrations.sh]", "bin/migrate.sh]", "bin/migrate.sh"),
     ] {
         let path = crate::contract::folder().join("../../catalog").join(file);
         let text = std::fs::read_to_string(path).expect("the catalog is there");

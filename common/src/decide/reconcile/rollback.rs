@@ -1,6 +1,6 @@
 //! Decides the rollback to the previous version after the new one failed or was superseded.
 
-use crate::decide::observed::{ActiveState, ObservedUnit};
+use crate::decide::observed::{ActiveState, ContainerState, ObservedUnit};
 use crate::decide::run_once;
 use crate::decide::step::Step;
 use crate::document::report::{Failure, Phase};
@@ -144,6 +144,9 @@ pub(super) fn returned(case: Case<'_>, failure: &Failure) -> Decision {
         stop,
     };
     let Some(unit) = &case.seen.unit else { return Decision::wait(Phase::Failed, reason(None)) };
+    if never_ran(case) {
+        return Decision::wait(Phase::Failed, failed_reason(failure, None));
+    }
     if unit.counts_as_stopped() {
         return Decision::wait(Phase::RolledBack, reason(Some(ManualStop::of(unit))));
     }
@@ -169,6 +172,15 @@ pub(super) fn returned(case: Case<'_>, failure: &Failure) -> Decision {
             Decision::act(Phase::Starting, Step::Start, reason(None))
         }
     }
+}
+
+/// Returns true if nothing of the component was ever started. Its unit may be there: a start would
+/// be that of the version that failed before its first start.
+fn never_ran(case: Case<'_>) -> bool {
+    let mut containers = case.seen.containers.iter();
+    case.is_container()
+        && case.seen.document.is_none()
+        && containers.all(|container| container.state == ContainerState::Created)
 }
 
 fn failed_reason(failure: &Failure, stop: Option<ManualStop>) -> Reason {
