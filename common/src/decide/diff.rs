@@ -142,6 +142,11 @@ fn notes(old: &Desired, new: &Desired) -> Vec<ChangeNote> {
     {
         parts.push(ChangeNote::PulledFrom(source.clone()));
     }
+    if old.instance.pull_login != new.instance.pull_login {
+        let login = new.instance.pull_login.as_ref();
+        let password = login.map(|it| (it.password.name.clone(), it.password.version));
+        parts.push(ChangeNote::PulledWith(password));
+    }
     if old.instance.probe != new.instance.probe || old.instance.active != new.instance.active {
         parts.push(ChangeNote::Probes);
     }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use oml_common::decide::change::already_in_effect;
 use oml_common::decide::diff::{diff, strategy};
 use oml_common::decide::head::{after_change, next_revision};
-use oml_common::decide::plan::{self, ImageName, NodeFacts, Unprepared};
+use oml_common::decide::plan::{self, ImageName, Unprepared};
 use oml_common::decide::release::Judged;
 use oml_common::decide::rollout::Begin;
 use oml_common::document;
@@ -18,18 +18,21 @@ use oml_common::document::revision::Change;
 use oml_common::document::rollout::Rollout;
 use oml_common::document::spec::TenantSpec;
 use oml_common::id::{ContentHash, Digest, NodeName, RevisionNumber, TenantId};
-use oml_common::text::problem::{Problem, Problems, nearest};
+use oml_common::text::problem::{Problem, Problems};
 use oml_common::time::Timestamp;
 use oml_daemon::env::Env;
 use oml_daemon::failpoint;
 
 mod certificate;
 mod draft;
+mod logins;
+mod nodes;
 mod releases;
 mod request;
 mod rotation;
 mod text;
 
+pub(super) use self::nodes::node_facts;
 pub use self::releases::{TenantRelease, TenantReleases};
 pub use self::request::{ChangeRequest, ChangeResult, IdempotencyKey, RequestContext};
 
@@ -37,13 +40,14 @@ use self::draft::Draft;
 use self::releases::said;
 use self::rotation::Unused;
 use super::catalogs::Catalogs;
+use super::digests::Questions;
 use super::retries::retry_conflicts;
 use super::secrets::Secrets;
 use super::tenants::Tenants;
 use super::{OpsError, Result};
-use crate::records::values::{AgentRecord, AuditRecord, IdempotencyRecord, Revision};
+use crate::records::values::{AuditRecord, IdempotencyRecord, Revision};
 use crate::records::{Batch, Entry, Records, if_unchanged, keys};
-use crate::registry::Registries;
+use crate::registry::{Registries, TenantLogins};
 use crate::store::{Expect, VALUE_SIZE_BYTES_MAX};
 
 /// A draft with its complete plan.
@@ -209,7 +213,13 @@ impl Changes {
         if let Some(head) = &draft.head {
             self.add_recorded(&draft.tenant, head.value.last, images, &mut digests).await;
         }
-        let said = self.resolve(spec, images, &mut digests, is_refused).await;
+        let logins = match self.logins(&draft, images, &digests).await {
+            // The change is refused for its problems.
+            Err(_) if is_refused => TenantLogins::default(),
+            logins => logins?,
+        };
+        let questions = Questions { spec, images, logins: &logins, is_refused };
+        let said = self.resolve(questions, &mut digests).await;
         answers.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&digests);
         problems.0.extend(said.problems.0);
         if let Ok(prepared) = &prepared {
@@ -227,19 +237,6 @@ impl Changes {
         plan::presence::explain(&mut changes, &plan.absent);
         let (catalog, enrolled) = (catalog.content.clone(), nodes.into_keys().collect());
         Ok(Planned { draft, plan, catalog, changes, enrolled, judged })
-    }
-
-    /// Returns a suggestion if the name of a tenant without nodes is close to that of a
-    /// known one.
-    async fn suggest_tenant(&self, spec: &TenantSpec) -> Result<Option<Problem>> {
-        let known = self.tenants.all().await?;
-        let known: Vec<&str> = known.iter().map(AsRef::as_ref).collect();
-        let near =
-            nearest(spec.tenant.as_str(), &known).filter(|near| *near != spec.tenant.as_str());
-        Ok(near.map(|near| {
-            let message = format!("no host of {} has joined", spec.tenant);
-            spec.problem("tenant", message).hint(format!("did you mean {near}?"))
-        }))
     }
 
     async fn commit_change(
@@ -296,25 +293,6 @@ impl Changes {
             now,
         }))
     }
-}
-
-/// Returns the facts about the nodes of a tenant that planning needs.
-pub(super) async fn node_facts(
-    records: &Records,
-    tenant: &TenantId,
-) -> Result<BTreeMap<NodeName, NodeFacts>> {
-    let all = keys::nodes(tenant);
-    let nodes = records.list(&all).await?;
-    let present = nodes.into_iter().filter(|(_, node)| node.value.is_enrolled());
-    let facts = present.filter_map(|(rest, node)| {
-        let facts = NodeFacts {
-            roles: node.value.roles,
-            address: node.value.address,
-            agent: node.value.agent.map(AgentRecord::facts),
-        };
-        Some((all.name(&rest)?, facts))
-    });
-    Ok(facts.collect())
 }
 
 /// Returns what is audited of a change.

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use super::OpsError;
 use super::change::Changes;
 use crate::records::keys;
-use crate::registry::{RegistryError, ResolvedImage};
+use crate::registry::{RegistryError, ResolvedImage, TenantLogins};
 
 /// The number of concurrent requests to registries.
 const QUESTIONS_MAX: usize = 8;
@@ -37,6 +37,16 @@ pub(super) struct RegistryAnswers {
     pub(super) failure: Option<RegistryError>,
     /// What the registries reported about the images that they were asked for.
     pub(super) facts: BTreeMap<ImageName, ImageFacts>,
+}
+
+/// The images for which the registries of a tenant are asked.
+#[derive(Clone, Copy)]
+pub(super) struct Questions<'a> {
+    pub(super) spec: &'a TenantSpec,
+    pub(super) images: &'a BTreeMap<ComponentName, ImageName>,
+    pub(super) logins: &'a TenantLogins,
+    /// Whether the change is refused anyway, so that the wait is short.
+    pub(super) is_refused: bool,
 }
 
 impl Changes {
@@ -102,15 +112,14 @@ impl Changes {
     /// anyway, the wait for registries is short.
     pub(super) async fn resolve(
         &self,
-        spec: &TenantSpec,
-        images: &BTreeMap<ComponentName, ImageName>,
+        questions: Questions<'_>,
         known: &mut BTreeMap<ImageName, Digest>,
-        is_refused: bool,
     ) -> RegistryAnswers {
+        let Questions { spec, images, logins, is_refused } = questions;
         let missing: BTreeSet<ImageName> =
             images.values().filter(|image| !known.contains_key(*image)).cloned().collect();
-        let questions: Vec<_> = missing.into_iter().map(|image| self.ask(image)).collect();
-        let mut asked = stream::iter(questions).buffer_unordered(QUESTIONS_MAX);
+        let asked: Vec<_> = missing.into_iter().map(|image| self.ask(image, logins)).collect();
+        let mut asked = stream::iter(asked).buffer_unordered(QUESTIONS_MAX);
         let mut answers = RegistryAnswers::default();
         let all = async {
             while let Some((image, answer)) = asked.next().await {
@@ -139,8 +148,12 @@ impl Changes {
         answers
     }
 
-    async fn ask(&self, image: ImageName) -> (ImageName, Result<ResolvedImage, RegistryError>) {
-        let answer = self.registries.resolve(&image.repository, &image.version).await;
+    async fn ask(
+        &self,
+        image: ImageName,
+        logins: &TenantLogins,
+    ) -> (ImageName, Result<ResolvedImage, RegistryError>) {
+        let answer = self.registries.resolve_as(logins, &image.repository, &image.version).await;
         (image, answer)
     }
 }

@@ -23,6 +23,7 @@ use crate::records::{Batch, Entry, Records, if_unchanged, keys};
 use crate::seal::{NoKey, SealingKey, SecretPlace};
 use crate::store::VALUE_SIZE_BYTES_MAX;
 
+mod chosen;
 mod key;
 mod named;
 mod tls;

@@ -24,7 +24,7 @@ use crate::store::{ChangeSignal, StoreError};
 #[derive(Debug)]
 pub struct FleetStatus {
     pub tenants: Vec<TenantStatus>,
-    /// A line for every catalog that cannot be used.
+    /// A line for every catalog and every component of one that cannot be used.
     pub broken_catalogs: Vec<String>,
     /// The number of tenants that are left out because they cannot be read.
     left_out: usize,

@@ -8,6 +8,7 @@ mod changes;
 mod downgrade;
 mod fleet;
 mod hooked;
+mod logins;
 mod nodes;
 mod registry;
 mod releases;

@@ -224,7 +224,21 @@ impl Bench {
         on_deadline: OnDeadline,
     ) {
         let (before, noun) = ("active calls".to_owned(), "calls".to_owned());
-        let active = Some(ActiveProbe { command: vec![command.to_owned()], before, noun });
+        self.desire_counted_as(
+            ActiveProbe::single(vec![command.to_owned()], before, noun),
+            version,
+            on_deadline,
+        );
+    }
+
+    /// Calls are counted in that way.
+    pub(super) fn desire_counted_as(
+        &mut self,
+        active: ActiveProbe,
+        version: &str,
+        on_deadline: OnDeadline,
+    ) {
+        let active = Some(active);
         self.assign(
             vec![instance(version).edited(|instance| instance.active = active)],
             on_deadline,

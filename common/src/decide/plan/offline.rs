@@ -54,6 +54,7 @@ fn secrets(spec: &TenantSpec, catalog: &Catalog) -> ChosenSecrets {
         });
     let in_spec = spec.components.values().flat_map(|component| component.secrets.values());
     let used = in_catalog.flatten().chain(in_spec).map(|used| &used.name);
+    let used = used.chain(spec.registries.values().map(|login| &login.password));
     let chosen = |name: &SecretName| {
         let mark = SecretMark::of_nothing();
         (name.clone(), ChosenSecret { version: 1, mark, has_lines: false })

@@ -16,6 +16,9 @@ use crate::text::problem::{Problem, Problems};
 
 use super::Input;
 
+/// The words by which a password is known in a name.
+const PASSWORDS: [&str; 4] = ["password", "passwd", "pass", "pwd"];
+
 /// Returns the container with the secrets of the catalog and of the tenant, which override the
 /// catalog's. Adds a problem for every secret that the controller should keep and does not.
 pub(super) fn add(
@@ -169,12 +172,19 @@ fn missing(
         return without_certificate(input, component, variable, secret);
     }
     let message = format!("{tenant} has no secret {name}");
-    // What a program reads from a file is a key or a certificate, and not a password.
-    let hint = match wanted.file {
-        Some(_) => format!("omlctl secret set tenant={tenant} {name} < FILE"),
-        None => format!("omlctl secret generate tenant={tenant} {name}"),
+    // What a program reads from a file is a key or a certificate, unless its name says otherwise.
+    let is_given = wanted.file.is_some() && !is_password(name.as_str(), variable.as_str());
+    let hint = match is_given {
+        true => format!("omlctl secret set tenant={tenant} {name} < FILE"),
+        false => format!("omlctl secret generate tenant={tenant} {name}"),
     };
     problem(input, component, variable, message).hint(hint)
+}
+
+/// Whether the name of a secret or of its variable says that it is a password.
+fn is_password(secret: &str, variable: &str) -> bool {
+    let words = secret.split('_').chain(variable.split('_'));
+    words.map(str::to_ascii_lowercase).any(|word| PASSWORDS.contains(&word.as_str()))
 }
 
 /// Says why a tenant does not have a part of its certificate.

@@ -104,10 +104,18 @@ fn every_missing_secret_is_named_at_once_with_what_to_type() {
 }
 
 #[test]
-fn a_missing_secret_that_is_a_file_is_given_from_one() {
-    let secrets = "KEY: {name: key, from: controller, file: /run/secrets/key}";
-    let problems = planned(SPEC, secrets, &[]).unwrap_err();
-    assert!(problems.ends_with("(omlctl secret set tenant=acme key < FILE)"), "{problems}");
+fn a_missing_secret_that_is_a_file_is_given_from_one_unless_it_is_a_password() {
+    for (variable, name, command) in [
+        ("KEY", "key", "set tenant=acme key < FILE"),
+        ("COMPASS_FILE", "map", "set tenant=acme map < FILE"),
+        ("ROOT_PASSWORD_FILE", "root", "generate tenant=acme root"),
+        ("LOGIN_FILE", "db_password", "generate tenant=acme db_password"),
+        ("LOGIN_FILE", "db_pass", "generate tenant=acme db_pass"),
+    ] {
+        let secrets = format!("{variable}: {{name: {name}, from: controller, file: /run/it}}");
+        let problems = planned(SPEC, &secrets, &[]).unwrap_err();
+        assert!(problems.ends_with(&format!("(omlctl secret {command})")), "{problems}");
+    }
 }
 
 #[test]

@@ -145,6 +145,7 @@ pub(super) fn instance(component: &str, version: &str) -> Instance {
             options: Default::default(),
         })),
         pull_from: None,
+        pull_login: None,
         after: Vec::new(),
         ports: Vec::new(),
         ranges: Vec::new(),
@@ -179,7 +180,8 @@ fn unit_probe() -> Probe {
 pub(super) fn counted(component: &str, version: &str) -> Instance {
     let command = vec!["count-active".to_owned()];
     let (before, noun) = ("active calls".to_owned(), "calls".to_owned());
-    Instance { active: Some(ActiveProbe { command, before, noun }), ..instance(component, version) }
+    let active = Some(ActiveProbe::single(command, before, noun));
+    Instance { active, ..instance(component, version) }
 }
 
 impl World {
