@@ -27,7 +27,8 @@ pub use self::given::{GivenCertificate, GivenKey, GivenPair, check};
 pub const LEAF_LIFETIME_MS: u64 = 365 * DAY_MS;
 /// How long an authority is valid.
 pub const AUTHORITY_LIFETIME_MS: u64 = 10 * 365 * DAY_MS;
-/// How long before the end people are warned.
+/// How long before the end people are warned at most: of a certificate that is short-lived, in the last
+/// third of its time.
 pub const WARNING_MS: u64 = 30 * DAY_MS;
 
 const DAY_MS: u64 = 86_400_000;
@@ -68,6 +69,17 @@ pub enum IssueReason {
     NewAuthority,
 }
 
+impl IssueReason {
+    /// Whether an operator asked for another certificate, and not for a document that needs one.
+    #[must_use]
+    pub fn is_asked(self) -> bool {
+        match self {
+            Self::Renewed | Self::NewAuthority => true,
+            Self::First | Self::OtherNames => false,
+        }
+    }
+}
+
 impl fmt::Display for IssueReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -88,8 +100,8 @@ impl fmt::Display for IssueReason {
 pub fn choose(input: TlsInput<'_>) -> Result<TlsChoice, Problem> {
     let Some(tls) = &input.spec.tls else { return Ok(TlsChoice::Absent) };
     let kept = pairs(input.records);
-    let fitting: BTreeMap<u64, &TlsFacts> =
-        kept.iter().filter(|(_, facts)| is_wanted(tls, facts)).map(|(n, f)| (*n, *f)).collect();
+    let fitting = kept.iter().filter(|(_, facts)| is_wanted(tls, facts, input.records));
+    let fitting: BTreeMap<u64, &TlsFacts> = fitting.map(|(n, facts)| (*n, *facts)).collect();
     let named = input.named.filter(|number| fitting.contains_key(number));
     let newest_first = || named.into_iter().chain(fitting.keys().rev().copied());
     let is_valid = |number: &u64| fitting.get(number).is_some_and(|it| it.expires > input.now);
@@ -116,13 +128,15 @@ fn pairs(records: &SecretRecords) -> BTreeMap<u64, &TlsFacts> {
     both.filter_map(|(number, version)| Some((*number, version.certificate.as_ref()?))).collect()
 }
 
-/// Whether a certificate is what the tenant wants, apart from its age.
-fn is_wanted(tls: &TlsSpec, facts: &TlsFacts) -> bool {
+/// Whether a certificate is what the tenant wants, apart from its age. One whose authority was removed is
+/// not, because browsers could not be given that any more.
+fn is_wanted(tls: &TlsSpec, facts: &TlsFacts, records: &SecretRecords) -> bool {
     match tls.mode {
         TlsMode::SelfSigned => {
             let names: BTreeSet<&str> = facts.names.iter().map(String::as_str).collect();
             let wanted: BTreeSet<&str> = tls.names.iter().map(TlsName::as_str).collect();
-            facts.authority.is_some() && names == wanted
+            let authority = facts.authority.and_then(|it| version_of(records, it));
+            authority.is_some() && names == wanted
         }
         TlsMode::Custom => facts.authority.is_none() && uncovered(&tls.names, facts).is_empty(),
     }
@@ -132,6 +146,48 @@ fn is_wanted(tls: &TlsSpec, facts: &TlsFacts) -> bool {
 fn uncovered<'a>(names: &'a BTreeSet<TlsName>, facts: &TlsFacts) -> Vec<&'a str> {
     let missing = names.iter().filter(|name| !name.is_covered_by(&facts.names));
     missing.map(TlsName::as_str).collect()
+}
+
+/// Whether a tenant has this part of its certificate, once an operator has given what is his to give.
+pub(crate) fn has_part(tls: Option<&TlsSpec>, secret: TlsSecret) -> bool {
+    let mode = tls.map(|tls| tls.mode);
+    match secret {
+        TlsSecret::Certificate | TlsSecret::Key => mode.is_some(),
+        TlsSecret::Authority => mode == Some(TlsMode::SelfSigned),
+        // No host gets it.
+        TlsSecret::AuthorityKey => false,
+    }
+}
+
+/// Returns why a part of the certificate of a tenant may not be removed; none if its document does not
+/// ask for one that has this part.
+#[must_use]
+pub fn refuse_removal(
+    tenant: &TenantId,
+    tls: Option<&TlsSpec>,
+    secret: TlsSecret,
+) -> Option<Problem> {
+    let mode = tls?.mode;
+    let hint = match (mode, secret) {
+        (TlsMode::Custom, TlsSecret::Authority | TlsSecret::AuthorityKey) => return None,
+        (TlsMode::SelfSigned, TlsSecret::Authority | TlsSecret::AuthorityKey) => {
+            format!(
+                "replace it, and give browsers the new one: omlctl tls renew tenant={tenant} --new-ca"
+            )
+        }
+        (TlsMode::SelfSigned, TlsSecret::Certificate | TlsSecret::Key) => {
+            format!("replace it: omlctl tls renew tenant={tenant}")
+        }
+        (TlsMode::Custom, TlsSecret::Certificate | TlsSecret::Key) => {
+            format!("replace it: omlctl tls set tenant={tenant} --certificate FILE --key FILE")
+        }
+    };
+    let message = format!(
+        "{} is a part of the certificate of {tenant}, whose document says tls: {{mode: {}}}",
+        secret.as_str(),
+        mode.as_str()
+    );
+    Some(Problem::new("name", message).hint(hint))
 }
 
 /// Says that an operator must give a certificate first.
@@ -283,7 +339,8 @@ pub fn in_use(plan: &Plan, certificate: Option<&SecretRecord>) -> Option<TlsInUs
 #[must_use]
 pub fn warning(tenant: &TenantId, facts: &TlsFacts, now: Timestamp) -> Option<String> {
     let left_ms = facts.expires.since_ms(now);
-    if left_ms > WARNING_MS {
+    let lifetime_ms = facts.expires.since_ms(facts.valid_from);
+    if left_ms > WARNING_MS.min(lifetime_ms / 3) {
         return None;
     }
     let when = match left_ms {

@@ -26,6 +26,7 @@ use oml_daemon::failpoint;
 mod certificate;
 mod draft;
 mod releases;
+mod replay;
 mod request;
 mod rotation;
 mod text;
@@ -42,7 +43,7 @@ use super::secrets::Secrets;
 use super::tenants::Tenants;
 use super::{OpsError, Result};
 use crate::records::values::{AgentRecord, AuditRecord, IdempotencyRecord, Revision};
-use crate::records::{Batch, Entry, Records, if_unchanged, keys};
+use crate::records::{Batch, Records, if_unchanged, keys};
 use crate::registry::Registries;
 use crate::store::{Expect, VALUE_SIZE_BYTES_MAX};
 
@@ -143,35 +144,6 @@ impl Changes {
         })
     }
 
-    /// Returns the reply to a change that was already made with this operation id.
-    async fn replay(
-        &self,
-        tenant: &TenantId,
-        request: &ChangeRequest,
-        context: &RequestContext,
-    ) -> Result<Option<ChangeResult>> {
-        let Some(op_id) = &context.op_id else { return Ok(None) };
-        let made = self.records.get(&keys::idempotency(tenant, op_id)).await?;
-        let Some(Entry { value: made, .. }) = made else { return Ok(None) };
-        if made.request != self.fingerprint(request)? {
-            let message = format!("operation {op_id} was another change");
-            return Err(Problem::new("op_id", message).hint("use a new id").into());
-        }
-        let revision = self.tenants.revision(tenant, made.revision).await?;
-        let changes = match revision {
-            Some(revision) if !made.text_only => revision.changes.clone(),
-            Some(_) | None => Vec::new(),
-        };
-        let secret_version = Some(made.secret_version).filter(|version| *version > 0);
-        let (changed, text_changed) = (!made.text_only, made.text_only && secret_version.is_none());
-        let new_tenant = changed && made.revision == next_revision(None);
-        let nothing =
-            ChangeResult { secret_version, ..ChangeResult::nothing(tenant.clone(), made.revision) };
-        let (warnings, release) = (made.warnings.clone(), made.release.clone());
-        let again = ChangeResult { changed, text_changed, new_tenant, changes, ..nothing };
-        Ok(Some(ChangeResult { warnings, release, ..again }))
-    }
-
     async fn plan(
         &self,
         mut draft: Draft,
@@ -265,7 +237,7 @@ impl Changes {
             let made = IdempotencyRecord {
                 warnings: said(&planned.judged),
                 release: planned.judged.release.clone(),
-                secret_version: planned.secret_version().unwrap_or_default(),
+                secret_version: planned.made_version(),
                 ..IdempotencyRecord::new(number, self.fingerprint(request)?)
             };
             batch = batch.put(&keys::idempotency(tenant, op_id), Expect::Absent, &made);

@@ -26,16 +26,17 @@ fn facts(names: &[&str], authority: Option<Fingerprint>, left_days: i64) -> TlsF
         names: names.iter().map(|name| (*name).to_owned()).collect(),
         subject: "CN=leaf".to_owned(),
         issuer: "CN=authority".to_owned(),
-        valid_from: NOW,
+        valid_from: NOW.shifted_ms(-300 * 86_400_000),
         expires: NOW.shifted_ms(left_days * 86_400_000),
         fingerprint: Fingerprint([9; 32]),
         authority,
     }
 }
 
-/// The records of a tenant with these certificates, by their numbers, each with its key.
+/// The records of a tenant with these certificates, by their numbers, each with its key, and with its own
+/// authority.
 fn records(certificates: &[(u64, TlsFacts)]) -> SecretRecords {
-    let mut all = SecretRecords::new();
+    let mut all = with_authority(SecretRecords::new(), 1, 3000);
     for (number, facts) in certificates {
         for (secret, facts) in [(TlsSecret::Certificate, Some(facts)), (TlsSecret::Key, None)] {
             let record = all.entry(secret.name()).or_default();
@@ -101,6 +102,39 @@ fn a_rollback_brings_the_former_certificate_back_unless_that_has_expired() {
 }
 
 #[test]
+fn a_certificate_whose_authority_was_removed_is_replaced_with_another_authority() {
+    let mut all = records(&[(1, facts(&["a.example.com"], Some(OWN), 300))]);
+    assert_eq!(chosen(OWN_NAMES, &all, Some(1)), Ok(TlsChoice::Version(1)));
+    for secret in [TlsSecret::Authority, TlsSecret::AuthorityKey] {
+        all.get_mut(&secret.name()).unwrap().versions.clear();
+    }
+    let issue = Ok(TlsChoice::Issue(IssueReason::OtherNames));
+    assert_eq!(chosen(OWN_NAMES, &all, Some(1)), issue);
+    assert_eq!(signing_authority(&all, NOW), None);
+}
+
+#[test]
+fn what_the_document_asks_for_is_not_removed() {
+    let tenant = "acme".parse().unwrap();
+    let refused = |tls: &str| -> Vec<String> {
+        let spec = spec(tls);
+        let refuse = |secret| refuse_removal(&tenant, spec.tls.as_ref(), secret);
+        TlsSecret::ALL.into_iter().filter_map(refuse).map(|it| it.to_string()).collect()
+    };
+    assert_eq!(refused(""), [""; 0]);
+    let own = refused(OWN_NAMES);
+    assert_eq!(own.len(), 4, "{own:?}");
+    let expected = "name: tls_ca_key is a part of the certificate of acme, whose document says \
+                    tls: {mode: selfsigned} (replace it, and give browsers the new one: omlctl tls \
+                    renew tenant=acme --new-ca)";
+    assert_eq!(own[3], expected);
+    // An authority that signs nothing any more may go.
+    let given = refused(CUSTOM);
+    assert_eq!(given.len(), 2, "{given:?}");
+    assert!(given[0].contains("replace it: omlctl tls set tenant=acme"), "{given:?}");
+}
+
+#[test]
 fn a_certificate_that_has_expired_stops_no_other_change() {
     let own = records(&[(3, facts(&["a.example.com"], Some(OWN), -2))]);
     assert_eq!(chosen(OWN_NAMES, &own, Some(3)), Ok(TlsChoice::Version(3)));
@@ -129,7 +163,7 @@ fn a_tenant_with_its_own_certificate_is_refused_until_one_for_its_names_is_given
 fn certificate_key_and_authority_of_a_plan_belong_together() {
     let names = &["a.example.com"];
     let (one, two) = (facts(names, Some(OWN), 300), facts(names, None, 300));
-    let all = with_authority(records(&[(1, one), (2, two)]), 1, 3000);
+    let all = records(&[(1, one), (2, two)]);
     let numbers = |number: Option<u64>| -> Vec<String> {
         // Without this, each would be the newest by itself.
         let mut chosen = crate::decide::secrets::choose(&all, None, None);
@@ -160,7 +194,7 @@ fn what_is_named_stays_kept_as_a_pair_and_so_does_the_newest_of_each_kind() {
     let own = || facts(names, Some(OWN), 300);
     let certificates =
         [(1, own()), (2, own()), (3, facts(names, None, 300)), (4, own()), (5, own())];
-    let all = with_authority(records(&certificates), 1, 3000);
+    let all = records(&certificates);
     let certificate = |number| version(TlsSecret::Certificate, number, None).mark;
     let live = [certificate(1)].into();
     let kept = retained_marks(&all, &NamedSecrets { live, history: BTreeSet::new() });
@@ -202,4 +236,20 @@ fn people_are_warned_thirty_days_before_the_end_with_what_to_type() {
     let late = "the certificate of acme expired 2d 0h ago; replace it: \
                 omlctl tls set tenant=acme --certificate FILE --key FILE";
     assert_eq!(said(None, -2).as_deref(), Some(late));
+}
+
+#[test]
+fn of_a_short_lived_certificate_people_are_warned_in_its_last_third() {
+    let tenant = "acme".parse().unwrap();
+    let is_warned = |left_ms: i64| {
+        let valid_from = NOW.shifted_ms(left_ms - 86_400_000);
+        let of_a_day = TlsFacts { valid_from, ..facts(&[], None, 0) };
+        let of_a_day = TlsFacts { expires: NOW.shifted_ms(left_ms), ..of_a_day };
+        warning(&tenant, &of_a_day, NOW).is_some()
+    };
+    let hour_ms = 3_600_000;
+    assert_eq!(
+        [24, 9, 8, 1, -1].map(|left| is_warned(left * hour_ms)),
+        [false, false, true, true, true]
+    );
 }
