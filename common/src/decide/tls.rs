@@ -1,5 +1,5 @@
-//! The certificate of a tenant: which version a plan names, when another one is issued, and when people
-//! are warned of its end.
+//! The certificate of a tenant: which version a plan names, when another one is issued, and what stays
+//! kept.
 //!
 //! A certificate and its key are two secrets with reserved names, whose versions with the same number
 //! belong together.
@@ -7,29 +7,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::document::plan::Plan;
 use crate::document::secret::SecretRecord;
 use crate::document::spec::{TenantSpec, TlsMode, TlsSpec};
 use crate::document::tls_facts::TlsFacts;
 use crate::document::tls_secret::TlsSecret;
-use crate::id::{ComponentName, Fingerprint, SecretMark, SecretName, TenantId, TlsName};
+use crate::id::{Fingerprint, SecretMark, SecretName, TenantId, TlsName};
 use crate::text::problem::Problem;
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
 
-use super::secrets::{ChosenSecret, ChosenSecrets, NamedSecrets, chosen_version, users};
+use super::secrets::{ChosenSecret, ChosenSecrets, NamedSecrets, chosen_version};
 
 mod given;
+mod used;
 
 pub use self::given::{GivenCertificate, GivenKey, GivenPair, check};
+pub use self::used::{TlsInUse, in_use, in_use_now, is_used, uses_version, warning};
 
 /// How long a certificate of a tenant's own authority is valid: browsers refuse those of more than 398
 /// days.
 pub const LEAF_LIFETIME_MS: u64 = 365 * DAY_MS;
 /// How long an authority is valid.
 pub const AUTHORITY_LIFETIME_MS: u64 = 10 * 365 * DAY_MS;
-/// How long before the end people are warned at most: of a certificate that is short-lived, in the last
-/// third of its time.
-pub const WARNING_MS: u64 = 30 * DAY_MS;
 
 const DAY_MS: u64 = 86_400_000;
 
@@ -293,65 +291,6 @@ fn marks_of(records: &SecretRecords, number: u64) -> Vec<SecretMark> {
 fn mark_of(records: &SecretRecords, secret: TlsSecret, number: u64) -> Option<SecretMark> {
     let version = records.get(&secret.name())?.versions.get(&number);
     version.map(|version| version.mark.clone())
-}
-
-/// The certificate that a plan names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsInUse {
-    pub version: u64,
-    pub facts: TlsFacts,
-    /// The components that name the certificate or its key.
-    pub used_by: BTreeSet<ComponentName>,
-}
-
-/// Whether a component of a plan names the certificate of its tenant or the key of that.
-#[must_use]
-pub fn is_used(plan: &Plan) -> bool {
-    !certificate_users(plan).is_empty()
-}
-
-/// Whether a component of a plan names this version of the certificate, its key or its authority.
-#[must_use]
-pub fn uses_version(plan: &Plan, version: u64) -> bool {
-    let mut all = certificate_users(plan);
-    all.extend(users(plan, &TlsSecret::Authority.name()));
-    all.values().any(|used| *used == version)
-}
-
-/// Returns the components that name the certificate or its key, each with the version.
-fn certificate_users(plan: &Plan) -> BTreeMap<ComponentName, u64> {
-    let mut all = users(plan, &TlsSecret::Certificate.name());
-    all.extend(users(plan, &TlsSecret::Key.name()));
-    all
-}
-
-/// Returns the certificate that the components of a plan use; none if they use none, or it is not kept.
-#[must_use]
-pub fn in_use(plan: &Plan, certificate: Option<&SecretRecord>) -> Option<TlsInUse> {
-    let all = certificate_users(plan);
-    let version = *all.values().max()?;
-    let facts = certificate?.versions.get(&version)?.certificate.clone()?;
-    Some(TlsInUse { version, facts, used_by: all.into_keys().collect() })
-}
-
-/// Returns a sentence about a certificate that has expired or expires soon, with what to type; none if
-/// there is time.
-#[must_use]
-pub fn warning(tenant: &TenantId, facts: &TlsFacts, now: Timestamp) -> Option<String> {
-    let left_ms = facts.expires.since_ms(now);
-    let lifetime_ms = facts.expires.since_ms(facts.valid_from);
-    if left_ms > WARNING_MS.min(lifetime_ms / 3) {
-        return None;
-    }
-    let when = match left_ms {
-        0 => format!("expired {} ago", Span(now.since_ms(facts.expires))),
-        left_ms => format!("expires in {}", Span(left_ms)),
-    };
-    let command = match facts.authority {
-        Some(_) => format!("omlctl tls renew tenant={tenant}"),
-        None => format!("omlctl tls set tenant={tenant} --certificate FILE --key FILE"),
-    };
-    Some(format!("the certificate of {tenant} {when}; replace it: {command}"))
 }
 
 #[cfg(test)]

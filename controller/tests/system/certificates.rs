@@ -7,8 +7,8 @@ use omlcontroller::seal::{KEY_FILE, new_key};
 use tonic::{Code, Status};
 
 use crate::fleet::Fleet;
-use crate::tls::{CUSTOM, SELF_SIGNED, chain, spec, text};
-use crate::world::{SPEC, StoreKind, apply, until_rollout};
+use crate::tls::{CUSTOM, SELF_SIGNED, chain, chain_until, spec, text};
+use crate::world::{SPEC, StoreKind, apply, until, until_rollout};
 
 impl Fleet {
     /// Renews the certificate twice under one operation id, as after a lost answer.
@@ -124,4 +124,24 @@ async fn certificates_are_replaced_after_the_key_of_the_secrets_was_lost() {
     assert_eq!((reply.revision, reply.certificate.unwrap().version), (2, 2));
     until_rollout(&mut fleet.operator, 2, RolloutState::Completed).await;
     assert_eq!(fleet.secrets().await.problem, "");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_counts_until_its_successor_has_reached_every_host() {
+    let mut fleet = Fleet::start(StoreKind::InMemory).await;
+    let (certificate, key) = chain_until("pbx.example.com", 2090);
+    fleet.set_certificate(&certificate, &key, false).await.unwrap();
+    apply(&mut fleet.operator, &spec(CUSTOM)).await.unwrap();
+    until_rollout(&mut fleet.operator, 1, RolloutState::Completed).await;
+    // The host of the voice server is unreachable, so that it keeps what it has.
+    fleet.agents.remove(1);
+    let (certificate, key) = chain("pbx.example.com");
+    let reply = fleet.set_certificate(&certificate, &key, false).await.unwrap();
+    assert_eq!((reply.revision, reply.certificate.unwrap().version), (2, 2));
+    let status = until(&mut fleet.operator, "acme", |status| {
+        status.rollout.as_ref().is_some_and(|r| r.reason.contains("acme-voice is unreachable"))
+    })
+    .await;
+    assert_eq!(status.certificate.unwrap().version, 1);
+    assert_eq!(fleet.tls().await.certificate.unwrap().version, 2, "what the tenant should have");
 }

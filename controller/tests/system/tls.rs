@@ -2,7 +2,7 @@
 
 use oml_proto::v1;
 use oml_proto::v1::RolloutState;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use tonic::{Code, Status};
 
 use crate::agent::{Session, enroll};
@@ -31,6 +31,11 @@ pub(crate) fn text(text: &str) -> Option<v1::NewSecretValue> {
 
 /// A certificate for a name, the one that signed it, and its key, in PEM.
 pub(crate) fn chain(name: &str) -> (String, String) {
+    chain_until(name, 2099)
+}
+
+/// The same of a certificate that ends with the year before this one.
+pub(crate) fn chain_until(name: &str, year: i32) -> (String, String) {
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.distinguished_name.push(DnType::CommonName, "authority");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -39,6 +44,7 @@ pub(crate) fn chain(name: &str) -> (String, String) {
     let issuer = Issuer::new(authority, key);
     let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
     params.distinguished_name.push(DnType::CommonName, name);
+    params.not_after = date_time_ymd(year, 1, 1);
     let key = KeyPair::generate().unwrap();
     let certificate = params.signed_by(&key, &issuer).unwrap().pem();
     (certificate + &of_authority, key.serialize_pem())

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::document::secret::SealedVersion;
-use crate::testing::{CATALOG, SPEC, plan_with_secrets};
+use crate::testing::SPEC;
 
 const NOW: Timestamp = Timestamp(1_764_000_000_000);
 /// The fingerprint of an authority of the tenant.
@@ -206,50 +206,4 @@ fn what_is_named_stays_kept_as_a_pair_and_so_does_the_newest_of_each_kind() {
         }
     }
     assert!(kept.contains(&version(TlsSecret::Authority, 1, None).mark));
-}
-
-#[test]
-fn the_certificate_of_a_plan_is_the_one_that_its_components_name() {
-    let line =
-        "  db: {version: \"1\", secrets: {C: {name: tls_certificate, from: controller, file: /c}}}";
-    let text = SPEC
-        .replace("  db: \"1\"", line)
-        .replace("components:", &format!("{OWN_NAMES}\ncomponents:"));
-    let all = records(&[(7, facts(&["a.example.com"], Some(OWN), 300))]);
-    let mut chosen = ChosenSecrets::new();
-    put_version(&mut chosen, &all, Some(7));
-    let plan = plan_with_secrets(&text, CATALOG, &chosen, 1).unwrap();
-    let record = all.get(&TlsSecret::Certificate.name());
-    let found = in_use(&plan, record).unwrap();
-    assert_eq!((found.version, found.used_by), (7, ["db".parse().unwrap()].into()));
-    assert_eq!(in_use(&plan, None), None);
-}
-
-#[test]
-fn people_are_warned_thirty_days_before_the_end_with_what_to_type() {
-    let tenant = "acme".parse().unwrap();
-    let said = |authority, left_days| warning(&tenant, &facts(&[], authority, left_days), NOW);
-    assert_eq!(said(Some(OWN), 31), None);
-    let soon =
-        "the certificate of acme expires in 30d 0h; replace it: omlctl tls renew tenant=acme";
-    assert_eq!(said(Some(OWN), 30).as_deref(), Some(soon));
-    let late = "the certificate of acme expired 2d 0h ago; replace it: \
-                omlctl tls set tenant=acme --certificate FILE --key FILE";
-    assert_eq!(said(None, -2).as_deref(), Some(late));
-}
-
-#[test]
-fn of_a_short_lived_certificate_people_are_warned_in_its_last_third() {
-    let tenant = "acme".parse().unwrap();
-    let is_warned = |left_ms: i64| {
-        let valid_from = NOW.shifted_ms(left_ms - 86_400_000);
-        let of_a_day = TlsFacts { valid_from, ..facts(&[], None, 0) };
-        let of_a_day = TlsFacts { expires: NOW.shifted_ms(left_ms), ..of_a_day };
-        warning(&tenant, &of_a_day, NOW).is_some()
-    };
-    let hour_ms = 3_600_000;
-    assert_eq!(
-        [24, 9, 8, 1, -1].map(|left| is_warned(left * hour_ms)),
-        [false, false, true, true, true]
-    );
 }

@@ -111,7 +111,7 @@ impl Secrets {
         let in_use = plan.as_deref().and_then(|plan| tls::in_use(plan, record));
         let certificate = in_use.or_else(|| unused(spec.as_ref(), &records, self.env.now()));
         let warning = certificate.as_ref();
-        let warning = warning.and_then(|it| tls::warning(tenant, &it.facts, self.env.now()));
+        let warning = warning.and_then(|it| tls::warning(tenant, it, self.env.now()));
         let authority =
             certificate.as_ref().and_then(|it| self.authority(tenant, &records, &it.facts));
         Ok(TlsView { wanted: spec.and_then(|spec| spec.tls), certificate, authority, warning })
@@ -344,7 +344,8 @@ fn unused(spec: Option<&TenantSpec>, records: &SecretRecords, now: Timestamp) ->
     let choice = tls::choose(TlsInput { spec: spec?, records, named: None, now });
     let Ok(TlsChoice::Version(version)) = choice else { return None };
     let sealed = records.get(&TlsSecret::Certificate.name())?.versions.get(&version)?;
-    Some(TlsInUse { version, facts: sealed.certificate.clone()?, used_by: BTreeSet::new() })
+    let (facts, used_by) = (sealed.certificate.clone()?, BTreeSet::new());
+    Some(TlsInUse { version, facts, used_by, replaced_by: None })
 }
 
 /// Returns the records alone.
