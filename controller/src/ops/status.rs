@@ -17,8 +17,7 @@ use tokio::sync::watch;
 use super::reader::StatusReader;
 use super::snapshot::NodeSnapshot;
 use super::{OpsError, Result, UnreadablePlan};
-use crate::records::values::Target;
-use crate::records::{Entry, keys};
+use crate::records::keys;
 use crate::store::{ChangeSignal, StoreError};
 
 /// The status of one tenant, or of all of them.
@@ -227,7 +226,7 @@ impl StatusReader {
         &self,
         tenant: &TenantId,
         plan: Option<&Plan>,
-        targets: &BTreeMap<NodeName, Entry<Target>>,
+        nodes: &BTreeMap<NodeName, NodeStatus>,
     ) -> Option<TlsInUse> {
         let plan = plan.filter(|plan| tls::is_used(plan))?;
         let key = keys::secret(tenant, &TlsSecret::Certificate.name());
@@ -238,18 +237,17 @@ impl StatusReader {
                 return None;
             }
         };
-        let revisions = targets.values().map(|target| target.value.revision);
+        let has: Vec<(&NodeName, RevisionNumber)> =
+            nodes.iter().map(|(name, node)| (name, node.applied_revision(name))).collect();
         let others: BTreeSet<RevisionNumber> =
-            revisions.filter(|it| *it != plan.revision).collect();
+            has.iter().map(|(_, has)| *has).filter(|has| *has != plan.revision).collect();
         let mut plans: BTreeMap<RevisionNumber, Arc<Plan>> = BTreeMap::new();
         for revision in others {
             // What cannot be read is said of the tenant itself.
             let other = self.tenants.readable_plan(tenant, revision).await.ok().flatten();
             plans.extend(other.map(|other| (revision, other)));
         }
-        let shares = targets.iter().filter_map(|(node, target)| {
-            plans.get(&target.value.revision).and_then(|plan| plan.nodes.get(node))
-        });
+        let shares = has.iter().filter_map(|(node, has)| plans.get(has)?.nodes.get(*node));
         tls::in_use_now(plan, shares, Some(&record))
     }
 
@@ -280,15 +278,16 @@ impl StatusReader {
         };
         let absent = plan.as_ref().map(|plan| plan.absent.clone()).unwrap_or_default();
         let targets = &snapshot.targets;
-        let certificate = self.certificate_of(tenant, plan.as_deref(), targets).await;
         let nodes = snapshot.nodes.into_iter().map(|(name, snapshot)| {
             let target = targets.get(&name).map(|target| target.value.revision);
             (name, NodeStatus { snapshot, target, plan: plan.clone() })
         });
+        let nodes: BTreeMap<NodeName, NodeStatus> = nodes.collect();
+        let certificate = self.certificate_of(tenant, plan.as_deref(), &nodes).await;
         Ok(TenantStatus {
             tenant: tenant_id,
             revision,
-            nodes: nodes.collect(),
+            nodes,
             unreadable_plan: None,
             absent,
             certificate,
