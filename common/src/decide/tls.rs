@@ -90,8 +90,8 @@ impl fmt::Display for IssueReason {
 }
 
 /// Chooses the certificate of a tenant: the version that is named while it is what the tenant wants and
-/// has not expired, else the newest such. What has expired is used while there is nothing better, so
-/// that it stops no other change.
+/// is valid now, else the newest such. What has expired is used while there is nothing better, so that it
+/// stops no other change.
 ///
 /// # Errors
 /// Returns a problem if an operator must give one first.
@@ -102,7 +102,8 @@ pub fn choose(input: TlsInput<'_>) -> Result<TlsChoice, Problem> {
     let fitting: BTreeMap<u64, &TlsFacts> = fitting.map(|(n, facts)| (*n, *facts)).collect();
     let named = input.named.filter(|number| fitting.contains_key(number));
     let newest_first = || named.into_iter().chain(fitting.keys().rev().copied());
-    let is_valid = |number: &u64| fitting.get(number).is_some_and(|it| it.expires > input.now);
+    let is_valid_now = |it: &TlsFacts| it.valid_from <= input.now && it.expires > input.now;
+    let is_valid = |number: &u64| fitting.get(number).is_some_and(|it| is_valid_now(it));
     if let Some(number) = newest_first().find(is_valid).or_else(|| newest_first().next()) {
         return Ok(TlsChoice::Version(number));
     }

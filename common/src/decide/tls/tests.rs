@@ -95,6 +95,12 @@ fn a_rollback_brings_the_former_certificate_back_unless_that_has_expired() {
     assert_eq!(chosen(OWN_NAMES, &both(10), Some(1)), Ok(TlsChoice::Version(1)));
     assert_eq!(chosen(OWN_NAMES, &both(-1), Some(1)), Ok(TlsChoice::Version(2)));
     assert_eq!(chosen(OWN_NAMES, &both(10), None), Ok(TlsChoice::Version(2)));
+    // One of a clock that was ahead is not valid yet.
+    let mut early = both(10);
+    let of_two = early.get_mut(&TlsSecret::Certificate.name()).unwrap().versions.get_mut(&2);
+    let of_two = of_two.unwrap().certificate.as_mut().unwrap();
+    of_two.valid_from = NOW.shifted_ms(1);
+    assert_eq!(chosen(OWN_NAMES, &early, Some(2)), Ok(TlsChoice::Version(1)));
     // One without its key is none.
     let mut alone = both(10);
     alone.get_mut(&TlsSecret::Key.name()).unwrap().versions.remove(&2);

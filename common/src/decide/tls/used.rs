@@ -86,19 +86,22 @@ fn of_shares<'s>(
     Some(TlsInUse { version, facts, used_by, replaced_by: None })
 }
 
-/// Returns a sentence about a certificate that has expired or expires soon, with what to type; none if
-/// there is time.
+/// Returns a sentence about a certificate that has expired, expires soon or is not valid yet, with what to
+/// type; none if there is time.
 #[must_use]
 pub fn warning(tenant: &TenantId, it: &TlsInUse, now: Timestamp) -> Option<String> {
     let TlsInUse { facts, replaced_by, .. } = it;
     let left_ms = facts.expires.since_ms(now);
     let lifetime_ms = facts.expires.since_ms(facts.valid_from);
-    if left_ms > WARNING_MS.min(lifetime_ms / 3) {
+    // A controller whose clock was ahead made it so.
+    let early_ms = facts.valid_from.since_ms(now);
+    if early_ms == 0 && left_ms > WARNING_MS.min(lifetime_ms / 3) {
         return None;
     }
-    let when = match left_ms {
-        0 => format!("expired {} ago", Span(now.since_ms(facts.expires))),
-        left_ms => format!("expires in {}", Span(left_ms)),
+    let when = match (early_ms, left_ms) {
+        (0, 0) => format!("expired {} ago", Span(now.since_ms(facts.expires))),
+        (0, left_ms) => format!("expires in {}", Span(left_ms)),
+        (early_ms, _) => format!("becomes valid only in {}", Span(early_ms)),
     };
     let what = match (replaced_by, facts.authority) {
         (Some(newer), _) => {

@@ -99,6 +99,9 @@ fn people_are_warned_thirty_days_before_the_end_with_what_to_type() {
     let late = "the certificate of acme expired 2d 0h ago; replace it: \
                 omlctl tls set tenant=acme --certificate FILE --key FILE";
     assert_eq!(said(facts(None, -2)).as_deref(), Some(late));
+    let early = "the certificate of acme becomes valid only in 5d 0h; replace it: \
+                 omlctl tls renew tenant=acme";
+    assert_eq!(said(facts(Some(OWN), 370)).as_deref(), Some(early));
 }
 
 #[test]
