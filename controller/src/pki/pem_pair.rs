@@ -117,7 +117,7 @@ fn name_of(name: &GeneralName<'_>) -> Option<String> {
     address.map(|address| address.to_string())
 }
 
-/// What a certificate may be used for.
+/// The uses that a certificate allows.
 #[derive(Default)]
 struct Rights {
     is_authority: bool,
