@@ -78,6 +78,7 @@ impl Case<'_> {
             found.push(self.violation("has no command, and the image has none"));
         }
         found.extend(self.mounts());
+        found.extend(self.lacking_certificate());
         let ports = &self.component.ports;
         let is_there =
             |port: &str| ports.iter().any(|it| it == port || it.ends_with(&format!(":{port}")));
@@ -144,6 +145,25 @@ impl Case<'_> {
         let lacking = lacking.map(|it| format!("mounts nothing at {it}, where the image wants it"));
         let refused = refused.map(|it| format!("mounts {it}, which the image refuses"));
         lacking.chain(refused).map(|what| self.violation(&what)).collect()
+    }
+
+    /// The parts of the certificate of a tenant that are not mounted where the image reads them.
+    fn lacking_certificate(&self) -> Vec<String> {
+        let Some(files) = &self.contract.certificate else { return Vec::new() };
+        let is_mounted = |(name, file): &(&str, &str)| {
+            let mut secrets = self.container.secrets.values();
+            secrets.any(|it| {
+                it.is_optional && it.name.as_str() == *name && it.file.as_deref() == Some(*file)
+            })
+        };
+        let lacking = files.secrets().into_iter().filter(|part| !is_mounted(part));
+        lacking
+            .map(|(name, file)| {
+                self.violation(&format!(
+                    "does not mount {name} at {file}, where the image reads it, with optional: true"
+                ))
+            })
+            .collect()
     }
 
     fn violation(&self, what: &str) -> String {

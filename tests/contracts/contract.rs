@@ -51,6 +51,9 @@ pub(crate) struct Contract {
     /// The places where it refuses a volume.
     #[serde(default)]
     pub(crate) no_mounts: Vec<String>,
+    /// Where it reads the certificate of the tenant.
+    #[serde(default)]
+    pub(crate) certificate: Option<CertificateFiles>,
     /// The ports that no variable moves.
     #[serde(default)]
     pub(crate) ports: Vec<String>,
@@ -67,6 +70,22 @@ pub(crate) struct Contract {
     /// Why nothing is known.
     #[serde(default)]
     pub(crate) because: Option<String>,
+}
+
+/// The files of a certificate in a container.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CertificateFiles {
+    /// The certificate with those that signed it.
+    pub(crate) chain: String,
+    pub(crate) key: String,
+}
+
+impl CertificateFiles {
+    /// The secrets of the certificate, each with its file.
+    pub(crate) fn secrets(&self) -> [(&'static str, &str); 2] {
+        [("tls_certificate", &self.chain), ("tls_key", &self.key)]
+    }
 }
 
 /// The environment variables of an image.

@@ -12,7 +12,7 @@ use std::fs;
 
 use crate::check::violations;
 use crate::contract::{Line, folder, lines};
-use crate::values::empty_values;
+use crate::values::{empty_values, misplaced_certificates};
 
 #[test]
 fn every_shipped_catalog_has_contracts() {
@@ -35,6 +35,17 @@ fn every_catalog_keeps_the_contracts_of_its_images() {
 fn what_an_image_needs_has_a_value_with_the_defaults_of_the_settings() {
     let empty: Vec<String> = lines().iter().flat_map(|it| empty_values(it, &it.read())).collect();
     assert!(empty.is_empty(), "mend the template or the default:\n{}", empty.join("\n"));
+}
+
+#[test]
+fn the_certificate_of_a_tenant_is_where_the_images_read_it_and_in_no_folder_of_the_host() {
+    let lines = lines();
+    let with_one =
+        lines.iter().filter(|line| line.contracts.iter().any(|it| it.certificate.is_some()));
+    assert_eq!(with_one.count(), 4, "the four lines of OMniLeads");
+    let found: Vec<String> =
+        lines.iter().flat_map(|it| misplaced_certificates(it, &it.read())).collect();
+    assert!(found.is_empty(), "mend the catalog:\n{}", found.join("\n"));
 }
 
 #[test]

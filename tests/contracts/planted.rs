@@ -123,6 +123,28 @@ fn a_volume_that_is_missing_or_refused_is_found() {
 }
 
 #[test]
+fn a_certificate_that_is_not_where_the_image_reads_it_is_found() {
+    let contract = CONTRACT.replace(
+        "    ports:",
+        "    certificate: {chain: /certs/cert.pem, key: /certs/key.pem}\n    ports:",
+    );
+    let mounted = |name: &str, file: &str| {
+        format!("{name}: {{name: {name}, from: controller, file: {file}, optional: true}}")
+    };
+    let with = |parts: [String; 2]| {
+        let secrets = format!("{{KEY: key, {}}}", parts.join(", "));
+        found(&CATALOG.replace("{KEY: key}", &secrets), &contract)
+    };
+    let [chain, key] = [("tls_certificate", "cert"), ("tls_key", "key")]
+        .map(|(name, file)| mounted(name, &format!("/certs/{file}.pem")));
+    assert_eq!(with([chain.clone(), key.clone()]), [""; 0]);
+    let elsewhere = with([chain.clone(), mounted("tls_key", "/certs/other.pem")]);
+    assert_one(&elsewhere, "does not mount tls_key at /certs/key.pem, where the image reads it");
+    let always = with([chain, key.replace(", optional: true", "")]);
+    assert_one(&always, "does not mount tls_key at /certs/key.pem");
+}
+
+#[test]
 fn a_port_that_no_variable_moves_has_to_be_named() {
     assert_one(&planted("443/tcp", "8443/tcp"), "does not name the port 443/tcp");
 }
@@ -160,6 +182,7 @@ fn what_was_wrong_in_the_shipped_catalogs_would_be_found_again() {
         ("omnileads-2.6.yaml", "      ASGI_PORT:", "      PORT:", "lacks ASGI_PORT"),
         ("omnileads-2.6.yaml", "      OML_BUILD_DATE: unknown\n", "", "lacks OML_BUILD_DATE"),
         ("omnileads-2.2.yaml", "    command: [/opt/omnileads/bin/init_uwsgi.sh]\n", "", "command"),
+        ("omnileads-2.2.yaml", "certs/key.pem, opt", "certs/k.pem, opt", "does not mount tls_key"),
         ("omnileads-1.26.yaml", "      LAN_IP:", "      RTPENGINE_NG_PORT:", "RTPENGINE_NG_PORT"),
         ("omnileads-3.yaml", "bin/django_migrations.sh]", "bin/migrate.sh]", "bin/migrate.sh"),
     ] {
