@@ -7,12 +7,14 @@ use crate::document::spec::TenantSpec;
 use crate::id::{CatalogName, ComponentName, ImageVersion, ReleaseName};
 use crate::text::problem::Problem;
 
+mod forward;
 mod order;
 mod other;
 mod uncertain;
 mod versions;
 mod words;
 
+pub use self::forward::keep_forward;
 pub use self::other::{CarriedOver, OtherCatalog, carried_over};
 pub use self::uncertain::unseen;
 pub use self::versions::{

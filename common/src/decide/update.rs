@@ -33,6 +33,7 @@ impl InstanceUpdate {
             stage: Stage::Preparing,
             backoff: None,
             revival: None,
+            has_answered: false,
         }
     }
 
@@ -43,12 +44,20 @@ impl InstanceUpdate {
             && self.last_good == LastGood::Current
             && self.backoff.is_none()
             && self.revival.is_none()
+            && !self.has_answered
     }
 
     /// Returns the workload to roll back to when the desired one fails.
     #[must_use]
     pub fn returns_to(&self) -> Option<&ContentHash> {
         self.last_good.previous().filter(|hash| **hash != self.desired_hash)
+    }
+
+    /// Returns true if a version after the last good one answered, so that it may have written what
+    /// that one cannot read.
+    #[must_use]
+    pub fn may_have_written(&self) -> bool {
+        self.has_answered || matches!(self.stage, Stage::Soaking { .. })
     }
 
     /// Returns the update after a step has begun. It is saved before the step acts.
@@ -58,6 +67,7 @@ impl InstanceUpdate {
             Step::Switch { previous, calls_cut, .. } => {
                 let drained_since = self.stage.drained_since();
                 let calls_cut = *calls_cut;
+                self.has_answered = self.may_have_written();
                 self.stage = Stage::Switching { since: now, calls_cut, drained_since };
                 match previous {
                     // The cause of an earlier failure to start may have passed, so it is tried again.
@@ -121,6 +131,7 @@ impl InstanceUpdate {
                 let is_rollback = matches!(step, Step::RollBack { .. });
                 // The failure of a version that only runs in the meantime is not that of the desired one.
                 if !(is_rollback && self.is_preparing()) {
+                    self.has_answered = self.may_have_written();
                     self.stage = self.stage.failed(failure);
                 }
                 if is_rollback {
@@ -141,11 +152,13 @@ impl InstanceUpdate {
                 self.stage = self.stage.after(step, now);
                 if matches!(step, Step::RollBack { .. }) {
                     self.last_good = self.last_good.after_rollback();
+                    self.has_answered = false;
                 }
             }
         }
         if matches!(self.stage, Stage::Committed { .. }) {
             self.last_good = LastGood::Current;
+            self.has_answered = false;
         }
         self.backoff = None;
         self
@@ -200,8 +213,9 @@ impl InstanceUpdate {
     /// Returns the update towards another workload that supersedes this one; none if the last
     /// good workload is running.
     fn superseded(&self, desired_hash: ContentHash) -> Option<Self> {
-        let last_good = self.last_good.clone();
-        (last_good != LastGood::Current).then(|| Self { last_good, ..Self::new(desired_hash) })
+        let (last_good, has_answered) = (self.last_good.clone(), self.may_have_written());
+        let is_under_way = last_good != LastGood::Current;
+        is_under_way.then(|| Self { last_good, has_answered, ..Self::new(desired_hash) })
     }
 
     /// Returns the failure of the update, if it failed.

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use super::*;
 use crate::document::catalog::Catalog;
 
+mod forward;
 mod uncertain;
 
 const CATALOG: &str = "\

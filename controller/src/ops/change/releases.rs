@@ -243,5 +243,6 @@ pub(super) fn without_rollback(mut plan: Plan, judged: &Judged) -> Plan {
     if judged.crosses() || judged.may_cross() {
         plan.strategy.on_failure = OnFailure::Pause;
     }
+    release::keep_forward(&mut plan, judged);
     plan
 }
