@@ -32,6 +32,8 @@ const SQL: &str = "docker exec data-postgres /usr/lib/postgresql/15/bin/psql -h 
 const ADDRESS: &str = "http://127.0.0.1:9000/recordings/2026/one.wav";
 /// Where the dump of the old Redis is kept on its host.
 const DUMP: &str = "/root/redis-6.rdb";
+/// The folder of the volume of Redis, for a shell of its host.
+const VOLUME: &str = "$(docker volume inspect -f '{{.Mountpoint}}' data_redis)";
 /// What the plan of the upgrade says, and the refusal of the way back.
 const ONE_WAY: &str = "redis 6.0.16 -> 7.0.15 has no way back, not even when its rollout fails: Redis 7 writes a dump \
                        that Redis 6 cannot read; a way back would lose what Redis holds";
@@ -74,7 +76,7 @@ fn from_nothing(fleet: &Fleet) -> Result<()> {
 
 /// Installs the first versions, and returns the number of their revision.
 fn install(fleet: &Fleet) -> Result<u64> {
-    let path = document(fleet)?;
+    let path = document(fleet, "6.0.16", "2s")?;
     let words = ["apply", "-f", &path, "--prune", "--timeout", "10m"];
     fleet.ctl_ok(&words)?;
     for component in COMPONENTS {
@@ -83,11 +85,12 @@ fn install(fleet: &Fleet) -> Result<u64> {
     newest_revision(fleet)
 }
 
-fn document(fleet: &Fleet) -> Result<String> {
+/// Writes the document with the first versions of all but Redis, and with a time for soaks.
+fn document(fleet: &Fleet, redis: &str, soak: &str) -> Result<String> {
     let registry = fleet.lab().registry()?.name();
     let text = format!(
         "tenant: tiny\ncatalog: data\nregistry: {registry}/data\ncomponents:\n  postgres: 15-a\n  \
-         redis: 6.0.16\n  s3: \"1\"\nrollout: {{min_healthy_for: 2s}}\n"
+         redis: {redis}\n  s3: \"1\"\nrollout: {{min_healthy_for: {soak}}}\n"
     );
     fleet.write_spec("data.yaml", &text)
 }
@@ -141,10 +144,29 @@ fn upgrade_redis(fleet: &Fleet) -> Result<u64> {
     let asked = fleet.ctl(&words)?;
     check(asked.code == 2 && asked.stderr.contains("add --yes"), format!("{asked:?}"))?;
     check(start_times(fleet, NODE)? == before, "what was not answered changed something")?;
-    fleet.ctl_ok(&[&words[..], &["--yes"]].concat())?;
+    a_broken_one_is_not_rolled_back(fleet)?;
+    let path = document(fleet, "7.0.15", "2s")?;
+    fleet.ctl_ok(&["apply", "-f", &path, "--yes"])?;
     runs(fleet, ["15-a", "7.0.15", "1"])?;
     find_all(fleet)?;
     newest_revision(fleet)
+}
+
+/// A new version that answers and then dies has written its dump, so the old one is not started on it.
+fn a_broken_one_is_not_rolled_back(fleet: &Fleet) -> Result<()> {
+    let path = document(fleet, "7.0.16", "40s")?;
+    let CtlOutput { code, stdout, stderr } = fleet.ctl(&["apply", "-f", &path, "--yes"])?;
+    let said = stdout + &stderr;
+    let parts = ["a failure pauses this rollout", "during its soak", "is paused"];
+    check(code == 1 && parts.iter().all(|part| said.contains(part)), format!("{code}: {said}"))?;
+    let reason = "it is not rolled back, because the version before cannot read what it may have \
+                  written";
+    wait_instance(fleet, NODE, "redis", "Redis is not rolled back", |seen| {
+        let is_said = seen["reason"].as_str().is_some_and(|said| said.contains(reason));
+        is_said && seen["phase"]["name"] == "failed"
+    })?;
+    let dump = sh(fleet, NODE, &format!("head -c 9 {VOLUME}/dump.rdb"))?;
+    check(dump == "REDIS0010", dump)
 }
 
 /// A script that kills the agent as soon as a container does not run any more, so that the change is made by
@@ -265,8 +287,7 @@ fn is_forced(fleet: &Fleet) -> Result<()> {
 
 /// With its own dump put back, the old Redis runs again.
 fn goes_back_to_its_backup(fleet: &Fleet) -> Result<()> {
-    let folder = "$(docker volume inspect -f '{{.Mountpoint}}' data_redis)";
-    let put_back = format!("systemctl stop data-redis && cp {DUMP} {folder}/dump.rdb");
+    let put_back = format!("systemctl stop data-redis && cp {DUMP} {VOLUME}/dump.rdb");
     sh(fleet, NODE, &put_back)?;
     let reason = "its dump is put back";
     fleet.ctl_ok(&["set-version", "tenant=tiny", "redis=6.0.16", "--force", reason])?;

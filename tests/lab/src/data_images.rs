@@ -54,6 +54,18 @@ const REDIS_OF_BULLSEYE: DataImage = DataImage {
 
 const REDIS_OF_BOOKWORM: DataImage = DataImage { tags: &["7.0.15"], ..REDIS_OF_BULLSEYE };
 
+/// The same program in an image that is broken.
+const DYING_REDIS: DataImage = DataImage {
+    tags: &["7.0.16"],
+    files: &[DataFile {
+        path: "usr/local/bin/dies",
+        text: include_str!("../images/data/dies.sh"),
+        mode: 0o755,
+    }],
+    entrypoint: &["/usr/local/bin/dies"],
+    ..REDIS_OF_BULLSEYE
+};
+
 const S3: DataImage = DataImage {
     name: "s3",
     tags: &["1", "2"],
@@ -75,8 +87,9 @@ const S3: DataImage = DataImage {
 
 impl Lab {
     /// Puts images of programs that keep data into the lab's registry: `data/postgres:15-a` and `15-b`, which are the
-    /// same PostgreSQL 15; `data/redis:6.0.16` of Debian 11 and `7.0.15` of Debian 12, whose dumps 6 cannot read; and
-    /// `data/s3:1` and `2`, a stand-in for object storage. They are built if they are missing.
+    /// same PostgreSQL 15; `data/redis:6.0.16` of Debian 11, `7.0.15` of Debian 12, whose dumps 6 cannot read, and `7.0.16`,
+    /// the same in an image that dies; and `data/s3:1` and `2`, a stand-in for object storage. They are built if they
+    /// are missing.
     pub fn add_data_images(&self) -> Result<()> {
         let registry = self.registry()?;
         let login = Some((registry.user().to_owned(), registry.password().to_owned()));
@@ -86,7 +99,9 @@ impl Lab {
         REDIS_OF_BULLSEYE.push(&client, &old, &scratch)?;
         // Everybody has built these layers already.
         let shared = Cache::open()?;
-        for (image, layer) in [(POSTGRES_15, POSTGRES), (REDIS_OF_BOOKWORM, REDIS), (S3, NGINX)] {
+        for (image, layer) in
+            [(POSTGRES_15, POSTGRES), (REDIS_OF_BOOKWORM, REDIS), (DYING_REDIS, REDIS), (S3, NGINX)]
+        {
             image.push(&client, &on_bookworm(layer, &shared)?, &scratch)?;
         }
         cache::discard(&scratch)
