@@ -10,6 +10,7 @@ use crate::document::update::{Backoff, Count, InstanceUpdate, LastGood, Stage};
 use crate::id::{ComponentName, ContentHash, Version};
 use crate::time::Timestamp;
 
+mod last_good;
 mod many;
 mod outcome;
 mod progress;
@@ -45,19 +46,6 @@ impl InstanceUpdate {
             && self.backoff.is_none()
             && self.revival.is_none()
             && !self.has_answered
-    }
-
-    /// Returns the workload to roll back to when the desired one fails.
-    #[must_use]
-    pub fn returns_to(&self) -> Option<&ContentHash> {
-        self.last_good.previous().filter(|hash| **hash != self.desired_hash)
-    }
-
-    /// Returns true if a version after the last good one answered, so that it may have written what
-    /// that one cannot read.
-    #[must_use]
-    pub fn may_have_written(&self) -> bool {
-        self.has_answered || matches!(self.stage, Stage::Soaking { .. })
     }
 
     /// Returns the update after a step has begun. It is saved before the step acts.
@@ -241,33 +229,6 @@ impl InstanceUpdate {
             | Stage::Failed { calls_cut, .. }
             | Stage::RolledBack { calls_cut, .. } => calls_cut,
             Stage::Preparing | Stage::Draining { .. } => Some(0),
-        }
-    }
-}
-
-impl LastGood {
-    /// Returns the last good workload, if it is not the running one.
-    #[must_use]
-    pub fn previous(&self) -> Option<&ContentHash> {
-        match self {
-            LastGood::Previous(hash) | LastGood::PreviousFailed(hash) => Some(hash),
-            LastGood::Current | LastGood::None => None,
-        }
-    }
-
-    fn after_failed_rollback(self) -> Self {
-        match self {
-            LastGood::Previous(hash) | LastGood::PreviousFailed(hash) => {
-                LastGood::PreviousFailed(hash)
-            }
-            LastGood::Current | LastGood::None => self,
-        }
-    }
-
-    fn after_rollback(self) -> Self {
-        match self {
-            LastGood::Previous(hash) | LastGood::PreviousFailed(hash) => LastGood::Previous(hash),
-            LastGood::Current | LastGood::None => self,
         }
     }
 }
