@@ -97,12 +97,12 @@ impl Lab {
         let scratch = self.folder().join("data");
         let old = on_system(REDIS_6, &Cache::open_with_lock(LOCK)?)?;
         REDIS_OF_BULLSEYE.push(&client, &old, &scratch)?;
-        // Everybody has built these layers already.
-        let shared = Cache::open()?;
         for (image, layer) in
             [(POSTGRES_15, POSTGRES), (REDIS_OF_BOOKWORM, REDIS), (DYING_REDIS, REDIS), (S3, NGINX)]
         {
-            image.push(&client, &on_bookworm(layer, &shared)?, &scratch)?;
+            // Everybody has built this layer already.
+            let base = on_bookworm(layer, &Cache::open()?)?;
+            image.push(&client, &base, &scratch)?;
         }
         cache::discard(&scratch)
     }
