@@ -154,7 +154,7 @@ impl Changes {
         answers: &Answers,
         context: &RequestContext,
     ) -> Result<Planned> {
-        let judged = self.check_release(&draft, context)?;
+        let judged = self.check_release(&draft, context).await?;
         let spec = &draft.spec;
         let catalog = self.catalogs.of(spec)?;
         let nodes = node_facts(&self.records, &draft.tenant).await?;

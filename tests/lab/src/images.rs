@@ -167,11 +167,14 @@ pub(crate) fn base_layers(image: &Image, cache: &Cache) -> Result<Vec<oci::Layer
             Ok(vec![oci::packed(&folder)?])
         }
         Base::Bookworm(layer) => on_bookworm(layer, cache),
-        Base::OwnSystem(system) => {
-            let tree = system.build(cache)?;
-            Ok(vec![packed(cache, system.name, &system.stamp(), &tree)?])
-        }
+        Base::OwnSystem(system) => on_system(system, cache),
     }
+}
+
+/// Returns the layer of a complete system and builds it if it is missing.
+pub(crate) fn on_system(system: System, cache: &Cache) -> Result<Vec<oci::Layer>> {
+    let tree = system.build(cache)?;
+    Ok(vec![packed(cache, system.name, &system.stamp(), &tree)?])
 }
 
 /// Returns the layers of Debian 12 with these packages and builds them if they are missing.

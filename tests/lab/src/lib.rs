@@ -10,6 +10,7 @@
 
 mod cache;
 mod cgroup;
+mod data_images;
 mod debian;
 mod disk;
 mod error;

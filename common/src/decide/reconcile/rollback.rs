@@ -25,7 +25,8 @@ pub(super) fn fallen_back(case: Case<'_>) -> Option<&ContentHash> {
     let never_comes_up = unit.keeps_failing()
         && (case.seen.running().is_none() || case.seen.never_answered())
         && !case.seen.has_document_of(last_good);
-    let may_run = run_once::no_way_back(&case.desired.instance, case.seen, last_good).is_none();
+    let may_run = !case.has_no_way_back()
+        && run_once::no_way_back(&case.desired.instance, case.seen, last_good).is_none();
     ((rests || never_comes_up) && may_run).then_some(last_good)
 }
 
@@ -42,6 +43,13 @@ pub(super) fn failed(case: Case<'_>, failure: &Failure) -> Decision {
     {
         let message = format!(
             "{}; it is not rolled back, because no earlier version can run after the migration {operation}",
+            failure.message
+        );
+        return repaired(case, &Failure { message, ..failure.clone() });
+    }
+    if case.returns_to().is_some() && case.has_no_way_back() {
+        let message = format!(
+            "{}; it is not rolled back, because the version before cannot read what it may have written",
             failure.message
         );
         return repaired(case, &Failure { message, ..failure.clone() });

@@ -118,6 +118,8 @@ pub(super) struct World {
     pub(super) registry_away: bool,
     /// The registry says that it has no image.
     pub(super) registry_refuses: bool,
+    /// The next changes lead over a step without a way back.
+    pub(super) forward_only: bool,
 }
 
 pub(super) fn name(text: &str) -> ComponentName {
@@ -197,6 +199,7 @@ impl World {
             faults: Vec::new(),
             registry_away: false,
             registry_refuses: false,
+            forward_only: false,
         }
     }
 
@@ -218,7 +221,9 @@ impl World {
         instances: impl IntoIterator<Item = Instance>,
         on_deadline: OnDeadline,
     ) {
-        let policy = ChangePolicy { soak_ms: 5_000, drain_deadline_ms: 60_000, on_deadline };
+        let forward_only = self.forward_only;
+        let policy =
+            ChangePolicy { soak_ms: 5_000, drain_deadline_ms: 60_000, on_deadline, forward_only };
         let number = self.assignment.as_ref().map_or(1, |a| a.generation.number + 1);
         let desired = |instance: Instance| {
             (
