@@ -7,7 +7,6 @@
 
 pub mod field;
 pub mod fleet;
-pub mod lines;
 pub mod observe;
 pub mod packages;
 pub mod previous;
@@ -15,6 +14,7 @@ pub mod release;
 pub mod settings;
 pub mod tools;
 pub mod trial;
+pub mod wanted;
 pub mod workspace;
 
 pub use fleet::{CtlOutput, Fleet};
