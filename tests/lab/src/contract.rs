@@ -133,6 +133,24 @@ pub enum Runs {
     StandIn,
 }
 
+impl Runs {
+    /// Returns its name, as contracts have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Asterisk => "asterisk",
+            Self::Kamailio => "kamailio",
+            Self::Nginx => "nginx",
+            Self::Rtpengine => "rtpengine",
+            Self::Redis => "redis",
+            Self::Postgres => "postgres",
+            Self::Redisgears => "redisgears",
+            Self::Nginx126 => "nginx-1.26",
+            Self::Nginx22 => "nginx-2.2",
+            Self::StandIn => "stand-in",
+        }
+    }
+}
+
 impl Reads {
     /// Returns true if somebody in the container looks at the variable.
     pub fn declares(&self, key: &str) -> bool {

@@ -125,12 +125,12 @@ fn serve(
     env: &BTreeMap<String, String>,
 ) -> Result<u8, Refusal> {
     let Rules { image, tag, behaviour, .. } = rules;
+    let stopped = signals::watch().map_err(failed("wait for signals"))?;
     say(&format!("a stand-in for {image} {tag} starts: {}", words.join(" ")))?;
     if *behaviour == Behaviour::ExitsAtOnce {
         let words = "configuration error: this version exits at once".to_owned();
         return Err(Refusal { code: FAILED, words });
     }
-    let stopped = signals::watch().map_err(failed("wait for signals"))?;
     if *behaviour == Behaviour::Hangs {
         say("waiting for something that never comes: this version never answers")?;
     } else {

@@ -108,6 +108,24 @@ impl Speaks {
         }
     }
 
+    /// Returns its name, as contracts have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::S3 => "s3",
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::SipUdp => "sip-udp",
+            Self::SipTcp => "sip-tcp",
+            Self::Gearman => "gearman",
+            Self::Amqp => "amqp",
+            Self::Https => "https",
+            Self::Redis => "redis",
+            Self::Postgres => "postgres",
+            Self::Rtpengine => "rtpengine",
+        }
+    }
+
     /// Returns true if its port is one of UDP.
     pub fn is_udp(self) -> bool {
         matches!(self, Self::Udp | Self::SipUdp | Self::Rtpengine)
