@@ -38,6 +38,8 @@ impl Drop for Running {
     }
 }
 
+// The attribute only marks this as test code for the lints.
+#[cfg(test)]
 impl Image {
     fn new(contracts: &[&Contract], tag: &str) -> Self {
         // A program that was just written cannot be started while another thread starts one.
@@ -95,6 +97,7 @@ impl Image {
     }
 }
 
+#[cfg(test)]
 impl Running {
     fn connect(&self, index: usize) -> TcpStream {
         let stream = TcpStream::connect(self.places[index]).unwrap();
@@ -126,24 +129,28 @@ impl Running {
     }
 }
 
+#[cfg(test)]
 fn assert_refused(output: &Output, code: i32, words: &str) {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{said}");
     assert!(said.contains(words), "{said:?} does not say {words:?}");
 }
 
+#[cfg(test)]
 fn printed(output: &Output) -> String {
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
 /// A port of this machine that nobody has now.
+#[cfg(test)]
 fn free_port() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port().to_string()
 }
 
 /// The web application of 2.6 with everything that it needs.
+#[cfg(test)]
 fn application(tag: &str) -> (Image, BTreeMap<String, String>) {
     let image = "docker.io/omnileads/omlapp";
     let needed = line("2.6").unwrap().contracts.into_iter().find(|it| it.image == image).unwrap();
@@ -151,6 +158,7 @@ fn application(tag: &str) -> (Image, BTreeMap<String, String>) {
     (Image::of_line("2.6", image, tag), env)
 }
 
+#[cfg(test)]
 fn borrowed(env: &BTreeMap<String, String>) -> Vec<(&str, &str)> {
     env.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect()
 }
@@ -347,6 +355,7 @@ fn sip_options_are_answered_over_udp_and_tcp() {
     }
 }
 
+#[cfg(test)]
 fn assert_answers(answer: &str, status: &str) {
     assert!(answer.starts_with(&format!("SIP/2.0 {status}\r\n")), "{answer}");
     for part in ["branch=z9hG4bK1\r\n", "From: <sip:b@c>;tag=1\r\n", "Call-ID: 7@c\r\n", "CSeq: 1 "]
