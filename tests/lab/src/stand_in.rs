@@ -87,7 +87,7 @@ fn run(rules: &Rules, words: &[String], env: &BTreeMap<String, String>) -> Resul
             let error = process::Command::new(name).args(arguments).exec();
             Err(failed(&format!("run {name}"))(error))
         }
-        Action::End | Action::Migrate => pretend(rules, command, words),
+        Action::End | Action::Migrate => run_once(rules, command, words),
         Action::Serve if command.becomes.is_empty() => serve(rules, command, words, env),
         Action::Serve => become_another(command),
     }
@@ -102,7 +102,7 @@ fn become_another(command: &Command) -> Result<u8, Refusal> {
 }
 
 /// Prints what a command that runs once is there for.
-fn pretend(rules: &Rules, command: &Command, words: &[String]) -> Result<u8, Refusal> {
+fn run_once(rules: &Rules, command: &Command, words: &[String]) -> Result<u8, Refusal> {
     for line in &command.prints {
         say(line)?;
     }

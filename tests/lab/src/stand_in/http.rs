@@ -14,7 +14,7 @@ const BAD_REQUEST: u16 = 400;
 
 /// The head of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Request {
+pub(super) struct HttpRequest {
     pub(super) method: String,
     /// The path as it was sent, without the query.
     pub(super) path: String,
@@ -24,14 +24,14 @@ pub(super) struct Request {
 
 /// An answer, whose body is text or a stored object.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(super) struct HttpAnswer {
     pub(super) status: u16,
     pub(super) kind: &'static str,
     pub(super) location: Option<String>,
     pub(super) body: Vec<u8>,
 }
 
-impl Request {
+impl HttpRequest {
     /// Reads the head of a request; none if there is none, or no whole one.
     pub(super) fn read(reader: &mut impl BufRead) -> io::Result<Option<Self>> {
         let mut lines = Vec::new();
@@ -74,9 +74,9 @@ impl Request {
     }
 }
 
-impl Answer {
+impl HttpAnswer {
     /// Returns an answer with a JSON document that says who answers.
-    pub(super) fn of(site: &Site, request: &Request) -> Self {
+    pub(super) fn of(site: &Site, request: &HttpRequest) -> Self {
         let status = status(site, request);
         let paths = &site.listen.paths;
         let login = paths.iter().find(|(_, status)| **status == 200).map(|(path, _)| path.clone());
@@ -96,7 +96,7 @@ impl Answer {
     }
 
     /// Sends the answer, without its body to a HEAD.
-    pub(super) fn send(&self, mut stream: &TcpStream, request: &Request) -> io::Result<()> {
+    pub(super) fn send(&self, mut stream: &TcpStream, request: &HttpRequest) -> io::Result<()> {
         let Self { status, kind, location, body } = self;
         let mut head = format!(
             "HTTP/1.1 {status} {}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\
@@ -116,14 +116,14 @@ impl Answer {
 }
 
 /// Answers the request of a connection.
-pub(super) fn converse(stream: &TcpStream, site: &Site) -> io::Result<()> {
+pub(super) fn serve_connection(stream: &TcpStream, site: &Site) -> io::Result<()> {
     let mut reader = BufReader::new(stream);
-    let Some(request) = Request::read(&mut reader)? else { return Ok(()) };
+    let Some(request) = HttpRequest::read(&mut reader)? else { return Ok(()) };
     io::copy(&mut reader.take(request.body_bytes()), &mut io::sink())?;
-    Answer::of(site, &request).send(stream, &request)
+    HttpAnswer::of(site, &request).send(stream, &request)
 }
 
-fn status(site: &Site, request: &Request) -> u16 {
+fn status(site: &Site, request: &HttpRequest) -> u16 {
     let host = request.header("host").unwrap_or_default();
     let host = host.rsplit_once(':').map_or(host, |(host, _port)| host);
     let is_refused = |hosts: &BTreeSet<String>| !hosts.contains(host) && !hosts.contains("*");

@@ -8,7 +8,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::http::{Answer, Request};
+use super::http::{HttpAnswer, HttpRequest};
 use super::site::Site;
 
 /// The size of the largest object.
@@ -21,11 +21,11 @@ const UPLOAD: &str = ".upload";
 static UPLOADS: AtomicU64 = AtomicU64::new(0);
 
 /// Answers the request of a connection.
-pub(super) fn converse(stream: &TcpStream, site: &Site) -> io::Result<()> {
+pub(super) fn serve_connection(stream: &TcpStream, site: &Site) -> io::Result<()> {
     let mut reader = BufReader::new(stream);
-    let Some(request) = Request::read(&mut reader)? else { return Ok(()) };
+    let Some(request) = HttpRequest::read(&mut reader)? else { return Ok(()) };
     if site.listen.paths.contains_key(&request.path) {
-        return Answer::of(site, &request).send(stream, &request);
+        return HttpAnswer::of(site, &request).send(stream, &request);
     }
     let answered = answer(&site.folder, &request, &mut reader.take(request.body_bytes()));
     let answer = answered.unwrap_or_else(|error| match error.kind() {
@@ -36,7 +36,7 @@ pub(super) fn converse(stream: &TcpStream, site: &Site) -> io::Result<()> {
     answer.send(stream, &request)
 }
 
-fn answer(folder: &Path, request: &Request, body: &mut impl Read) -> io::Result<Answer> {
+fn answer(folder: &Path, request: &HttpRequest, body: &mut impl Read) -> io::Result<HttpAnswer> {
     let Some(names) = names(&request.path) else { return Ok(refused(400, "InvalidArgument")) };
     let method = request.method.as_str();
     let Some((bucket, key)) = names.split_first() else {
@@ -57,7 +57,7 @@ fn answer(folder: &Path, request: &Request, body: &mut impl Read) -> io::Result<
     path.extend(key);
     match method {
         "PUT" => put(&bucket, &path, request, body),
-        "GET" | "HEAD" if path.is_file() => Ok(Answer { body: fs::read(path)?, ..done(200) }),
+        "GET" | "HEAD" if path.is_file() => Ok(HttpAnswer { body: fs::read(path)?, ..done(200) }),
         "GET" | "HEAD" => Ok(refused(404, "NoSuchKey")),
         "DELETE" => {
             let removed = fs::remove_file(&path);
@@ -97,7 +97,7 @@ fn decoded(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-fn of_bucket(bucket: &Path, request: &Request) -> io::Result<Answer> {
+fn of_bucket(bucket: &Path, request: &HttpRequest) -> io::Result<HttpAnswer> {
     match request.method.as_str() {
         "PUT" => fs::create_dir_all(bucket).map(|()| done(200)),
         "GET" | "HEAD" if !bucket.is_dir() => Ok(refused(404, "NoSuchBucket")),
@@ -109,7 +109,12 @@ fn of_bucket(bucket: &Path, request: &Request) -> io::Result<Answer> {
 }
 
 /// Stores an object. It appears whole or not at all.
-fn put(bucket: &Path, path: &Path, request: &Request, body: &mut impl Read) -> io::Result<Answer> {
+fn put(
+    bucket: &Path,
+    path: &Path,
+    request: &HttpRequest,
+    body: &mut impl Read,
+) -> io::Result<HttpAnswer> {
     let hash = request.header("x-amz-content-sha256").unwrap_or_default();
     if hash.starts_with("STREAMING-") || request.header("content-length").is_none() {
         return Ok(refused(501, "NotImplemented"));
@@ -135,7 +140,7 @@ fn put(bucket: &Path, path: &Path, request: &Request, body: &mut impl Read) -> i
 }
 
 /// Lists every bucket.
-fn buckets(folder: &Path) -> io::Result<Answer> {
+fn buckets(folder: &Path) -> io::Result<HttpAnswer> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -153,7 +158,7 @@ fn buckets(folder: &Path) -> io::Result<Answer> {
 }
 
 /// Lists the objects of a bucket whose keys begin with the prefix of the query.
-fn objects(bucket: &Path, request: &Request) -> io::Result<Answer> {
+fn objects(bucket: &Path, request: &HttpRequest) -> io::Result<HttpAnswer> {
     let prefix = request.query.split('&').find_map(|part| part.strip_prefix("prefix="));
     let prefix = prefix.map_or(Some(String::new()), decoded).unwrap_or_default();
     let mut found = Vec::new();
@@ -191,16 +196,16 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-fn xml(status: u16, body: &str) -> Answer {
+fn xml(status: u16, body: &str) -> HttpAnswer {
     let text = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{body}\n");
-    Answer { status, kind: "application/xml", location: None, body: text.into_bytes() }
+    HttpAnswer { status, kind: "application/xml", location: None, body: text.into_bytes() }
 }
 
-fn done(status: u16) -> Answer {
-    Answer { status, kind: "application/octet-stream", ..Answer::default() }
+fn done(status: u16) -> HttpAnswer {
+    HttpAnswer { status, kind: "application/octet-stream", ..HttpAnswer::default() }
 }
 
-fn refused(status: u16, code: &str) -> Answer {
+fn refused(status: u16, code: &str) -> HttpAnswer {
     xml(status, &format!("<Error><Code>{}</Code></Error>", escaped(code)))
 }
 

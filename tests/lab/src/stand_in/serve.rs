@@ -82,7 +82,7 @@ fn accept(listener: &TcpListener, site: &Arc<Site>) {
         }
         let (site, open) = (Arc::clone(site), Arc::clone(&open));
         thread::spawn(move || {
-            if let Err(error) = converse(&stream, &site) {
+            if let Err(error) = serve_connection(&stream, &site) {
                 eprintln!("a connection to {} ended: {error}", site.listen.at);
             }
             open.fetch_sub(1, Ordering::Relaxed);
@@ -96,13 +96,13 @@ fn end(site: &Site, error: &io::Error) -> ! {
     process::exit(FAILED.into())
 }
 
-fn converse(stream: &TcpStream, site: &Site) -> io::Result<()> {
+fn serve_connection(stream: &TcpStream, site: &Site) -> io::Result<()> {
     stream.set_read_timeout(Some(SILENCE))?;
     stream.set_write_timeout(Some(SILENCE))?;
     match site.listen.speaks {
-        Speaks::Http => http::converse(stream, site),
-        Speaks::S3 => s3::converse(stream, site),
-        Speaks::SipTcp => sip::converse(stream, site),
+        Speaks::Http => http::serve_connection(stream, site),
+        Speaks::S3 => s3::serve_connection(stream, site),
+        Speaks::SipTcp => sip::serve_connection(stream, site),
         Speaks::Gearman => protocols::gearman(stream, &site.tag),
         Speaks::Amqp => protocols::amqp(stream),
         Speaks::Tcp

@@ -11,7 +11,7 @@ const REPEATED: [(&str, &str); 5] =
 const HEAD_BYTES_MAX: u64 = 64 * 1024;
 
 /// Answers every request of a connection.
-pub(super) fn converse(mut stream: &TcpStream, site: &Site) -> io::Result<()> {
+pub(super) fn serve_connection(mut stream: &TcpStream, site: &Site) -> io::Result<()> {
     let mut reader = BufReader::new(stream);
     while let Some(head) = read_head(&mut reader)? {
         let length = header(&head, "Content-Length", "l").next();

@@ -1,7 +1,7 @@
 use super::*;
 
-fn request(head: &str) -> Request {
-    Request::read(&mut head.replace('\n', "\r\n").as_bytes()).unwrap().unwrap()
+fn request(head: &str) -> HttpRequest {
+    HttpRequest::read(&mut head.replace('\n', "\r\n").as_bytes()).unwrap().unwrap()
 }
 
 /// Returns the status and the body of the answer to a request.
