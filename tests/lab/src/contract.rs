@@ -59,9 +59,15 @@ pub struct Contract {
     /// The places where it refuses a volume.
     #[serde(default)]
     pub no_mounts: Vec<String>,
+    /// Where it reads the certificate of the tenant.
+    #[serde(default)]
+    pub certificate: Option<CertificateFiles>,
     /// The ports that no variable moves.
     #[serde(default)]
     pub ports: Vec<String>,
+    /// The programs in it that operations may run.
+    #[serde(default)]
+    pub programs: Vec<String>,
     /// Where and with what words it refuses to start. Nothing compares it; people read it.
     #[serde(default)]
     pub refuses: Option<String>,
@@ -93,6 +99,22 @@ pub struct Contract {
     /// The files that the commands of the catalog expect in the image, with their texts.
     #[serde(default)]
     pub files: BTreeMap<String, String>,
+}
+
+/// The files of a certificate in a container.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateFiles {
+    /// The certificate with those that signed it.
+    pub chain: String,
+    pub key: String,
+}
+
+impl CertificateFiles {
+    /// Returns the secrets of the certificate, each with its file.
+    pub fn secrets(&self) -> [(&'static str, &str); 2] {
+        [("tls_certificate", &self.chain), ("tls_key", &self.key)]
+    }
 }
 
 /// The environment variables of an image.
