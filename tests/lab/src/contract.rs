@@ -113,7 +113,7 @@ pub struct CertificateFiles {
 impl CertificateFiles {
     /// Returns the secrets of the certificate, each with its file.
     pub fn secrets(&self) -> [(&'static str, &str); 2] {
-        [("tls_certificate", &self.chain), ("tls_key", &self.key)]
+        [("tls_certificate", self.chain.as_str()), ("tls_key", self.key.as_str())]
     }
 }
 
