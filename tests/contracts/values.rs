@@ -38,7 +38,7 @@ pub(crate) fn empty_values(line: &Line, catalog: &Catalog) -> Vec<String> {
 }
 
 /// Makes the plan of the tenant of a line.
-fn layout(line: &Line, catalog: &Catalog) -> Plan {
+pub(crate) fn layout(line: &Line, catalog: &Catalog) -> Plan {
     let mut spec = format!("tenant: acme\ncatalog: {}\nsettings:\n", catalog.name);
     for (name, value) in &line.tenant.settings {
         spec.push_str(&format!("  {name}: \"{value}\"\n"));

@@ -7,6 +7,7 @@
 
 pub mod field;
 pub mod fleet;
+pub mod lines;
 pub mod observe;
 pub mod packages;
 pub mod previous;
