@@ -56,17 +56,6 @@ pub(crate) fn image(catalog: &Catalog, container: &ContainerTemplate) -> String 
     }
 }
 
-impl Line {
-    /// The contracts of an image that are for a component.
-    pub(crate) fn matching(&self, image: &str, component: &str) -> Vec<(usize, &Contract)> {
-        let is_of = |contract: &Contract| {
-            let names = &contract.components;
-            contract.image == image && (names.is_empty() || names.iter().any(|it| it == component))
-        };
-        self.contracts.iter().enumerate().filter(|(_, contract)| is_of(contract)).collect()
-    }
-}
-
 impl Case<'_> {
     fn violations(&self) -> Vec<String> {
         let mut found = self.undeclared_keys();

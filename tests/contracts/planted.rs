@@ -3,7 +3,7 @@
 use oml_common::document::catalog::Catalog;
 
 use crate::check::violations;
-use crate::contract::Line;
+use crate::contract::parse;
 use crate::line_of;
 use crate::values::empty_values;
 
@@ -49,7 +49,7 @@ fn planted(from: &str, to: &str) -> Vec<String> {
 
 fn found(catalog: &str, contracts: &str) -> Vec<String> {
     let catalog = Catalog::parse(catalog).unwrap_or_else(|problems| panic!("{problems}"));
-    violations(&Line::parse(contracts), &catalog)
+    violations(&parse(contracts), &catalog)
 }
 
 /// Asserts that one violation was found, with all that leads to it.
@@ -102,7 +102,7 @@ fn a_key_that_the_image_needs_is_missed() {
 fn a_needed_value_that_is_empty_by_default_is_found() {
     let catalog = CATALOG.replace("NEEDED: \"1\"", "NEEDED: \"{{ settings.bucket }}\"");
     let catalog = Catalog::parse(&catalog).unwrap_or_else(|problems| panic!("{problems}"));
-    let empty = empty_values(&Line::parse(CONTRACT), &catalog);
+    let empty = empty_values(&parse(CONTRACT), &catalog);
     let [one] = &empty[..] else { panic!("{empty:#?}") };
     assert!(one.contains("test.yaml, component web: NEEDED is empty"), "{one}");
 }

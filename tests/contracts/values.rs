@@ -15,7 +15,7 @@ use crate::contract::Line;
 
 /// Returns every key that an image needs and that has an empty value on a host with everything.
 pub(crate) fn empty_values(line: &Line, catalog: &Catalog) -> Vec<String> {
-    let plan = layout(line, catalog, "", &ChosenSecrets::new());
+    let plan = layout(line, catalog);
     let mut empty = Vec::new();
     for (name, desired) in plan.nodes.values().flat_map(|share| &share.instances) {
         let Some(container) = desired.instance.container() else { continue };
@@ -47,7 +47,7 @@ pub(crate) fn misplaced_certificates(line: &Line, catalog: &Catalog) -> Vec<Stri
     };
     let secrets: ChosenSecrets = ["tls_certificate", "tls_key"].map(secret).into();
     let tls = "tls: {mode: selfsigned, names: [pbx.example.com]}\n";
-    let plan = layout(line, catalog, tls, &secrets);
+    let plan = layout_with(line, catalog, tls, &secrets);
     let mut found = Vec::new();
     for (name, desired) in plan.nodes.values().flat_map(|share| &share.instances) {
         let Some(container) = desired.instance.container() else { continue };
@@ -70,8 +70,13 @@ pub(crate) fn misplaced_certificates(line: &Line, catalog: &Catalog) -> Vec<Stri
     found
 }
 
+/// Makes the plan of the tenant of a line.
+pub(crate) fn layout(line: &Line, catalog: &Catalog) -> Plan {
+    layout_with(line, catalog, "", &ChosenSecrets::new())
+}
+
 /// Makes the plan of the tenant of a line, with more lines in its document and with these secrets.
-fn layout(line: &Line, catalog: &Catalog, more: &str, secrets: &ChosenSecrets) -> Plan {
+fn layout_with(line: &Line, catalog: &Catalog, more: &str, secrets: &ChosenSecrets) -> Plan {
     let mut spec = format!("tenant: acme\ncatalog: {}\n{more}settings:\n", catalog.name);
     for (name, value) in &line.tenant.settings {
         spec.push_str(&format!("  {name}: \"{value}\"\n"));

@@ -9,13 +9,11 @@ use oml_tests::trial::check;
 
 use crate::document::{self, Versions};
 use crate::line::Line;
-use crate::site::{Site, Size};
+use crate::site::{BAD_MIGRATION, Site, Size};
 use crate::{promises, rotation};
 
 /// The longest time for a change of everything.
 const LIMIT: &str = "20m";
-/// The tag of an image of the application whose migration fails.
-const BAD_MIGRATION: &str = "20991231-bad-migration";
 
 pub(crate) fn run(packages: Packages, line: &'static Line, size: Size) -> Result<()> {
     let Some(site) = Site::prepare(packages, line, size)? else { return Ok(()) };

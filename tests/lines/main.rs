@@ -17,7 +17,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use libtest_mimic::{Arguments, Trial};
-use oml_tests::{Build, Packages, lines, trial};
+use oml_tests::wanted::Wanted;
+use oml_tests::{Build, Packages, trial};
 
 use crate::line::{LINES, Line};
 use crate::site::Size;
@@ -25,7 +26,7 @@ use crate::site::Size;
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     let packages = Arc::new(Mutex::new(None));
-    let wanted = lines::Wanted::from_env();
+    let wanted = Wanted::from_env();
     let all = LINES.iter().flat_map(|line| Size::ALL.map(|size| (line, size)));
     let cases = all.filter(|(line, size)| wanted.includes(line.name, size.hosts()));
     let mut trials: Vec<Trial> = cases.map(|case| on_own_hosts(&packages, case)).collect();

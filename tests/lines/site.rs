@@ -6,12 +6,16 @@ use std::process::Stdio;
 use anyhow::{Context as _, Result};
 use oml_lab::until;
 use oml_tests::fleet::{CONTROLLER, Topology};
+use oml_tests::lines::{MIRRORS, add_images};
 use oml_tests::observe::{SOON, sh};
 use oml_tests::trial::{check, lab_name};
 use oml_tests::{CtlOutput, Fleet, Packages};
 
 use crate::document::{self, Versions};
 use crate::line::Line;
+
+/// The tag of an image of the application whose migration fails.
+pub(crate) const BAD_MIGRATION: &str = "20991231-bad-migration";
 
 /// The number of hosts of a site.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,11 +28,10 @@ pub(crate) enum Size {
 pub(crate) const NODES: [&str; 3] = ["acme-data", "acme-voice", "acme-app"];
 /// The only host of a site with one.
 const ALONE: &str = "acme-one";
-/// The rule by which all images come from the lab's registry, and where the controller reads it.
-const MIRRORS: &str = "[mirrors]\n\"docker.io/\" = \"registry.lab:5000/docker.io/\"\n\
-                       \"quay.io/\" = \"registry.lab:5000/quay.io/\"\n";
+/// Where the controller reads the rules of mirrors.
 const MIRRORS_FILE: &str = "/etc/omlcontroller/conf.d/mirrors.toml";
-const RESTART: &str = "chown -R omlcontroller: /etc/omlcontroller && systemctl restart omlcontroller";
+const RESTART: &str =
+    "chown -R omlcontroller: /etc/omlcontroller && systemctl restart omlcontroller";
 const CATALOGS: &str = "/usr/share/omlcontroller/catalog";
 
 impl Size {
@@ -98,6 +101,18 @@ impl Site {
 
     pub(crate) fn app(&self) -> &'static str {
         self.host(2)
+    }
+
+    /// Puts the images of both releases into the registry, and that of an application whose migration fails.
+    fn push_images(&self) -> Result<()> {
+        let next = document::next(&self.first);
+        let mut wanted: Vec<(&str, &str)> = Vec::new();
+        for versions in [&self.first, &next] {
+            let all = versions.iter().filter(|(_, version)| !version.is_empty());
+            wanted.extend(all.map(|(name, version)| (name.as_str(), version.as_str())));
+        }
+        wanted.push((self.line.application, BAD_MIGRATION));
+        add_images(self.fleet.lab(), self.line.name, &wanted)
     }
 
     fn configure_controller(&self) -> Result<()> {

@@ -15,6 +15,7 @@ pub mod release;
 pub mod settings;
 pub mod tools;
 pub mod trial;
+pub mod wanted;
 pub mod workspace;
 
 pub use fleet::{CtlOutput, Fleet};

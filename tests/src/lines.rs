@@ -1,35 +1,48 @@
-//! Which lines of OMniLeads are tried on which number of hosts.
+//! The lab's images for tenants that run one of the four lines of OMniLeads.
 
-/// The variable with the lines, separated by commas, or `all`.
-pub const LINES: &str = "OML_LINES";
-/// The variable with the number of hosts, 1 or 3, without which both are tried.
-pub const HOSTS: &str = "OML_LINES_HOSTS";
+use std::collections::BTreeSet;
+use std::fs;
 
-/// The line and the number of hosts that a run of all tests tries.
-const SLICE: (&str, usize) = ("2.6", 1);
+use anyhow::{Context, Result, anyhow};
+use oml_common::document::catalog::{Catalog, WorkloadTemplate};
+use oml_lab::Lab;
 
-/// The trials that somebody asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
-    /// None if nobody named lines.
-    lines: Option<String>,
-    hosts: Option<String>,
+use crate::workspace::workspace_root;
+
+/// The rules of the controller by which hosts pull the images of the lines from the lab's registry.
+pub const MIRRORS: &str = "[mirrors]\n\"docker.io/\" = \"registry.lab:5000/docker.io/\"\n\
+                           \"quay.io/\" = \"registry.lab:5000/quay.io/\"\n";
+
+/// Puts the images into the lab's registry that components of a line need to run in these versions. A component may
+/// be there several times.
+///
+/// # Errors
+/// There is no such line or component, or the registry does not answer.
+pub fn add_images(lab: &Lab, line: &str, versions: &[(&str, &str)]) -> Result<()> {
+    let path = workspace_root()?.join(format!("catalog/omnileads-{line}.yaml"));
+    let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    let catalog =
+        Catalog::parse(&text).map_err(|problems| anyhow!("read a catalog: {problems}"))?;
+    let tags: BTreeSet<(String, &str)> = versions
+        .iter()
+        .map(|(component, tag)| Ok((image(&catalog, component)?, *tag)))
+        .collect::<Result<_>>()?;
+    let tags: Vec<(&str, &str)> = tags.iter().map(|(image, tag)| (image.as_str(), *tag)).collect();
+    Ok(lab.add_images_of(line, &tags)?)
 }
 
-impl Wanted {
-    /// Reads the variables.
-    #[must_use]
-    pub fn from_env() -> Self {
-        Self { lines: std::env::var(LINES).ok(), hosts: std::env::var(HOSTS).ok() }
-    }
-
-    /// Whether a line is tried on this number of hosts.
-    #[must_use]
-    pub fn includes(&self, line: &str, hosts: usize) -> bool {
-        let Some(lines) = &self.lines else { return (line, hosts) == SLICE };
-        let is_named = lines == "all" || lines.split(',').any(|named| named == line);
-        is_named && self.hosts.as_ref().is_none_or(|wanted| *wanted == hosts.to_string())
-    }
+/// Returns the image of a component, with its registry, as contracts name it.
+fn image(catalog: &Catalog, component: &str) -> Result<String> {
+    let found = catalog.components.iter().find(|(name, _)| name.as_str() == component);
+    let (_, found) = found.with_context(|| format!("the catalog has no component {component}"))?;
+    let WorkloadTemplate::Container(container) = &found.workload else {
+        return Err(anyhow!("{component} is no container"));
+    };
+    let image = container.image.as_str();
+    Ok(match &catalog.registry {
+        Some(registry) if !container.image.names_registry() => format!("{registry}/{image}"),
+        Some(_) | None => image.to_owned(),
+    })
 }
 
 #[cfg(test)]
@@ -37,16 +50,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_lines_are_tried_if_somebody_asks_for_them_and_else_a_slice() {
-        let wanted = |lines: Option<&str>, hosts: Option<&str>| Wanted {
-            lines: lines.map(str::to_owned),
-            hosts: hosts.map(str::to_owned),
-        };
-        let slice = wanted(None, None);
-        assert!(slice.includes("2.6", 1) && !slice.includes("2.6", 3) && !slice.includes("3", 1));
-        let all = wanted(Some("all"), Some("3"));
-        assert!(all.includes("2.6", 3) && all.includes("3", 3) && !all.includes("3", 1));
-        let some = wanted(Some("2.2,3"), None);
-        assert!(some.includes("3", 1) && some.includes("2.2", 3) && !some.includes("2.6", 1));
+    fn the_image_of_a_component_is_named_with_its_registry() {
+        let text = fs::read_to_string(workspace_root().unwrap().join("catalog/omnileads-2.6.yaml"));
+        let catalog = Catalog::parse(&text.unwrap()).unwrap();
+        assert_eq!(image(&catalog, "daphne").unwrap(), "docker.io/omnileads/omlapp");
+        assert_eq!(image(&catalog, "minio").unwrap(), "quay.io/minio/minio");
+        assert!(image(&catalog, "node-exporter").is_err());
+        assert!(image(&catalog, "other").is_err());
     }
 }

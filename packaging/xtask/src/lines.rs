@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Result, ensure};
 use clap::Args;
-use oml_tests::{Build, Packages, TEST_FEATURES, cargo, lines};
+use oml_tests::{Build, Packages, TEST_FEATURES, cargo, wanted};
 
 use crate::hosts;
 use crate::test::run_tests;
@@ -33,9 +33,9 @@ fn command(verb: &Lines) -> Result<Command> {
     let mut command = cargo()?;
     command.args(["test", "-p", "oml-tests", "--locked", "--no-fail-fast"]).args(TEST_FEATURES);
     command.args(["--test", "lines"]);
-    command.env(lines::LINES, verb.lines.as_deref().unwrap_or("all"));
+    command.env(wanted::LINES, verb.lines.as_deref().unwrap_or("all"));
     if let Some(hosts) = &verb.hosts {
-        command.env(lines::HOSTS, hosts);
+        command.env(wanted::HOSTS, hosts);
     }
     Ok(command)
 }
