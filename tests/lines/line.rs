@@ -72,8 +72,8 @@ pub(crate) const LINES: [Line; 4] = [
         files: &[("/etc/default/rabbitmq.conf", "listeners.tcp.default = ADDRESS:5672\n")],
         application: "omnileads",
         calls: None,
-        migrates: false,
-        tls: false,
+        migrates: true,
+        tls: true,
     },
     Line {
         name: "1.26",
@@ -84,8 +84,8 @@ pub(crate) const LINES: [Line; 4] = [
         files: &[],
         application: "omnileads",
         calls: None,
-        migrates: false,
-        tls: false,
+        migrates: true,
+        tls: true,
     },
     Line {
         name: "3",
@@ -96,7 +96,7 @@ pub(crate) const LINES: [Line; 4] = [
         files: &[],
         application: "omnileads",
         calls: None,
-        migrates: false,
-        tls: false,
+        migrates: true,
+        tls: true,
     },
 ];
