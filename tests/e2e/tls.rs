@@ -53,7 +53,7 @@ fn apply(fleet: &Fleet, tls: &str) -> Result<String> {
 
 /// The fingerprint of the certificate that the web server shows to a browser, which accepts it.
 fn shown_to_browser(fleet: &Fleet) -> Result<String> {
-    let url = "https://pbx.example.com/nginx_status";
+    let url = "https://pbx.example.com/health";
     let resolve = "--resolve pbx.example.com:443:127.0.0.1";
     let code =
         format!("curl -sS -o /dev/null -w '%{{http_code}}' --cacert {AUTHORITY} {resolve} {url}");

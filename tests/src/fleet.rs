@@ -20,6 +20,10 @@ pub const CONTROLLER: &str = "controller";
 /// The value of every secret on the fleet's hosts.
 pub const LAB_SECRET: &str = "a-secret-of-the-lab";
 const SECRETS: [&str; 2] = ["postgres_password", "ami_password"];
+/// Makes the certificate that the stack expects in this folder, as an operator does.
+const CERTIFICATE: &str = "mkdir -p /etc/omnileads/certs && cd /etc/omnileads/certs && umask 077 && \
+     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=$(hostname) \
+     -addext subjectAltName=DNS:$(hostname) -keyout key.pem -out cert.pem 2>&1";
 const INSTALL_LIMIT: Duration = Duration::from_secs(120);
 
 /// A running controller and the nodes that are enrolled with it.
@@ -293,8 +297,7 @@ impl Fleet {
         host.push(password, registry.password().as_bytes(), 0o600)?;
         let text = settings::agent(&registry, password);
         host.push("/etc/omlagent/conf.d/lab.toml", text.as_bytes(), 0o600)?;
-        // The stack expects its certificates in this folder, which an operator makes.
-        host.exec_ok(&["mkdir", "-p", "/etc/omnileads/certs"])?;
+        host.exec_ok(&["sh", "-c", CERTIFICATE])?;
         for secret in SECRETS {
             host.push(&format!("/etc/omlagent/secrets/{secret}"), LAB_SECRET.as_bytes(), 0o600)?;
         }

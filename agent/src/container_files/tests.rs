@@ -103,6 +103,7 @@ fn an_edited_file_is_written_in_place_because_its_container_has_it_mounted() {
 
 #[test]
 fn a_file_of_another_user_is_made_compared_and_put_right_in_place() {
+    type ByHand = fn(&Path);
     if !may_give_files() {
         eprintln!("skipped: this process may not give files away");
         return;
@@ -124,7 +125,6 @@ fn a_file_of_another_user_is_made_compared_and_put_right_in_place() {
     assert_eq!((folder.uid(), folder.mode() & PERMISSIONS), (geteuid().as_raw(), FOLDER_MODE));
     assert_eq!(changes(&paths, &instance), []);
     let mounted = place.metadata().unwrap().ino();
-    type ByHand = fn(&Path);
     let cases: [(ByHand, &str); 3] = [
         (|p| fs::write(p, "port 1\n").unwrap(), "was edited"),
         (

@@ -259,9 +259,12 @@ fn read_components(
     let (mut components, mut broken) = ReadComponents::default();
     for (name, field) in field.entries::<ComponentName>(problems) {
         let mut own = Problems::default();
-        match component::read(&field, templates, &mut own) {
-            Some(component) if own.0.is_empty() => drop(components.insert(name, component)),
-            Some(_) | None => drop(broken.insert(name, own)),
+        // What could be read of one with mistakes is checked further, so that all are found at once.
+        if let Some(component) = component::read(&field, templates, &mut own) {
+            components.insert(name.clone(), component);
+        }
+        if !own.0.is_empty() {
+            broken.insert(name, own);
         }
     }
     (components, broken)

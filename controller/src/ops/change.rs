@@ -33,6 +33,7 @@ mod request;
 mod rotation;
 mod text;
 
+pub(super) use self::logins::Questions;
 pub(super) use self::nodes::node_facts;
 pub use self::releases::{TenantRelease, TenantReleases};
 pub use self::request::{ChangeRequest, ChangeResult, IdempotencyKey, RequestContext};
@@ -41,7 +42,6 @@ use self::draft::Draft;
 use self::releases::said;
 use self::rotation::Unused;
 use super::catalogs::Catalogs;
-use super::digests::Questions;
 use super::retries::retry_conflicts;
 use super::secrets::Secrets;
 use super::tenants::Tenants;

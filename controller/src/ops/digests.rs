@@ -15,7 +15,7 @@ use oml_common::text::problem::{Problem, Problems};
 use tokio::time::timeout;
 
 use super::OpsError;
-use super::change::Changes;
+use super::change::{Changes, Questions};
 use crate::records::keys;
 use crate::registry::{RegistryError, ResolvedImage, TenantLogins};
 
@@ -37,16 +37,6 @@ pub(super) struct RegistryAnswers {
     pub(super) failure: Option<RegistryError>,
     /// What the registries reported about the images that they were asked for.
     pub(super) facts: BTreeMap<ImageName, ImageFacts>,
-}
-
-/// The images for which the registries of a tenant are asked.
-#[derive(Clone, Copy)]
-pub(super) struct Questions<'a> {
-    pub(super) spec: &'a TenantSpec,
-    pub(super) images: &'a BTreeMap<ComponentName, ImageName>,
-    pub(super) logins: &'a TenantLogins,
-    /// Whether the change is refused anyway, so that the wait is short.
-    pub(super) is_refused: bool,
 }
 
 impl Changes {

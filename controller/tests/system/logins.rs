@@ -32,7 +32,8 @@ async fn the_password_of_a_registry_is_sent_to_who_pulls_and_another_one_replace
     assert_eq!(sent(session.secrets().await), hub(1, FIRST));
 
     let (tenant, name) = ("acme".to_owned(), "hub".to_owned());
-    let request = v1::RotateSecretRequest { tenant, name, value: given(SECOND), options: None };
+    let options = Some(v1::ChangeOptions::default());
+    let request = v1::RotateSecretRequest { tenant, name, value: given(SECOND), options };
     let rotated = operator.rotate_secret(request).await.unwrap().into_inner();
     assert_eq!(notes(&rotated), ["pbx pulled with secret hub version 2"]);
     assert!(rotated.changes.iter().all(|change| change.kind() == v1::ChangeKind::Update));

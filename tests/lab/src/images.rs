@@ -97,6 +97,9 @@ pub(crate) const ALL: [Image; 9] = [
             ("etc/asterisk/modules.conf", image_file!("asterisk/modules.conf")),
             ("etc/asterisk/pjsip.conf", image_file!("asterisk/pjsip.conf")),
             ("etc/asterisk/extensions.conf", image_file!("asterisk/extensions.conf")),
+            ("etc/asterisk/queues.conf", image_file!("asterisk/queues.conf")),
+            ("etc/asterisk/http.conf", image_file!("asterisk/http.conf")),
+            ("etc/asterisk/ari.conf", image_file!("asterisk/ari.conf")),
             ("etc/asterisk/logger.conf", image_file!("asterisk/logger.conf")),
             ("etc/asterisk/manager.conf", image_file!("asterisk/manager.conf")),
             // Asterisk always reads these files; empty files avoid three errors at every start.
@@ -149,7 +152,7 @@ pub(crate) const ALL: [Image; 9] = [
         name: "nginx",
         base: Base::Bookworm(NGINX),
         start: image_file!("nginx/start.sh"),
-        files: &[("etc/nginx/lab.conf", image_file!("nginx/lab.conf"))],
+        files: &[("etc/nginx/nginx.conf", image_file!("nginx/nginx.conf"))],
         volumes: &[],
         good: &["230215.01", "241009.01"],
         has_bad: false,

@@ -40,6 +40,7 @@ mod release;
 mod run;
 pub mod stand_in;
 mod subnet;
+mod telephone;
 mod variant;
 mod wait;
 
@@ -54,5 +55,8 @@ pub use registries::{FurtherRegistry, RegistrySpec, Tls};
 pub use registry::Registry;
 pub use release::Debian;
 pub use run::Output;
+pub use telephone::{
+    AgentLogin, Browser, SipWay, Telephone, TelephoneReport, TelephoneState,
+};
 pub use variant::Variant;
 pub use wait::until;

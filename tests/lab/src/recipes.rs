@@ -66,9 +66,17 @@ pub(crate) const ASTERISK: System = System {
     finish: "rm -rf /etc/asterisk/* /usr/lib/python3 /usr/lib/python3.9",
 };
 
+/// The layer of Kamailio with the modules of OMniLeads' configuration: logins, Redis, TLS and WebSocket.
 pub(crate) const KAMAILIO: PackageLayer = PackageLayer {
     name: "kamailio",
-    packages: &["kamailio", "netbase"],
+    packages: &[
+        "kamailio",
+        "kamailio-autheph-modules",
+        "kamailio-redis-modules",
+        "kamailio-tls-modules",
+        "kamailio-websocket-modules",
+        "netbase",
+    ],
     finish: "rm -rf /etc/kamailio/*",
 };
 

@@ -1,6 +1,6 @@
 //! Checks the components of a catalog by its settings and by each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::order;
 use crate::id::ComponentName;
@@ -9,8 +9,8 @@ use crate::text::problem::{Problem, Problems};
 use super::{Catalog, Component, EnvTemplate, Mistakes, WorkloadTemplate, file, image};
 
 impl Catalog {
-    /// Puts the components whose mistakes are seen only beside the settings and the other components
-    /// among the broken ones. Components that exclude each other are all broken, because it is not
+    /// Finds the components whose mistakes are seen only beside the settings and the other components.
+    /// Components that exclude each other are all broken, because it is not
     /// known which of them is right.
     pub(super) fn check(&mut self, has_registry: bool) {
         let mut found = Mistakes::new();
@@ -26,7 +26,6 @@ impl Catalog {
             image::need_registry(&self.components, &mut found);
         }
         for (name, own) in found.into_iter().filter(|(_, own)| !own.0.is_empty()) {
-            self.components.remove(&name);
             self.broken.entry(name).or_default().0.extend(own.0);
         }
     }
@@ -38,13 +37,13 @@ impl Catalog {
         problems: &mut Problems,
     ) {
         // A broken one is a component too.
-        let known = || self.components.keys().chain(self.broken.keys());
-        for dependency in &component.after {
-            if !known().any(|it| it == dependency) {
-                let message = format!("{dependency} is not a component");
-                let problem = Problem::new(format!("components.{name}.after"), message);
-                problems.push(problem.suggest(dependency.as_str(), known().map(AsRef::as_ref)));
-            }
+        let known: BTreeSet<&ComponentName> =
+            self.components.keys().chain(self.broken.keys()).collect();
+        for dependency in component.after.iter().filter(|it| !known.contains(it)) {
+            let message = format!("{dependency} is not a component");
+            let problem = Problem::new(format!("components.{name}.after"), message);
+            let known = known.iter().map(|it| it.as_str());
+            problems.push(problem.suggest(dependency.as_str(), known));
         }
     }
 

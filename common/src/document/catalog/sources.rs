@@ -191,10 +191,13 @@ impl CatalogSources {
         if !is_part {
             merged.catalog.check(has_registry);
         }
+        let Merged { mut catalog, .. } = merged;
         if problems.0.is_empty() {
-            return Ok(merged.catalog);
+            let Catalog { components, broken, .. } = &mut catalog;
+            components.retain(|name, _| !broken.contains_key(name));
+            return Ok(catalog);
         }
-        problems.0.extend(merged.catalog.broken.into_values().flat_map(|own| own.0));
+        problems.0.extend(catalog.broken.into_values().flat_map(|own| own.0));
         Err(problems.sorted())
     }
 

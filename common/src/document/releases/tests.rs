@@ -76,7 +76,7 @@ more: 1
 #[test]
 fn releases_may_have_components_whose_definitions_cannot_be_used() {
     let mut catalog = catalog();
-    let web = "web".parse().unwrap();
+    let web: ComponentName = "web".parse().unwrap();
     catalog.components.remove(&web);
     let text = "catalog: test\nreleases:\n  '1.0': {web: '1'}\n";
     assert!(Releases::parse(text, &catalog).is_err());

@@ -1,14 +1,25 @@
-//! The logins of a tenant, with which registries are asked for its images.
+//! What registries are asked for, and the logins of the tenant with which they are asked.
 
 use std::collections::BTreeMap;
 
 use oml_common::decide::plan::ImageName;
+use oml_common::document::spec::TenantSpec;
 use oml_common::id::{ComponentName, Digest};
 
 use super::Changes;
 use super::draft::Draft;
 use crate::ops::Result;
 use crate::registry::{RegistryCredentials, TenantLogins};
+
+/// The images for which the registries of a tenant are asked.
+#[derive(Clone, Copy)]
+pub(in crate::ops) struct Questions<'a> {
+    pub(in crate::ops) spec: &'a TenantSpec,
+    pub(in crate::ops) images: &'a BTreeMap<ComponentName, ImageName>,
+    pub(in crate::ops) logins: &'a TenantLogins,
+    /// Whether the change is refused anyway, so that the wait is short.
+    pub(in crate::ops) is_refused: bool,
+}
 
 impl Changes {
     /// Opens the passwords of the tenant's registries; none if no registry has to be asked, because

@@ -52,6 +52,14 @@ fn a_mistake_of_one_component_leaves_the_others_usable_and_is_still_a_mistake() 
 }
 
 #[test]
+fn all_mistakes_of_a_component_are_found_at_once() {
+    let sources = sources("    colour: red\n    after: [bd]\n    when: {prot: \"1\"}\n");
+    let refused = sources.catalog().unwrap_err();
+    assert_eq!(refused.0.len(), 3, "{refused}");
+    assert_eq!(usable(&sources).0, ["db"]);
+}
+
+#[test]
 fn components_that_exclude_each_other_are_all_broken_and_the_rest_is_not() {
     let more = |unit: &str, after: &str| {
         format!(

@@ -38,7 +38,7 @@ class Status:
 
     def __init__(self, path):
         self.path = path
-        self.seen = {"pid": os.getpid(), "state": "starting", "sent": 0, "received": 0, "longest_gap_ms": 0}
+        self.seen = {"pid": os.getpid(), "state": "starting", "sent": 0, "received": 0, "longest_gap_ms": 0, "calls": 0}
         self.at = 0.0
         self.write()
 
@@ -68,7 +68,7 @@ class Udp:
             self.socket.bind((asked["from"], 0))
         self.socket.connect((asked["address"], asked["port"]))
         self.host = self.socket.getsockname()[0]
-        # A name that nobody knows, as browsers have: at Kamailio's own address a contact would count as Kamailio itself.
+        # A name that nobody knows, as browsers have. A contact at Kamailio's own address would count as Kamailio.
         self.contact = f"{random.getrandbits(48):x}.invalid"
         self.via = f"UDP {self.contact};rport"
 
@@ -241,9 +241,9 @@ class Telephone:
             return answer
         if method == "INVITE":
             self.transport.send(self.request("ACK", uri, answer.one("to"), sequence=self.sequence))
-        wanted, given = (
-            ("www-authenticate", "Authorization") if answer.status == 401 else ("proxy-authenticate", "Proxy-Authorization")
-        )
+        wanted, given = "proxy-authenticate", "Proxy-Authorization"
+        if answer.status == 401:
+            wanted, given = "www-authenticate", "Authorization"
         challenge = dict(re.findall(r'(\w+)="([^"]*)"', answer.one(wanted)))
         realm, nonce = challenge["realm"], challenge["nonce"]
         with open(self.asked["key_file"], "rb") as file:
@@ -260,8 +260,8 @@ class Telephone:
     def answer(self, message, status="200 OK"):
         kept = "".join(
             f"{name}: {value}\r\n"
-            for name, field in [("Via", "via"), ("From", "from"), ("To", "to"), ("Call-ID", "call-id"), ("CSeq", "cseq")]
-            for value in message.all(field)
+            for name in ["Via", "From", "To", "Call-ID", "CSeq"]
+            for value in message.all(name.lower())
         )
         self.transport.send(f"SIP/2.0 {status}\r\n{kept}Content-Length: 0\r\n\r\n")
 
@@ -322,7 +322,7 @@ def call(telephone, status, requested):
     """Holds a call until it is ended from here; an end from the other side is a failure."""
     host, asked = telephone.transport.host, telephone.asked
     media = Media(host)
-    uri = f"sip:{asked['number']}@{telephone.domain}:{asked['port']}"
+    uri = f"sip:{asked['number']}@{telephone.domain}"
     answer = telephone.ask_logged_in("INVITE", uri, f"<{uri}>", body=media.offer(host))
     if answer.status != 200:
         raise Failed(f"the call was answered with {answer.first}")
@@ -377,7 +377,9 @@ def stay(telephone, status, requested):
     while not requested():
         message = telephone.next(0.05)
         if message and message.method not in (None, "ACK"):
-            telephone.answer(message, "486 Busy Here" if message.method == "INVITE" else "200 OK")
+            is_call = message.method == "INVITE"
+            status.set(calls=status.seen["calls"] + is_call)
+            telephone.answer(message, "486 Busy Here" if is_call else "200 OK")
         if time.monotonic() - alive > KEEP_ALIVE_S:
             uri = f"sip:{telephone.domain}"
             telephone.ask(telephone.request("OPTIONS", uri, f"<{uri}>"))
