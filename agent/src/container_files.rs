@@ -12,10 +12,12 @@ use std::os::unix::fs::{
 use std::path::{Path, PathBuf};
 
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
+use nix::unistd::geteuid;
 use oml_common::decide::difference::{FileChange, FileChangeKind};
 use oml_common::document::instance::{ContainerFile, Instance};
 use oml_common::id::{ComponentName, ContentHash};
 
+use crate::file_rights::may_give_files;
 use crate::files::FileError;
 use crate::paths::Paths;
 use crate::reserve;
@@ -174,6 +176,9 @@ fn put_right(file: &ContainerFile, place: &Path, change: &FileChangeKind) -> Res
         FileChangeKind::Edited | FileChangeKind::Mode { .. } => {
             rewrite(file, place).map_err(FileError::of("write", place))
         }
+        FileChangeKind::Owner { .. } if may_give_files() => {
+            rewrite(file, place).map_err(FileError::of("write", place))
+        }
         FileChangeKind::Removed => make(file, place),
         // A file that was given away cannot be written without a capability for it.
         FileChangeKind::Owner { .. } | FileChangeKind::Replaced { .. } => {
@@ -189,6 +194,7 @@ fn put_right(file: &ContainerFile, place: &Path, change: &FileChangeKind) -> Res
 
 /// Writes a file that exists in place.
 fn rewrite(file: &ContainerFile, place: &Path) -> io::Result<()> {
+    take_back(place)?;
     // Even root does not write what its owner may not, without a capability for it.
     fs::set_permissions(place, Permissions::from_mode(file.mode | UNFINISHED_MODE))?;
     let mut opened =
@@ -196,6 +202,16 @@ fn rewrite(file: &ContainerFile, place: &Path) -> io::Result<()> {
     opened.write_all(file.text.as_bytes())?;
     opened.set_len(u64::try_from(file.text.len()).unwrap_or(u64::MAX))?;
     finish(file, &opened)
+}
+
+/// Makes a file that was given to another user one of this process, which may then write it.
+fn take_back(place: &Path) -> io::Result<()> {
+    let opened = OpenOptions::new().read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(place)?;
+    let own = geteuid().as_raw();
+    if opened.metadata()?.uid() != own {
+        fchown(opened, Some(own), None)?;
+    }
+    Ok(())
 }
 
 /// Writes a file that does not exist yet. It has its name only when it is complete.
@@ -220,13 +236,14 @@ fn make(file: &ContainerFile, place: &Path) -> Result<(), FileError> {
     written.map_err(FileError::of("write", place))
 }
 
-/// Gives a file its owner and its permissions, and makes it survive a power cut.
+/// Gives a file its permissions and its owner, and makes it survive a power cut. The owner comes last,
+/// because only an owner changes the permissions without a capability for it.
 fn finish(file: &ContainerFile, opened: &File) -> io::Result<()> {
+    opened.set_permissions(Permissions::from_mode(file.mode))?;
     let metadata = opened.metadata()?;
     if (metadata.uid(), metadata.gid()) != (file.uid, file.gid) {
         fchown(opened, Some(file.uid), Some(file.gid))?;
     }
-    opened.set_permissions(Permissions::from_mode(file.mode))?;
     opened.sync_all()
 }
 

@@ -3,6 +3,7 @@
 //! It makes no decision and keeps no state: `reconcile` decides which step is due, and the
 //! loop records it before and after.
 
+use futures_util::future::join_all;
 use oml_common::decide::step::Step;
 use oml_common::decide::update::{Counted, NotDone, Outcome};
 use oml_common::decide::{retention, start};
@@ -178,8 +179,10 @@ impl Host {
     }
 
     async fn count_by(&self, work: &Work, probe: &ActiveProbe, timeout_ms: u64) -> Counted {
-        let output = self.docker.exec(&work.component, &probe.command, timeout_ms).await;
-        output.map_err(|error| chain(&error)).and_then(|it| crate::probe::count(&it, &probe.before))
+        let commands = probe.sources().map(|(command, _before)| command);
+        let asked: Vec<_> =
+            commands.map(|it| self.docker.exec(&work.component, it, timeout_ms)).collect();
+        crate::probe::count_of(probe, join_all(asked).await)
     }
 
     /// Counts the calls once more just before a stop that is allowed because there were none:
@@ -284,6 +287,7 @@ impl Host {
         self.docker.remove(&work.component, &kept).await?;
         container_files::remove(&self.paths, &work.component, &kept)?;
         self.prune_runs(&work.component).await?;
+        self.forget_disproved(instance).await?;
         failpoint::reach("A13");
         Ok(())
     }

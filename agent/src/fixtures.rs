@@ -36,6 +36,7 @@ pub(crate) fn instance(component: &str, version: &str) -> Instance {
         active: None,
         timing: Timing { start_timeout_ms: 30_000, stop_grace_ms: 10_000 },
         pull_from: None,
+        pull_login: None,
         restart_unhealthy: Default::default(),
         checks: Vec::new(),
         preparations: Vec::new(),

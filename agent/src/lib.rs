@@ -13,6 +13,7 @@ pub mod disk;
 pub mod documents;
 pub mod enroll;
 pub mod execute;
+pub mod file_rights;
 pub mod files;
 #[cfg(test)]
 mod fixtures;

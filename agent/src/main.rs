@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use oml_common::id::{ComponentName, NodeName, RunId};
 use oml_common::text::error::chain;
+use oml_daemon::core_dumps;
 use oml_daemon::env::Env;
 use oml_daemon::proxy::{Proxies, ReadProxies, Use};
 use oml_daemon::settings::SettingsError;
@@ -83,6 +84,9 @@ struct EnrollArgs {
 }
 
 fn main() -> ExitCode {
+    if let Err(error) = core_dumps::forbid() {
+        eprintln!("omlagent: cannot forbid core dumps: {error}");
+    }
     match act(Command::parse().verb) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

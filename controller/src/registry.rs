@@ -17,6 +17,7 @@ use rustls::pki_types::CertificateDer;
 use tokio::time::timeout;
 use tracing::debug;
 
+mod credentials;
 mod error;
 mod http;
 mod login;
@@ -24,6 +25,7 @@ mod manifest;
 mod redirect;
 mod trust;
 
+pub use self::credentials::{RegistryCredentials, TenantLogins};
 pub use self::error::RegistryError;
 use self::http::{Http, HttpError, Response};
 use self::manifest::Described;
@@ -51,20 +53,6 @@ pub struct RegistryAccess {
     pub login: Option<RegistryCredentials>,
     /// The authorities that are trusted for it besides those of the system.
     pub authorities: Vec<CertificateDer<'static>>,
-}
-
-/// The user name and password for a registry.
-#[derive(Clone)]
-pub struct RegistryCredentials {
-    pub user: String,
-    /// The password or access token.
-    pub password: String,
-}
-
-impl std::fmt::Debug for RegistryCredentials {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "RegistryCredentials({})", self.user)
-    }
 }
 
 /// An image as its registry has it now.
@@ -141,12 +129,14 @@ impl Registries {
         &self.mirrors
     }
 
-    /// Returns the image that a version names now, asked where hosts pull it from.
+    /// Returns the image that a version names now, asked where hosts pull it from, with the login of
+    /// the tenant if it has one for that registry.
     ///
     /// # Errors
     /// Returns [`RegistryError`] with the reason.
-    pub async fn resolve(
+    pub async fn resolve_as(
         &self,
+        logins: &TenantLogins,
         repository: &Repository,
         version: &ImageVersion,
     ) -> Result<ResolvedImage, RegistryError> {
@@ -162,7 +152,8 @@ impl Registries {
         })?;
         let source = mirrored.as_ref().unwrap_or(repository);
         let (registry, name) = (source.registry(), source.name());
-        let access = self.access.get(&registry).cloned().unwrap_or_default();
+        let mut access = self.access.get(&registry).cloned().unwrap_or_default();
+        access.login = logins.get(&registry).cloned().or(access.login);
         let lookup = TagLookup {
             http: &self.http,
             registry: &registry,

@@ -240,6 +240,9 @@ fn parts(
     for broken in catalogs.broken() {
         tracing::error!(file = %broken.error.path().display(), error = %broken, "changes of a catalog's tenants are refused until its file is corrected");
     }
+    for broken in catalogs.broken_components() {
+        tracing::error!(file = %broken.path.display(), error = %broken, "changes of a component's tenants are refused until its catalog is corrected");
+    }
     let registries = Registries::new(settings.reach.clone(), env.clock().clone());
     let key = SealingKey::load(settings.credentials_dir.as_deref(), &settings.data_dir);
     if let Err(missing) = &key {

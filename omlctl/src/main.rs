@@ -3,6 +3,7 @@
 
 use std::process::ExitCode;
 
+use oml_daemon::core_dumps;
 use oml_daemon::env::Env;
 
 mod change;
@@ -24,6 +25,9 @@ mod view;
 mod wait;
 
 fn main() -> ExitCode {
+    if let Err(error) = core_dumps::forbid() {
+        eprintln!("omlctl: cannot forbid core dumps: {error}");
+    }
     // This fails only if a provider is installed already, and it is the same one.
     let _installed = rustls::crypto::ring::default_provider().install_default();
     match cli::parse().and_then(|cli| verb::run(cli, &Env::system())) {

@@ -32,7 +32,7 @@ fn write_folder(fleet: &Fleet) -> Result<()> {
     let second = catalog.find("  second:").unwrap_or_default();
     let part = format!("part: first\ncomponents:\n{}", &catalog[first..second]);
     let files = "    files:\n      - {template: second.conf.j2, path: /etc/app/second.conf, \
-                 mode: \"0444\"}\n";
+                 mode: \"0400\", owner: \"1000:1000\"}\n";
     let rest = format!("{}{}{files}", &catalog[..first], &catalog[second..]);
     let whole = rest
         .replace("registry:", "include: [parts/first.yaml]\nregistry:")
@@ -91,7 +91,7 @@ fn only_the_second_changes(fleet: &Fleet) -> Result<()> {
         apply(fleet, &format!("greeting: {greeting}"))?;
         let seen = inside(fleet)?;
         let text = format!("# of tiny on tiny-one\none {greeting}\ntwo {greeting}\n");
-        check(seen == format!("{text}444 0:0\nread-only\n"), seen)?;
+        check(seen == format!("{text}400 1000:1000\nread-only\n"), seen)?;
         check(start_times(fleet, NODE)?["oml-first"] == first, "the first component restarted")?;
     }
     let modes = sh(fleet, NODE, "stat -c '%a %u:%g' /var/lib/omlagent/instances/second/files")?;

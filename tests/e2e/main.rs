@@ -12,6 +12,7 @@ mod by_hand;
 mod contract;
 mod counts;
 mod crashes;
+mod data;
 mod drain;
 mod drift;
 mod files;
@@ -117,6 +118,7 @@ fn cases() -> Vec<Case> {
     cases.extend(counts::CASES);
     cases.extend(files::CASES);
     cases.extend(crashes::CASES);
+    cases.extend(data::CASES);
     cases.extend(drain::CASES);
     cases.extend(drift::CASES);
     cases.extend(grpc::CASES);

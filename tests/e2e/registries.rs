@@ -10,6 +10,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 
 use crate::Case;
 use crate::pool::Kind;
+use crate::secrets::with_input;
 
 pub(crate) const CASES: &[Case] =
     &[(Kind::Tiny, "a_tenant_runs_images_of_five_registries_with_three_logins", five_registries)];
@@ -53,6 +54,8 @@ fn five_registries(fleet: &Fleet) -> Result<()> {
         "\
 tenant: tiny
 catalog: five
+registries:
+  mirror.lab:5011: {{username: of-mirror, password: mirror_password}}
 components:
   first: {LONG_TAG}
   second: \"of-secure@{pinned}\"
@@ -63,11 +66,16 @@ rollout: {{min_healthy_for: 2s}}
 "
     );
     let path = fleet.write_spec("five.yaml", &spec)?;
+    let lacks = fleet.ctl(&["plan", "-f", &path])?;
+    let hint = "omlctl secret set tenant=tiny mirror_password";
+    check(lacks.code == 2 && lacks.stderr.contains(hint), format!("{lacks:?}"))?;
+    with_input(fleet, &["secret", "set", "tenant=tiny", "mirror_password"], MIRROR_PASSWORD)?;
     fleet.ctl_ok(&["apply", "-f", &path])?;
     for component in COMPONENTS {
         wait_ready(fleet, NODE, component)?;
     }
     check_images(fleet, &pinned)?;
+    rotate(fleet)?;
     refuse(fleet, &path, &spec)?;
     forget_the_mirror(fleet, &path)?;
     clean_up(fleet)
@@ -103,7 +111,6 @@ fn start(fleet: &Fleet, certificates: &Certificates) -> Result<Vec<FurtherRegist
 fn configure(fleet: &Fleet, certificates: &Certificates) -> Result<()> {
     let gateway = fleet.lab().gateway()?;
     let line = format!("echo '{gateway} {}' >> /etc/hosts", NAMES.join(" "));
-    let passwords = [("secure", SECURE_PASSWORD), ("mirror", MIRROR_PASSWORD)];
     let login = |folder: &str, name: &str, port: u16| {
         format!(
             "[registries.\"{name}.lab:{port}\"]\nusername = \"of-{name}\"\n\
@@ -112,21 +119,19 @@ fn configure(fleet: &Fleet, certificates: &Certificates) -> Result<()> {
     };
     for (host, folder) in [(CONTROLLER, "/etc/omlcontroller"), (NODE, "/etc/omlagent")] {
         sh(fleet, host, &line)?;
-        for (name, password) in passwords {
-            let file = format!("{folder}/{name}.password");
-            fleet.host(host)?.push(&file, password.as_bytes(), 0o600)?;
-        }
+        let file = format!("{folder}/secure.password");
+        fleet.host(host)?.push(&file, SECURE_PASSWORD.as_bytes(), 0o600)?;
     }
     let controller = fleet.host(CONTROLLER)?;
     let folder = "/etc/omlcontroller";
     controller.push(&format!("{folder}/lab-ca.pem"), certificates.authority.as_bytes(), 0o644)?;
     let text = format!(
-        "{}ca_file = \"{folder}/lab-ca.pem\"\n{}insecure = true\n\
+        "{}ca_file = \"{folder}/lab-ca.pem\"\n\
+         [registries.\"mirror.lab:5011\"]\ninsecure = true\n\
          [registries.\"plain.lab:5010\"]\ninsecure = true\n\
          [registries.\"other.lab:5012\"]\ninsecure = true\n\
          [mirrors]\n\"docker.io/mirrored/\" = \"mirror.lab:5011/omnileads/\"\n",
         login(folder, "secure", 5443),
-        login(folder, "mirror", 5011),
     );
     controller.push(&format!("{folder}/conf.d/registries.toml"), text.as_bytes(), 0o600)?;
     let catalog = include_str!("../catalogs/five.yaml");
@@ -136,7 +141,7 @@ fn configure(fleet: &Fleet, certificates: &Certificates) -> Result<()> {
 
     let host = fleet.host(NODE)?;
     let folder = "/etc/omlagent";
-    let text = login(folder, "secure", 5443) + &login(folder, "mirror", 5011);
+    let text = login(folder, "secure", 5443);
     host.push(&format!("{folder}/conf.d/registries.toml"), text.as_bytes(), 0o600)?;
     let certificate = "/etc/docker/certs.d/secure.lab:5443/ca.crt";
     host.push(certificate, certificates.authority.as_bytes(), 0o644)?;
@@ -149,6 +154,15 @@ fn configure(fleet: &Fleet, certificates: &Certificates) -> Result<()> {
     ];
     fleet.lab().set_insecure_registries(host, &insecure)?;
     sh(fleet, NODE, "systemctl reload docker && systemctl restart omlagent").map(drop)
+}
+
+/// Checks that another version of the password of a registry restarts nothing.
+fn rotate(fleet: &Fleet) -> Result<()> {
+    let before = start_times(fleet, NODE)?;
+    let words = ["secret", "rotate", "tenant=tiny", "mirror_password"];
+    let said = with_input(fleet, &words, MIRROR_PASSWORD)?;
+    check(said.contains("pulled with secret mirror_password version 2"), &said)?;
+    check(start_times(fleet, NODE)? == before, "a rotated password restarted a container")
 }
 
 /// Checks that every image came from its own registry, and the pinned one is the one that was named.
@@ -217,6 +231,7 @@ fn forget_the_mirror(fleet: &Fleet, path: &str) -> Result<()> {
 fn clean_up(fleet: &Fleet) -> Result<()> {
     let first = fleet.write_spec("first.yaml", &fleet.spec()?)?;
     fleet.ctl_ok(&["apply", "-f", &first, "--prune"])?;
+    fleet.ctl_ok(&["secret", "remove", "tenant=tiny", "mirror_password", "--yes"])?;
     let host = fleet.host(NODE).context("find the host")?;
     fleet.lab().set_live_restore(host, true)?;
     let names = NAMES.join(" ");

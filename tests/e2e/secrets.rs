@@ -28,7 +28,7 @@ const CONTAINERD: &str = "/var/lib/containerd/io.containerd.metadata.v1.bolt/met
 const FOLDER: &str = "/var/lib/omlagent/secrets";
 
 /// Runs `omlctl` with a value on its standard input, and returns what it printed.
-fn with_input(fleet: &Fleet, words: &[&str], input: &str) -> Result<String> {
+pub(crate) fn with_input(fleet: &Fleet, words: &[&str], input: &str) -> Result<String> {
     let mut command = fleet.ctl_command(words);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut running = command.spawn().context("start omlctl")?;
@@ -194,7 +194,20 @@ fn is_nowhere_else(fleet: &Fleet) -> Result<()> {
         let limit = sh(fleet, host, &format!("systemctl show -P LimitCORE {unit}"))?;
         check(limit.trim() == "0", format!("{unit} may dump core: {limit}"))?;
     }
-    Ok(())
+    no_process_can_be_dumped(fleet)
+}
+
+/// The kernel gives the files of a process that it may not dump to root (proc_pid(5)), and shows its
+/// memory and environment to nobody without `CAP_SYS_PTRACE`.
+fn no_process_can_be_dumped(fleet: &Fleet) -> Result<()> {
+    let owner = "stat -c %U /proc/$(systemctl show -P MainPID omlcontroller)/environ";
+    let owner = sh(fleet, CONTROLLER, owner)?;
+    check(owner.trim() == "root", format!("omlcontroller may be dumped: {owner}"))?;
+    let look = "pid=$(systemctl show -P MainPID oml-second.service); test $pid -gt 0; \
+                setpriv --inh-caps=-all --bounding-set=-all cat /proc/$pid/environ >/dev/null 2>&1 \
+                && echo readable || echo closed";
+    let seen = sh(fleet, NODE, look)?;
+    check(seen.trim() == "closed", format!("a supervisor may be dumped: {seen}"))
 }
 
 fn goes_when_nothing_names_it(fleet: &Fleet) -> Result<()> {

@@ -89,7 +89,7 @@ fn from_nothing(fleet: &Fleet) -> Result<()> {
     validates(fleet, &path)?;
     let plan = || typed(fleet, "omlctl plan -f tenant.yaml", &path, &[]);
     let refused = plan()?;
-    let hint = "tiny has no secret db_root_password (omlctl secret set tenant=tiny";
+    let hint = "tiny has no secret db_root_password (omlctl secret generate tenant=tiny";
     check(refused.code == 2 && refused.stderr.contains(hint), format!("{refused:?}"))?;
     typed_ok(fleet, "omlctl secret generate tenant=blog db_password db_root_password")?;
     let planned = plan()?;

@@ -7,6 +7,7 @@
 
 pub mod field;
 pub mod fleet;
+pub mod lines;
 pub mod observe;
 pub mod packages;
 pub mod previous;
@@ -14,6 +15,7 @@ pub mod release;
 pub mod settings;
 pub mod tools;
 pub mod trial;
+pub mod wanted;
 pub mod workspace;
 
 pub use fleet::{CtlOutput, Fleet};

@@ -169,7 +169,8 @@ fn the_database_of_the_example_can_have_a_host_of_its_own_or_be_elsewhere() {
 fn a_tenant_of_the_example_without_secrets_learns_which_commands_make_them() {
     let refused = plan(&tenant(), &one_host(), &secrets(&[])).map(drop).unwrap_err().to_string();
     for name in ["db_password", "db_root_password"] {
-        let command = format!("blog has no secret {name} (omlctl secret set tenant=blog {name} ");
+        let command =
+            format!("blog has no secret {name} (omlctl secret generate tenant=blog {name})");
         assert!(refused.contains(&command), "{refused}");
     }
 }

@@ -113,6 +113,8 @@ fn what_a_reader_refuses_is_refused_by_the_schema() {
         ("components:", "settings: {a: [1]}\ncomponents:"),
         ("components:", "tls: {mode: acme}\ncomponents:"),
         ("components:", "tls: {names: [a.example.com]}\ncomponents:"),
+        ("components:", "registries: {docker.io: {username: a}}\ncomponents:"),
+        ("components:", "registries: {docker.io: {username: a, password_file: b}}\ncomponents:"),
     ] {
         let text = TENANT.replace(old, new);
         assert!(text != TENANT && TenantSpec::parse(&text).is_err(), "{text}");
@@ -125,6 +127,13 @@ fn what_a_reader_refuses_is_refused_by_the_schema() {
         ("    image: web\n", "    image: web\n    env: {A: {value: b}}\n"),
         ("    image: web\n", "    image: web\n    stop_grace: 10\n"),
         ("    image: web\n", "    image: web\n    log: {size: 1GiB}\n"),
+        ("    image: web\n", "    image: web\n    memory_max: 1G\n"),
+        ("    image: web\n", "    image: web\n    active: {noun: a}\n"),
+        ("    image: web\n", "    image: web\n    active: {noun: a, sources: []}\n"),
+        (
+            "    image: web\n",
+            "    image: web\n    active: {noun: a, command: [b], before: c, total: max}\n",
+        ),
         ("components:", "settings: {a: {default: b}}\ncomponents:"),
         ("components:", "settings: {a: {type: text}}\ncomponents:"),
         ("components:", "settings: {a: {type: tekst, default: b}}\ncomponents:"),
@@ -181,7 +190,7 @@ fn keys(text: &str) -> impl Iterator<Item = String> {
 type ReadObjects = (&'static [&'static str], &'static [&'static str]);
 
 /// The readers of a catalog, and what they read.
-const OF_CATALOG: [ReadObjects; 8] = [
+const OF_CATALOG: [ReadObjects; 9] = [
     (&["catalog.rs"], &[""]),
     (&["catalog/setting/read.rs"], &["/$defs/setting"]),
     (&["catalog/condition/read.rs"], &["/$defs/condition"]),
@@ -189,20 +198,21 @@ const OF_CATALOG: [ReadObjects; 8] = [
         &["catalog/component.rs", "catalog/options.rs", "catalog/options/rights.rs"],
         &[
             "/$defs/component",
-            "/$defs/component/properties/active",
             "/$defs/component/properties/restart_unhealthy",
             "/$defs/component/properties/metrics",
             "/$defs/component/properties/log",
         ],
     ),
+    (&["catalog/active.rs"], &["/$defs/component/properties/active"]),
     (&["catalog/env.rs"], &["/$defs/component/properties/env"]),
     (&["catalog/probe.rs"], &["/$defs/component/properties/probe"]),
     (&["catalog/operation.rs"], &["/$defs/operation"]),
     (&["catalog/file.rs"], &["/$defs/file"]),
 ];
 /// The readers of a tenant's document, and what they read.
-const OF_TENANT: [ReadObjects; 2] = [
+const OF_TENANT: [ReadObjects; 3] = [
     (&["spec.rs", "spec/image.rs"], &["", "/properties/rollout", "/$defs/component"]),
+    (&["spec/registries.rs"], &["/properties/registries"]),
     (&["spec/tls.rs"], &["/properties/tls"]),
 ];
 /// The reader of what both say of secrets.

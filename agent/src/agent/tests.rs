@@ -16,6 +16,7 @@ mod checked;
 mod copied_documents;
 mod copied_files;
 mod copies;
+mod counts;
 mod disabled;
 mod downgraded;
 mod files;

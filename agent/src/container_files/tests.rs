@@ -10,7 +10,11 @@ use crate::fixtures;
 fn instance(version: &str, text: &str) -> InstanceDocument {
     let (uid, gid) = (nix::unistd::getuid().as_raw(), nix::unistd::getgid().as_raw());
     let path = "/etc/redis/redis.conf".to_owned();
-    let file = ContainerFile { path, mode: 0o640, uid, gid, text: text.to_owned() };
+    instance_of(version, ContainerFile { path, mode: 0o640, uid, gid, text: text.to_owned() })
+}
+
+/// An instance with that file.
+fn instance_of(version: &str, file: ContainerFile) -> InstanceDocument {
     let mut container = fixtures::container("redis", version);
     container.options.files = vec![file];
     let workload = Verbatim::seal(Workload::Container(container));
@@ -95,6 +99,49 @@ fn an_edited_file_is_written_in_place_because_its_container_has_it_mounted() {
     ensure(&paths, &instance).unwrap();
     assert_eq!(place.metadata().unwrap().ino(), mounted);
     assert_eq!(fs::read_to_string(&place).unwrap(), "port 6379\n");
+}
+
+#[test]
+fn a_file_of_another_user_is_made_compared_and_put_right_in_place() {
+    type ByHand = fn(&Path);
+    if !may_give_files() {
+        eprintln!("skipped: this process may not give files away");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    let (path, text) = ("/etc/redis/redis.conf".to_owned(), "port 6379\n".to_owned());
+    let file = ContainerFile { path, mode: 0o400, uid: 12_345, gid: 54_321, text };
+    let instance = instance_of("7", file);
+    ensure(&paths, &instance).unwrap();
+    let place = place_of(&paths, &instance);
+    let owner = |place: &Path| {
+        let found = place.metadata().unwrap();
+        (found.uid(), found.gid(), found.mode() & PERMISSIONS)
+    };
+    assert_eq!(owner(&place), (12_345, 54_321, 0o400));
+    // On the host nobody else comes as far as the file.
+    let folder = place.parent().unwrap().metadata().unwrap();
+    assert_eq!((folder.uid(), folder.mode() & PERMISSIONS), (geteuid().as_raw(), FOLDER_MODE));
+    assert_eq!(changes(&paths, &instance), []);
+    let mounted = place.metadata().unwrap().ino();
+    let cases: [(ByHand, &str); 3] = [
+        (|p| fs::write(p, "port 1\n").unwrap(), "was edited"),
+        (
+            |p| std::os::unix::fs::chown(p, Some(7), Some(8)).unwrap(),
+            "belongs to 7:8, not 12345:54321",
+        ),
+        (|p| fs::set_permissions(p, Permissions::from_mode(0o666)).unwrap(), "has the mode 0666"),
+    ];
+    for (by_hand, expected) in cases {
+        by_hand(&place);
+        let found = changes(&paths, &instance);
+        assert!(found.len() == 1 && found[0].to_string().contains(expected), "{found:?}");
+        ensure(&paths, &instance).unwrap();
+        assert_eq!(changes(&paths, &instance), [], "{expected}");
+        assert_eq!(owner(&place), (12_345, 54_321, 0o400), "{expected}");
+        assert_eq!(place.metadata().unwrap().ino(), mounted, "{expected}");
+    }
 }
 
 #[test]

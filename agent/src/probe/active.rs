@@ -1,19 +1,45 @@
 //! Reads a count of calls, dialogs or sessions from what a program printed.
 
 use oml_common::decide::update::Counted;
+use oml_common::document::instance::ActiveProbe;
+use oml_common::text::error::chain;
 use oml_common::text::printable::printable;
 
-use crate::runtime::ExecOutput;
+use crate::runtime::{ExecOutput, RuntimeError};
 
 /// The number of characters of a program's own words that a reason shows.
 const SHOWN_CHARS: usize = 120;
+
+/// Returns the count of a probe by the answers of all its commands, in their order.
+///
+/// # Errors
+/// Returns why one of them cannot be read, or was not asked: what it would count may be cut, so the
+/// others alone say nothing.
+pub fn count_of(active: &ActiveProbe, answers: Vec<Result<ExecOutput, RuntimeError>>) -> Counted {
+    let mut answers = answers.into_iter();
+    let mut counts = Vec::new();
+    for (command, before) in active.sources() {
+        let counted = match answers.next() {
+            Some(Ok(output)) => count(&output, before),
+            Some(Err(error)) => Err(chain(&error)),
+            None => Err("its command was not run".to_owned()),
+        };
+        // Of several it is not known otherwise whose words these are.
+        let named = |why: String| match active.more.is_empty() {
+            true => why,
+            false => format!("{why}; the command is {}", printable(&shown(&command.join(" ")))),
+        };
+        counts.push(counted.map_err(named)?);
+    }
+    Ok(active.total.of(&counts))
+}
 
 /// Returns the number that stands before `before` on the first line that has one. A line
 /// "12 of 100 max active calls" says 12: Asterisk prints it so if a maximum is set.
 ///
 /// # Errors
 /// Returns why no number can be read, with what the program printed.
-pub fn count(output: &ExecOutput, before: &str) -> Counted {
+fn count(output: &ExecOutput, before: &str) -> Counted {
     let ExecOutput { exit_code, stdout, stderr } = output;
     if *exit_code != 0 {
         let said = said(if stderr.trim().is_empty() { stdout } else { stderr });
@@ -48,12 +74,18 @@ fn said(text: &str) -> String {
     if text.is_empty() {
         return "printed nothing".to_owned();
     }
+    let shown = shown(text);
+    let lines: Vec<&str> = shown.lines().map(str::trim).collect();
+    format!("printed \"{}\"", printable(&lines.join(" / ")))
+}
+
+/// Returns the begin of a text.
+fn shown(text: &str) -> String {
     let mut shown: String = text.chars().take(SHOWN_CHARS).collect();
     if shown.len() < text.len() {
         shown.push('…');
     }
-    let lines: Vec<&str> = shown.lines().map(str::trim).collect();
-    format!("printed \"{}\"", printable(&lines.join(" / ")))
+    shown
 }
 
 #[cfg(test)]

@@ -204,6 +204,7 @@ impl ContractHost {
             },
             timing: Timing { start_timeout_ms: 10_000, stop_grace_ms: 3_000 },
             pull_from: None,
+            pull_login: None,
             restart_unhealthy: Default::default(),
             checks: Vec::new(),
             preparations: Vec::new(),

@@ -221,7 +221,7 @@ impl ContainerEngine for Docker {
         progress: &watch::Sender<PullProgress>,
     ) -> Result<(), RuntimeError> {
         let container = instance.as_pulled();
-        let login = login::find(&self.logins, &container.repository)?;
+        let login = login::of(instance, &self.logins, &self.paths)?;
         images::pull(&*self.engine, &container, login, images::SILENCE_MAX, progress).await
     }
 

@@ -20,6 +20,7 @@ use tracing::{info, warn};
 use super::error::{CALL_TIMEOUT, SessionError, refused};
 use super::renewal::CurrentIdentity;
 use super::{Next, Session, secrets};
+use crate::file_rights;
 use crate::identity::HostIdentity;
 use crate::kept_secrets::SentSecret;
 
@@ -274,6 +275,11 @@ fn features() -> Vec<String> {
     let names = Feature::ALL.into_iter().map(|feature| feature.as_str().to_owned());
     let platforms = platforms(std::env::consts::ARCH).iter();
     let platforms = platforms.map(|platform| feature_of_platform(platform));
+    // Its unit may be of an earlier release.
+    let is_lacking = |name: &String| {
+        name.as_str() == Feature::FileOwners.as_str() && !file_rights::may_give_files()
+    };
+    let names = names.filter(|name| !is_lacking(name));
     names.chain(platforms).filter(|name| !failpoint::is_without(name)).collect()
 }
 

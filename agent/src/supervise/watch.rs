@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use futures_util::future::join_all;
 use oml_common::decide::exit::{ContainerExit, Evidence, explain};
 use oml_common::decide::unhealthy::{self, Remedy};
 use oml_common::document::instance::{Check, HeldInstance};
@@ -284,11 +285,10 @@ impl Supervisor {
         limit: Duration,
     ) -> Result<(), String> {
         let Some(active) = &instance.active else { return Ok(()) };
-        let output = target.calls.exec(target.container, &active.command, limit).await;
-        let count = match output {
-            Ok(output) => probe::count(&output, &active.before),
-            Err(error) => Err(chain(&error)),
-        };
+        let commands = active.sources().map(|(command, _before)| command);
+        let asked: Vec<_> =
+            commands.map(|it| target.calls.exec(target.container, it, limit)).collect();
+        let count = probe::count_of(active, join_all(asked).await);
         self.write_down(|record, _now| record.counted(count.as_ref().ok().copied()));
         count.map(drop)
     }

@@ -119,8 +119,11 @@ fn template<'a>(input: RunInput<'a>, problems: &mut Problems) -> Option<&'a Oper
         problems.push(unknown_component(spec, component));
         return None;
     }
-    let operations = &catalog.components.get(component)?.operations;
-    match operations.get(operation) {
+    let Some(defined) = catalog.components.get(component) else {
+        problems.push(undefined(catalog, component));
+        return None;
+    };
+    match defined.operations.get(operation) {
         Some(found) if found.moment == OperationMoment::OnDemand => Some(found),
         Some(found) => {
             let noun = found.moment.noun();
@@ -170,6 +173,21 @@ fn unknown_component(spec: &TenantSpec, component: &ComponentName) -> Problem {
     let message = format!("{component} is not a component of this tenant");
     let known = spec.components.keys().map(AsRef::as_ref);
     Problem::new("component", message).suggest(component.as_str(), known)
+}
+
+/// Returns the problem of a component of the tenant that the catalog does not have any more, or
+/// whose definition has mistakes.
+fn undefined(catalog: &Catalog, component: &ComponentName) -> Problem {
+    let name = &catalog.name;
+    let message = match catalog.broken.get(component) {
+        Some(mistakes) => {
+            let first = mistakes.first_line();
+            format!("the definition of {component} in catalog {name} cannot be used: {first}")
+        }
+        None => format!("catalog {name} does not define {component}"),
+    };
+    let hint = "see omlcontroller catalog list on the controller's host";
+    Problem::new("component", message).hint(hint)
 }
 
 fn unknown_operation(

@@ -26,6 +26,7 @@ mod platform;
 mod ports;
 mod prepared;
 pub mod presence;
+mod registries;
 mod render;
 mod rights;
 mod secrets;
@@ -104,6 +105,7 @@ pub fn prepare(input: Input<'_>) -> Result<Prepared, Unprepared> {
     let input = Input { spec: &present, ..input };
     let (images, mut problems) = images(input.spec, input.catalog);
     settings::check(input, &mut problems);
+    registries::check(input, &mut problems);
     check_units(input, &mut problems);
     let order = dependency_order(input, &mut problems);
     let placed = place(input, &mut problems);
@@ -151,13 +153,29 @@ fn definition<'a>(
     problems: &mut Problems,
 ) -> Option<&'a Component> {
     let component = catalog.components.get(name);
-    if component.is_none() {
+    if let Some(mistakes) = catalog.broken.get(name) {
+        problems.push(broken(spec, catalog, name, mistakes));
+    } else if component.is_none() {
         let message = format!("unknown component; catalog {} does not define it", catalog.name);
         let known = catalog.components.keys().map(AsRef::as_ref);
         let problem = spec.problem(&format!("components.{name}"), message);
         problems.push(problem.suggest(name.as_str(), known));
     }
     component
+}
+
+/// Refuses a component whose definition has mistakes. Its tenants may use the others of its catalog.
+fn broken(
+    spec: &TenantSpec,
+    catalog: &Catalog,
+    name: &ComponentName,
+    mistakes: &Problems,
+) -> Problem {
+    let first = mistakes.first_line();
+    let message = format!("its definition in catalog {} cannot be used: {first}", catalog.name);
+    let hint = "see omlcontroller catalog list on the controller's host, correct the file, and \
+                restart omlcontroller";
+    spec.problem(&format!("components.{name}"), message).hint(hint)
 }
 
 /// Refuses the units that systemd never loads. A catalog that names one stays readable, because
@@ -304,6 +322,7 @@ fn policy(spec: &TenantSpec) -> ChangePolicy {
         soak_ms: spec.rollout.min_healthy_for_ms,
         drain_deadline_ms: spec.rollout.drain_deadline_ms,
         on_deadline: spec.rollout.on_deadline,
+        forward_only: false,
     }
 }
 

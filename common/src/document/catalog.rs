@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::decide::order;
 use crate::document::instance::{
     ContainerOptions, HttpDetails, PidsLimit, RestartUnhealthy, SipTransport, Timing,
     WebSocketDetails,
@@ -15,9 +14,11 @@ use crate::id::{
     CatalogName, ComponentName, ContainerName, EnvName, OperationName, Repository, RoleName,
     UnitName,
 };
-use crate::text::problem::{Problem, Problems};
+use crate::text::problem::Problems;
 use crate::text::yaml::{FieldNode, Fields, Node};
 
+mod active;
+mod check;
 mod component;
 mod condition;
 mod env;
@@ -60,6 +61,9 @@ pub struct Catalog {
     /// What its tenants may choose.
     pub settings: BTreeMap<String, Setting>,
     pub components: BTreeMap<ComponentName, Component>,
+    /// The mistakes of the components whose definitions cannot be used, and are not among the
+    /// others; empty in a catalog that was read whole.
+    pub broken: BTreeMap<ComponentName, Problems>,
 }
 
 /// The definition of a component.
@@ -78,7 +82,7 @@ pub struct Component {
     /// `5060/udp` and `8080:80/tcp`.
     pub ports: Vec<String>,
     pub probe: ProbeTemplate,
-    /// How its calls are counted, if it has any.
+    /// How its calls are counted, if it has any. The words of its commands are templates.
     pub active: Option<crate::document::instance::ActiveProbe>,
     pub timing: Timing,
     /// When it is restarted because it stays unhealthy.
@@ -117,7 +121,8 @@ pub struct ContainerTemplate {
     pub files: Vec<FileTemplate>,
     /// The arguments that replace those of the image, as templates.
     pub command: Vec<String>,
-    pub memory_bytes_max: Option<u64>,
+    /// The limit of its memory, such as `512MiB`, as a template.
+    pub memory_max: Option<String>,
     pub pids_limit: PidsLimit,
     pub may_gain_privileges: bool,
     /// Its other options, in which the entry point and the addresses of hosts are templates. The
@@ -164,6 +169,7 @@ pub enum CheckTemplate {
         user: String,
     },
     Exec {
+        /// The program and its arguments, as templates.
         command: Vec<String>,
     },
     UnitActive,
@@ -185,60 +191,6 @@ impl Catalog {
     /// Returns every problem of the document, including unknown and circular dependencies.
     pub fn parse(text: &str) -> Result<Self, Problems> {
         CatalogSources::alone(text).catalog()
-    }
-
-    fn check(&self, problems: &mut Problems) {
-        for (name, component) in &self.components {
-            let path = format!("components.{name}");
-            for dependency in &component.after {
-                if !self.components.contains_key(dependency) {
-                    let known = self.components.keys().map(AsRef::as_ref);
-                    problems.push(
-                        Problem::new(
-                            format!("{path}.after"),
-                            format!("{dependency} is not a component"),
-                        )
-                        .suggest(dependency.as_str(), known),
-                    );
-                }
-            }
-            self.check_unique(name, component, problems);
-            self.check_conditions(&path, component, problems);
-            file::check_settings(self, name, component, problems);
-        }
-        let edges = self.components.iter().map(|(name, c)| (name.clone(), c.after.clone()));
-        if let Err(cycle) = order::topological(&edges.collect()) {
-            problems.push(Problem::new("components", order::describe_cycle(&cycle)));
-        }
-    }
-
-    fn check_conditions(&self, path: &str, component: &Component, problems: &mut Problems) {
-        if let Some(when) = &component.when {
-            when.check(&format!("{path}.when"), &self.settings, problems);
-        }
-        let WorkloadTemplate::Container(container) = &component.workload else { return };
-        for (name, EnvTemplate { when, .. }) in &container.env {
-            if let Some(when) = when {
-                when.check(&format!("{path}.env.{name}.when"), &self.settings, problems);
-            }
-        }
-    }
-
-    fn check_unique(&self, name: &ComponentName, component: &Component, problems: &mut Problems) {
-        let others = self.components.iter().filter(|(other, _)| *other < name);
-        for (other, definition) in others {
-            if definition.unit == component.unit {
-                let message = format!("the unit {} already belongs to {other}", component.unit);
-                problems.push(Problem::new(format!("components.{name}.unit"), message));
-            }
-            if let (WorkloadTemplate::Container(a), WorkloadTemplate::Container(b)) =
-                (&definition.workload, &component.workload)
-                && a.name == b.name
-            {
-                let message = format!("the container {} already belongs to {other}", b.name);
-                problems.push(Problem::new(format!("components.{name}.container"), message));
-            }
-        }
     }
 }
 
@@ -280,17 +232,42 @@ fn read(root: &Node, templates: &Lookup<'_>, problems: &mut Problems) -> Option<
         true => fields.get("components"),
         false => fields.need("components", problems),
     };
-    let components = match components {
-        Some(field) => field
-            .entries::<ComponentName>(problems)
-            .into_iter()
-            .filter_map(|(name, field)| Some((name, component::read(&field, templates, problems)?)))
-            .collect(),
-        None => BTreeMap::new(),
+    let (components, broken) = match components {
+        Some(field) => read_components(&field, templates, problems),
+        None => Default::default(),
     };
     fields.finish(problems);
-    let catalog = Catalog { name: name?, registry, settings, components };
+    let Some(name) = name else {
+        problems.0.extend(broken.into_values().flat_map(|own| own.0));
+        return None;
+    };
+    let catalog = Catalog { name, registry, settings, components, broken };
     Some(Document { catalog, is_part, include })
+}
+
+/// The mistakes of components.
+type Mistakes = BTreeMap<ComponentName, Problems>;
+
+/// The components of a document, and the mistakes of those that cannot be used.
+type ReadComponents = (BTreeMap<ComponentName, Component>, Mistakes);
+
+fn read_components(
+    field: &FieldNode<'_>,
+    templates: &Lookup<'_>,
+    problems: &mut Problems,
+) -> ReadComponents {
+    let (mut components, mut broken) = ReadComponents::default();
+    for (name, field) in field.entries::<ComponentName>(problems) {
+        let mut own = Problems::default();
+        // What could be read of one with mistakes is checked further, so that all are found at once.
+        if let Some(component) = component::read(&field, templates, &mut own) {
+            components.insert(name.clone(), component);
+        }
+        if !own.0.is_empty() {
+            broken.insert(name, own);
+        }
+    }
+    (components, broken)
 }
 
 #[cfg(test)]

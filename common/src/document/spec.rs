@@ -13,9 +13,11 @@ use crate::text::problem::{Problem, Problems};
 use crate::text::yaml::{FieldNode, Fields, Node, Value, parse};
 
 mod image;
+mod registries;
 mod tls;
 mod versions;
 
+pub use self::registries::{REGISTRIES_MAX, RegistryUse};
 pub use self::tls::{TLS_NAMES_MAX, TlsMode, TlsSpec};
 pub use self::versions::with_versions;
 
@@ -30,6 +32,8 @@ pub struct TenantSpec {
     pub catalog: CatalogName,
     /// The registry of its images, in place of the catalog's own.
     pub registry: Option<Repository>,
+    /// Its logins to registries, by the key of the registry.
+    pub registries: BTreeMap<String, RegistryUse>,
     /// Values for the catalog's settings.
     pub settings: BTreeMap<String, String>,
     /// Where the secrets are kept of which the catalog does not say it.
@@ -110,6 +114,7 @@ impl TenantSpec {
             tenant,
             catalog,
             registry,
+            registries,
             settings,
             secrets,
             tls,
@@ -120,6 +125,7 @@ impl TenantSpec {
         *tenant == other.tenant
             && *catalog == other.catalog
             && *registry == other.registry
+            && *registries == other.registries
             && *settings == other.settings
             && *secrets == other.secrets
             && *tls == other.tls
@@ -143,6 +149,8 @@ fn read(root: &Node, problems: &mut Problems) -> Option<TenantSpec> {
     let tenant = fields.need("tenant", problems).and_then(|field| field.parse(problems));
     let catalog = fields.need("catalog", problems).and_then(|field| field.parse(problems));
     let registry = fields.get("registry").and_then(|field| field.parse(problems));
+    let registries = fields.get("registries");
+    let registries = registries.map(|p| registries::read(&p, problems)).unwrap_or_default();
     let settings = match fields.get("settings") {
         Some(field) => read_settings(&field, problems),
         None => BTreeMap::new(),
@@ -167,6 +175,7 @@ fn read(root: &Node, problems: &mut Problems) -> Option<TenantSpec> {
         tenant: tenant?,
         catalog: catalog?,
         registry,
+        registries,
         settings,
         secrets,
         tls,
@@ -260,11 +269,14 @@ pub(crate) fn read_env(
         .collect()
 }
 
+/// What a limit of memory can be.
+pub(crate) const SIZE_RULE: &str = "a size of at least 8MiB, such as 512MiB or 2GiB";
+
 /// Reads a size such as `512MiB`, in bytes.
 pub(crate) fn read_bytes(field: &FieldNode<'_>, problems: &mut Problems) -> Option<u64> {
     let bytes = bytes_of(field.text(problems)?);
     if bytes.is_none() {
-        problems.push(field.problem("must be a size of at least 8MiB, such as 512MiB or 2GiB"));
+        problems.push(field.problem(format!("must be {SIZE_RULE}")));
     }
     bytes
 }

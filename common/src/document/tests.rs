@@ -57,6 +57,7 @@ fn full() -> Instance {
             options: Default::default(),
         })),
         pull_from: None,
+        pull_login: None,
         after: vec!["postgres".parse().unwrap()],
         ports: vec![Port { number: 5060, protocol: Protocol::Udp }],
         ranges: Vec::new(),
@@ -64,11 +65,11 @@ fn full() -> Instance {
             address: Some("192.0.2.10".parse().unwrap()),
             ..probe(Check::SipOptions { port: 5060 })
         },
-        active: Some(ActiveProbe {
-            command: vec!["asterisk".to_owned(), "-rx".to_owned()],
-            before: "active call".to_owned(),
-            noun: "calls".to_owned(),
-        }),
+        active: Some(ActiveProbe::single(
+            vec!["asterisk".to_owned(), "-rx".to_owned()],
+            "active call".to_owned(),
+            "calls".to_owned(),
+        )),
         timing: timing(),
         restart_unhealthy: RestartUnhealthy { after_ms: Some(600_000), cuts_calls: true },
         metrics: Some(MetricsEndpoint { port: 7088, path: "/metrics".to_owned() }),
@@ -95,7 +96,8 @@ fn minimal() -> Instance {
 }
 
 fn policy() -> ChangePolicy {
-    ChangePolicy { soak_ms: 10_000, drain_deadline_ms: 3_600_000, on_deadline: OnDeadline::Wait }
+    let (on_deadline, forward_only) = (OnDeadline::Wait, false);
+    ChangePolicy { soak_ms: 10_000, drain_deadline_ms: 3_600_000, on_deadline, forward_only }
 }
 
 fn share() -> Share {

@@ -2,6 +2,7 @@
 //!
 //! A check collects every problem that it finds and does not stop at the first.
 
+use super::plural::counted;
 use super::printable::printable;
 use std::fmt;
 
@@ -109,6 +110,16 @@ impl Problems {
             self.0.push(Problem::new("", format!("{hidden} more problems are not shown")));
         }
         self
+    }
+
+    /// Returns the first problem in one line, with the number of the others.
+    #[must_use]
+    pub fn first_line(&self) -> String {
+        let first = self.0.first().map(ToString::to_string).unwrap_or_default();
+        match u64::try_from(self.0.len()).unwrap_or(u64::MAX).saturating_sub(1) {
+            0 => first,
+            more => format!("{first} (and {})", counted(more, "more problems")),
+        }
     }
 
     fn summary(&self) -> String {

@@ -9,13 +9,14 @@ use oml_common::document::catalog::{CATALOG_FILE, Catalog, CatalogSources};
 use oml_common::document::releases::Releases;
 use oml_common::document::spec::TenantSpec;
 use oml_common::id::{CatalogName, ContentHash, RoleName};
-use oml_common::text::plural::counted;
 use oml_common::text::problem::{Problem, Problems};
 use oml_daemon::catalog_files::{self, Place};
 
+mod broken_component;
 mod check;
 mod releases;
 
+pub use self::broken_component::BrokenComponent;
 pub use self::check::{Checked, check};
 
 /// All catalogs, by name.
@@ -25,6 +26,7 @@ pub struct Catalogs {
     /// The releases of each catalog.
     releases: BTreeMap<CatalogName, Releases>,
     broken: Vec<BrokenCatalog>,
+    broken_components: Vec<BrokenComponent>,
 }
 
 /// A catalog as it was read.
@@ -90,10 +92,10 @@ impl CatalogError {
         match self {
             Self::Read { path, source } => format!("cannot read {}: {source}", path.display()),
             Self::Invalid { path, problems } => {
-                format!("{} is not a catalog: {}", path.display(), first_of(problems))
+                format!("{} is not a catalog: {}", path.display(), problems.first_line())
             }
             Self::Releases { path, problems } => {
-                let first = first_of(problems);
+                let first = problems.first_line();
                 format!("{} has no releases that can be used: {first}", path.display())
             }
             Self::Twice { .. } | Self::Orphan { .. } => self.to_string(),
@@ -127,15 +129,6 @@ impl CatalogError {
         | Self::Orphan { path, .. }
         | Self::Twice { path, .. }) = self;
         path
-    }
-}
-
-/// Returns the first mistake, and how many more there are.
-fn first_of(problems: &Problems) -> String {
-    let first = problems.0.first().map(ToString::to_string).unwrap_or_default();
-    match problems.0.len().saturating_sub(1) {
-        0 => first,
-        more => format!("{first} (and {})", counted(number(more), "more problems")),
     }
 }
 
@@ -206,6 +199,7 @@ impl Catalogs {
         let name = loaded.catalog.name.clone();
         match releases::read_beside(path, &loaded.catalog) {
             Ok(releases) => {
+                self.broken_components.extend(broken_component::all(path, &loaded.catalog));
                 self.releases.insert(name.clone(), releases);
                 self.catalogs.insert(name, loaded);
             }
@@ -265,6 +259,19 @@ impl Catalogs {
         &self.broken
     }
 
+    /// Returns the components that cannot be used, each with the reason. Those of a catalog that
+    /// cannot be used are none of them.
+    #[must_use]
+    pub fn broken_components(&self) -> &[BrokenComponent] {
+        &self.broken_components
+    }
+
+    /// Returns a line for every catalog and every component that cannot be used.
+    pub fn reports(&self) -> impl Iterator<Item = String> {
+        let components = self.broken_components.iter().map(ToString::to_string);
+        self.broken.iter().map(ToString::to_string).chain(components)
+    }
+
     /// Returns the catalog that a specification names, or a problem if it cannot be used or
     /// there is none of that name.
     pub(super) fn of(&self, spec: &TenantSpec) -> Result<&Loaded, Problem> {
@@ -290,7 +297,7 @@ impl Catalogs {
             components.flat_map(|component| &component.roles).map(AsRef::as_ref).collect();
         known.sort_unstable();
         known.dedup();
-        let because = match self.broken.first() {
+        let because = match self.reports().next() {
             Some(broken) => format!(" that can be used; {broken}"),
             None => String::new(),
         };
@@ -305,10 +312,6 @@ impl Catalogs {
     }
 }
 
-fn number(count: usize) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
-}
-
 /// Reads one catalog or part: a file, or a folder.
 ///
 /// # Errors
@@ -316,7 +319,8 @@ fn number(count: usize) -> u64 {
 pub fn read_file(path: &Path) -> Result<Loaded, CatalogError> {
     let place =
         Place::of(path).map_err(|source| CatalogError::Read { path: path.to_owned(), source })?;
-    made_of(catalog_files::read_alone(&place), path).map_err(|(error, _name)| error)
+    let sources = catalog_files::read_alone(&place);
+    made_of(sources, path, CatalogSources::catalog).map_err(|(error, _name)| error)
 }
 
 /// Returns an error for a file of releases without a catalog.
@@ -331,16 +335,26 @@ fn orphan(path: &Path) -> Option<BrokenCatalog> {
 type Unusable = (CatalogError, Option<CatalogName>);
 
 fn load(place: &Place, path: &Path) -> Result<Loaded, Unusable> {
-    made_of(catalog_files::read(place), path)
+    made_of(catalog_files::read(place), path, usable)
 }
 
-/// Makes a catalog of its texts.
-fn made_of(sources: io::Result<CatalogSources>, path: &Path) -> Result<Loaded, Unusable> {
+/// Makes the catalog of which those components count that can be used. A part is no catalog, so all
+/// its mistakes are reported as its own.
+fn usable(sources: &CatalogSources) -> Result<Catalog, Problems> {
+    if sources.is_part() { sources.catalog() } else { sources.usable() }
+}
+
+/// Makes a catalog of its texts, as `read` reads them.
+fn made_of(
+    sources: io::Result<CatalogSources>,
+    path: &Path,
+    read: fn(&CatalogSources) -> Result<Catalog, Problems>,
+) -> Result<Loaded, Unusable> {
     let sources = sources
         .map_err(|source| (CatalogError::Read { path: path.to_owned(), source }, own_name(path)))?;
     let made =
         |catalog| Loaded { catalog, content: sources.content_hash(), is_part: sources.is_part() };
-    sources.catalog().map(made).map_err(|problems| {
+    read(&sources).map(made).map_err(|problems| {
         let error = CatalogError::Invalid { path: path.to_owned(), problems };
         let text = sources.first_text().unwrap_or_default();
         (error, name_in(text).or_else(|| own_name(path)))

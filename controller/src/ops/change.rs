@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use oml_common::decide::change::already_in_effect;
 use oml_common::decide::diff::{diff, strategy};
 use oml_common::decide::head::{after_change, next_revision};
-use oml_common::decide::plan::{self, ImageName, NodeFacts, Unprepared};
+use oml_common::decide::plan::{self, ImageName, Unprepared};
 use oml_common::decide::release::Judged;
 use oml_common::decide::rollout::Begin;
 use oml_common::document;
@@ -17,19 +17,24 @@ use oml_common::document::plan::Plan;
 use oml_common::document::revision::Change;
 use oml_common::document::rollout::Rollout;
 use oml_common::document::spec::TenantSpec;
-use oml_common::id::{ContentHash, Digest, NodeName, RevisionNumber, TenantId};
-use oml_common::text::problem::{Problem, Problems, nearest};
+use oml_common::id::{ContentHash, Digest, NodeName, RevisionNumber};
+use oml_common::text::problem::Problems;
 use oml_common::time::Timestamp;
 use oml_daemon::env::Env;
 use oml_daemon::failpoint;
 
 mod certificate;
 mod draft;
+mod logins;
+mod nodes;
 mod releases;
+mod replay;
 mod request;
 mod rotation;
 mod text;
 
+pub(super) use self::logins::Questions;
+pub(super) use self::nodes::node_facts;
 pub use self::releases::{TenantRelease, TenantReleases};
 pub use self::request::{ChangeRequest, ChangeResult, IdempotencyKey, RequestContext};
 
@@ -41,9 +46,9 @@ use super::retries::retry_conflicts;
 use super::secrets::Secrets;
 use super::tenants::Tenants;
 use super::{OpsError, Result};
-use crate::records::values::{AgentRecord, AuditRecord, IdempotencyRecord, Revision};
-use crate::records::{Batch, Entry, Records, if_unchanged, keys};
-use crate::registry::Registries;
+use crate::records::values::{AuditRecord, IdempotencyRecord, Revision};
+use crate::records::{Batch, Records, if_unchanged, keys};
+use crate::registry::{Registries, TenantLogins};
 use crate::store::{Expect, VALUE_SIZE_BYTES_MAX};
 
 /// A draft with its complete plan.
@@ -143,42 +148,13 @@ impl Changes {
         })
     }
 
-    /// Returns the reply to a change that was already made with this operation id.
-    async fn replay(
-        &self,
-        tenant: &TenantId,
-        request: &ChangeRequest,
-        context: &RequestContext,
-    ) -> Result<Option<ChangeResult>> {
-        let Some(op_id) = &context.op_id else { return Ok(None) };
-        let made = self.records.get(&keys::idempotency(tenant, op_id)).await?;
-        let Some(Entry { value: made, .. }) = made else { return Ok(None) };
-        if made.request != self.fingerprint(request)? {
-            let message = format!("operation {op_id} was another change");
-            return Err(Problem::new("op_id", message).hint("use a new id").into());
-        }
-        let revision = self.tenants.revision(tenant, made.revision).await?;
-        let changes = match revision {
-            Some(revision) if !made.text_only => revision.changes.clone(),
-            Some(_) | None => Vec::new(),
-        };
-        let secret_version = Some(made.secret_version).filter(|version| *version > 0);
-        let (changed, text_changed) = (!made.text_only, made.text_only && secret_version.is_none());
-        let new_tenant = changed && made.revision == next_revision(None);
-        let nothing =
-            ChangeResult { secret_version, ..ChangeResult::nothing(tenant.clone(), made.revision) };
-        let (warnings, release) = (made.warnings.clone(), made.release.clone());
-        let again = ChangeResult { changed, text_changed, new_tenant, changes, ..nothing };
-        Ok(Some(ChangeResult { warnings, release, ..again }))
-    }
-
     async fn plan(
         &self,
         mut draft: Draft,
         answers: &Answers,
         context: &RequestContext,
     ) -> Result<Planned> {
-        let judged = self.check_release(&draft, context)?;
+        let judged = self.check_release(&draft, context).await?;
         let spec = &draft.spec;
         let catalog = self.catalogs.of(spec)?;
         let nodes = node_facts(&self.records, &draft.tenant).await?;
@@ -209,7 +185,13 @@ impl Changes {
         if let Some(head) = &draft.head {
             self.add_recorded(&draft.tenant, head.value.last, images, &mut digests).await;
         }
-        let said = self.resolve(spec, images, &mut digests, is_refused).await;
+        let logins = match self.logins(&draft, images, &digests).await {
+            // The change is refused for its problems.
+            Err(_) if is_refused => TenantLogins::default(),
+            logins => logins?,
+        };
+        let questions = Questions { spec, images, logins: &logins, is_refused };
+        let said = self.resolve(questions, &mut digests).await;
         answers.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&digests);
         problems.0.extend(said.problems.0);
         if let Ok(prepared) = &prepared {
@@ -227,19 +209,6 @@ impl Changes {
         plan::presence::explain(&mut changes, &plan.absent);
         let (catalog, enrolled) = (catalog.content.clone(), nodes.into_keys().collect());
         Ok(Planned { draft, plan, catalog, changes, enrolled, judged })
-    }
-
-    /// Returns a suggestion if the name of a tenant without nodes is close to that of a
-    /// known one.
-    async fn suggest_tenant(&self, spec: &TenantSpec) -> Result<Option<Problem>> {
-        let known = self.tenants.all().await?;
-        let known: Vec<&str> = known.iter().map(AsRef::as_ref).collect();
-        let near =
-            nearest(spec.tenant.as_str(), &known).filter(|near| *near != spec.tenant.as_str());
-        Ok(near.map(|near| {
-            let message = format!("no host of {} has joined", spec.tenant);
-            spec.problem("tenant", message).hint(format!("did you mean {near}?"))
-        }))
     }
 
     async fn commit_change(
@@ -265,7 +234,7 @@ impl Changes {
             let made = IdempotencyRecord {
                 warnings: said(&planned.judged),
                 release: planned.judged.release.clone(),
-                secret_version: planned.secret_version().unwrap_or_default(),
+                secret_version: planned.made_version(),
                 ..IdempotencyRecord::new(number, self.fingerprint(request)?)
             };
             batch = batch.put(&keys::idempotency(tenant, op_id), Expect::Absent, &made);
@@ -296,25 +265,6 @@ impl Changes {
             now,
         }))
     }
-}
-
-/// Returns the facts about the nodes of a tenant that planning needs.
-pub(super) async fn node_facts(
-    records: &Records,
-    tenant: &TenantId,
-) -> Result<BTreeMap<NodeName, NodeFacts>> {
-    let all = keys::nodes(tenant);
-    let nodes = records.list(&all).await?;
-    let present = nodes.into_iter().filter(|(_, node)| node.value.is_enrolled());
-    let facts = present.filter_map(|(rest, node)| {
-        let facts = NodeFacts {
-            roles: node.value.roles,
-            address: node.value.address,
-            agent: node.value.agent.map(AgentRecord::facts),
-        };
-        Some((all.name(&rest)?, facts))
-    });
-    Ok(facts.collect())
 }
 
 /// Returns what is audited of a change.

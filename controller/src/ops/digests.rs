@@ -15,9 +15,9 @@ use oml_common::text::problem::{Problem, Problems};
 use tokio::time::timeout;
 
 use super::OpsError;
-use super::change::Changes;
+use super::change::{Changes, Questions};
 use crate::records::keys;
-use crate::registry::{RegistryError, ResolvedImage};
+use crate::registry::{RegistryError, ResolvedImage, TenantLogins};
 
 /// The number of concurrent requests to registries.
 const QUESTIONS_MAX: usize = 8;
@@ -102,15 +102,14 @@ impl Changes {
     /// anyway, the wait for registries is short.
     pub(super) async fn resolve(
         &self,
-        spec: &TenantSpec,
-        images: &BTreeMap<ComponentName, ImageName>,
+        questions: Questions<'_>,
         known: &mut BTreeMap<ImageName, Digest>,
-        is_refused: bool,
     ) -> RegistryAnswers {
+        let Questions { spec, images, logins, is_refused } = questions;
         let missing: BTreeSet<ImageName> =
             images.values().filter(|image| !known.contains_key(*image)).cloned().collect();
-        let questions: Vec<_> = missing.into_iter().map(|image| self.ask(image)).collect();
-        let mut asked = stream::iter(questions).buffer_unordered(QUESTIONS_MAX);
+        let asked: Vec<_> = missing.into_iter().map(|image| self.ask(image, logins)).collect();
+        let mut asked = stream::iter(asked).buffer_unordered(QUESTIONS_MAX);
         let mut answers = RegistryAnswers::default();
         let all = async {
             while let Some((image, answer)) = asked.next().await {
@@ -139,8 +138,12 @@ impl Changes {
         answers
     }
 
-    async fn ask(&self, image: ImageName) -> (ImageName, Result<ResolvedImage, RegistryError>) {
-        let answer = self.registries.resolve(&image.repository, &image.version).await;
+    async fn ask(
+        &self,
+        image: ImageName,
+        logins: &TenantLogins,
+    ) -> (ImageName, Result<ResolvedImage, RegistryError>) {
+        let answer = self.registries.resolve_as(logins, &image.repository, &image.version).await;
         (image, answer)
     }
 }

@@ -38,10 +38,10 @@ impl StatusReader {
         self.presence.actionable()
     }
 
-    /// Returns a line for every catalog that cannot be used.
+    /// Returns a line for every catalog and every component of one that cannot be used.
     #[must_use]
     pub fn broken_catalogs(&self) -> Vec<String> {
-        self.catalogs.broken().iter().map(ToString::to_string).collect()
+        self.catalogs.reports().collect()
     }
 
     /// Returns the numbers of commits since the start.

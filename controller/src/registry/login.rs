@@ -23,7 +23,9 @@ pub(super) async fn authorize(
     }
     if find("basic").is_some() {
         return basic(lookup)?.ok_or_else(|| {
-            lookup.unauthorized("it requires a login and none is configured in controller.toml")
+            lookup.unauthorized(
+                "it requires a login and none is configured in controller.toml or by the tenant",
+            )
         });
     }
     Err(lookup.unauthorized("it requires an unknown kind of login"))

@@ -77,6 +77,17 @@ impl Registry {
     }
 }
 
+impl Registries {
+    /// Asks without a login of a tenant.
+    async fn resolve(
+        &self,
+        repository: &Repository,
+        version: &ImageVersion,
+    ) -> Result<ResolvedImage, RegistryError> {
+        self.resolve_as(&TenantLogins::new(), repository, version).await
+    }
+}
+
 async fn resolve(address: SocketAddr, login: bool, version: &str) -> Result<Digest, RegistryError> {
     let login =
         login.then(|| RegistryCredentials { user: "lab".to_owned(), password: "pass".to_owned() });
@@ -86,6 +97,22 @@ async fn resolve(address: SocketAddr, login: bool, version: &str) -> Result<Dige
     let repository = format!("{address}/oml/asterisk").parse().unwrap();
     let resolved = registries.resolve(&repository, &version.parse().unwrap()).await;
     resolved.map(|resolved| resolved.digest)
+}
+
+/// Asks as a tenant with a login of its own, where the settings have that one.
+async fn resolve_of_tenant(
+    address: SocketAddr,
+    user: &str,
+    of_settings: Option<RegistryCredentials>,
+) -> Result<ResolvedImage, RegistryError> {
+    let access =
+        RegistryAccess { plain_http: true, login: of_settings, ..RegistryAccess::default() };
+    let access = HashMap::from([(address.to_string(), access)]);
+    let registries = Registries::new(Reach { access, ..Reach::default() }, Clock::system());
+    let repository = format!("{address}/oml/asterisk").parse().unwrap();
+    let login = RegistryCredentials { user: user.to_owned(), password: "pass".to_owned() };
+    let logins = TenantLogins::from([(address.to_string(), login)]);
+    registries.resolve_as(&logins, &repository, &"230204.01".parse().unwrap()).await
 }
 
 async fn handle(State((behaviour, seen, logins)): State<Shared>, request: Request) -> Response {
@@ -156,6 +183,24 @@ fn basic(_: SocketAddr) -> Behaviour {
 async fn a_registry_that_requires_a_login_gets_the_configured_one() {
     let registry = Registry::start(basic).await;
     assert_eq!(registry.resolve(true, "230204.01").await.unwrap().as_str(), DIGEST);
+}
+
+#[tokio::test]
+async fn a_login_of_the_tenant_goes_before_the_configured_one() {
+    let login = |user: &str| {
+        let (user, password) = (user.to_owned(), "pass".to_owned());
+        Some(RegistryCredentials { user, password })
+    };
+    for of_settings in [None, login("other")] {
+        let registry = Registry::start(basic).await;
+        let found = resolve_of_tenant(registry.address, "lab", of_settings).await.unwrap();
+        assert_eq!(found.digest.as_str(), DIGEST);
+        let shown = registry.logins.lock().await;
+        assert!(shown.iter().all(|it| it.is_empty() || it == LOGIN), "{shown:?}");
+    }
+    let registry = Registry::start(basic).await;
+    let error = resolve_of_tenant(registry.address, "other", login("lab")).await.unwrap_err();
+    assert!(matches!(error, RegistryError::Unauthorized { .. }), "{error}");
 }
 
 #[tokio::test]

@@ -4,10 +4,12 @@
 #![expect(clippy::unwrap_used, reason = "a test program: failures are panics")]
 
 mod agent;
+mod certificates;
 mod changes;
 mod downgrade;
 mod fleet;
 mod hooked;
+mod logins;
 mod nodes;
 mod registry;
 mod releases;

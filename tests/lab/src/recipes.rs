@@ -86,6 +86,10 @@ pub(crate) const RTPENGINE: PackageLayer =
 pub(crate) const REDIS: PackageLayer =
     PackageLayer { name: "redis", packages: &["redis-server"], finish: "" };
 
+/// A system with Redis 6, which is that of Debian 11. It stops at a dump of Redis 7.
+pub(crate) const REDIS_6: System =
+    System { name: "redis-6", suite: "bullseye", packages: &["redis-server"], finish: "" };
+
 /// The layer of PostgreSQL without its just-in-time compiler, which is most of the size and is switched off.
 pub(crate) const POSTGRES: PackageLayer = PackageLayer {
     name: "postgres",

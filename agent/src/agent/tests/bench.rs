@@ -224,7 +224,21 @@ impl Bench {
         on_deadline: OnDeadline,
     ) {
         let (before, noun) = ("active calls".to_owned(), "calls".to_owned());
-        let active = Some(ActiveProbe { command: vec![command.to_owned()], before, noun });
+        self.desire_counted_as(
+            ActiveProbe::single(vec![command.to_owned()], before, noun),
+            version,
+            on_deadline,
+        );
+    }
+
+    /// Calls are counted in that way.
+    pub(super) fn desire_counted_as(
+        &mut self,
+        active: ActiveProbe,
+        version: &str,
+        on_deadline: OnDeadline,
+    ) {
+        let active = Some(active);
         self.assign(
             vec![instance(version).edited(|instance| instance.active = active)],
             on_deadline,
@@ -239,7 +253,9 @@ impl Bench {
     }
 
     fn assign(&mut self, instances: Vec<InstanceDocument>, on_deadline: OnDeadline) {
-        let policy = ChangePolicy { soak_ms: 5_000, drain_deadline_ms: 60_000, on_deadline };
+        let forward_only = false;
+        let policy =
+            ChangePolicy { soak_ms: 5_000, drain_deadline_ms: 60_000, on_deadline, forward_only };
         let number = self.assignments.borrow().as_ref().map_or(1, |a| a.generation.number + 1);
         let desired = |instance: InstanceDocument| {
             (instance.component.clone(), Desired { instance, policy: policy.clone() })

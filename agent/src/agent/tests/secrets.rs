@@ -1,9 +1,9 @@
 //! What an instance does that names a secret which the controller has not sent yet.
 
-use oml_common::document::instance::{InstanceDocument, KeptSecret, Workload};
+use oml_common::document::instance::{InstanceDocument, KeptSecret, RegistryLogin, Workload};
 use oml_common::document::report::Phase;
 use oml_common::text::secret_text::SecretText;
-use oml_sim::Behaviour;
+use oml_sim::{Behaviour, Daemon, Verb};
 use zeroize::Zeroizing;
 
 use super::bench::Bench;
@@ -47,6 +47,36 @@ async fn a_new_instance_waits_for_its_secret_says_so_and_starts_when_it_comes() 
     bench.pass_time(60).await;
     let mark = "2".repeat(32).parse().unwrap();
     assert!(bench.host.paths.kept_secret(&"redis".parse().unwrap(), &mark).exists());
+}
+
+/// That version, whose image is pulled with a password that the controller keeps.
+fn with_login(version: &str) -> InstanceDocument {
+    let (name, mark) = ("redis".parse().unwrap(), "2".repeat(32).parse().unwrap());
+    let password = KeptSecret { name, version: 2, mark, file: None };
+    let login = RegistryLogin { user: "puller".to_owned(), password };
+    fixtures::document("asterisk", version).edited(|instance| instance.pull_login = Some(login))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pull_waits_for_its_password_and_what_was_pulled_needs_none() {
+    let mut bench = Bench::new();
+    bench.offer("1", Behaviour::Good);
+    bench.desire_document(with_login("1"));
+    bench.until(|report| report.reason == WAITS).await;
+    assert_eq!(bench.host.count(Daemon::Engine, Verb::Pull), 0);
+    arrive(&bench);
+    bench.until_ready("1").await;
+    assert_eq!(bench.host.count(Daemon::Engine, Verb::Pull), 1);
+    // The host may lose it: the image is there.
+    let mark = "2".repeat(32).parse().unwrap();
+    let file = bench.host.paths.kept_secret(&"redis".parse().unwrap(), &mark);
+    assert!(file.exists());
+    std::fs::remove_file(&file).unwrap();
+    let running = bench.host.running(&"asterisk".parse().unwrap()).unwrap();
+    bench.desire_document(with_login("1").edited(|instance| instance.pull_login = None));
+    bench.pass_time(60).await;
+    bench.until_ready("1").await;
+    assert_eq!(bench.host.running(&"asterisk".parse().unwrap()).unwrap().id, running.id);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,3 +1,5 @@
+use oml_common::document::instance::{ActiveSource, ActiveTotal};
+
 use super::*;
 
 fn printed(stdout: &str) -> ExecOutput {
@@ -58,4 +60,27 @@ fn a_command_that_failed_is_reported_in_its_own_words() {
     assert_eq!(why, "its command ended with exit code 1 and printed \"Unable to connect\"");
     let why = count(&failed("no", ""), "active call").unwrap_err();
     assert_eq!(why, "its command ended with exit code 1 and printed \"no\"");
+}
+
+#[test]
+fn several_sources_count_together_and_only_if_all_can_be_read() {
+    let source =
+        |word: &str| ActiveSource { command: vec![word.to_owned()], before: " up".to_owned() };
+    let first = ActiveProbe::single(vec!["a".to_owned()], " up".to_owned(), "calls".to_owned());
+    let active = ActiveProbe { more: vec![source("b"), source("c")], ..first.clone() };
+    let answers = |texts: [&str; 3]| texts.map(|text| Ok(printed(text))).into_iter().collect();
+    assert_eq!(count_of(&active, answers(["1 up", "2 up", "4 up"])), Ok(7));
+    let largest = ActiveProbe { total: ActiveTotal::Max, ..active.clone() };
+    assert_eq!(count_of(&largest, answers(["1 up", "5 up", "4 up"])), Ok(5));
+    for probe in [&active, &largest] {
+        let why = count_of(probe, answers(["0 up", "no", "0 up"])).unwrap_err();
+        assert!(why.contains("printed \"no\"") && why.ends_with("; the command is b"), "{why}");
+        let away = RuntimeError::Unavailable { daemon: "docker", detail: "gone".to_owned() };
+        let why = count_of(probe, vec![Ok(printed("0 up")), Err(away)]).unwrap_err();
+        assert_eq!(why, "docker does not answer: gone; the command is b");
+        let why = count_of(probe, vec![Ok(printed("0 up")), Ok(printed("0 up"))]).unwrap_err();
+        assert_eq!(why, "its command was not run; the command is c");
+    }
+    let why = count_of(&first, vec![Ok(printed("no"))]).unwrap_err();
+    assert!(!why.contains("the command is"), "{why}");
 }

@@ -5,11 +5,13 @@ use std::path::PathBuf;
 
 use bollard::BollardRequest;
 use bollard::auth::DockerCredentials;
+use oml_common::document::instance::RegistryLogin;
 use oml_common::id::{DOCKER_HUB, Repository};
 use oml_common::text::secret::secret;
 
 use crate::files;
-use crate::runtime::RuntimeError;
+use crate::paths::Paths;
+use crate::runtime::{ContainerInstance, RuntimeError};
 
 /// The login with which images are pulled from a registry that wants one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,8 +23,36 @@ pub struct PullLogin {
     pub password_file: PathBuf,
 }
 
+/// The login with which the image of an instance is pulled: that of its tenant, else that of this
+/// host, if one is known.
+pub(super) fn of(
+    instance: ContainerInstance<'_>,
+    logins: &[PullLogin],
+    paths: &Paths,
+) -> Result<Option<DockerCredentials>, RuntimeError> {
+    let container = instance.as_pulled();
+    let repository = &container.repository;
+    match &instance.document().pull_login {
+        Some(login) => of_tenant(login, repository, paths).map(Some),
+        None => find(logins, repository),
+    }
+}
+
+fn of_tenant(
+    login: &RegistryLogin,
+    repository: &Repository,
+    paths: &Paths,
+) -> Result<DockerCredentials, RuntimeError> {
+    let RegistryLogin { user, password: secret } = login;
+    let read = files::read_if_there(&paths.kept_secret(&secret.name, &secret.mark));
+    let password = read.map_err(|error| refused(repository, error.to_string()))?;
+    let password = password
+        .ok_or_else(|| refused(repository, format!("the controller has not sent {secret} yet")))?;
+    Ok(credentials(user, &password, repository))
+}
+
 /// The login for a repository, if one is known.
-pub(super) fn find(
+fn find(
     logins: &[PullLogin],
     repository: &Repository,
 ) -> Result<Option<DockerCredentials>, RuntimeError> {
@@ -30,24 +60,28 @@ pub(super) fn find(
     let Some(login) = logins.iter().find(|login| login.registry == registry) else {
         return Ok(None);
     };
-    let refused = |detail: String| RuntimeError::Refused {
-        verb: "pull",
-        object: repository.to_string(),
-        detail,
-        transient: true,
-    };
+    let refused = |detail: String| refused(repository, detail);
     let path = &login.password_file;
     let password = files::read_if_there(path)
         .map_err(|error| refused(error.to_string()))?
         .ok_or_else(|| refused(format!("the password file {} is missing", path.display())))?;
     let password = secret(&password)
         .map_err(|error| refused(format!("the password file {} {error}", path.display())))?;
-    Ok(Some(DockerCredentials {
-        username: Some(login.user.clone()),
+    Ok(Some(credentials(&login.user, password, repository)))
+}
+
+fn credentials(user: &str, password: &str, repository: &Repository) -> DockerCredentials {
+    DockerCredentials {
+        username: Some(user.to_owned()),
         password: Some(password.to_owned()),
-        serveraddress: Some(server_address(&registry).to_owned()),
+        serveraddress: Some(server_address(&repository.registry()).to_owned()),
         ..DockerCredentials::default()
-    }))
+    }
+}
+
+fn refused(repository: &Repository, detail: String) -> RuntimeError {
+    let object = repository.to_string();
+    RuntimeError::Refused { verb: "pull", object, detail, transient: true }
 }
 
 /// Returns the address that the engine compares with the host which it asks. With images in

@@ -65,11 +65,11 @@ fn a_question_that_cannot_be_asked_is_neither_good_nor_bad() {
 #[test]
 fn a_count_that_cannot_be_read_is_shown_as_not_known() {
     let mut counted = instance(1);
-    counted.active = Some(ActiveProbe {
-        command: vec!["count".to_owned()],
-        before: "active call".to_owned(),
-        noun: "calls".to_owned(),
-    });
+    counted.active = Some(ActiveProbe::single(
+        vec!["count".to_owned()],
+        "active call".to_owned(),
+        "calls".to_owned(),
+    ));
     let mut record = Record::starting(&counted, "c0ffee", None, Timestamp(1_000));
     record.answered(good(), Timestamp(2_000));
     assert_eq!(record.line(), "healthy, version 230204.01, number of calls unknown");

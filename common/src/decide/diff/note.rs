@@ -40,6 +40,8 @@ pub enum ChangeNote {
     ContainerSettings,
     /// Where its image is pulled from.
     PulledFrom(Repository),
+    /// The version of the secret with which its image is pulled; none if there is no login any more.
+    PulledWith(Option<(SecretName, u64)>),
     /// These options of the container differ, by their words in a catalog.
     Options(Vec<&'static str>),
     Time {
@@ -116,6 +118,10 @@ impl Display for ChangeNote {
             Self::Secret(name, version) => write!(f, "secret {name} version {version}"),
             Self::ContainerSettings => f.write_str("container settings"),
             Self::PulledFrom(repository) => write!(f, "pulled from {repository}"),
+            Self::PulledWith(Some((name, version))) => {
+                write!(f, "pulled with secret {name} version {version}")
+            }
+            Self::PulledWith(None) => f.write_str("pulled without a login of the tenant"),
             Self::Options(words) => f.write_str(&words.join(", ")),
             Self::Time { limit, was_ms, is_ms } => {
                 let (was, is) = (print_duration_ms(*was_ms), print_duration_ms(*is_ms));

@@ -16,14 +16,14 @@ use crate::document::catalog::{
 use crate::document::instance::{
     Container, ContainerOptions, Instance, MetricsEndpoint, PackagedUnit, Workload,
 };
-use crate::document::spec::{ComponentSpec, TenantSpec};
+use crate::document::spec::{ComponentSpec, SIZE_RULE, TenantSpec, bytes_of};
 use crate::id::{Address, ComponentName, EnvName, NodeName, Repository};
 use crate::text::problem::{Problem, Problems};
 
 use super::images::image;
 use super::prepared::unresolved;
 use super::template::{self, DROP_IN};
-use super::{Input, Mirrors, Placed, dependencies, policy, secrets, settings};
+use super::{Input, Mirrors, Placed, dependencies, policy, registries, secrets, settings};
 
 mod files;
 mod operation;
@@ -91,17 +91,24 @@ impl<'a> Renderer<'a> {
             Workload::Container(container) => writer.source(input.mirrors, &container.repository),
             Workload::Unit(_) => None,
         };
+        let pull_login = match &workload {
+            Workload::Container(container) => {
+                registries::login(input, pull_from.as_ref().unwrap_or(&container.repository))
+            }
+            Workload::Unit(_) => None,
+        };
         let instance = Instance {
             tenant: input.spec.tenant.clone(),
             component: name.clone(),
             unit: definition.unit.clone(),
             workload: Verbatim::seal(workload),
             pull_from,
+            pull_login,
             after: dependencies(input, name),
             ports: options::single(&ports),
             ranges: options::ranges(&ports),
             probe: writer.probe(&definition.probe),
-            active: definition.active.clone(),
+            active: definition.active.as_ref().map(|active| writer.active(active)),
             timing: definition.timing.clone(),
             restart_unhealthy: definition.restart_unhealthy.clone(),
             metrics: definition.metrics.as_ref().map(|(port, path)| MetricsEndpoint {
@@ -185,6 +192,28 @@ impl Writer<'_> {
 
     fn fill(&mut self, field: &str, template: &str) -> String {
         self.filled(field, template).unwrap_or_default()
+    }
+
+    /// Renders the words of a command.
+    fn words(&mut self, field: &str, templates: &[String]) -> Vec<String> {
+        templates.iter().map(|text| self.fill(field, text)).collect()
+    }
+
+    /// Returns the limit of a container's memory, which is the tenant's own if it has one. A template
+    /// that becomes empty is no limit.
+    fn memory(&mut self, spec: &ComponentSpec, template: &ContainerTemplate) -> Option<u64> {
+        if spec.memory_bytes_max.is_some() {
+            return spec.memory_bytes_max;
+        }
+        let text = self.filled("memory_max", template.memory_max.as_deref()?)?;
+        if text.trim().is_empty() {
+            return None;
+        }
+        let bytes = bytes_of(text.trim());
+        if bytes.is_none() {
+            self.problem("memory_max", format!("{text:?} is not {SIZE_RULE}"));
+        }
+        bytes
     }
 
     /// Renders a template. Returns `None` and adds a problem if that fails.
@@ -283,8 +312,8 @@ impl Writer<'_> {
             secrets: BTreeMap::new(),
             kept_secrets: BTreeMap::new(),
             volumes: template.volumes.clone(),
-            command: template.command.iter().map(|text| self.fill("command", text)).collect(),
-            memory_bytes_max: spec.memory_bytes_max.or(template.memory_bytes_max),
+            command: self.words("command", &template.command),
+            memory_bytes_max: self.memory(spec, template),
             pids_limit: template.pids_limit,
             may_gain_privileges: template.may_gain_privileges,
             options: Default::default(),

@@ -7,8 +7,9 @@ use super::*;
 use crate::decide::assign;
 use crate::document;
 use crate::document::assignment::Assignment;
+use crate::document::catalog::CatalogSources;
 use crate::document::instance::Check;
-use crate::testing::{CATALOG, SPEC, nodes, plan_of, plan_on, plan_with};
+use crate::testing::{CATALOG, SPEC, nodes, plan_by, plan_of, plan_on, plan_with};
 
 mod lines;
 mod migrations;
@@ -118,6 +119,21 @@ fn a_component_that_no_node_can_run_is_refused_with_the_roles_of_the_nodes() {
         ),
         "{problems}"
     );
+}
+
+#[test]
+fn a_component_whose_definition_has_mistakes_is_refused_and_the_others_are_planned() {
+    let text = CATALOG.replace("exporter.service\n", "exporter.service\n    colour: red\n");
+    let mut sources = CatalogSources::new("test.yaml");
+    sources.put("test.yaml", Ok(text));
+    let catalog = sources.usable().unwrap();
+    let refused = plan_by(&nodes(), SPEC, &catalog, 1).unwrap_err().to_string();
+    let expected = "line 7: components.exporter: its definition in catalog test cannot be used: \
+                    line 27: components.exporter.colour: unknown key";
+    assert!(refused.starts_with(expected), "{refused}");
+    assert!(refused.contains("(see omlcontroller catalog list on the controller's"), "{refused}");
+    assert_eq!(refused.lines().count(), 1, "{refused}");
+    assert!(plan_by(&nodes(), &SPEC.replace("  exporter: {}\n", ""), &catalog, 1).is_ok());
 }
 
 #[test]

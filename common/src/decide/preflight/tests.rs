@@ -42,6 +42,7 @@ fn document(component: &str, workload: Workload, ports: &[Port]) -> InstanceDocu
         unit: format!("{component}.service").parse().unwrap(),
         workload: Verbatim::seal(workload),
         pull_from: None,
+        pull_login: None,
         after: Vec::new(),
         ports: ports.to_vec(),
         ranges: Vec::new(),

@@ -1,9 +1,12 @@
 //! Decides the steps that take an instance from its old version to the new one.
 
+use std::collections::BTreeSet;
+
 use crate::decide::observed::{ActiveState, ContainerState, ObservedContainer, ObservedUnit};
 use crate::decide::rights::NotAllowed;
-use crate::decide::run_once::{self, DueRun};
+use crate::decide::run_once::{self, AskedBy, DueRun};
 use crate::decide::step::Step;
+use crate::document::instance::KeptSecret;
 use crate::document::report::Phase;
 use crate::document::status::Health;
 use crate::document::update::{LastGood, Stage};
@@ -47,9 +50,9 @@ pub(super) fn prepare(case: Case<'_>) -> Decision {
     }
     let is_container = case.is_container();
     if is_container && seen.container(case.desired_hash).is_none() {
-        let secrets = &seen.missing_secrets;
-        return if seen.image_present && !secrets.is_empty() {
-            Decision::wait(Phase::Pending, Reason::WaitsForSecrets(secrets.clone()))
+        let secrets = awaited_secrets(case);
+        return if !secrets.is_empty() {
+            Decision::wait(Phase::Pending, Reason::WaitsForSecrets(secrets))
         } else if seen.image_present {
             Decision::act(Phase::Preparing, Step::Create, Reason::Lacks(Lack::NewContainer))
         } else {
@@ -74,10 +77,28 @@ pub(super) fn prepare(case: Case<'_>) -> Decision {
     }
 }
 
+/// Returns the secrets that the next step needs and that are not on the host yet: the password with
+/// which the image is pulled, or those of the container that is made of it.
+fn awaited_secrets(case: Case<'_>) -> BTreeSet<KeptSecret> {
+    let (instance, seen) = (&case.desired.instance, case.seen);
+    let password = instance.pull_login.as_ref().map(|login| &login.password);
+    let container = instance.container();
+    let is_of_container = |secret: &KeptSecret| {
+        container.is_some_and(|it| it.kept_secrets.values().any(|own| own == secret))
+    };
+    let is_needed = |secret: &&KeptSecret| match seen.image_present {
+        true => password != Some(*secret) || is_of_container(secret),
+        false => password == Some(*secret),
+    };
+    seen.missing_secrets.iter().filter(is_needed).cloned().collect()
+}
+
 /// Runs what has to succeed once before the new version starts, while the old one goes on.
 fn run_once(case: Case<'_>) -> Option<Decision> {
-    let revision = case.input.assignment?.content.revision;
-    let due = run_once::due(&case.desired.instance, case.seen, revision)?;
+    let assignment = case.input.assignment?;
+    let (epoch, revision) = (assignment.generation.epoch, assignment.content.revision);
+    let asked_by = AskedBy { epoch, revision };
+    let due = run_once::due(&case.desired.instance, case.seen, asked_by)?;
     let DueRun { kind, operation, id } = due;
     let reason = Reason::Doing(Activity::RunningOnce(kind, operation.clone()));
     Some(Decision::act(Phase::Preparing, Step::RunOnce { kind, operation, run: id }, reason))

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
-use crate::document::instance::{ActiveProbe, Network, PidsLimit, RestartUnhealthy, Timing};
+use crate::document::instance::{Network, PidsLimit, RestartUnhealthy, Timing};
 use crate::document::secret_use::read_uses;
 use crate::document::spec::read_bytes;
 use crate::id::EnvName;
@@ -11,9 +11,12 @@ use crate::text::problem::Problems;
 use crate::text::yaml::{FieldNode, Fields, Value};
 
 use super::place::Places;
-use super::{CheckTemplate, Component, ContainerTemplate, Lookup, ProbeTemplate, WorkloadTemplate};
 use super::{
-    condition, env, file, image, literal, operation, options, ports, probe, secrets, volume,
+    CheckTemplate, Component, ContainerTemplate, Lookup, ProbeTemplate, WorkloadTemplate,
+    is_template,
+};
+use super::{
+    active, condition, env, file, image, literal, operation, options, ports, probe, secrets, volume,
 };
 
 const START_TIMEOUT_MS: u64 = 120_000;
@@ -49,7 +52,7 @@ pub(super) fn read(
         refuse_bare_connection(probe_field.as_ref(), probe.as_ref(), problems);
     }
     let active_field = fields.get("active");
-    let active = active_field.as_ref().and_then(|p| read_active(p, problems));
+    let active = active_field.as_ref().and_then(|p| active::read(p, problems));
     if !is_container {
         let has_other_probe = probe.as_ref().is_some_and(|p| p.check != CheckTemplate::UnitActive);
         refuse_probes(probe_field.filter(|_| has_other_probe), active_field, problems);
@@ -160,7 +163,7 @@ fn read_container(
     let volumes = fields.get("volumes").map(|p| volume::read_all(&p, problems));
     let volumes = volumes.unwrap_or_default();
     let command = literal::templates(fields.get("command").as_ref(), problems);
-    let memory_bytes_max = fields.get("memory_max").and_then(|p| read_bytes(&p, problems));
+    let memory_max = fields.get("memory_max").and_then(|p| read_memory(&p, problems));
     let has_reason = has_reason(fields, problems);
     let (pids_limit, may_gain_privileges) = read_confinement(fields, has_reason, problems);
     let options = Box::new(options::read(fields, &volumes, has_reason, problems));
@@ -178,11 +181,20 @@ fn read_container(
         volumes,
         files: files.unwrap_or_default(),
         command,
-        memory_bytes_max,
+        memory_max,
         pids_limit,
         may_gain_privileges,
         options,
     })
+}
+
+/// Reads a size, or a template of one.
+fn read_memory(field: &FieldNode<'_>, problems: &mut Problems) -> Option<String> {
+    let text = field.text(problems)?;
+    if !is_template(text) {
+        read_bytes(field, problems)?;
+    }
+    Some(text.to_owned())
 }
 
 /// Whether a component says why it has unusual rights or limits.
@@ -224,15 +236,6 @@ fn read_confinement(
         may_gain_privileges = true;
     }
     (pids_limit, may_gain_privileges)
-}
-
-fn read_active(field: &FieldNode<'_>, problems: &mut Problems) -> Option<ActiveProbe> {
-    let mut fields = Fields::open(field, problems)?;
-    let command = literal::texts(fields.need("command", problems).as_ref(), problems);
-    let mut text = |name| fields.need(name, problems).and_then(|p| literal::text(&p, problems));
-    let (before, noun) = (text("before"), text("noun"));
-    fields.finish(problems);
-    Some(ActiveProbe { command, before: before?, noun: noun? })
 }
 
 /// Reads `never`, a duration, or `{after: 5m, cut_calls: true}`.

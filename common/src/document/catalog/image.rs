@@ -6,7 +6,7 @@ use crate::id::{ComponentName, ImageReference, InvalidReference, Repository};
 use crate::text::problem::{Problem, Problems};
 use crate::text::yaml::FieldNode;
 
-use super::{Component, WorkloadTemplate};
+use super::{Component, Mistakes, WorkloadTemplate};
 
 /// Reads the image of a component: one that names its registry, such as
 /// `docker.io/omnileads/asterisk`, or the part of the name after the catalog's registry.
@@ -42,17 +42,18 @@ fn with_version(field: &FieldNode<'_>, name: &Repository) -> Problem {
 }
 
 /// Reports every image that needs a registry, in a catalog without one.
-pub(super) fn need_registry(
-    components: &BTreeMap<ComponentName, Component>,
-    problems: &mut Problems,
-) {
-    let mut parts = components.iter().filter(|(_, component)| match &component.workload {
+pub(super) fn need_registry(components: &BTreeMap<ComponentName, Component>, found: &mut Mistakes) {
+    let parts = components.iter().filter(|(_, component)| match &component.workload {
         WorkloadTemplate::Container(container) => !container.image.names_registry(),
         WorkloadTemplate::Unit { .. } => false,
     });
-    if let Some((name, _)) = parts.next() {
-        let message = format!("is missing, and the image of {name} names no registry");
-        let hint = "write registry: docker.io/omnileads, or images such as docker.io/library/redis";
-        problems.push(Problem::new("registry", message).hint(hint));
+    let parts: Vec<&ComponentName> = parts.map(|(name, _)| name).collect();
+    // One mistake, however many components it breaks.
+    let Some(first) = parts.first() else { return };
+    let message = format!("is missing, and the image of {first} names no registry");
+    let hint = "write registry: docker.io/omnileads, or images such as docker.io/library/redis";
+    let problem = Problem::new("registry", message).hint(hint);
+    for name in parts {
+        found.entry(name.clone()).or_default().push(problem.clone());
     }
 }

@@ -19,12 +19,6 @@ pub(crate) fn is_template(text: &str) -> bool {
     ["{{", "{%", "{#"].iter().any(|open| text.contains(open))
 }
 
-/// Reads a list of texts that are not templates.
-pub(super) fn texts(field: Option<&FieldNode<'_>>, problems: &mut Problems) -> Vec<String> {
-    let items = field.map(|field| field.list(problems)).unwrap_or_default();
-    items.iter().filter_map(|item| text(item, problems)).collect()
-}
-
 /// Reads a list of texts that may be templates.
 pub(super) fn templates(field: Option<&FieldNode<'_>>, problems: &mut Problems) -> Vec<String> {
     let items = field.map(|field| field.list(problems)).unwrap_or_default();

@@ -89,7 +89,7 @@ fn read_check(
             CheckTemplate::Postgres { port: port?, user: user? }
         }
         "exec" => {
-            let command = literal::texts(fields.need("command", problems).as_ref(), problems);
+            let command = literal::templates(fields.need("command", problems).as_ref(), problems);
             CheckTemplate::Exec { command }
         }
         "rtpengine" => CheckTemplate::Rtpengine { port: text("port", problems)? },

@@ -11,7 +11,12 @@ use crate::id::ContentHash;
 use crate::text::problem::{Problem, Problems};
 use crate::text::yaml::{Node, Value, parse};
 
-use super::{Catalog, Document, Include, image, read};
+use super::{Catalog, Document, Include, read};
+
+mod path;
+
+pub(super) use self::path::check_path;
+use self::path::{below, document_of};
 
 /// The file of a catalog that is a folder.
 pub const CATALOG_FILE: &str = "catalog.yaml";
@@ -19,10 +24,6 @@ pub const CATALOG_FILE: &str = "catalog.yaml";
 const TEMPLATES: &str = "files";
 /// The key with which a document begins that is only included.
 const PART: &str = "part";
-/// The length of the longest path below the folder of catalogs, in bytes.
-const PATH_BYTES_MAX: usize = 200;
-/// The number of folders and files in such a path.
-const PATH_PARTS_MAX: usize = 8;
 /// The number of texts that one catalog is made of.
 pub const TEXTS_MAX: usize = 256;
 /// The size of all texts of one catalog, in bytes.
@@ -155,6 +156,18 @@ impl CatalogSources {
     /// # Errors
     /// Returns every problem of every document. Those of an included one begin with its path.
     pub fn catalog(&self) -> Result<Catalog, Problems> {
+        let mut catalog = self.usable()?;
+        let broken = std::mem::take(&mut catalog.broken);
+        let problems: Problems = broken.into_values().flat_map(|own| own.0).collect();
+        problems.into_result(catalog)
+    }
+
+    /// Makes the catalog of the texts that are there, in which the components that have mistakes are
+    /// set apart, so that its tenants can use the others.
+    ///
+    /// # Errors
+    /// Returns every problem if one of them is not that of a component.
+    pub fn usable(&self) -> Result<Catalog, Problems> {
         let Some(Ok(text)) = self.text(&self.first) else {
             return Err(self.unreadable(&self.first).into());
         };
@@ -176,12 +189,16 @@ impl CatalogSources {
         }
         // What a part names may be in another one.
         if !is_part {
-            if !has_registry {
-                image::need_registry(&merged.catalog.components, &mut problems);
-            }
-            merged.catalog.check(&mut problems);
+            merged.catalog.check(has_registry);
         }
-        problems.into_result(merged.catalog)
+        let Merged { mut catalog, .. } = merged;
+        if problems.0.is_empty() {
+            let Catalog { components, broken, .. } = &mut catalog;
+            components.retain(|name, _| !broken.contains_key(name));
+            return Ok(catalog);
+        }
+        problems.0.extend(catalog.broken.into_values().flat_map(|own| own.0));
+        Err(problems.sorted())
     }
 
     fn has_room(&self) -> bool {
@@ -298,43 +315,11 @@ impl CatalogSources {
         for (name, component) in document.catalog.components {
             merged.catalog.components.entry(name).or_insert(component);
         }
+        for (name, problems) in document.catalog.broken {
+            let problems = problems.0.into_iter().map(|problem| name_file(path, problem)).collect();
+            merged.catalog.broken.entry(name).or_insert(problems);
+        }
         Some(document.include)
-    }
-}
-
-/// Returns the path of the document of a catalog or part by its name.
-fn document_of(name: &str) -> String {
-    match name.ends_with(".yaml") {
-        true => name.to_owned(),
-        false => below(name, CATALOG_FILE),
-    }
-}
-
-fn below(folder: &str, name: &str) -> String {
-    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
-}
-
-/// Checks that a path leads to something inside of a folder. Links in the folder are not known here.
-///
-/// # Errors
-/// Returns what is wrong with the path.
-pub(super) fn check_path(path: &str) -> Result<(), String> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    if path.starts_with('/') {
-        return Err("is an absolute path".to_owned());
-    }
-    if path.split('/').any(|part| part == "..") {
-        return Err("leads out of its folder".to_owned());
-    }
-    if path.len() > PATH_BYTES_MAX || path.split('/').count() > PATH_PARTS_MAX {
-        return Err("is too long".to_owned());
-    }
-    if !path.split('/').all(|part| part.starts_with(is_plain) && !part.starts_with('.')) {
-        return Err("has an empty part, or one that begins with a dot".to_owned());
-    }
-    match path.chars().find(|c| *c != '/' && !is_plain(*c)) {
-        Some(_) => Err("may have letters, digits, dots, hyphens and underscores only".to_owned()),
-        None => Ok(()),
     }
 }
 

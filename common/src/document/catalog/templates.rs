@@ -5,6 +5,7 @@ use super::condition::Condition;
 use super::{
     CheckTemplate, Component, ContainerTemplate, OperationMoment, OperationTemplate, ProbeTemplate,
 };
+use crate::document::instance::ActiveProbe;
 use crate::id::{OperationName, ValueName};
 
 /// A text of a component that is filled in for every tenant.
@@ -44,6 +45,9 @@ impl Component {
         let mut all: Vec<TemplateText<'_>> = Vec::new();
         all.extend(self.ports.iter().map(|text| TemplateText::new("ports", text)));
         all.extend(self.probe.templates());
+        let counts = self.active.iter().flat_map(ActiveProbe::sources);
+        let counts = counts.flat_map(|(command, _before)| command);
+        all.extend(counts.map(|text| TemplateText::new("active.command", text)));
         all.extend(self.metrics.iter().map(|(text, _)| TemplateText::new("metrics", text)));
         match &self.workload {
             WorkloadTemplate::Unit { drop_in } => {
@@ -96,6 +100,7 @@ impl ContainerTemplate {
             hosts.map(|(name, text)| TemplateText::new(format!("extra_hosts.{name}"), text));
         let mut all: Vec<TemplateText<'_>> = env.chain(hosts).collect();
         all.extend(self.command.iter().map(|text| TemplateText::new("command", text)));
+        all.extend(self.memory_max.iter().map(|text| TemplateText::new("memory_max", text)));
         let entrypoint = self.options.entrypoint.iter();
         all.extend(entrypoint.map(|text| TemplateText::new("entrypoint", text)));
         let files = self.files.iter();
@@ -126,7 +131,8 @@ impl ProbeTemplate {
             | CheckTemplate::Rtpengine { port }
             | CheckTemplate::Gearman { port }
             | CheckTemplate::Rabbitmq { port } => texts.push(port),
-            CheckTemplate::Exec { .. } | CheckTemplate::UnitActive => {}
+            CheckTemplate::Exec { command } => texts.extend(command.iter().map(String::as_str)),
+            CheckTemplate::UnitActive => {}
         }
         texts.into_iter().map(|text| TemplateText::new("probe", text)).collect()
     }

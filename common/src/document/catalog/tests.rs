@@ -120,7 +120,7 @@ fn every_volume_has_a_place_of_its_own_in_the_container() {
 fn a_template_where_none_is_filled_in_is_refused() {
     for line in [
         "volumes: [\"{{ tenant }}:/x\"]",
-        "active: {command: [\"{{ tenant }}\"], before: x, noun: calls}",
+        "active: {command: [x], before: \"{{ tenant }}\", noun: calls}",
         "metrics: {port: \"80\", path: \"/{{ tenant }}\"}",
     ] {
         let problems = refused(&with_component(&format!("    {line}\n")));

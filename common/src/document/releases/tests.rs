@@ -74,6 +74,17 @@ more: 1
 }
 
 #[test]
+fn releases_may_have_components_whose_definitions_cannot_be_used() {
+    let mut catalog = catalog();
+    let web: ComponentName = "web".parse().unwrap();
+    catalog.components.remove(&web);
+    let text = "catalog: test\nreleases:\n  '1.0': {web: '1'}\n";
+    assert!(Releases::parse(text, &catalog).is_err());
+    catalog.broken.insert(web, Problems::default());
+    assert!(Releases::parse(text, &catalog).is_ok());
+}
+
+#[test]
 fn a_file_has_a_bounded_number_of_releases() {
     let lines: Vec<String> =
         (0..=RELEASES_MAX).map(|number| format!("  '{number}': {{web: '1'}}")).collect();

@@ -18,8 +18,10 @@ use crate::document::secret::SecretRecord;
 use crate::document::update::SavedUpdates;
 use crate::text::error::chain;
 
+mod active;
 mod files;
 mod hashes;
+mod logins;
 mod operations;
 mod options;
 mod probes;

@@ -6,8 +6,9 @@ use std::str::FromStr;
 
 use crate::document::Document;
 use crate::document::instance::{
-    ActiveProbe, Check, Container, HttpDetails, Instance, OperationCommand, OperationStep,
-    PackagedUnit, Port, Probe, Protocol, Timing, Volume, WebSocketDetails, Workload,
+    ActiveProbe, ActiveSource, ActiveTotal, Check, Container, HttpDetails, Instance,
+    OperationCommand, OperationStep, PackagedUnit, Port, Probe, Protocol, RegistryLogin, Timing,
+    Volume, WebSocketDetails, Workload,
 };
 use crate::text::printable::shortened;
 
@@ -99,6 +100,12 @@ pub enum Feature {
     ContainerFiles,
     /// Runs preparations and migrations once, before a version starts.
     Migrations,
+    /// Counts calls with several commands.
+    ActiveSources,
+    /// Gives the files of a container to other users than root.
+    FileOwners,
+    /// Pulls an image with a login of the tenant, whose password the controller keeps.
+    PullLogin,
 }
 
 /// The error of a word that names no feature of this release.
@@ -108,7 +115,7 @@ pub struct UnknownFeature(String);
 
 impl Feature {
     /// Every feature that this release knows.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 44] = [
         Self::Container,
         Self::ContainerCommand,
         Self::MemoryLimit,
@@ -150,6 +157,9 @@ impl Feature {
         Self::UpdateChecks,
         Self::ContainerFiles,
         Self::Migrations,
+        Self::ActiveSources,
+        Self::FileOwners,
+        Self::PullLogin,
     ];
 
     /// Returns the name of the feature in greetings and messages.
@@ -197,6 +207,9 @@ impl Feature {
             Self::UpdateChecks => "update-checks",
             Self::ContainerFiles => "container-files",
             Self::Migrations => "migrations",
+            Self::ActiveSources => "active-sources",
+            Self::FileOwners => "file-owners",
+            Self::PullLogin => "pull-login",
         }
     }
 
@@ -240,6 +253,7 @@ impl Instance {
             unit: _,
             workload,
             pull_from,
+            pull_login,
             after: _,
             ports,
             ranges,
@@ -258,12 +272,13 @@ impl Instance {
             Workload::Unit(PackagedUnit { drop_in: _ }) => BTreeSet::from([Feature::PackagedUnit]),
         };
         let Probe { check, address, interval_ms: _, timeout_ms: _, failures_max: _ } = probe;
-        let of_active = active.as_ref().map(of_active);
+        let of_active = active.iter().flat_map(of_active);
         let of_ports = ports.iter().flat_map(of_port);
         let of_ranges = (!ranges.is_empty()).then_some(Feature::PortRanges);
         let of_address = address.as_ref().map(|_| Feature::ProbeAddress);
         let of_probe = [of_check(check)].into_iter().chain(of_address);
         let of_source = pull_from.as_ref().map(|_| Feature::PullFrom);
+        let of_source = of_source.into_iter().chain(pull_login.as_ref().map(of_login));
         let of_checks = checks.iter().map(|step| of_step(step, Feature::UpdateChecks));
         let once = preparations.iter().chain(migrations);
         let of_once = once.map(|step| of_step(step, Feature::Migrations));
@@ -300,6 +315,11 @@ fn of_container(container: &Container) -> BTreeSet<Feature> {
     asked.chain(volumes.iter().map(of_volume)).chain(options::of(options)).collect()
 }
 
+fn of_login(login: &RegistryLogin) -> Feature {
+    let RegistryLogin { user: _, password: _ } = login;
+    Feature::PullLogin
+}
+
 fn of_step(step: &OperationStep, feature: Feature) -> Feature {
     let OperationStep { operation: _, run, irreversible: _ } = step;
     let OperationCommand { command: _, entrypoint: _, env: _, deadline_ms: _ } = run;
@@ -316,9 +336,14 @@ fn of_port(port: &Port) -> BTreeSet<Feature> {
     BTreeSet::new()
 }
 
-fn of_active(active: &ActiveProbe) -> Feature {
-    let ActiveProbe { command: _, before: _, noun: _ } = active;
-    Feature::ActiveCount
+fn of_active(active: &ActiveProbe) -> BTreeSet<Feature> {
+    let ActiveProbe { command: _, before: _, noun: _, more, total } = active;
+    let (ActiveTotal::Sum | ActiveTotal::Max) = total;
+    let of_source = |source: &ActiveSource| {
+        let ActiveSource { command: _, before: _ } = source;
+        Feature::ActiveSources
+    };
+    [Feature::ActiveCount].into_iter().chain(more.iter().map(of_source)).collect()
 }
 
 fn of_check(check: &Check) -> Feature {

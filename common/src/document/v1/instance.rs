@@ -14,6 +14,7 @@ use crate::id::{
     UnitName, Version,
 };
 
+mod active;
 mod check;
 mod files;
 mod held;
@@ -21,7 +22,9 @@ mod kept_secret;
 mod operation;
 mod options;
 mod ports;
+mod registry_login;
 
+pub use self::active::{ActiveProbe, ActiveSource, ActiveTotal};
 pub use self::check::{Check, HttpDetails, SipTransport, WebSocketDetails};
 pub use self::files::ContainerFile;
 pub use self::held::{HeldInstance, HeldWorkload};
@@ -29,6 +32,7 @@ pub use self::kept_secret::KeptSecret;
 pub use self::operation::{OperationCommand, OperationStep};
 pub use self::options::{ContainerOptions, Device, LogLimits, Network, Published, Tmpfs, Ulimit};
 pub use self::ports::PortRange;
+pub use self::registry_login::RegistryLogin;
 
 /// A component of a tenant on a node, with every value filled in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +48,10 @@ pub struct Instance {
     /// no part of the workload, because the image is the same wherever it comes from.
     #[serde(default, skip_serializing_if = "is_default")]
     pub pull_from: Option<Repository>,
+    /// The login with which the image is pulled, if the tenant has one for the registry. It is no
+    /// part of the workload, so another password replaces nothing.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub pull_login: Option<RegistryLogin>,
     /// The components that must be healthy first on the same node.
     #[serde(default, skip_serializing_if = "is_default")]
     pub after: Vec<ComponentName>,
@@ -205,17 +213,6 @@ pub struct Probe {
     pub failures_max: u32,
 }
 
-/// A command inside the container that counts the calls which a stop would cut.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ActiveProbe {
-    /// The program and its arguments.
-    pub command: Vec<String>,
-    /// The text on a line of the output that follows the count.
-    pub before: String,
-    /// The word for what is counted, in the plural: "calls".
-    pub noun: String,
-}
-
 /// The time limits for the start and the stop of an instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Timing {
@@ -301,10 +298,24 @@ impl Instance {
         own.map(|own| self.pull_from.as_ref().unwrap_or(own))
     }
 
+    /// Returns the secrets of the controller that it names: those of its container, and the password
+    /// with which its image is pulled.
+    pub fn kept_secrets(&self) -> impl Iterator<Item = &KeptSecret> {
+        let container = self.container().into_iter();
+        let own = container.flat_map(|container| container.kept_secrets.values());
+        own.chain(self.pull_login.iter().map(|login| &login.password))
+    }
+
     /// Returns the version, which a packaged unit does not have.
     #[must_use]
     pub fn version(&self) -> Option<&Version> {
         self.container().map(|container| &container.version)
+    }
+
+    /// Returns whether something has to run once before one of its starts.
+    #[must_use]
+    pub fn has_steps_before_start(&self) -> bool {
+        !self.preparations.is_empty() || !self.migrations.is_empty()
     }
 }
 

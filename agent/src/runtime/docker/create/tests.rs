@@ -37,6 +37,7 @@ fn body_with(
         workload: Verbatim::seal(Workload::Container(container.clone())),
         timing: Timing { start_timeout_ms: 30_000, stop_grace_ms: 1_500 },
         pull_from: None,
+        pull_login: None,
         restart_unhealthy: Default::default(),
         checks: Vec::new(),
         preparations: Vec::new(),

@@ -1,4 +1,8 @@
+use oml_common::document::Verbatim;
+use oml_common::document::instance::{Instance, InstanceDocument, KeptSecret};
+
 use super::*;
+use crate::fixtures;
 
 fn login(folder: &std::path::Path) -> PullLogin {
     PullLogin {
@@ -56,4 +60,38 @@ fn a_password_is_read_as_the_controller_reads_it() {
         let error = read(text).unwrap_err().to_string();
         assert!(error.contains(&format!("the password file {} {why}", path.display())), "{error}");
     }
+}
+
+/// An instance whose tenant has a login of its own to the registry of the image.
+fn with_login() -> InstanceDocument {
+    let mark = format!("{:032x}", 2).parse().unwrap();
+    let password = KeptSecret { name: "hub".parse().unwrap(), version: 2, mark, file: None };
+    let login = RegistryLogin { user: "puller".to_owned(), password };
+    Verbatim::seal(Instance { pull_login: Some(login), ..fixtures::instance("redis", "7") })
+}
+
+#[test]
+fn the_login_of_a_tenant_goes_before_that_of_the_host_and_waits_for_its_password() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    let document = with_login();
+    let instance = ContainerInstance::of(&document).unwrap();
+    let registry = instance.container().repository.registry();
+    let host = PullLogin { registry: registry.clone(), ..login(folder.path()) };
+    std::fs::write(&host.password_file, "sesame").unwrap();
+    let error = of(instance, &[host.clone()], &paths).unwrap_err().to_string();
+    assert!(error.ends_with("the controller has not sent secret hub version 2 yet"), "{error}");
+    let secret = &document.pull_login.as_ref().unwrap().password;
+    let file = paths.kept_secret(&secret.name, &secret.mark);
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::write(&file, "open").unwrap();
+    let found = of(instance, &[host.clone()], &paths).unwrap().unwrap();
+    assert_eq!(found.username.as_deref(), Some("puller"));
+    assert_eq!(found.password.as_deref(), Some("open"));
+    assert_eq!(found.serveraddress.as_deref(), Some(server_address(&registry)));
+    let plain = Verbatim::seal(fixtures::instance("redis", "7"));
+    let plain = ContainerInstance::of(&plain).unwrap();
+    let found = of(plain, &[host], &paths).unwrap().unwrap();
+    assert_eq!(found.password.as_deref(), Some("sesame"));
+    assert_eq!(of(plain, &[], &paths).unwrap(), None);
 }

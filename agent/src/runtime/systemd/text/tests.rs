@@ -9,6 +9,7 @@ pub(in crate::runtime::systemd) fn container() -> InstanceDocument {
         after: vec!["redis".parse().unwrap()],
         timing: Timing { start_timeout_ms: 30_000, stop_grace_ms: 70_000 },
         pull_from: None,
+        pull_login: None,
         restart_unhealthy: Default::default(),
         checks: Vec::new(),
         preparations: Vec::new(),

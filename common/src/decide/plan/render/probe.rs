@@ -3,7 +3,9 @@
 use core::net::{IpAddr, Ipv6Addr};
 
 use crate::document::catalog::{CheckTemplate, ProbeTemplate};
-use crate::document::instance::{Check, HttpDetails, Probe, WebSocketDetails};
+use crate::document::instance::{
+    ActiveProbe, ActiveSource, Check, HttpDetails, Probe, WebSocketDetails,
+};
 use crate::id::Address;
 
 use super::Writer;
@@ -34,7 +36,9 @@ impl Writer<'_> {
                 port: self.number("probe.port", port),
                 user: self.fill("probe.user", user),
             },
-            CheckTemplate::Exec { command } => Check::Exec { command: command.clone() },
+            CheckTemplate::Exec { command } => {
+                Check::Exec { command: self.words("probe.command", command) }
+            }
             CheckTemplate::UnitActive => Check::UnitActive,
             CheckTemplate::Rtpengine { port } => {
                 Check::Rtpengine { port: self.number("probe.port", port) }
@@ -50,6 +54,17 @@ impl Writer<'_> {
         let address = address.and_then(|address| self.address("probe.address", address));
         let ProbeTemplate { interval_ms, timeout_ms, failures_max, .. } = *template;
         Probe { check, address, interval_ms, timeout_ms, failures_max }
+    }
+
+    /// Fills in the commands that count calls.
+    pub(super) fn active(&mut self, template: &ActiveProbe) -> ActiveProbe {
+        let more = template.more.iter().map(|source| ActiveSource {
+            command: self.words("active.command", &source.command),
+            before: source.before.clone(),
+        });
+        let more = more.collect();
+        let command = self.words("active.command", &template.command);
+        ActiveProbe { command, more, ..template.clone() }
     }
 
     fn http_details(&mut self, template: &HttpDetails) -> HttpDetails {

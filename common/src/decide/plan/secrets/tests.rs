@@ -104,10 +104,18 @@ fn every_missing_secret_is_named_at_once_with_what_to_type() {
 }
 
 #[test]
-fn a_missing_secret_that_is_a_file_is_given_from_one() {
-    let secrets = "KEY: {name: key, from: controller, file: /run/secrets/key}";
-    let problems = planned(SPEC, secrets, &[]).unwrap_err();
-    assert!(problems.ends_with("(omlctl secret set tenant=acme key < FILE)"), "{problems}");
+fn a_missing_secret_that_is_a_file_is_given_from_one_unless_it_is_a_password() {
+    for (variable, name, command) in [
+        ("KEY", "key", "set tenant=acme key < FILE"),
+        ("COMPASS_FILE", "map", "set tenant=acme map < FILE"),
+        ("ROOT_PASSWORD_FILE", "root", "generate tenant=acme root"),
+        ("LOGIN_FILE", "db_password", "generate tenant=acme db_password"),
+        ("LOGIN_FILE", "db_pass", "generate tenant=acme db_pass"),
+    ] {
+        let secrets = format!("{variable}: {{name: {name}, from: controller, file: /run/it}}");
+        let problems = planned(SPEC, &secrets, &[]).unwrap_err();
+        assert!(problems.ends_with(&format!("(omlctl secret {command})")), "{problems}");
+    }
 }
 
 #[test]
@@ -253,6 +261,24 @@ fn a_part_of_the_certificate_that_may_be_missing_is_there_with_a_certificate_onl
     let error =
         planned(SPEC, "X: {name: smtp, from: controller, optional: true}", &[]).unwrap_err();
     assert!(error.contains("only the certificate of the tenant can be left out"), "{error}");
+}
+
+#[test]
+fn an_authority_that_may_be_missing_is_left_out_with_a_given_certificate() {
+    let secrets = format!(
+        "{OPTIONAL}, A: {{name: tls_ca, from: controller, file: /ca/ca.pem, optional: true}}"
+    );
+    let catalog =
+        catalog(&secrets).replace("    env: {WHO", "    volumes: [/etc/ca:/ca]\n    env: {WHO");
+    let planned = |tls: &str, kept: &[(&str, u64)]| {
+        let plan = plan_with_secrets(&with_tls(tls), &catalog, &chosen(kept), 1).unwrap();
+        let container = database(&plan);
+        (container.kept_secrets.len(), container.volumes.len())
+    };
+    let pair = [("tls_certificate", 1), ("tls_key", 1)];
+    assert_eq!(planned("{mode: custom}", &pair), (2, 1), "the folder of the host is there");
+    let all = [("tls_certificate", 1), ("tls_key", 1), ("tls_ca", 1)];
+    assert_eq!(planned("{mode: selfsigned, names: [a.example.com]}", &all), (3, 0));
 }
 
 #[test]

@@ -1,7 +1,12 @@
 //! How a tenant's values are checked, and what templates make of them.
 
+use crate::decide::plan::names::check_templates;
+use crate::decide::settings::views;
+use crate::document::catalog::Catalog;
+use crate::document::instance::{Check, InstanceDocument};
 use crate::document::plan::Plan;
 use crate::testing::{CATALOG, SPEC, plan_with};
+use crate::text::problem::Problems;
 
 /// The settings of the tests' catalog with their types, and some more.
 const TYPED: &str = "\
@@ -111,4 +116,68 @@ fn a_required_setting_must_be_given_and_not_be_empty() {
         refused(&SPEC.replace("blue", "\"\"")),
         "line 3: settings.colour: is empty, and must be a text"
     );
+}
+
+/// Plans the voice server with these lines in place of its count of calls.
+fn planned_voice(lines: &str, settings: &str) -> Result<InstanceDocument, Problems> {
+    let active = "active: {command: [count], before: active call, noun: calls}";
+    let catalog = catalog(TYPED, HERE);
+    assert!(catalog.contains(active));
+    let plan = plan_with(&spec(settings), &catalog.replace(active, lines), 1)?;
+    let share = &plan.nodes[&"n2".parse().unwrap()];
+    Ok(share.instances[&"voice".parse().unwrap()].instance.clone())
+}
+
+#[test]
+fn the_limit_of_memory_is_a_size_that_a_setting_may_give_or_leave_out() {
+    let limit = |lines: &str, settings: &str| {
+        let planned = planned_voice(lines, settings);
+        planned.map(|voice| voice.container().unwrap().memory_bytes_max)
+    };
+    let template = "memory_max: \"{{ settings.memory }}\"";
+    assert_eq!(limit("memory_max: 1GiB", "").unwrap(), Some(1 << 30));
+    assert_eq!(limit(template, "").unwrap(), Some(2 << 30));
+    assert_eq!(limit(template, "  memory: 64MiB\n").unwrap(), Some(64 << 20));
+    let empty = "memory_max: \"{{ settings.memory if settings.loud else '' }}\"";
+    assert_eq!(limit(empty, "").unwrap(), None);
+    let refused = limit(template, "  memory: 7MiB\n").unwrap_err().to_string();
+    let expected = "components.voice.memory_max: \"7MiB\" is not a size of at least 8MiB, such as \
+                    512MiB or 2GiB";
+    assert!(refused.contains(expected), "{refused}");
+    let refused = limit("memory_max: \"{{ settings.memry }}\"", "").unwrap_err().to_string();
+    assert!(refused.contains("components.voice.memory_max: cannot render"), "{refused}");
+    let own = SPEC.replace("voice: \"1\"", "voice: {version: \"1\", memory_max: 3GiB}");
+    let catalog = CATALOG.replace("    image: voice\n", "    image: voice\n    memory_max: 1GiB\n");
+    let plan = plan_with(&own, &catalog, 1).unwrap();
+    let share = &plan.nodes[&"n2".parse().unwrap()];
+    let voice = &share.instances[&"voice".parse().unwrap()].instance;
+    assert_eq!(voice.container().unwrap().memory_bytes_max, Some(3 << 30));
+}
+
+#[test]
+fn the_commands_of_a_probe_and_of_a_count_are_filled_in() {
+    let probe = "probe: {check: sip-options, port: \"{{ settings.sip_port }}\"}";
+    let exec = "probe: {check: exec, command: [ask, \"{{ settings.sip_port }}\"]}";
+    let catalog = catalog(TYPED, HERE).replace(probe, exec).replace(
+        "{command: [count], before: active call, noun: calls}",
+        "{noun: calls, sources: [{command: [count, \"{{ settings.mode }}\"], before: up}, \
+         {command: [\"{{ node.name }}\"], before: up}]}",
+    );
+    let plan = plan_with(&spec("  sip_port: 5070\n"), &catalog, 1).unwrap();
+    let share = &plan.nodes[&"n2".parse().unwrap()];
+    let voice = &share.instances[&"voice".parse().unwrap()].instance;
+    let command = vec!["ask".to_owned(), "5070".to_owned()];
+    assert_eq!(voice.probe.check, Check::Exec { command });
+    let active = voice.active.as_ref().unwrap();
+    let words: Vec<String> = active.sources().map(|(command, _)| command.join(" ")).collect();
+    assert_eq!(words, ["count lan", "n2"]);
+    let views = views(&Catalog::parse(&catalog).unwrap(), None);
+    let used = |name: &str| {
+        let view = views.iter().find(|view| view.name == name).unwrap();
+        view.uses.contains_key(&"voice".parse().unwrap())
+    };
+    assert!(used("sip_port") && used("mode"), "{views:?}");
+    let wrong = catalog.replace("settings.mode", "settings.mood");
+    let found = check_templates(&Catalog::parse(&wrong).unwrap()).to_string();
+    assert!(found.contains("components.voice.active.command: mood is not a setting"), "{found}");
 }

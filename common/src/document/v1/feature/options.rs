@@ -44,7 +44,8 @@ pub(super) fn of(options: &ContainerOptions) -> BTreeSet<Feature> {
         (stop_signal.is_some(), Feature::StopSignal),
         (!extra_hosts.is_empty(), Feature::ExtraHosts),
         (of_log(log), Feature::LogLimits),
-        (files.iter().any(of_file), Feature::ContainerFiles),
+        (!files.is_empty(), Feature::ContainerFiles),
+        (files.iter().any(of_file), Feature::FileOwners),
     ];
     asked.into_iter().filter_map(|(is_asked, feature)| is_asked.then_some(feature)).collect()
 }
@@ -82,9 +83,10 @@ fn of_tmpfs(tmpfs: &Tmpfs) -> bool {
     true
 }
 
+/// Whether a file belongs to another user or group than root.
 fn of_file(file: &ContainerFile) -> bool {
-    let ContainerFile { path: _, mode: _, uid: _, gid: _, text: _ } = file;
-    true
+    let ContainerFile { path: _, mode: _, uid, gid, text: _ } = file;
+    (*uid, *gid) != (0, 0)
 }
 
 fn of_log(log: &LogLimits) -> bool {

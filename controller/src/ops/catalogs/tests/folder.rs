@@ -125,12 +125,32 @@ fn nothing_is_read_over_a_link() {
         let folder = folder();
         link(folder.path());
         let catalogs = Catalogs::load(folder.path());
-        assert!(catalogs.is_empty(), "{expected}");
-        let broken = catalogs.broken()[0].to_string();
+        let broken = catalogs.reports().next().unwrap();
         assert!(broken.contains(expected), "{broken}");
         let checked = chain(&read_file(&folder.path().join("stack")).unwrap_err());
         assert!(checked.contains(expected), "{checked}");
     }
+}
+
+#[test]
+fn a_mistake_in_a_component_is_reported_and_the_others_of_its_catalog_count() {
+    let folder = folder();
+    let template = folder.path().join("stack/files/web.conf.j2");
+    fs::write(&template, "listen {{ settings.port }}\n").unwrap();
+    let catalogs = Catalogs::load(folder.path());
+    let reports: Vec<String> = catalogs.reports().collect();
+    let shown = folder.path().join("stack");
+    let expected = format!(
+        "component web of catalog stack cannot be used: {}: components.web.files: web.conf.j2 uses \
+         the unknown setting port",
+        shown.display()
+    );
+    assert_eq!(reports, [expected]);
+    let stack = catalogs.of(&spec("stack")).unwrap();
+    let names: Vec<&str> = stack.catalog.components.keys().map(AsRef::as_ref).collect();
+    assert_eq!(names, ["db"]);
+    // Who writes the catalog sees the mistake as one.
+    assert!(read_file(&shown).unwrap_err().to_string().contains("the unknown setting port"));
 }
 
 #[test]

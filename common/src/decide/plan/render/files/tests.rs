@@ -13,7 +13,11 @@ const FILES: &str = "    files:\n      - {template: voice.conf.j2, path: /etc/vo
 
 /// Plans the usual tenant, whose voice server has a file that is made of a template.
 fn plan(template: &str, spec: &str) -> Result<Plan, Problems> {
-    let catalog = CATALOG.replace("    image: voice\n", &format!("    image: voice\n{FILES}"));
+    plan_with_files(template, spec, FILES)
+}
+
+fn plan_with_files(template: &str, spec: &str, files: &str) -> Result<Plan, Problems> {
+    let catalog = CATALOG.replace("    image: voice\n", &format!("    image: voice\n{files}"));
     let mut sources = CatalogSources::new("test");
     sources.put("test/catalog.yaml", Ok(catalog));
     for path in sources.missing() {
@@ -80,6 +84,21 @@ fn only_the_component_whose_file_changes_is_replaced_and_its_agent_must_know_fil
     };
     assert!(needs(&blue).contains(&Feature::ContainerFiles));
     assert!(!needs(&plan_of(SPEC, 1).unwrap()).contains(&Feature::ContainerFiles));
+}
+
+#[test]
+fn the_agent_of_a_file_with_another_owner_than_root_must_know_owners() {
+    let needs = |owner: &str| {
+        let files = FILES.replace("\"0640\"", &format!("\"0640\", owner: \"{owner}\""));
+        let plan = plan_with_files("plain\n", SPEC, &files).unwrap();
+        let file = file(&plan, "n2");
+        let share = &plan.nodes[&"n2".parse().unwrap()];
+        let needs = share.instances[&"voice".parse().unwrap()].instance.needs();
+        ((file.uid, file.gid), needs.contains(&Feature::FileOwners))
+    };
+    assert_eq!(needs("0:0"), ((0, 0), false));
+    assert_eq!(needs("1000:0"), ((1000, 0), true));
+    assert_eq!(needs("0:998"), ((0, 998), true));
 }
 
 #[test]

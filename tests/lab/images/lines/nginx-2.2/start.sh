@@ -1,0 +1,26 @@
+#!/bin/sh
+# Real nginx behind the rules of the entry point of 2.2, which checks nothing: an empty place of a proxy_pass is
+# refused by nginx itself. A certificate that is not there is made, as OMniLeads' image has one of its own.
+set -e
+certificates=/etc/omnileads/certs
+mkdir -p "$certificates" /run/nginx
+if [ ! -s "$certificates/cert.pem" ] || [ ! -s "$certificates/key.pem" ]; then
+    (umask 077 && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 365 \
+        -subj "/CN=$(hostname)" -keyout "$certificates/key.pem" -out "$certificates/cert.pem" 2>/dev/null)
+fi
+recordings="location /recordings/ { proxy_pass $S3_ENDPOINT; }"
+[ "$CALLREC_DEVICE" != s3-aws ] || recordings=
+cat > /run/nginx/server.conf <<END
+listen 80;
+listen 443 ssl;
+ssl_certificate $certificates/cert.pem;
+ssl_certificate_key $certificates/key.pem;
+proxy_connect_timeout 2s;
+add_header X-Version "$(cat /oml/version)" always;
+location /consumers/ { proxy_pass http://$DAPHNE_HOSTNAME:$ASGI_PORT; }
+location /channels/ { proxy_pass http://$WEBSOCKETS_HOSTNAME:$WEBSOCKETS_PORT; }
+location /ws { proxy_pass https://$KAMAILIO_HOSTNAME:$KAMAILIO_PORT; }
+location / { proxy_pass http://$DJANGO_HOSTNAME:$WSGI_PORT; }
+$recordings
+END
+exec /usr/sbin/nginx -c /etc/nginx/lab.conf -g 'daemon off;'
