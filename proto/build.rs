@@ -35,6 +35,8 @@ fn main() -> anyhow::Result<()> {
     }
     // An opaque text, by which omlctl knows that a reason changed.
     builder = builder.field_attribute(".oml.v1.InstanceReport.reason_key", "#[serde(skip)]");
+    // They are shown among the runs of the tenant.
+    builder = builder.field_attribute(".oml.v1.InstanceReport.update_runs", "#[serde(skip)]");
     // These hold values of secrets. They are never printed (see `src/secret.rs`).
     for message in ["SecretValue", "NewSecretValue"] {
         let value = format!(".oml.v1.{message}.value");

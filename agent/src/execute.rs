@@ -287,6 +287,7 @@ impl Host {
         self.docker.remove(&work.component, &kept).await?;
         container_files::remove(&self.paths, &work.component, &kept)?;
         self.prune_runs(&work.component).await?;
+        self.forget_disproved(instance).await?;
         failpoint::reach("A13");
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use oml_common::decide::observed::ContainerState;
 use oml_common::decide::operation::abandoned;
 use oml_common::document::operation::RunResult;
 use oml_common::id::RunId;
@@ -34,6 +35,21 @@ pub(crate) struct Followed<'a> {
     pub(crate) id: RunId,
     /// Where its output goes, if anybody wants it.
     pub(crate) output: Option<&'a dyn Output>,
+}
+
+impl Host {
+    /// Returns whether nothing of a run goes on, although nobody has written down how it ended. That
+    /// is left to the next update of its component, which may be long in coming.
+    pub(crate) async fn has_left(&self, id: RunId) -> bool {
+        if !matches!(self.systemd.run_is_up(id).await, Ok(false)) {
+            return false;
+        }
+        let Ok(container) = self.docker.run_container(id).await else { return false };
+        let Some(container) = container else { return true };
+        let found = self.docker.calls().inspect(&container).await;
+        let state = found.map(|found| found.map(|found| found.state));
+        matches!(state, Ok(None | Some(ContainerState::Exited { .. })))
+    }
 }
 
 impl Followed<'_> {

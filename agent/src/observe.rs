@@ -20,8 +20,10 @@ use crate::statuses::Statuses;
 /// What was started of a component, and what was run once for it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Started {
-    /// The images of its current document and of the one before.
-    pub(crate) images: BTreeSet<Digest>,
+    /// The image of its current document.
+    pub(crate) image: Option<Digest>,
+    /// The image of the document before that one.
+    pub(crate) image_before: Option<Digest>,
     /// The runs of its updates.
     pub(crate) runs: Vec<ObservedRun>,
 }
@@ -83,7 +85,8 @@ pub(crate) fn join(sources: Sources<'_>) -> Observed {
     for (name, started) in sources.started {
         let seen = instances.entry(name.clone()).or_default();
         let running = seen.running().map(|container| container.digest.clone());
-        seen.images = started.images.iter().cloned().chain(running).collect();
+        seen.images = started.image.iter().cloned().chain(running).collect();
+        seen.images_before = started.image_before.iter().cloned().collect();
         seen.runs = started.runs.clone();
     }
     for (name, label) in &sources.engine.labels {

@@ -78,7 +78,7 @@ impl Operations {
             // Dropping an arm loses nothing: both keep what they have not returned.
             tokio::select! {
                 biased;
-                Some(order) = self.orders.recv() => self.take(&order),
+                Some(order) = self.orders.recv() => self.take(&order).await,
                 Some(ended) = self.tasks.join_next(), if !self.tasks.is_empty() => {
                     self.take_end(ended);
                 }
@@ -129,10 +129,10 @@ impl Operations {
     }
 
     /// Takes an order. One that is known already is only reported again.
-    fn take(&mut self, order: &RunOrder) {
+    async fn take(&mut self, order: &RunOrder) {
         let id = order.id;
         let (operation, component) = (&order.operation, &order.instance.component);
-        let known = match self.known() {
+        let mut known = match self.known() {
             Ok(known) => known,
             Err(error) => return drop(self.report_refused(id, &chain(&error))),
         };
@@ -142,6 +142,12 @@ impl Operations {
             // It was refused, and could not be written.
             None if self.board.has_result(id) => return self.board.tell_again(id),
             None => {}
+        }
+        let of_updates = known.iter().filter(|(id, run)| id.is_of_host() && run.result.is_none());
+        for begun in of_updates.map(|(id, _)| *id).collect::<Vec<RunId>>() {
+            if self.host.has_left(begun).await {
+                known.remove(&begun);
+            }
         }
         if let Some(why) = refusal(order, &known) {
             return self.refuse(order, &why.to_string());

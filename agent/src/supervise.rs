@@ -74,6 +74,9 @@ pub enum SuperviseError {
     /// Neither a document nor a container says what should run.
     #[error("no instance document and no container of {0} on this host")]
     Unknown(ComponentName),
+    /// There is no document, and before the first start something has to run once.
+    #[error("{0} was never started here; omlagent starts it after its preparations and migrations")]
+    NotPrepared(ComponentName),
     /// The document is that of a packaged unit, which systemd runs without a supervisor.
     #[error("{0} is a packaged unit, which has no container to supervise")]
     PackagedUnit(ComponentName),
@@ -317,6 +320,10 @@ impl Supervisor {
             }
         };
         let instance = container.held().map_err(unlabelled)?;
+        // At the boot of a host its unit starts although the agent has not begun to switch to it.
+        if container.is_new && container.instance().is_some_and(|it| it.has_steps_before_start()) {
+            return Err(SuperviseError::NotPrepared(self.component.clone()));
+        }
         eprintln!("the instance document was lost; restored it from a container's label");
         documents::write_held(&self.paths, &instance)?;
         Ok(instance)

@@ -14,8 +14,8 @@ use oml_common::planted::{Bug, is_planted};
 use oml_common::text::problem::{Problem, Problems};
 use oml_common::time::Timestamp;
 use oml_daemon::failpoint;
+use oml_proto::v1;
 use oml_proto::v1::fleet_server::Fleet;
-use oml_proto::{run, v1};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
@@ -365,7 +365,7 @@ impl Fleet for FleetApi {
         let found = self.runs.history(&tenant, component.as_ref()).await;
         let found = found.map_err(|error| wire::status_of(&error))?;
         let now = self.runs.now();
-        let runs = found.runs.iter().map(|known| run::to_wire(known, now)).collect();
+        let runs = runs::to_wire(&found, now);
         let unreadable = u32::try_from(found.unreadable).unwrap_or(u32::MAX);
         Ok(Response::new(v1::ListRunsReply { runs, unreadable }))
     }

@@ -181,8 +181,9 @@ async fn wait_if_needed(
     if reply.text_changed {
         print_note(&text_line(reply, args.dry_run));
     }
-    // No rollout follows from a secret that nothing uses: one in progress is another's change.
-    let is_unused = !reply.changed && reply.secret_version > 0;
+    // No rollout follows from what nothing uses: one in progress is another's change.
+    let has_made = reply.secret_version > 0 || reply.certificate.is_some();
+    let is_unused = has_made && !reply.changed;
     if waits && !is_unused && (reply.changed || controller.is_in_progress(reply).await?) {
         return follow(target, output, controller, reply, args.timeout).await.map(Some);
     }
@@ -341,13 +342,16 @@ fn unused_line(reply: &ChangeReply, is_dry_run: bool) -> Option<String> {
         None if *secret_version > 0 => format!("version {secret_version} of the secret"),
         None => return None,
     };
-    Some(match (is_dry_run, revision) {
-        (true, _) => format!("plan only: {what} would be used by no component of {tenant}"),
-        (false, 0) => format!(
+    if is_dry_run {
+        return Some(format!("plan only: {what} would be used by no component of {tenant}"));
+    }
+    // Nothing was applied yet, and the document that will be has to ask for the certificate.
+    if *revision == 0 && certificate.is_some() {
+        return Some(format!(
             "{what} is kept; {tenant} uses it when a document with tls: {{mode: custom}} is applied"
-        ),
-        (false, _) => format!("{what} is kept; no component of {tenant} uses it"),
-    })
+        ));
+    }
+    Some(format!("{what} is kept; no component of {tenant} uses it"))
 }
 
 /// Returns the line about a change of the specification's text only.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use oml_common::document::report::{Failure, HostUsage, InstanceReport, Phase, Report};
+use oml_common::document::report::{Failure, HostUsage, InstanceReport, Phase, Report, UpdateRun};
 use oml_common::document::spec::COMPONENTS_MAX;
 use oml_common::document::status::{Drift, Health, LastExit};
 use oml_common::id::{ComponentName, Generation, InvalidId, RevisionNumber};
@@ -12,7 +12,7 @@ use oml_common::text::printable::printable;
 use oml_common::time::Timestamp;
 use prost::Message as _;
 
-use crate::{REPORT_BYTES_MAX, v1};
+use crate::{REPORT_BYTES_MAX, run, v1};
 
 /// The number of instances that a report may have: all that a tenant may have, and as many
 /// that are being removed.
@@ -70,6 +70,9 @@ fn cut(instance: &mut v1::InstanceReport, lines_max: usize, chars_max: usize) {
     if let Some(exit) = &mut instance.last_exit {
         let first = exit.log_tail.len().saturating_sub(lines_max);
         exit.log_tail.drain(..first);
+    }
+    if lines_max == 0 {
+        instance.update_runs.clear();
     }
 }
 
@@ -172,6 +175,7 @@ fn instance_to_wire(instance: &InstanceReport) -> v1::InstanceReport {
             exit_code: exit.exit_code,
             log_tail: exit.log_tail.clone(),
         }),
+        update_runs: instance.update_runs.iter().map(run::of_update_to_wire).collect(),
     }
 }
 
@@ -213,7 +217,26 @@ fn readable(wire: v1::InstanceReport, note: &mut impl FnMut(Unreadable)) -> Inst
             exit_code: exit.exit_code,
             log_tail: exit.log_tail.iter().take(LOG_LINES_MAX).map(|l| printable(l)).collect(),
         }),
+        update_runs: wire
+            .update_runs
+            .into_iter()
+            .take(UpdateRun::REPORTED_MAX)
+            .filter_map(|run| update_run_from_wire(run, note))
+            .collect(),
     }
+}
+
+/// Reads a run of an update. Returns `None` if its operation cannot be read.
+fn update_run_from_wire(
+    wire: v1::UpdateRun,
+    note: &mut impl FnMut(Unreadable),
+) -> Option<UpdateRun> {
+    Some(UpdateRun {
+        id: run::id_from_wire(wire.id.unwrap_or_default()),
+        operation: optional("run's operation", &wire.operation, note)?,
+        version: optional("run's version", &wire.version, note),
+        result: wire.result.map(run::result_from_wire),
+    })
 }
 
 /// Whether a text has the form of a reason's key.

@@ -2,7 +2,8 @@
 
 use oml_common::decide::operation::RunState;
 use oml_common::document::operation::{RunOutcome, RunRecord, RunResult};
-use oml_common::id::RunId;
+use oml_common::document::report::UpdateRun;
+use oml_common::id::{ComponentName, NodeName, RunId};
 use oml_common::text::printable::printable;
 use oml_common::time::Timestamp;
 
@@ -88,6 +89,38 @@ pub fn to_wire(run: &RunRecord, now: Timestamp) -> v1::Run {
         values: values.map(|(name, value)| (name.to_string(), value.to_string())).collect(),
         sentence: state.to_string(),
         result: run.result.as_ref().map(result_to_wire),
+        state: v1::RunState::from(&state).into(),
+    }
+}
+
+/// Converts a run of an update for the report of its host.
+#[must_use]
+pub fn of_update_to_wire(run: &UpdateRun) -> v1::UpdateRun {
+    v1::UpdateRun {
+        id: Some(id_to_wire(run.id)),
+        operation: run.operation.to_string(),
+        version: run.version.as_ref().map(ToString::to_string).unwrap_or_default(),
+        result: run.result.as_ref().map(result_to_wire),
+    }
+}
+
+/// Converts a run of an update, as the host of that name reported it, for operators.
+#[must_use]
+pub fn reported_to_wire(node: &NodeName, component: &ComponentName, run: &UpdateRun) -> v1::Run {
+    let v1::UpdateRun { id, operation, version, result } = of_update_to_wire(run);
+    let state = run.result.clone().map_or(RunState::Running, RunState::Ended);
+    let started = |result: &RunResult| result.started.unwrap_or(result.ended).0;
+    v1::Run {
+        id,
+        component: component.to_string(),
+        operation,
+        node: node.to_string(),
+        version,
+        who: String::new(),
+        asked_at_ms: run.result.as_ref().map(started).unwrap_or_default(),
+        values: Default::default(),
+        sentence: state.to_string(),
+        result,
         state: v1::RunState::from(&state).into(),
     }
 }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use oml_common::document::catalog::{Catalog, Component, ContainerTemplate, WorkloadTemplate};
+use oml_common::document::catalog::{
+    Catalog, Component, ContainerTemplate, OperationTemplate, WorkloadTemplate,
+};
 
 use crate::contract::{Contract, Line};
 
@@ -54,27 +56,18 @@ pub(crate) fn image(catalog: &Catalog, container: &ContainerTemplate) -> String 
     }
 }
 
-impl Line {
-    /// The contracts of an image that are for a component.
-    pub(crate) fn matching(&self, image: &str, component: &str) -> Vec<(usize, &Contract)> {
-        let is_of = |contract: &Contract| {
-            let names = &contract.components;
-            contract.image == image && (names.is_empty() || names.iter().any(|it| it == component))
-        };
-        self.contracts.iter().enumerate().filter(|(_, contract)| is_of(contract)).collect()
-    }
-}
-
 impl Case<'_> {
     fn violations(&self) -> Vec<String> {
         let mut found = self.undeclared_keys();
         found.extend(self.lacking_keys());
+        found.extend(self.unknown_programs());
         let has_own =
             !self.container.command.is_empty() || !self.container.options.entrypoint.is_empty();
         if self.contract.has_command == Some(false) && !has_own {
             found.push(self.violation("has no command, and the image has none"));
         }
         found.extend(self.mounts());
+        found.extend(self.lacking_certificate());
         let ports = &self.component.ports;
         let is_there =
             |port: &str| ports.iter().any(|it| it == port || it.ends_with(&format!(":{port}")));
@@ -94,6 +87,22 @@ impl Case<'_> {
         let undeclared = keys.into_iter().filter(|key| !self.contract.reads.declares(key));
         undeclared
             .map(|key| self.violation(&format!("sets {key}, which the image does not read")))
+            .collect()
+    }
+
+    /// The programs of operations that nobody says are in the image.
+    fn unknown_programs(&self) -> Vec<String> {
+        let operations = self.component.operations.iter();
+        let program =
+            |it: &OperationTemplate| it.entrypoint.first().or(it.command.first()).cloned();
+        let programs = operations.filter_map(|(name, it)| Some((name, program(it)?)));
+        let unknown = programs.filter(|(_, program)| !self.contract.programs.contains(program));
+        unknown
+            .map(|(name, program)| {
+                let what =
+                    format!("runs {program} in its operation {name}, which is not in the image");
+                self.violation(&what)
+            })
             .collect()
     }
 
@@ -125,6 +134,25 @@ impl Case<'_> {
         let lacking = lacking.map(|it| format!("mounts nothing at {it}, where the image wants it"));
         let refused = refused.map(|it| format!("mounts {it}, which the image refuses"));
         lacking.chain(refused).map(|what| self.violation(&what)).collect()
+    }
+
+    /// The parts of the certificate of a tenant that are not mounted where the image reads them.
+    fn lacking_certificate(&self) -> Vec<String> {
+        let Some(files) = &self.contract.certificate else { return Vec::new() };
+        let is_mounted = |(name, file): &(&str, &str)| {
+            let mut secrets = self.container.secrets.values();
+            secrets.any(|it| {
+                it.is_optional && it.name.as_str() == *name && it.file.as_deref() == Some(*file)
+            })
+        };
+        let lacking = files.secrets().into_iter().filter(|part| !is_mounted(part));
+        lacking
+            .map(|(name, file)| {
+                self.violation(&format!(
+                    "does not mount {name} at {file}, where the image reads it, with optional: true"
+                ))
+            })
+            .collect()
     }
 
     fn violation(&self, what: &str) -> String {

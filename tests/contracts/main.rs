@@ -4,6 +4,7 @@
 mod check;
 mod contract;
 mod planted;
+mod probes;
 mod stand_ins;
 mod values;
 
@@ -11,8 +12,8 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use crate::check::violations;
-use crate::contract::{Line, folder, lines};
-use crate::values::empty_values;
+use crate::contract::{Line, catalog_of, folder, lines};
+use crate::values::{empty_values, misplaced_certificates};
 
 #[test]
 fn every_shipped_catalog_has_contracts() {
@@ -27,14 +28,27 @@ fn every_shipped_catalog_has_contracts() {
 
 #[test]
 fn every_catalog_keeps_the_contracts_of_its_images() {
-    let broken: Vec<String> = lines().iter().flat_map(|it| violations(it, &it.read())).collect();
+    let broken: Vec<String> =
+        lines().iter().flat_map(|it| violations(it, &catalog_of(it))).collect();
     assert!(broken.is_empty(), "mend the catalog or the contract:\n{}", broken.join("\n"));
 }
 
 #[test]
 fn what_an_image_needs_has_a_value_with_the_defaults_of_the_settings() {
-    let empty: Vec<String> = lines().iter().flat_map(|it| empty_values(it, &it.read())).collect();
+    let empty: Vec<String> =
+        lines().iter().flat_map(|it| empty_values(it, &catalog_of(it))).collect();
     assert!(empty.is_empty(), "mend the template or the default:\n{}", empty.join("\n"));
+}
+
+#[test]
+fn the_certificate_of_a_tenant_is_where_the_images_read_it_and_in_no_folder_of_the_host() {
+    let lines = lines();
+    let with_one =
+        lines.iter().filter(|line| line.contracts.iter().any(|it| it.certificate.is_some()));
+    assert_eq!(with_one.count(), 4, "the four lines of OMniLeads");
+    let found: Vec<String> =
+        lines.iter().flat_map(|it| misplaced_certificates(it, &catalog_of(it))).collect();
+    assert!(found.is_empty(), "mend the catalog:\n{}", found.join("\n"));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use oml_common::document::catalog::Catalog;
 
 use crate::check::violations;
-use crate::contract::Line;
+use crate::contract::parse;
 use crate::line_of;
 use crate::values::empty_values;
 
@@ -38,6 +38,7 @@ contracts:
     mounts: [/data]
     no_mounts: [/old]
     ports: [443/tcp]
+    programs: [x]
 ";
 
 /// Returns what is found after a text in the catalog was replaced.
@@ -48,7 +49,7 @@ fn planted(from: &str, to: &str) -> Vec<String> {
 
 fn found(catalog: &str, contracts: &str) -> Vec<String> {
     let catalog = Catalog::parse(catalog).unwrap_or_else(|problems| panic!("{problems}"));
-    violations(&Line::parse(contracts), &catalog)
+    violations(&parse(contracts), &catalog)
 }
 
 /// Asserts that one violation was found, with all that leads to it.
@@ -77,6 +78,18 @@ fn a_key_that_the_image_does_not_read_is_found() {
 }
 
 #[test]
+fn an_operation_whose_program_is_not_in_the_image_is_found() {
+    let operation = |program: &str| {
+        let text = format!("later: {{run: on-demand, means: It runs., {program}}}");
+        found(&format!("{CATALOG}    operations:\n      {text}\n"), CONTRACT)
+    };
+    assert_eq!(operation("command: [x]"), [""; 0]);
+    let says = "runs y in its operation later, which is not in the image";
+    assert_one(&operation("command: [y]"), says);
+    assert_one(&operation("entrypoint: [y], command: [x]"), says);
+}
+
+#[test]
 fn a_key_that_the_image_needs_is_missed() {
     assert_one(&planted("      NEEDED: \"1\"\n", ""), "lacks NEEDED, which the image needs");
     assert_one(&planted("    secrets: {KEY: key}\n", ""), "lacks KEY, which the image needs");
@@ -89,7 +102,7 @@ fn a_key_that_the_image_needs_is_missed() {
 fn a_needed_value_that_is_empty_by_default_is_found() {
     let catalog = CATALOG.replace("NEEDED: \"1\"", "NEEDED: \"{{ settings.bucket }}\"");
     let catalog = Catalog::parse(&catalog).unwrap_or_else(|problems| panic!("{problems}"));
-    let empty = empty_values(&Line::parse(CONTRACT), &catalog);
+    let empty = empty_values(&parse(CONTRACT), &catalog);
     let [one] = &empty[..] else { panic!("{empty:#?}") };
     assert!(one.contains("test.yaml, component web: NEEDED is empty"), "{one}");
 }
@@ -107,6 +120,28 @@ fn a_volume_that_is_missing_or_refused_is_found() {
     assert_one(&elsewhere, "mounts nothing at /data, where the image wants it");
     let old = planted("[\"data:/data\"]", "[\"data:/data\", \"old:/old\"]");
     assert_one(&old, "mounts /old, which the image refuses");
+}
+
+#[test]
+fn a_certificate_that_is_not_where_the_image_reads_it_is_found() {
+    let contract = CONTRACT.replace(
+        "    ports:",
+        "    certificate: {chain: /certs/cert.pem, key: /certs/key.pem}\n    ports:",
+    );
+    let mounted = |name: &str, file: &str| {
+        format!("{name}: {{name: {name}, from: controller, file: {file}, optional: true}}")
+    };
+    let with = |parts: [String; 2]| {
+        let secrets = format!("{{KEY: key, {}}}", parts.join(", "));
+        found(&CATALOG.replace("{KEY: key}", &secrets), &contract)
+    };
+    let [chain, key] = [("tls_certificate", "cert"), ("tls_key", "key")]
+        .map(|(name, file)| mounted(name, &format!("/certs/{file}.pem")));
+    assert_eq!(with([chain.clone(), key.clone()]), [""; 0]);
+    let elsewhere = with([chain.clone(), mounted("tls_key", "/certs/other.pem")]);
+    assert_one(&elsewhere, "does not mount tls_key at /certs/key.pem, where the image reads it");
+    let always = with([chain, key.replace(", optional: true", "")]);
+    assert_one(&always, "does not mount tls_key at /certs/key.pem");
 }
 
 #[test]
@@ -147,7 +182,9 @@ fn what_was_wrong_in_the_shipped_catalogs_would_be_found_again() {
         ("omnileads-2.6.yaml", "      ASGI_PORT:", "      PORT:", "lacks ASGI_PORT"),
         ("omnileads-2.6.yaml", "      OML_BUILD_DATE: unknown\n", "", "lacks OML_BUILD_DATE"),
         ("omnileads-2.2.yaml", "    command: [/opt/omnileads/bin/init_uwsgi.sh]\n", "", "command"),
+        ("omnileads-2.2.yaml", "certs/key.pem, opt", "certs/k.pem, opt", "does not mount tls_key"),
         ("omnileads-1.26.yaml", "      LAN_IP:", "      RTPENGINE_NG_PORT:", "RTPENGINE_NG_PORT"),
+        ("omnileads-3.yaml", "bin/django_migrations.sh]", "bin/migrate.sh]", "bin/migrate.sh"),
     ] {
         let path = crate::contract::folder().join("../../catalog").join(file);
         let text = std::fs::read_to_string(path).expect("the catalog is there");

@@ -6,6 +6,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
+use oml_lab::contract::Runs;
+
 use crate::contract::{Contract, folder, lines};
 use crate::line_of;
 
@@ -147,6 +149,55 @@ fn the_stand_ins_for_kamailio_and_websockets_refuse_what_the_real_ones_do_not_un
     assert_refused(&start("websockets", &[], &env), 1, "BIND_ADDRESS must be ADDRESS:PORT");
     let env = [("BIND_ADDRESS", "0.0.0.0:8000"), ("REDIS_HOST", "10.0.0.1")].into();
     assert_refused(&start("websockets", &[], &env), 1, "REDIS_HOST must be redis://HOST");
+}
+
+/// The programs of the lines that have a script of their own.
+const OF_LINES: [(Runs, &str); 4] = [
+    (Runs::Postgres, "postgres"),
+    (Runs::Redisgears, "redisgears"),
+    (Runs::Nginx126, "nginx-1.26"),
+    (Runs::Nginx22, "nginx-2.2"),
+];
+
+#[test]
+fn a_real_program_of_a_line_reads_no_key_that_its_contract_lacks() {
+    let mut used = BTreeSet::new();
+    for contract in lines().into_iter().flat_map(|line| line.contracts) {
+        let Some((runs, name)) = OF_LINES.into_iter().find(|it| contract.runs == Some(it.0)) else {
+            continue;
+        };
+        used.insert(runs);
+        let text = fs::read_to_string(script(&format!("lines/{name}"))).expect("it is there");
+        for key in named(&text) {
+            let image = &contract.image;
+            assert!(contract.reads.declares(&key), "lines/{name} reads {key}, {image} does not");
+        }
+    }
+    assert_eq!(used, OF_LINES.map(|(runs, _)| runs).into());
+}
+
+/// The words between backticks in the first column of a table of CONTRACT.md.
+fn rows_of(title: &str) -> BTreeSet<String> {
+    let path = folder().join("../lab/images/CONTRACT.md");
+    let text = fs::read_to_string(path).expect("the page is there");
+    let table = text.lines().skip_while(|line| !line.starts_with(&format!("| `{title}` | what")));
+    let rows = table.skip(2).take_while(|line| line.starts_with('|'));
+    let cells = rows.filter_map(|line| line.split('|').nth(1).map(str::to_owned));
+    cells
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>())
+        .collect()
+}
+
+#[test]
+fn the_page_says_of_every_protocol_and_program_what_is_imitated() {
+    let contracts: Vec<Contract> = lines().into_iter().flat_map(|line| line.contracts).collect();
+    let runs: BTreeSet<String> =
+        contracts.iter().filter_map(|it| it.runs).map(|runs| runs.as_str().to_owned()).collect();
+    assert_eq!(rows_of("runs"), runs);
+    let stand_ins = contracts.iter().filter(|it| it.runs == Some(Runs::StandIn));
+    let listens = stand_ins.flat_map(Contract::all_commands).flat_map(|command| command.listens);
+    let spoken: BTreeSet<String> = listens.map(|it| it.speaks.as_str().to_owned()).collect();
+    assert_eq!(rows_of("speaks"), spoken);
 }
 
 #[test]

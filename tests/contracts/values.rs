@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use oml_common::decide::plan::{self, NodeFacts};
+use oml_common::decide::secrets::{ChosenSecret, ChosenSecrets};
 use oml_common::document::catalog::{Catalog, WorkloadTemplate};
 use oml_common::document::plan::Plan;
 use oml_common::document::spec::TenantSpec;
-use oml_common::id::{NodeName, RevisionNumber};
+use oml_common::id::{NodeName, RevisionNumber, SecretMark};
 
 use crate::check::image;
 use crate::contract::Line;
@@ -37,9 +38,46 @@ pub(crate) fn empty_values(line: &Line, catalog: &Catalog) -> Vec<String> {
     empty
 }
 
+/// Returns every file of the certificate that a tenant with one does not have where the image reads it, and
+/// every folder of the host that is in its place.
+pub(crate) fn misplaced_certificates(line: &Line, catalog: &Catalog) -> Vec<String> {
+    let secret = |name: &str| {
+        let mark = SecretMark::of_nothing();
+        (valid(name), ChosenSecret { version: 1, mark, has_lines: true })
+    };
+    let secrets: ChosenSecrets = ["tls_certificate", "tls_key"].map(secret).into();
+    let tls = "tls: {mode: selfsigned, names: [pbx.example.com]}\n";
+    let plan = layout_with(line, catalog, tls, &secrets);
+    let mut found = Vec::new();
+    for (name, desired) in plan.nodes.values().flat_map(|share| &share.instances) {
+        let Some(container) = desired.instance.container() else { continue };
+        let WorkloadTemplate::Container(template) = &catalog.components[name].workload else {
+            continue;
+        };
+        let contracts = line.matching(&image(catalog, template), name.as_str());
+        let files = contracts.into_iter().filter_map(|(_, it)| it.certificate.as_ref());
+        for (secret, file) in files.flat_map(|files| files.secrets()) {
+            let mut kept = container.kept_secrets.values();
+            let is_there =
+                kept.any(|it| it.name.as_str() == secret && it.file.as_deref() == Some(file));
+            let mut volumes = container.volumes.iter();
+            let is_hidden = volumes.any(|it| file.starts_with(&format!("{}/", it.target)));
+            if !is_there || is_hidden {
+                found.push(format!("{}, component {name}: {secret} at {file}", line.catalog));
+            }
+        }
+    }
+    found
+}
+
 /// Makes the plan of the tenant of a line.
-fn layout(line: &Line, catalog: &Catalog) -> Plan {
-    let mut spec = format!("tenant: acme\ncatalog: {}\nsettings:\n", catalog.name);
+pub(crate) fn layout(line: &Line, catalog: &Catalog) -> Plan {
+    layout_with(line, catalog, "", &ChosenSecrets::new())
+}
+
+/// Makes the plan of the tenant of a line, with more lines in its document and with these secrets.
+fn layout_with(line: &Line, catalog: &Catalog, more: &str, secrets: &ChosenSecrets) -> Plan {
+    let mut spec = format!("tenant: acme\ncatalog: {}\n{more}settings:\n", catalog.name);
     for (name, value) in &line.tenant.settings {
         spec.push_str(&format!("  {name}: \"{value}\"\n"));
     }
@@ -65,7 +103,7 @@ fn layout(line: &Line, catalog: &Catalog) -> Plan {
         catalog,
         nodes: &nodes,
         mirrors: &plan::Mirrors::default(),
-        secrets: &BTreeMap::new(),
+        secrets,
         before: None,
     };
     match plan::prepare(input) {

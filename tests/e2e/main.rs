@@ -9,9 +9,11 @@ mod acme;
 mod bad_input;
 mod bad_versions;
 mod by_hand;
+mod calls;
 mod contract;
 mod counts;
 mod crashes;
+mod data;
 mod drain;
 mod drift;
 mod files;
@@ -117,6 +119,7 @@ fn cases() -> Vec<Case> {
     cases.extend(counts::CASES);
     cases.extend(files::CASES);
     cases.extend(crashes::CASES);
+    cases.extend(data::CASES);
     cases.extend(drain::CASES);
     cases.extend(drift::CASES);
     cases.extend(grpc::CASES);
@@ -124,6 +127,7 @@ fn cases() -> Vec<Case> {
     cases.extend(operations::CASES);
     cases.extend(bad_versions::CASES);
     cases.extend(by_hand::CASES);
+    cases.extend(calls::CASES);
     cases.extend(packaged::CASES);
     cases.extend(preflight::CASES);
     cases.extend(prometheus::CASES);

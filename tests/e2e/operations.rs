@@ -70,8 +70,8 @@ impl Following {
     }
 }
 
-fn history(fleet: &Fleet) -> Result<Vec<serde_json::Value>> {
-    let text = fleet.ctl_ok(&["runs", "tenant=tiny", "first", "-o", "json"])?;
+fn history(fleet: &Fleet, component: &str) -> Result<Vec<serde_json::Value>> {
+    let text = fleet.ctl_ok(&["runs", "tenant=tiny", component, "-o", "json"])?;
     serde_json::from_str(&text).context("read the runs")
 }
 
@@ -100,7 +100,7 @@ fn output(fleet: &Fleet) -> Result<()> {
     let CtlOutput { code, stdout, stderr } =
         fleet.ctl(&["run", "tenant=tiny", "first", "count", "status=0", "node=tiny-one"])?;
     check(code == 0, format!("exit code {code}: {stdout}{stderr}"))?;
-    let runs = history(fleet)?;
+    let runs = history(fleet, "first")?;
     let outcome = |number: usize| runs[number]["result"]["status"].as_i64();
     check((outcome(0), outcome(1)) == (Some(0), Some(3)), format!("{runs:#?}"))?;
     nothing_is_left(fleet, &before)
@@ -136,19 +136,19 @@ fn interrupted(fleet: &Fleet) -> Result<()> {
     let CtlOutput { code, stdout, stderr } = run.end()?;
     check(code == 1 && !stdout.contains("begun"), format!("exit code {code}: {stdout}{stderr}"))?;
     check(stderr.contains("was interrupted"), stderr)?;
-    let number = history(fleet)?.len();
+    let number = history(fleet, "first")?.len();
     let restarted_ms = now_ms()?;
     sh(fleet, NODE, "systemctl restart omlagent")?;
     wait_ready_after(fleet, restarted_ms, NODE, "first")?;
     fleet.ctl_ok(&["run", "tenant=tiny", "first", "count", "status=0"])?;
-    let runs = history(fleet)?;
+    let runs = history(fleet, "first")?;
     check(runs.len() == number + 1, format!("{runs:#?}"))?;
     check(runs[1]["result"]["outcome"] == "interrupted", format!("{runs:#?}"))?;
     nothing_is_left(fleet, &before)
 }
 
 fn refused(fleet: &Fleet) -> Result<()> {
-    let before = history(fleet)?.len();
+    let before = history(fleet, "first")?.len();
     let cases: [(&[&str], &str); 4] = [
         (&["second", "count"], "second has no operation count"),
         (&["first", "count"], "status= is missing"),
@@ -161,7 +161,7 @@ fn refused(fleet: &Fleet) -> Result<()> {
         check(code == 2, format!("{words:?}: exit code {code}: {stdout}{stderr}"))?;
         check(stderr.contains(part), format!("{words:?}: {stderr}"))?;
     }
-    check(history(fleet)?.len() == before, "a refused run is in the history")
+    check(history(fleet, "first")?.len() == before, "a refused run is in the history")
 }
 
 /// Applies the first specification with a third component, whose check fails if it is broken.
@@ -231,6 +231,10 @@ fn migrated(fleet: &Fleet) -> Result<()> {
     let CtlOutput { code, stdout, stderr } = apply_migrated(fleet, "v2", false)?;
     check(code == 0, format!("exit code {code}: {stdout}{stderr}"))?;
     check(ran()? == "created migrated migrated migrated", ran()?)?;
+    let runs = history(fleet, "migrated")?;
+    let statuses = runs.iter().map(|run| run["result"]["status"].as_i64());
+    let statuses: Vec<Option<i64>> = statuses.collect();
+    check(statuses == [Some(0), Some(4), Some(0), Some(0)], format!("{runs:#?}"))?;
     let path = fleet.write_spec("first.yaml", &fleet.spec()?)?;
     fleet.ctl_ok(&["apply", "-f", &path, "--prune", "--timeout", "10m"])?;
     sh(fleet, NODE, "docker volume rm migrated_data")?;

@@ -53,7 +53,7 @@ fn apply(fleet: &Fleet, tls: &str) -> Result<String> {
 
 /// The fingerprint of the certificate that the web server shows to a browser, which accepts it.
 fn shown_to_browser(fleet: &Fleet) -> Result<String> {
-    let url = "https://pbx.example.com/nginx_status";
+    let url = "https://pbx.example.com/health";
     let resolve = "--resolve pbx.example.com:443:127.0.0.1";
     let code =
         format!("curl -sS -o /dev/null -w '%{{http_code}}' --cacert {AUTHORITY} {resolve} {url}");
@@ -83,6 +83,10 @@ fn from_first_to_last(fleet: &Fleet) -> Result<()> {
     let selfsigned = "{mode: selfsigned, names: [pbx.example.com, 127.0.0.1]}";
     let printed = apply(fleet, selfsigned)?;
     check(printed.contains("certificate version 1 for 127.0.0.1, pbx.example.com"), &printed)?;
+    check(printed.contains("is of a new authority"), &printed)?;
+    let removed = fleet.ctl(&["secret", "remove", "tenant=acme", "tls_ca_key", "--yes"])?;
+    let expected = "omlctl tls renew tenant=acme --new-ca";
+    check(removed.code == 2 && removed.stderr.contains(expected), format!("{removed:?}"))?;
     let authority = fleet.ctl_ok(&["tls", "show", "tenant=acme", "--ca"])?;
     fleet.host(NODE)?.push(AUTHORITY, authority.as_bytes(), 0o644)?;
     let first = check_served(fleet, 1)?;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow, ensure};
 use oml_lab::{Host, until};
 use oml_tests::field::{SEED, SEQUENCES};
-use oml_tests::fleet::{CONTROLLER, Topology};
+use oml_tests::fleet::{CONTROLLER, Topology, nodes};
 use oml_tests::observe::{node_of, now_ms, sh, status};
 use oml_tests::trial::lab_name;
 use oml_tests::{Build, Fleet, Packages, settings};
@@ -61,7 +61,7 @@ impl Plan {
 pub(crate) fn run_all() -> Result<()> {
     let plan = Plan::read()?;
     let topology =
-        Topology { nodes: NODES, spec: settings::tiny_with_packaged, ..Topology::tiny() };
+        Topology { nodes: nodes(NODES), spec: settings::tiny_with_packaged, ..Topology::tiny() };
     let packages = Packages::build(Build::Lab)?;
     let fleet = Fleet::up_or_skip(&lab_name("field"), packages, topology)?;
     let fleet = fleet.context("this machine cannot run a lab any more")?;

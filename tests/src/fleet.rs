@@ -20,6 +20,10 @@ pub const CONTROLLER: &str = "controller";
 /// The value of every secret on the fleet's hosts.
 pub const LAB_SECRET: &str = "a-secret-of-the-lab";
 const SECRETS: [&str; 2] = ["postgres_password", "ami_password"];
+/// Makes the certificate that the stack expects in this folder, as an operator does.
+const CERTIFICATE: &str = "mkdir -p /etc/omnileads/certs && cd /etc/omnileads/certs && umask 077 && \
+     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=$(hostname) \
+     -addext subjectAltName=DNS:$(hostname) -keyout key.pem -out cert.pem 2>&1";
 const INSTALL_LIMIT: Duration = Duration::from_secs(120);
 
 /// A running controller and the nodes that are enrolled with it.
@@ -35,7 +39,7 @@ pub struct Fleet {
 pub struct Topology {
     pub tenant: &'static str,
     /// The host names and their roles.
-    pub nodes: &'static [(&'static str, &'static str)],
+    pub nodes: Vec<(&'static str, String)>,
     /// A function that returns the tenant's first specification for the registry with the given name.
     pub spec: fn(&str) -> String,
     /// The release of Debian that all hosts run; if there is none, that of the tests.
@@ -44,11 +48,18 @@ pub struct Topology {
     pub small_catalog: &'static str,
 }
 
+/// Returns hosts with their roles as a topology has them.
+#[must_use]
+pub fn nodes(all: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
+    all.iter().map(|(node, roles)| (*node, (*roles).to_owned())).collect()
+}
+
 impl Topology {
     /// Describes tenant acme: the whole stack on three hosts.
     #[must_use]
     pub fn acme() -> Self {
-        let nodes = &[("acme-data", "data"), ("acme-voice", "voice"), ("acme-app", "app")];
+        let nodes =
+            nodes(&[("acme-data", "data"), ("acme-voice", "voice"), ("acme-app", "app")]);
         let (debian, small_catalog) = (None, SMALL);
         Self { tenant: "acme", nodes, spec: settings::acme, debian, small_catalog }
     }
@@ -56,7 +67,7 @@ impl Topology {
     /// Describes tenant tiny: two small components on one host.
     #[must_use]
     pub fn tiny() -> Self {
-        let nodes = &[("tiny-one", "app")];
+        let nodes = nodes(&[("tiny-one", "app")]);
         let (debian, small_catalog) = (None, SMALL);
         Self { tenant: "tiny", nodes, spec: settings::tiny, debian, small_catalog }
     }
@@ -91,7 +102,7 @@ impl Fleet {
         let Some(lab) = Lab::up_or_skip(&spec)? else { return Ok(None) };
         let fleet = Self { lab, packages, topology };
         fleet.install_controller().context("install the controller")?;
-        for (node, role) in fleet.topology.nodes {
+        for (node, role) in &fleet.topology.nodes {
             fleet.install_agent(node).with_context(|| format!("install the agent on {node}"))?;
             fleet.enroll(node, role).with_context(|| format!("enrol {node}"))?;
         }
@@ -286,8 +297,7 @@ impl Fleet {
         host.push(password, registry.password().as_bytes(), 0o600)?;
         let text = settings::agent(&registry, password);
         host.push("/etc/omlagent/conf.d/lab.toml", text.as_bytes(), 0o600)?;
-        // The stack expects its certificates in this folder, which an operator makes.
-        host.exec_ok(&["mkdir", "-p", "/etc/omnileads/certs"])?;
+        host.exec_ok(&["sh", "-c", CERTIFICATE])?;
         for secret in SECRETS {
             host.push(&format!("/etc/omlagent/secrets/{secret}"), LAB_SECRET.as_bytes(), 0o600)?;
         }

@@ -5,8 +5,10 @@
     reason = "tests on real hosts use real time and read their own variables"
 )]
 
+pub mod edge;
 pub mod field;
 pub mod fleet;
+pub mod lines;
 pub mod observe;
 pub mod packages;
 pub mod previous;
@@ -14,6 +16,7 @@ pub mod release;
 pub mod settings;
 pub mod tools;
 pub mod trial;
+pub mod wanted;
 pub mod workspace;
 
 pub use fleet::{CtlOutput, Fleet};

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use oml_common::decide::observed::ObservedRun;
+use oml_common::decide::run_once::observed;
 use oml_common::id::{ComponentName, TenantId};
 use oml_common::text::error::chain;
 use tracing::warn;
 
 use super::Agent;
 use crate::documents;
+use crate::files::FileError;
 use crate::observe::Started;
 use crate::paths::{Paths, Slot};
 use crate::runs;
@@ -18,46 +20,43 @@ impl Agent {
     /// which something has to run once, or had to.
     pub(super) fn read_started(&mut self) {
         let tenant = self.state.assignment.as_ref().map(|assignment| &assignment.tenant);
-        let mut runs = runs_of_updates(&self.host.paths, tenant);
+        let mut runs = match runs_of_updates(&self.host.paths, tenant) {
+            Ok(runs) => runs,
+            // If the folder cannot be listed, keep what is known.
+            Err(error) => {
+                warn!(error = chain(&error), "cannot list the runs of updates");
+                return;
+            }
+        };
         let desired = self.state.assignment.iter().flat_map(|it| it.content.share.instances.iter());
         let instances = desired.map(|(_, desired)| &desired.instance);
         let started = instances.filter_map(|instance| {
             let component = &instance.component;
             let runs = runs.remove(component).unwrap_or_default();
-            let is_once = !instance.migrations.is_empty() || !instance.preparations.is_empty();
+            let is_once = instance.has_steps_before_start();
             let read = |slot| {
-                let document = documents::read_usable(&self.host.paths, component, slot);
-                Some(document.ok().flatten()?.container()?.digest.clone())
+                let read = || documents::read_usable(&self.host.paths, component, slot);
+                Some(is_once.then(read)?.ok().flatten()?.container()?.digest.clone())
             };
-            let slots = [Slot::Current, Slot::Previous].into_iter().filter(|_| is_once);
-            let images = slots.filter_map(read).collect();
+            let (image, image_before) = (read(Slot::Current), read(Slot::Previous));
             let is_any = is_once || !runs.is_empty();
-            is_any.then(|| (component.clone(), Started { images, runs }))
+            is_any.then(|| (component.clone(), Started { image, image_before, runs }))
         });
         self.state.started = started.collect();
     }
 }
 
-/// Returns the runs of updates by their components. If they cannot be listed, nothing is known of
-/// them; a run that was begun is not begun again all the same.
+/// Returns the runs of updates by their components.
 fn runs_of_updates(
     paths: &Paths,
     tenant: Option<&TenantId>,
-) -> BTreeMap<ComponentName, Vec<ObservedRun>> {
-    let known = runs::of_updates(paths, tenant).unwrap_or_else(|error| {
-        warn!(error = chain(&error), "cannot list the runs of updates");
-        BTreeMap::new()
-    });
+) -> Result<BTreeMap<ComponentName, Vec<ObservedRun>>, FileError> {
+    let known = runs::of_updates(paths, tenant)?;
     let mut by_component: BTreeMap<ComponentName, Vec<ObservedRun>> = BTreeMap::new();
     for (id, run) in known {
-        let Some(order) = run.order else { continue };
-        let Some(container) = order.instance.container() else { continue };
-        let digest = container.digest.clone();
-        let operation = order.operation.clone();
-        let mut steps = order.instance.migrations.iter();
-        let irreversible = steps.any(|it| it.operation == operation && it.irreversible);
-        let observed = ObservedRun { id, operation, digest, irreversible, result: run.result };
-        by_component.entry(order.instance.component.clone()).or_default().push(observed);
+        let component = run.order.as_ref().map(|order| order.instance.component.clone());
+        let (Some(component), Some(run)) = (component, observed(id, run)) else { continue };
+        by_component.entry(component).or_default().push(run);
     }
-    by_component
+    Ok(by_component)
 }

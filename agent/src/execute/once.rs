@@ -2,8 +2,9 @@
 //! and the agent follows it again: its order is on the disk before anything of it begins, and its
 //! result before it is reported. None is begun twice.
 
-use oml_common::decide::run_once::{RunOnce, RunOnceFailed};
-use oml_common::document::instance::Instance;
+use oml_common::decide::observed::{ContainerState, ObservedRun};
+use oml_common::decide::run_once::{RunOnce, RunOnceFailed, disproved, observed, surplus};
+use oml_common::document::instance::{Instance, InstanceDocument};
 use oml_common::document::operation::{RunOrder, RunOutcome, RunResult};
 use oml_common::id::{ComponentName, OperationName, RunId};
 use oml_daemon::failpoint;
@@ -17,7 +18,7 @@ use crate::runs;
 use crate::runtime::{ExitReport, RuntimeError};
 
 /// The most runs of updates of a component that are over and of which the order and the result are
-/// kept.
+/// kept, beside the last success of each operation.
 const KEPT_MAX: usize = 10;
 
 impl Host {
@@ -61,7 +62,7 @@ impl Host {
         };
         let step = steps.iter().find(|step| &step.operation == operation);
         let step = step.ok_or(StepError::NoInstance)?.clone();
-        self.refuse_beside_another(instance, operation)?;
+        self.refuse_beside_another(instance, operation).await?;
         let (operation, run) = (step.operation, step.run);
         let order = RunOrder { id, operation, instance: instance.clone(), run };
         // An agent that was killed before it wrote the order may have left one.
@@ -77,21 +78,23 @@ impl Host {
         Ok(order)
     }
 
-    /// Waits for what an operator has asked for: both may write to the same database.
-    fn refuse_beside_another(
+    /// Waits for what an operator has asked for: both may write to the same database. A run whose
+    /// order cannot be read may be of any component.
+    async fn refuse_beside_another(
         &self,
         instance: &Instance,
         operation: &OperationName,
     ) -> Result<(), StepError> {
-        let mut known = runs::known(&self.paths, Some(&instance.tenant))?.into_iter();
-        let another = known.find(|(_, run)| {
-            let of_it = |order: &RunOrder| order.instance.component == instance.component;
-            run.result.is_none() && run.order.as_ref().is_some_and(of_it)
-        });
-        let Some((id, _)) = another else { return Ok(()) };
-        let detail = format!("run {id} of the component is not over on this host");
-        let (verb, object) = ("begin", operation.to_string());
-        Err(RuntimeError::Refused { verb, object, detail, transient: true }.into())
+        let of_it = |order: &RunOrder| order.instance.component == instance.component;
+        for (id, run) in runs::known(&self.paths, Some(&instance.tenant))? {
+            let may_go_on = run.result.is_none() && run.order.as_ref().is_none_or(of_it);
+            if may_go_on && !self.has_left(id).await {
+                let detail = format!("run {id} of the component is not over on this host");
+                let (verb, object) = ("begin", operation.to_string());
+                return Err(RuntimeError::Refused { verb, object, detail, transient: true }.into());
+            }
+        }
+        Ok(())
     }
 
     /// Says what a run that is over means for the update.
@@ -132,18 +135,44 @@ impl Host {
     /// Removes the oldest runs of a component's updates that are over, and the containers of those
     /// that ended while another version was wanted.
     pub(super) async fn prune_runs(&self, component: &ComponentName) -> Result<(), StepError> {
-        let known = runs::of_component(&self.paths, component)?.into_iter();
-        let mut over: Vec<_> =
-            known.filter_map(|(id, run)| Some((run.result?.ended, id))).collect();
-        over.sort();
-        for (_, id) in &over {
-            self.docker.remove_run(*id).await?;
+        let known = self.runs_of_updates(component)?;
+        for run in known.iter().filter(|run| run.result.is_some()) {
+            self.docker.remove_run(run.id).await?;
         }
-        let excess = over.len().saturating_sub(KEPT_MAX);
-        for (_, id) in &over[..excess] {
-            runs::forget(&self.paths, *id)?;
+        for id in surplus(&known, KEPT_MAX) {
+            runs::forget(&self.paths, id)?;
         }
         Ok(())
+    }
+
+    /// Forgets the run of a migration that a version has disproved by proving good after it.
+    pub(super) async fn forget_disproved(
+        &self,
+        instance: &InstanceDocument,
+    ) -> Result<(), StepError> {
+        let Some(container) = instance.container() else { return Ok(()) };
+        let component = &instance.component;
+        let known = self.runs_of_updates(component)?;
+        if !known.iter().any(|run| run.irreversible) {
+            return Ok(());
+        }
+        let (listing, hash) = (self.docker.list(&[]).await?, instance.workload_hash());
+        let mut own = listing.containers.iter().filter(|(name, _)| name == component);
+        let started = own.find_map(|(_, found)| match found.state {
+            ContainerState::Running { since } => Some(since).filter(|_| found.hash == hash),
+            ContainerState::Created | ContainerState::Exited { .. } => None,
+        });
+        let Some(started) = started else { return Ok(()) };
+        if let Some(id) = disproved(&known, &container.digest, started) {
+            info!(%component, run = %id, "migration undone: an earlier version is in use; it runs again");
+            runs::forget(&self.paths, id)?;
+        }
+        Ok(())
+    }
+
+    fn runs_of_updates(&self, component: &ComponentName) -> Result<Vec<ObservedRun>, StepError> {
+        let known = runs::of_component(&self.paths, component)?.into_iter();
+        Ok(known.filter_map(|(id, run)| observed(id, run)).collect())
     }
 
     /// Forgets the runs of updates of a component that leaves the host, and ends those that go on.

@@ -36,7 +36,8 @@ fn instance(component: &str, version: u64) -> InstanceDocument {
 
 fn assignment(instances: Vec<InstanceDocument>) -> Assignment {
     let on_deadline = OnDeadline::Wait;
-    let policy = ChangePolicy { soak_ms: 1, drain_deadline_ms: 1, on_deadline };
+    let policy =
+        ChangePolicy { soak_ms: 1, drain_deadline_ms: 1, on_deadline, forward_only: false };
     let desired = |instance: InstanceDocument| {
         (instance.component.clone(), Desired { instance, policy: policy.clone() })
     };

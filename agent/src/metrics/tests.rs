@@ -30,6 +30,7 @@ fn source() -> Source {
         failure: None,
         drift: None,
         last_exit: None,
+        update_runs: Vec::new(),
     };
     report.instances = BTreeMap::from([("asterisk".parse().unwrap(), instance)]);
     let (_, reports) = watch::channel(Arc::new(report));

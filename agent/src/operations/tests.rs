@@ -306,6 +306,37 @@ async fn one_run_of_a_component_at_a_time() {
     assert!(result.reason.contains("run 1-1 of the component is not over"), "{result:?}");
 }
 
+/// Writes the order of a run that belongs to an update.
+fn run_of_update(bench: &Bench) -> RunOrder {
+    let id = RunId { epoch: RunId::OF_HOST, number: 7 };
+    let order = RunOrder { id, ..(*order(1, "asterisk")).clone() };
+    runs::write_order(&bench.host.paths, &order).unwrap();
+    order
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_of_an_update_that_a_reboot_cut_off_is_in_nobodys_way() {
+    let mut bench = Bench::new(exits(0)).await;
+    run_of_update(&bench);
+    bench.restart();
+    bench.order(order(1, "asterisk")).await;
+    let (_, result) = bench.ended(1).await;
+    assert_eq!(result.outcome, RunOutcome::Exited { status: 0 });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_of_an_update_that_goes_on_is_waited_for() {
+    let bench = Bench::new(Behaviour::Good).await;
+    let of_update = run_of_update(&bench);
+    bench.host.docker().create_run(&of_update).await.unwrap();
+    bench.host.systemd().start_run(&of_update).await.unwrap();
+    bench.until_container_runs().await;
+    bench.order(order(1, "asterisk")).await;
+    let (_, result) = bench.ended(1).await;
+    assert_eq!(result.outcome, RunOutcome::NotStarted);
+    assert!(result.reason.contains("run 0-7 of the component is not over"), "{result:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_order_that_was_refused_is_not_begun_when_it_comes_again() {
     let mut bench = Bench::new(Behaviour::Good).await;

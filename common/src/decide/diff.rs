@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::document::assignment::Desired;
+use crate::document::assignment::{ChangePolicy, Desired};
 use crate::document::instance::{Container, Instance, Workload};
 use crate::document::plan::Plan;
 use crate::document::revision::{Change, ChangeKind};
@@ -77,7 +77,7 @@ fn compare(
     old: Option<&Verbatim<Desired>>,
     new: Option<&Verbatim<Desired>>,
 ) -> Option<Change> {
-    if old == new {
+    if old == new || old.zip(new).is_some_and(|(old, new)| differ_only_in_the_way_back(old, new)) {
         return None;
     }
     let kind = match (old, new) {
@@ -107,6 +107,14 @@ fn compare(
         to: version_of(new),
         note: joined(&notes),
     })
+}
+
+/// Whether two instances differ in nothing but that one of them was changed to over a step without a way
+/// back: that is about the change, which is made.
+fn differ_only_in_the_way_back(old: &Desired, new: &Desired) -> bool {
+    let policy = ChangePolicy { forward_only: old.policy.forward_only, ..new.policy.clone() };
+    let is_other = old.policy.forward_only != new.policy.forward_only;
+    is_other && old.instance == new.instance && old.policy == policy
 }
 
 /// Returns the notes as they are recorded.

@@ -28,9 +28,11 @@ pub struct ObservedInstance {
     pub image_present: bool,
     /// The instance document that the supervisor uses.
     pub document: Option<ObservedDocument>,
-    /// The images of which this host started a version last: those of that document, of the one
-    /// before it and of what runs. They are only looked for if something has to run once.
+    /// The images of that document and of what runs. They are only looked for if something has to
+    /// run once.
     pub images: BTreeSet<Digest>,
+    /// The image of the document before that one, looked for likewise.
+    pub images_before: BTreeSet<Digest>,
     /// The runs of its updates of which the host has the order, looked for likewise.
     pub runs: Vec<ObservedRun>,
     /// The last status of the supervisor, or the recent ends of a packaged unit.
@@ -103,6 +105,8 @@ pub struct ObservedRun {
     pub operation: OperationName,
     /// The image with which it runs.
     pub digest: Digest,
+    /// The version of that image.
+    pub version: Option<Version>,
     /// Whether an earlier version cannot run any more after it has succeeded.
     pub irreversible: bool,
     /// The result; none if it is not over as far as the disk of the host says.

@@ -322,6 +322,7 @@ fn policy(spec: &TenantSpec) -> ChangePolicy {
         soak_ms: spec.rollout.min_healthy_for_ms,
         drain_deadline_ms: spec.rollout.drain_deadline_ms,
         on_deadline: spec.rollout.on_deadline,
+        forward_only: false,
     }
 }
 

@@ -1,18 +1,22 @@
 //! Judges the versions of a change by the releases of its catalog: whether they were published
 //! together, whether two of them do not go together, and whether one leads back over a step that only
-//! leads forward.
+//! leads forward, or may do so.
 
 use crate::document::releases::{Apart, OneWay, Releases};
 use crate::document::spec::TenantSpec;
 use crate::id::{CatalogName, ComponentName, ImageVersion, ReleaseName};
 use crate::text::problem::Problem;
 
+mod forward;
 mod order;
 mod other;
+mod uncertain;
 mod versions;
 mod words;
 
+pub use self::forward::keep_forward;
 pub use self::other::{CarriedOver, OtherCatalog, carried_over};
+pub use self::uncertain::unseen;
 pub use self::versions::{
     InRelease, ReleaseVersions, Used, Versions, versions_in, versions_in_plan, versions_of,
 };
@@ -37,6 +41,11 @@ pub enum VersionWarning {
     Unpublished { nearest: ReleaseName, differences: Vec<OtherVersion> },
     /// An earlier version cannot read what the new one writes.
     NoWayBack { step: VersionStep, because: String, loses: String },
+    /// It is not known whether the step has a way back: `unordered` has no place in the order of
+    /// versions or, without one, the image is another one.
+    Uncertain { step: VersionStep, unordered: Option<ImageVersion> },
+    /// The controller was restored, so it is not known which versions of these components run.
+    Restored { components: Vec<ComponentName> },
     /// The catalog before cannot be used, so nothing is known about its versions.
     UnknownCatalog { catalog: CatalogName },
     /// These components are others than those of the same names in the catalog before.
@@ -94,6 +103,7 @@ pub fn decide(
     for mark in &marks {
         cross(mark, before, after, &mut judged);
     }
+    uncertain::warn(&marks, other, before, after, &mut judged);
     if let Some(other) = other {
         other::warn(other, &marks, after, &mut judged);
     }
@@ -109,10 +119,19 @@ impl Judged {
         self.warnings.iter().any(|warning| matches!(warning, VersionWarning::Forced(_)))
     }
 
-    /// Returns the first step without a way back that is only warned about.
+    /// Returns the first step that has no way back, or of which this is not known, and that is only
+    /// warned about.
     #[must_use]
     pub fn one_way(&self) -> Option<&VersionWarning> {
-        self.warnings.iter().find(|it| matches!(it, VersionWarning::NoWayBack { .. }))
+        self.warnings.iter().find(|warning| match warning {
+            VersionWarning::NoWayBack { .. }
+            | VersionWarning::Uncertain { .. }
+            | VersionWarning::Restored { .. } => true,
+            VersionWarning::Unpublished { .. }
+            | VersionWarning::UnknownCatalog { .. }
+            | VersionWarning::NotCompared { .. }
+            | VersionWarning::Forced(_) => false,
+        })
     }
 
     /// Returns whether the version before could not read what the new one writes, so that nothing
@@ -123,6 +142,8 @@ impl Judged {
             VersionWarning::NoWayBack { .. } => true,
             VersionWarning::Forced(refusal) => refusal.step().is_some(),
             VersionWarning::Unpublished { .. }
+            | VersionWarning::Uncertain { .. }
+            | VersionWarning::Restored { .. }
             | VersionWarning::UnknownCatalog { .. }
             | VersionWarning::NotCompared { .. } => false,
         })

@@ -19,6 +19,7 @@ pub const MOVES_MAX: usize = 60;
 
 mod failures;
 mod gate;
+mod led;
 mod no_way_back;
 mod pass;
 mod reason;

@@ -8,11 +8,15 @@
 
 use std::fmt;
 
-use crate::decide::observed::{ObservedInstance, ObservedRun};
+use crate::decide::observed::{ContainerState, ObservedInstance, ObservedRun};
 use crate::document::instance::{Instance, OperationStep};
 use crate::document::operation::{RunOutcome, RunResult};
 use crate::id::{ComponentName, ContentHash, Digest, OperationName, RevisionNumber, RunId};
 use crate::time::print_duration_ms;
+
+mod known;
+
+pub use known::{disproved, observed, reported, surplus};
 
 /// What runs once in an update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,29 +46,49 @@ impl RunOnce {
     }
 }
 
+/// The change that asks for a version. A controller that was restored from a backup gives the
+/// numbers of revisions again, in another epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AskedBy {
+    pub epoch: u64,
+    pub revision: RevisionNumber,
+}
+
 /// Returns the run that has to be over before the desired instance starts, if there is one. A run
 /// that is not over comes first, whichever revision began it: two of a component never run at the
 /// same time.
 #[must_use]
-pub fn due(
-    instance: &Instance,
-    seen: &ObservedInstance,
-    revision: RevisionNumber,
-) -> Option<DueRun> {
+pub fn due(instance: &Instance, seen: &ObservedInstance, asked_by: AskedBy) -> Option<DueRun> {
     let digest = &instance.container()?.digest;
     if let Some(run) = seen.runs.iter().find(|run| run.result.is_none()) {
         let kind = kind_of(instance, &run.operation);
         return Some(DueRun { kind, operation: run.operation.clone(), id: run.id });
     }
-    let is_new = seen.document.is_none();
-    let is_other = !seen.images.contains(digest);
+    let is_new = seen.document.is_none() && !was_started(seen, |_| true);
     let mut preparations = instance.preparations.iter().filter(|_| is_new);
-    let mut migrations = instance.migrations.iter().filter(|_| is_other);
+    let mut migrations = instance.migrations.iter().filter(|step| !is_migrated(seen, step, digest));
     let step = preparations.find(|step| !has_succeeded(seen, step, None));
     let step = step.or_else(|| migrations.find(|step| !has_succeeded(seen, step, Some(digest))))?;
     let operation = step.operation.clone();
-    let id = id_of(&instance.component, &operation, digest, revision);
+    let id = id_of(&instance.component, &operation, digest, asked_by);
     Some(DueRun { kind: kind_of(instance, &operation), operation, id })
+}
+
+/// Returns whether the host has started a version with that image, so that it needs no migration.
+/// The image before the present one needs one that cannot be undone: nobody goes back over that
+/// unless the database was brought back, and only the result of its run says for which image it is.
+fn is_migrated(seen: &ObservedInstance, step: &OperationStep, digest: &Digest) -> bool {
+    let has_started = || was_started(seen, |image| image == digest);
+    // If the documents are lost, the containers say what ran.
+    let is_present = seen.images.contains(digest) || (seen.document.is_none() && has_started());
+    let is_before = seen.images_before.contains(digest) || has_started();
+    is_present || (is_before && !step.irreversible)
+}
+
+/// Returns whether a container with such an image was ever started.
+fn was_started(seen: &ObservedInstance, is_such: impl Fn(&Digest) -> bool) -> bool {
+    let started = seen.containers.iter().filter(|it| it.state != ContainerState::Created);
+    started.map(|container| &container.digest).any(is_such)
 }
 
 /// Returns what an operation of an instance is. One that the instance does not name any more was a
@@ -111,9 +135,10 @@ fn id_of(
     component: &ComponentName,
     operation: &OperationName,
     digest: &Digest,
-    revision: RevisionNumber,
+    asked_by: AskedBy,
 ) -> RunId {
-    let text = format!("{component} {operation} {digest} {revision}");
+    let AskedBy { epoch, revision } = asked_by;
+    let text = format!("{component} {operation} {digest} {epoch} {revision}");
     let hash = ContentHash::of(text.as_bytes());
     let number = u64::from_str_radix(&hash.as_str()[..15], 16).unwrap_or_default();
     RunId { epoch: RunId::OF_HOST, number }

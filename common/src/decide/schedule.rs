@@ -8,10 +8,13 @@ use crate::document::assignment::Assignment;
 use crate::document::report::Phase;
 use crate::id::ComponentName;
 
-/// The most steps that run at the same time, pulls not counted.
+/// The most steps that run at the same time, without pulls and runs of operations.
 pub const STEPS_MAX: usize = 4;
 /// The most images that are pulled at the same time.
 pub const PULLS_MAX: usize = 2;
+/// The most runs of operations that are waited for at the same time. They may take hours, and need
+/// other components, which must not wait for them.
+pub const RUNS_MAX: usize = 4;
 
 /// The error message of each daemon of a host that does not answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -96,14 +99,19 @@ pub fn withhold(
 }
 
 fn may_begin(step: &Step, running: &[&Step]) -> bool {
+    let is_run = |step: &Step| matches!(step, Step::RunOnce { .. });
     let pulls = running.iter().filter(|step| ***step == Step::Pull).count();
+    let runs = running.iter().filter(|step| is_run(step)).count();
     if *step == Step::Pull {
         return pulls < PULLS_MAX;
+    }
+    if is_run(step) {
+        return runs < RUNS_MAX;
     }
     // A component that is being removed may hold the ports of one that starts.
     let starts = matches!(step, Step::Switch { .. } | Step::Start);
     let removes = running.iter().any(|step| matches!(step, Step::Remove { .. }));
-    running.len() - pulls < STEPS_MAX && !(starts && removes)
+    running.len() - pulls - runs < STEPS_MAX && !(starts && removes)
 }
 
 /// Returns true if the update must be on disk before the step, because the step could

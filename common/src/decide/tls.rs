@@ -1,5 +1,5 @@
-//! The certificate of a tenant: which version a plan names, when another one is issued, and when people
-//! are warned of its end.
+//! The certificate of a tenant: which version a plan names, when another one is issued, and what stays
+//! kept.
 //!
 //! A certificate and its key are two secrets with reserved names, whose versions with the same number
 //! belong together.
@@ -7,28 +7,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::document::plan::Plan;
 use crate::document::secret::SecretRecord;
 use crate::document::spec::{TenantSpec, TlsMode, TlsSpec};
 use crate::document::tls_facts::TlsFacts;
 use crate::document::tls_secret::TlsSecret;
-use crate::id::{ComponentName, Fingerprint, SecretMark, SecretName, TenantId, TlsName};
+use crate::id::{Fingerprint, SecretMark, SecretName, TenantId, TlsName};
 use crate::text::problem::Problem;
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
 
-use super::secrets::{ChosenSecret, ChosenSecrets, NamedSecrets, chosen_version, users};
+use super::secrets::{ChosenSecret, ChosenSecrets, NamedSecrets, chosen_version};
 
 mod given;
+mod used;
 
 pub use self::given::{GivenCertificate, GivenKey, GivenPair, check};
+pub use self::used::{TlsInUse, in_use, in_use_now, is_used, uses_version, warning};
 
 /// How long a certificate of a tenant's own authority is valid: browsers refuse those of more than 398
 /// days.
 pub const LEAF_LIFETIME_MS: u64 = 365 * DAY_MS;
 /// How long an authority is valid.
 pub const AUTHORITY_LIFETIME_MS: u64 = 10 * 365 * DAY_MS;
-/// How long before the end people are warned.
-pub const WARNING_MS: u64 = 30 * DAY_MS;
 
 const DAY_MS: u64 = 86_400_000;
 
@@ -68,6 +67,17 @@ pub enum IssueReason {
     NewAuthority,
 }
 
+impl IssueReason {
+    /// Whether an operator asked for another certificate, and not for a document that needs one.
+    #[must_use]
+    pub fn is_asked(self) -> bool {
+        match self {
+            Self::Renewed | Self::NewAuthority => true,
+            Self::First | Self::OtherNames => false,
+        }
+    }
+}
+
 impl fmt::Display for IssueReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -80,19 +90,20 @@ impl fmt::Display for IssueReason {
 }
 
 /// Chooses the certificate of a tenant: the version that is named while it is what the tenant wants and
-/// has not expired, else the newest such. What has expired is used while there is nothing better, so
-/// that it stops no other change.
+/// is valid now, else the newest such. What has expired is used while there is nothing better, so that it
+/// stops no other change.
 ///
 /// # Errors
 /// Returns a problem if an operator must give one first.
 pub fn choose(input: TlsInput<'_>) -> Result<TlsChoice, Problem> {
     let Some(tls) = &input.spec.tls else { return Ok(TlsChoice::Absent) };
     let kept = pairs(input.records);
-    let fitting: BTreeMap<u64, &TlsFacts> =
-        kept.iter().filter(|(_, facts)| is_wanted(tls, facts)).map(|(n, f)| (*n, *f)).collect();
+    let fitting = kept.iter().filter(|(_, facts)| is_wanted(tls, facts, input.records));
+    let fitting: BTreeMap<u64, &TlsFacts> = fitting.map(|(n, facts)| (*n, *facts)).collect();
     let named = input.named.filter(|number| fitting.contains_key(number));
     let newest_first = || named.into_iter().chain(fitting.keys().rev().copied());
-    let is_valid = |number: &u64| fitting.get(number).is_some_and(|it| it.expires > input.now);
+    let is_valid_now = |it: &TlsFacts| it.valid_from <= input.now && it.expires > input.now;
+    let is_valid = |number: &u64| fitting.get(number).is_some_and(|it| is_valid_now(it));
     if let Some(number) = newest_first().find(is_valid).or_else(|| newest_first().next()) {
         return Ok(TlsChoice::Version(number));
     }
@@ -116,13 +127,15 @@ fn pairs(records: &SecretRecords) -> BTreeMap<u64, &TlsFacts> {
     both.filter_map(|(number, version)| Some((*number, version.certificate.as_ref()?))).collect()
 }
 
-/// Whether a certificate is what the tenant wants, apart from its age.
-fn is_wanted(tls: &TlsSpec, facts: &TlsFacts) -> bool {
+/// Whether a certificate is what the tenant wants, apart from its age. One whose authority was removed is
+/// not, because browsers could not be given that any more.
+fn is_wanted(tls: &TlsSpec, facts: &TlsFacts, records: &SecretRecords) -> bool {
     match tls.mode {
         TlsMode::SelfSigned => {
             let names: BTreeSet<&str> = facts.names.iter().map(String::as_str).collect();
             let wanted: BTreeSet<&str> = tls.names.iter().map(TlsName::as_str).collect();
-            facts.authority.is_some() && names == wanted
+            let authority = facts.authority.and_then(|it| version_of(records, it));
+            authority.is_some() && names == wanted
         }
         TlsMode::Custom => facts.authority.is_none() && uncovered(&tls.names, facts).is_empty(),
     }
@@ -132,6 +145,48 @@ fn is_wanted(tls: &TlsSpec, facts: &TlsFacts) -> bool {
 fn uncovered<'a>(names: &'a BTreeSet<TlsName>, facts: &TlsFacts) -> Vec<&'a str> {
     let missing = names.iter().filter(|name| !name.is_covered_by(&facts.names));
     missing.map(TlsName::as_str).collect()
+}
+
+/// Whether a tenant has this part of its certificate, once an operator has given what is his to give.
+pub(crate) fn has_part(tls: Option<&TlsSpec>, secret: TlsSecret) -> bool {
+    let mode = tls.map(|tls| tls.mode);
+    match secret {
+        TlsSecret::Certificate | TlsSecret::Key => mode.is_some(),
+        TlsSecret::Authority => mode == Some(TlsMode::SelfSigned),
+        // No host gets it.
+        TlsSecret::AuthorityKey => false,
+    }
+}
+
+/// Returns why a part of the certificate of a tenant may not be removed; none if its document does not
+/// ask for one that has this part.
+#[must_use]
+pub fn refuse_removal(
+    tenant: &TenantId,
+    tls: Option<&TlsSpec>,
+    secret: TlsSecret,
+) -> Option<Problem> {
+    let mode = tls?.mode;
+    let hint = match (mode, secret) {
+        (TlsMode::Custom, TlsSecret::Authority | TlsSecret::AuthorityKey) => return None,
+        (TlsMode::SelfSigned, TlsSecret::Authority | TlsSecret::AuthorityKey) => {
+            format!(
+                "replace it, and give browsers the new one: omlctl tls renew tenant={tenant} --new-ca"
+            )
+        }
+        (TlsMode::SelfSigned, TlsSecret::Certificate | TlsSecret::Key) => {
+            format!("replace it: omlctl tls renew tenant={tenant}")
+        }
+        (TlsMode::Custom, TlsSecret::Certificate | TlsSecret::Key) => {
+            format!("replace it: omlctl tls set tenant={tenant} --certificate FILE --key FILE")
+        }
+    };
+    let message = format!(
+        "{} is a part of the certificate of {tenant}, whose document says tls: {{mode: {}}}",
+        secret.as_str(),
+        mode.as_str()
+    );
+    Some(Problem::new("name", message).hint(hint))
 }
 
 /// Says that an operator must give a certificate first.
@@ -237,64 +292,6 @@ fn marks_of(records: &SecretRecords, number: u64) -> Vec<SecretMark> {
 fn mark_of(records: &SecretRecords, secret: TlsSecret, number: u64) -> Option<SecretMark> {
     let version = records.get(&secret.name())?.versions.get(&number);
     version.map(|version| version.mark.clone())
-}
-
-/// The certificate that a plan names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsInUse {
-    pub version: u64,
-    pub facts: TlsFacts,
-    /// The components that name the certificate or its key.
-    pub used_by: BTreeSet<ComponentName>,
-}
-
-/// Whether a component of a plan names the certificate of its tenant or the key of that.
-#[must_use]
-pub fn is_used(plan: &Plan) -> bool {
-    !certificate_users(plan).is_empty()
-}
-
-/// Whether a component of a plan names this version of the certificate, its key or its authority.
-#[must_use]
-pub fn uses_version(plan: &Plan, version: u64) -> bool {
-    let mut all = certificate_users(plan);
-    all.extend(users(plan, &TlsSecret::Authority.name()));
-    all.values().any(|used| *used == version)
-}
-
-/// Returns the components that name the certificate or its key, each with the version.
-fn certificate_users(plan: &Plan) -> BTreeMap<ComponentName, u64> {
-    let mut all = users(plan, &TlsSecret::Certificate.name());
-    all.extend(users(plan, &TlsSecret::Key.name()));
-    all
-}
-
-/// Returns the certificate that the components of a plan use; none if they use none, or it is not kept.
-#[must_use]
-pub fn in_use(plan: &Plan, certificate: Option<&SecretRecord>) -> Option<TlsInUse> {
-    let all = certificate_users(plan);
-    let version = *all.values().max()?;
-    let facts = certificate?.versions.get(&version)?.certificate.clone()?;
-    Some(TlsInUse { version, facts, used_by: all.into_keys().collect() })
-}
-
-/// Returns a sentence about a certificate that has expired or expires soon, with what to type; none if
-/// there is time.
-#[must_use]
-pub fn warning(tenant: &TenantId, facts: &TlsFacts, now: Timestamp) -> Option<String> {
-    let left_ms = facts.expires.since_ms(now);
-    if left_ms > WARNING_MS {
-        return None;
-    }
-    let when = match left_ms {
-        0 => format!("expired {} ago", Span(now.since_ms(facts.expires))),
-        left_ms => format!("expires in {}", Span(left_ms)),
-    };
-    let command = match facts.authority {
-        Some(_) => format!("omlctl tls renew tenant={tenant}"),
-        None => format!("omlctl tls set tenant={tenant} --certificate FILE --key FILE"),
-    };
-    Some(format!("the certificate of {tenant} {when}; replace it: {command}"))
 }
 
 #[cfg(test)]

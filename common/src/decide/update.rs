@@ -10,6 +10,7 @@ use crate::document::update::{Backoff, Count, InstanceUpdate, LastGood, Stage};
 use crate::id::{ComponentName, ContentHash, Version};
 use crate::time::Timestamp;
 
+mod last_good;
 mod many;
 mod outcome;
 mod progress;
@@ -33,6 +34,7 @@ impl InstanceUpdate {
             stage: Stage::Preparing,
             backoff: None,
             revival: None,
+            has_answered: false,
         }
     }
 
@@ -43,12 +45,7 @@ impl InstanceUpdate {
             && self.last_good == LastGood::Current
             && self.backoff.is_none()
             && self.revival.is_none()
-    }
-
-    /// Returns the workload to roll back to when the desired one fails.
-    #[must_use]
-    pub fn returns_to(&self) -> Option<&ContentHash> {
-        self.last_good.previous().filter(|hash| **hash != self.desired_hash)
+            && !self.has_answered
     }
 
     /// Returns the update after a step has begun. It is saved before the step acts.
@@ -58,6 +55,7 @@ impl InstanceUpdate {
             Step::Switch { previous, calls_cut, .. } => {
                 let drained_since = self.stage.drained_since();
                 let calls_cut = *calls_cut;
+                self.has_answered = self.may_have_written();
                 self.stage = Stage::Switching { since: now, calls_cut, drained_since };
                 match previous {
                     // The cause of an earlier failure to start may have passed, so it is tried again.
@@ -121,6 +119,7 @@ impl InstanceUpdate {
                 let is_rollback = matches!(step, Step::RollBack { .. });
                 // The failure of a version that only runs in the meantime is not that of the desired one.
                 if !(is_rollback && self.is_preparing()) {
+                    self.has_answered = self.may_have_written();
                     self.stage = self.stage.failed(failure);
                 }
                 if is_rollback {
@@ -141,11 +140,13 @@ impl InstanceUpdate {
                 self.stage = self.stage.after(step, now);
                 if matches!(step, Step::RollBack { .. }) {
                     self.last_good = self.last_good.after_rollback();
+                    self.has_answered = false;
                 }
             }
         }
         if matches!(self.stage, Stage::Committed { .. }) {
             self.last_good = LastGood::Current;
+            self.has_answered = false;
         }
         self.backoff = None;
         self
@@ -200,8 +201,9 @@ impl InstanceUpdate {
     /// Returns the update towards another workload that supersedes this one; none if the last
     /// good workload is running.
     fn superseded(&self, desired_hash: ContentHash) -> Option<Self> {
-        let last_good = self.last_good.clone();
-        (last_good != LastGood::Current).then(|| Self { last_good, ..Self::new(desired_hash) })
+        let (last_good, has_answered) = (self.last_good.clone(), self.may_have_written());
+        let is_under_way = last_good != LastGood::Current;
+        is_under_way.then(|| Self { last_good, has_answered, ..Self::new(desired_hash) })
     }
 
     /// Returns the failure of the update, if it failed.
@@ -227,33 +229,6 @@ impl InstanceUpdate {
             | Stage::Failed { calls_cut, .. }
             | Stage::RolledBack { calls_cut, .. } => calls_cut,
             Stage::Preparing | Stage::Draining { .. } => Some(0),
-        }
-    }
-}
-
-impl LastGood {
-    /// Returns the last good workload, if it is not the running one.
-    #[must_use]
-    pub fn previous(&self) -> Option<&ContentHash> {
-        match self {
-            LastGood::Previous(hash) | LastGood::PreviousFailed(hash) => Some(hash),
-            LastGood::Current | LastGood::None => None,
-        }
-    }
-
-    fn after_failed_rollback(self) -> Self {
-        match self {
-            LastGood::Previous(hash) | LastGood::PreviousFailed(hash) => {
-                LastGood::PreviousFailed(hash)
-            }
-            LastGood::Current | LastGood::None => self,
-        }
-    }
-
-    fn after_rollback(self) -> Self {
-        match self {
-            LastGood::Previous(hash) | LastGood::PreviousFailed(hash) => LastGood::Previous(hash),
-            LastGood::Current | LastGood::None => self,
         }
     }
 }

@@ -96,7 +96,8 @@ fn minimal() -> Instance {
 }
 
 fn policy() -> ChangePolicy {
-    ChangePolicy { soak_ms: 10_000, drain_deadline_ms: 3_600_000, on_deadline: OnDeadline::Wait }
+    let (on_deadline, forward_only) = (OnDeadline::Wait, false);
+    ChangePolicy { soak_ms: 10_000, drain_deadline_ms: 3_600_000, on_deadline, forward_only }
 }
 
 fn share() -> Share {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use oml_common::decide::operation::{RunRequest, RunState};
 use oml_common::id::{ComponentName, TenantId};
+use oml_common::time::Timestamp;
 use oml_proto::{run, v1};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -12,7 +13,9 @@ use tonic::{Response, Status};
 
 use super::{FleetApi, Reply, field, optional};
 use crate::ops::OpsError;
-use crate::ops::runs::{OutputLines, RunChanges, RunOutput, RunRecord, Runs};
+use crate::ops::runs::{
+    OutputLines, ReportedRun, RunChanges, RunHistory, RunOutput, RunRecord, Runs,
+};
 use crate::policy;
 use crate::shutdown::ShutdownSignal;
 use crate::wire;
@@ -26,6 +29,21 @@ struct Followed {
     tenant: TenantId,
     run: RunRecord,
     messages: mpsc::Sender<Result<v1::RunEvent, Status>>,
+}
+
+/// Returns the runs of a tenant for its operators, the newest first.
+pub(super) fn to_wire(found: &RunHistory, now: Timestamp) -> Vec<v1::Run> {
+    let asked = found.runs.iter().map(|known| run::to_wire(known, now));
+    let of_update =
+        |known: &ReportedRun| run::reported_to_wire(&known.node, &known.component, &known.run);
+    let mut runs: Vec<v1::Run> = asked.chain(found.of_updates.iter().map(of_update)).collect();
+    // One whose start is not known yet goes on.
+    let newest = |run: &v1::Run| match run.asked_at_ms {
+        0 => u64::MAX,
+        at => at,
+    };
+    runs.sort_by_key(|run| std::cmp::Reverse(newest(run)));
+    runs
 }
 
 impl FleetApi {

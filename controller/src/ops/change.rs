@@ -17,8 +17,8 @@ use oml_common::document::plan::Plan;
 use oml_common::document::revision::Change;
 use oml_common::document::rollout::Rollout;
 use oml_common::document::spec::TenantSpec;
-use oml_common::id::{ContentHash, Digest, NodeName, RevisionNumber, TenantId};
-use oml_common::text::problem::{Problem, Problems};
+use oml_common::id::{ContentHash, Digest, NodeName, RevisionNumber};
+use oml_common::text::problem::Problems;
 use oml_common::time::Timestamp;
 use oml_daemon::env::Env;
 use oml_daemon::failpoint;
@@ -28,6 +28,7 @@ mod draft;
 mod logins;
 mod nodes;
 mod releases;
+mod replay;
 mod request;
 mod rotation;
 mod text;
@@ -46,7 +47,7 @@ use super::secrets::Secrets;
 use super::tenants::Tenants;
 use super::{OpsError, Result};
 use crate::records::values::{AuditRecord, IdempotencyRecord, Revision};
-use crate::records::{Batch, Entry, Records, if_unchanged, keys};
+use crate::records::{Batch, Records, if_unchanged, keys};
 use crate::registry::{Registries, TenantLogins};
 use crate::store::{Expect, VALUE_SIZE_BYTES_MAX};
 
@@ -147,42 +148,13 @@ impl Changes {
         })
     }
 
-    /// Returns the reply to a change that was already made with this operation id.
-    async fn replay(
-        &self,
-        tenant: &TenantId,
-        request: &ChangeRequest,
-        context: &RequestContext,
-    ) -> Result<Option<ChangeResult>> {
-        let Some(op_id) = &context.op_id else { return Ok(None) };
-        let made = self.records.get(&keys::idempotency(tenant, op_id)).await?;
-        let Some(Entry { value: made, .. }) = made else { return Ok(None) };
-        if made.request != self.fingerprint(request)? {
-            let message = format!("operation {op_id} was another change");
-            return Err(Problem::new("op_id", message).hint("use a new id").into());
-        }
-        let revision = self.tenants.revision(tenant, made.revision).await?;
-        let changes = match revision {
-            Some(revision) if !made.text_only => revision.changes.clone(),
-            Some(_) | None => Vec::new(),
-        };
-        let secret_version = Some(made.secret_version).filter(|version| *version > 0);
-        let (changed, text_changed) = (!made.text_only, made.text_only && secret_version.is_none());
-        let new_tenant = changed && made.revision == next_revision(None);
-        let nothing =
-            ChangeResult { secret_version, ..ChangeResult::nothing(tenant.clone(), made.revision) };
-        let (warnings, release) = (made.warnings.clone(), made.release.clone());
-        let again = ChangeResult { changed, text_changed, new_tenant, changes, ..nothing };
-        Ok(Some(ChangeResult { warnings, release, ..again }))
-    }
-
     async fn plan(
         &self,
         mut draft: Draft,
         answers: &Answers,
         context: &RequestContext,
     ) -> Result<Planned> {
-        let judged = self.check_release(&draft, context)?;
+        let judged = self.check_release(&draft, context).await?;
         let spec = &draft.spec;
         let catalog = self.catalogs.of(spec)?;
         let nodes = node_facts(&self.records, &draft.tenant).await?;
@@ -262,7 +234,7 @@ impl Changes {
             let made = IdempotencyRecord {
                 warnings: said(&planned.judged),
                 release: planned.judged.release.clone(),
-                secret_version: planned.secret_version().unwrap_or_default(),
+                secret_version: planned.made_version(),
                 ..IdempotencyRecord::new(number, self.fingerprint(request)?)
             };
             batch = batch.put(&keys::idempotency(tenant, op_id), Expect::Absent, &made);

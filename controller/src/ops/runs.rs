@@ -37,8 +37,11 @@ use crate::registry::Registries;
 use crate::store::{self, Expect};
 
 mod feed;
+mod reported;
 
 pub use feed::{Feeds, OutputLines, RunOutput};
+pub use reported::ReportedRun;
+use reported::reported;
 
 /// A signal that wakes when the runs of a tenant change.
 pub type RunChanges = store::ChangeSignal;
@@ -59,8 +62,10 @@ pub struct Runs {
 /// The runs of a tenant.
 #[derive(Debug)]
 pub struct RunHistory {
-    /// The newest first.
+    /// Those that operators asked for, the newest first.
     pub runs: Vec<RunRecord>,
+    /// Those that belong to updates, as far as their nodes have reported them.
+    pub of_updates: Vec<ReportedRun>,
     /// The number of records that cannot be read.
     pub unreadable: usize,
 }
@@ -223,8 +228,11 @@ impl Runs {
         let found = self.records.list_lossy(&keys::runs(tenant)).await?;
         let unreadable = found.damaged.len();
         let runs = found.entries.into_iter().rev().map(|(_, entry)| entry.value);
-        let is_asked = |run: &RunRecord| component.is_none_or(|name| &run.component == name);
-        Ok(RunHistory { runs: runs.filter(is_asked).collect(), unreadable })
+        let is_asked = |name: &ComponentName| component.is_none_or(|asked| asked == name);
+        let runs = runs.filter(|run| is_asked(&run.component)).collect();
+        let mut of_updates = reported(&self.presence.of_tenant(tenant));
+        of_updates.retain(|run| is_asked(&run.component));
+        Ok(RunHistory { runs, of_updates, unreadable })
     }
 
     /// Returns one run.

@@ -232,6 +232,7 @@ impl Secrets {
         let Some(present) = present else {
             return Err(unknown(tenant, name, all).into());
         };
+        self.check_removable(tenant, name).await?;
         self.check_unused(tenant, name).await?;
         let removed = SecretRecord { last: present.value.last, versions: BTreeMap::new() };
         let audit = self.audit(who, tenant, format!("removed secret {name}"));

@@ -1,6 +1,6 @@
 //! Reads the status of tenants and their nodes, for people and for Prometheus.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use oml_common::decide::head::base;
@@ -43,7 +43,8 @@ pub struct TenantStatus {
     pub unreadable_plan: Option<UnreadablePlan>,
     /// The components that the specification names and that do not exist with its settings.
     pub absent: Absent,
-    /// The certificate that its components use; none if they use none or it is not known.
+    /// The certificate that its components use, or the one that ends first while a rollout takes them
+    /// to another; none if they use none or it is not known.
     pub certificate: Option<TlsInUse>,
 }
 
@@ -218,18 +219,36 @@ impl StatusReader {
         })
     }
 
-    /// Returns the certificate that the components of a plan use. One that cannot be read is no reason
-    /// to show nothing of the tenant.
-    async fn certificate_of(&self, tenant: &TenantId, plan: Option<&Plan>) -> Option<TlsInUse> {
+    /// Returns the certificate that the components of a plan use, or one of another plan that ends
+    /// earlier and that a node still has. One that cannot be read is no reason to show nothing of the
+    /// tenant.
+    async fn certificate_of(
+        &self,
+        tenant: &TenantId,
+        plan: Option<&Plan>,
+        nodes: &BTreeMap<NodeName, NodeStatus>,
+    ) -> Option<TlsInUse> {
         let plan = plan.filter(|plan| tls::is_used(plan))?;
         let key = keys::secret(tenant, &TlsSecret::Certificate.name());
-        match self.records.get(&key).await {
-            Ok(record) => tls::in_use(plan, record.as_ref().map(|record| &record.value)),
+        let record = match self.records.get(&key).await {
+            Ok(record) => record?.value,
             Err(error) => {
                 tracing::warn!(%tenant, %error, "the certificate of a tenant cannot be read");
-                None
+                return None;
             }
+        };
+        let has: Vec<(&NodeName, RevisionNumber)> =
+            nodes.iter().map(|(name, node)| (name, node.applied_revision(name))).collect();
+        let others: BTreeSet<RevisionNumber> =
+            has.iter().map(|(_, has)| *has).filter(|has| *has != plan.revision).collect();
+        let mut plans: BTreeMap<RevisionNumber, Arc<Plan>> = BTreeMap::new();
+        for revision in others {
+            // What cannot be read is said of the tenant itself.
+            let other = self.tenants.readable_plan(tenant, revision).await.ok().flatten();
+            plans.extend(other.map(|other| (revision, other)));
         }
+        let shares = has.iter().filter_map(|(node, has)| plans.get(has)?.nodes.get(*node));
+        tls::in_use_now(plan, shares, Some(&record))
     }
 
     async fn status_with_plans(&self, tenant: &TenantId) -> Result<TenantStatus> {
@@ -258,16 +277,17 @@ impl StatusReader {
             self.tenants.plan_of(tenant, revision).await?
         };
         let absent = plan.as_ref().map(|plan| plan.absent.clone()).unwrap_or_default();
-        let certificate = self.certificate_of(tenant, plan.as_deref()).await;
         let targets = &snapshot.targets;
         let nodes = snapshot.nodes.into_iter().map(|(name, snapshot)| {
             let target = targets.get(&name).map(|target| target.value.revision);
             (name, NodeStatus { snapshot, target, plan: plan.clone() })
         });
+        let nodes: BTreeMap<NodeName, NodeStatus> = nodes.collect();
+        let certificate = self.certificate_of(tenant, plan.as_deref(), &nodes).await;
         Ok(TenantStatus {
             tenant: tenant_id,
             revision,
-            nodes: nodes.collect(),
+            nodes,
             unreadable_plan: None,
             absent,
             certificate,

@@ -55,8 +55,14 @@ pub fn read_pair(certificates: &str, key: &str) -> PemPair {
     let certificate_pem = ders.iter().map(|(_, der, _)| to_pem(CERTIFICATE, der)).collect();
     let chain = ders.iter().enumerate().map(|(number, (line, der, facts))| {
         let next = ders.get(number + 1).map(|(_, next, _)| next.as_slice());
-        let (is_authority, is_signed_by_next) = signature(der, next);
-        GivenCertificate { line: *line, facts: facts.clone(), is_authority, is_signed_by_next }
+        let Rights { is_authority, is_for_servers } = rights(der);
+        GivenCertificate {
+            line: *line,
+            facts: facts.clone(),
+            is_authority,
+            is_for_servers,
+            is_signed_by_next: next.and_then(|next| is_signed_by(der, next)),
+        }
     });
     let given = GivenPair { chain: chain.collect(), unreadable, key };
     PemPair { given, certificate_pem, key_pem }
@@ -111,19 +117,32 @@ fn name_of(name: &GeneralName<'_>) -> Option<String> {
     address.map(|address| address.to_string())
 }
 
-/// Returns whether a certificate is that of an authority, and whether the key of the next one signed it.
-fn signature(der: &[u8], next: Option<&[u8]>) -> (bool, Option<bool>) {
-    let Ok((_, parsed)) = X509Certificate::from_der(der) else { return (false, None) };
-    let next = next.and_then(|next| X509Certificate::from_der(next).ok());
-    let is_signed = next.and_then(|(_, next)| {
-        match parsed.verify_signature(Some(next.public_key())) {
-            Ok(()) => Some(true),
-            Err(X509Error::SignatureVerificationError) => Some(false),
-            // The kind of the signature is not known here.
-            Err(_unknown) => None,
-        }
-    });
-    (parsed.is_ca(), is_signed)
+/// The uses that a certificate allows.
+#[derive(Default)]
+struct Rights {
+    is_authority: bool,
+    is_for_servers: bool,
+}
+
+fn rights(der: &[u8]) -> Rights {
+    let Ok((_, parsed)) = X509Certificate::from_der(der) else { return Rights::default() };
+    let uses = parsed.extended_key_usage().ok().flatten();
+    // One that names no use is for every use (RFC 5280 §4.2.1.12).
+    let is_for_servers = uses.is_none_or(|uses| uses.value.any || uses.value.server_auth);
+    Rights { is_authority: parsed.is_ca(), is_for_servers }
+}
+
+/// Whether the key of the second certificate signed the first one; none if the kind of its signature is
+/// not known.
+fn is_signed_by(der: &[u8], next: &[u8]) -> Option<bool> {
+    let (_, parsed) = X509Certificate::from_der(der).ok()?;
+    let (_, next) = X509Certificate::from_der(next).ok()?;
+    match parsed.verify_signature(Some(next.public_key())) {
+        Ok(()) => Some(true),
+        Err(X509Error::SignatureVerificationError) => Some(false),
+        // The kind of the signature is not known here.
+        Err(_unknown) => None,
+    }
 }
 
 /// Reads the one key of a text, and finds the certificate to which it belongs.

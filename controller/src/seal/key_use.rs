@@ -18,7 +18,7 @@ pub struct KeyUse {
 /// Says that secrets were sealed with other keys than the one at hand, which cannot open them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{other} of {} {} sealed with another key ({}) than that of this controller ({own}); put the right {KEY_FILE} in place and run: systemctl restart omlcontroller; if it is lost, give each of them a new value with `omlctl secret rotate`",
+    "{other} of {} {} sealed with another key ({}) than that of this controller ({own}); put the right {KEY_FILE} in place and run: systemctl restart omlcontroller; if it is lost, give each of them a new value with `omlctl secret rotate`, and those of certificates with `omlctl tls renew --new-ca` or `omlctl tls set`",
     counted(*all, "secrets"),
     was_or_were(*other),
     keys.join(", ")

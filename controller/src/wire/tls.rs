@@ -46,7 +46,7 @@ pub(super) fn part(part: TlsPart) -> v1::TlsCertificate {
 pub(super) fn in_use(tenant: &TenantId, it: &TlsInUse, now: Timestamp) -> v1::TlsCertificate {
     v1::TlsCertificate {
         used_by: it.used_by.iter().map(ToString::to_string).collect(),
-        warning: warning(tenant, &it.facts, now).unwrap_or_default(),
+        warning: warning(tenant, it, now).unwrap_or_default(),
         ..of_facts(it.version, &it.facts)
     }
 }

@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex};
 
 use oml_common::document;
 use oml_common::document::assignment::{Assignment, Desired};
+use oml_common::document::instance::Container;
 use oml_common::document::operation::RunOrder;
-use oml_common::document::report::{Failure, HostUsage, InstanceReport, Phase, Report};
+use oml_common::document::report::{Failure, HostUsage, InstanceReport, Phase, Report, UpdateRun};
 use oml_common::document::status::Health;
 use oml_common::document::{Feature, Verbatim};
-use oml_common::id::{ComponentName, RevisionNumber};
+use oml_common::id::{ComponentName, RevisionNumber, RunId};
 use oml_daemon::env::Clock;
 use oml_daemon::proxy::Proxies;
 use oml_daemon::tls::{Credentials, JoinToken, client_config, connect, enrollment_config};
@@ -269,6 +270,19 @@ pub(crate) fn failure(desired: &Desired) -> Failure {
     }
 }
 
+/// The run of a version whose name says that it was migrated to.
+fn update_runs(container: Option<&Container>) -> Vec<UpdateRun> {
+    let version = container.map(|container| container.version.clone());
+    let version = version.filter(|version| version.as_str().starts_with("migrated"));
+    let run = |version| UpdateRun {
+        id: RunId { epoch: RunId::OF_HOST, number: 5 },
+        operation: "migrate".parse().unwrap(),
+        version: Some(version),
+        result: None,
+    };
+    version.map(run).into_iter().collect()
+}
+
 /// Makes the report of an agent that runs these instances and had these failures.
 pub(crate) fn report(
     assignment: &Assignment,
@@ -299,6 +313,7 @@ pub(crate) fn report(
             failure: failure.cloned(),
             drift: None,
             last_exit: None,
+            update_runs: update_runs(container),
         };
         (name.clone(), instance)
     });

@@ -258,3 +258,59 @@ async fn a_catalog_without_releases_says_nothing_and_has_none_to_set() {
     assert_eq!((reply.warnings.len(), reply.release.as_str()), (0, ""));
     assert!(fleet.set_release("1.0", "").await.is_err());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_component_that_comes_back_does_not_lead_back_over_a_step() {
+    let mut fleet = fleet().await;
+    fleet.set_release("1.1", "").await.unwrap();
+    until_rollout(&mut fleet.operator, 2, RolloutState::Completed).await;
+    let without = SPEC.replace("  web: \"1\"\n", "");
+    apply(&mut fleet.operator, &without).await.unwrap();
+    until_rollout(&mut fleet.operator, 3, RolloutState::Completed).await;
+    // What it has written is still in its volumes.
+    let refused = apply(&mut fleet.operator, SPEC).await.unwrap_err();
+    assert!(message(&refused).starts_with("web 2 -> 1 leads back over"), "{}", message(&refused));
+    let reply = apply(&mut fleet.operator, &SPEC.replace("\"1\"", "\"2\"")).await.unwrap();
+    assert!(!reply.one_way, "{:?}", reply.warnings);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_step_of_which_nobody_knows_whether_it_has_a_way_back_is_asked_for_and_pauses() {
+    let mut fleet = fleet().await;
+    let spec = SPEC.replace("\"1\"", "latest");
+    let options = v1::ChangeOptions { no_one_way: true, ..Default::default() };
+    let request = v1::ApplyRequest { spec_yaml: spec.clone(), options: Some(options) };
+    let refused = fleet.operator.apply(request).await.unwrap_err();
+    assert_eq!(oml_proto::problem::refusal(&refused), v1::Refusal::OneWay);
+    let expected = "web 1 -> latest may lead over a step without a way back";
+    assert!(message(&refused).starts_with(expected), "{}", message(&refused));
+    let reply = apply(&mut fleet.operator, &spec.replace("db: latest", "db: bad4")).await.unwrap();
+    assert!(reply.one_way, "{:?}", reply.warnings);
+    assert_eq!(
+        reply.notes,
+        [
+            "a failure pauses this rollout, in place of on_failure: rollback, because it is not known \
+          whether the version before can read what the new one writes"
+        ]
+    );
+    until_rollout(&mut fleet.operator, 2, RolloutState::Paused).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_restore_the_first_change_of_what_has_such_a_step_is_asked_for() {
+    let mut fleet = fleet().await;
+    let backup = fleet.world.backup().await;
+    fleet.set_release("1.1", "").await.unwrap();
+    until_rollout(&mut fleet.operator, 2, RolloutState::Completed).await;
+    fleet.world.restore(&backup).await;
+    fleet.operator = fleet.world.operator().await;
+    let reply = apply(&mut fleet.operator, SPEC).await.unwrap();
+    assert!(reply.one_way && reply.warnings.len() == 1, "{:?}", reply.warnings);
+    let expected =
+        "the controller was restored from a backup and does not know which versions of web";
+    assert!(reply.warnings[0].starts_with(expected), "{:?}", reply.warnings);
+    until_rollout(&mut fleet.operator, 2, RolloutState::Completed).await;
+    let reply = fleet.set_release("1.1", "").await.unwrap();
+    assert_eq!(reply.warnings.len(), 1, "{:?}", reply.warnings);
+    assert!(reply.warnings[0].starts_with("web 1 -> 2 has no way back"), "{:?}", reply.warnings);
+}

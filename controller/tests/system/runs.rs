@@ -10,7 +10,7 @@ use tonic::Status;
 
 use crate::fleet::Fleet;
 use crate::hooked::HookedStore;
-use crate::world::{SPEC, StoreKind, apply, now, set_version, until};
+use crate::world::{SPEC, StoreKind, apply, now, set_version, until, until_rollout};
 
 fn request(operation: &str, node: &str, values: &[(&str, &str)]) -> v1::RunOperationRequest {
     let values: BTreeMap<String, String> =
@@ -62,6 +62,28 @@ async fn the_output_and_the_result_of_a_run_reach_its_operator_and_the_history()
         .collect();
     let sentence = "failed: its program ended with status 3";
     assert_eq!(shown, [(2, "acme-data", sentence), (1, "acme-data", "succeeded")]);
+}
+
+#[tokio::test]
+async fn the_history_has_the_runs_of_updates_as_their_hosts_report_them() {
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
+    run(&mut fleet, request("reset", "", &[("user", "ana")])).await.unwrap();
+    set_version(&mut fleet.operator, "voice", "migrated-2", "").await.unwrap();
+    until_rollout(&mut fleet.operator, 2, v1::RolloutState::Completed).await;
+    let runs = history(&mut fleet).await;
+    let shown: Vec<(u64, &str, &str, &str)> = runs
+        .iter()
+        .map(|run| {
+            let number = run.id.as_ref().unwrap().number;
+            (number, run.component.as_str(), run.who.as_str(), run.sentence.as_str())
+        })
+        .collect();
+    let (last, of_updates) = shown.split_last().unwrap();
+    assert_eq!((last.0, last.1), (1, "db"));
+    assert!(!of_updates.is_empty(), "{shown:?}");
+    for of_update in of_updates {
+        assert_eq!(*of_update, (5, "voice", "", "is running"));
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use oml_proto::v1;
 use oml_proto::v1::RolloutState;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use tonic::{Code, Status};
 
 use crate::agent::{Session, enroll};
@@ -11,11 +11,11 @@ use crate::fleet::Fleet;
 use crate::web;
 use crate::world::{SPEC, StoreKind, World, apply, set_version, until_rollout};
 
-const SELF_SIGNED: &str = "tls: {mode: selfsigned, names: [pbx.example.com, 10.0.0.5]}";
-const CUSTOM: &str = "tls: {mode: custom, names: [pbx.example.com]}";
+pub(crate) const SELF_SIGNED: &str = "tls: {mode: selfsigned, names: [pbx.example.com, 10.0.0.5]}";
+pub(crate) const CUSTOM: &str = "tls: {mode: custom, names: [pbx.example.com]}";
 
 /// The specification, whose voice server has the certificate and its key as files.
-fn spec(tls: &str) -> String {
+pub(crate) fn spec(tls: &str) -> String {
     let secrets = "{CERT_FILE: {name: tls_certificate, from: controller, file: /certs/cert.pem}, \
                    KEY_FILE: {name: tls_key, from: controller, file: /certs/key.pem}}";
     let line = format!("  voice: {{version: \"1\", secrets: {secrets}}}");
@@ -25,12 +25,17 @@ fn spec(tls: &str) -> String {
     with_tls
 }
 
-fn text(text: &str) -> Option<v1::NewSecretValue> {
+pub(crate) fn text(text: &str) -> Option<v1::NewSecretValue> {
     Some(v1::NewSecretValue { value: text.to_owned(), generate_length: 0 })
 }
 
 /// A certificate for a name, the one that signed it, and its key, in PEM.
-fn chain(name: &str) -> (String, String) {
+pub(crate) fn chain(name: &str) -> (String, String) {
+    chain_until(name, 2099)
+}
+
+/// The same of a certificate that ends with the year before this one.
+pub(crate) fn chain_until(name: &str, year: i32) -> (String, String) {
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.distinguished_name.push(DnType::CommonName, "authority");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -39,6 +44,7 @@ fn chain(name: &str) -> (String, String) {
     let issuer = Issuer::new(authority, key);
     let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
     params.distinguished_name.push(DnType::CommonName, name);
+    params.not_after = date_time_ymd(year, 1, 1);
     let key = KeyPair::generate().unwrap();
     let certificate = params.signed_by(&key, &issuer).unwrap().pem();
     (certificate + &of_authority, key.serialize_pem())
@@ -55,12 +61,12 @@ fn notes(reply: &v1::ChangeReply) -> Vec<&str> {
 }
 
 impl Fleet {
-    async fn tls(&mut self) -> v1::GetTlsReply {
+    pub(crate) async fn tls(&mut self) -> v1::GetTlsReply {
         let request = v1::GetTlsRequest { tenant: "acme".to_owned() };
         self.operator.get_tls(request).await.unwrap().into_inner()
     }
 
-    async fn set_certificate(
+    pub(crate) async fn set_certificate(
         &mut self,
         certificate: &str,
         key: &str,
@@ -73,14 +79,14 @@ impl Fleet {
         Ok(self.operator.set_certificate(request).await?.into_inner())
     }
 
-    async fn renew(&mut self, new_authority: bool) -> Result<v1::ChangeReply, Status> {
+    pub(crate) async fn renew(&mut self, new_authority: bool) -> Result<v1::ChangeReply, Status> {
         let tenant = "acme".to_owned();
         let request = v1::RenewCertificateRequest { tenant, new_authority, options: None };
         Ok(self.operator.renew_certificate(request).await?.into_inner())
     }
 
     /// A fleet whose voice server runs with a certificate of the tenant's own authority.
-    async fn self_signed() -> Self {
+    pub(crate) async fn self_signed() -> Self {
         let mut fleet = Self::start(StoreKind::InMemory).await;
         apply(&mut fleet.operator, &spec(SELF_SIGNED)).await.unwrap();
         until_rollout(&mut fleet.operator, 1, RolloutState::Completed).await;

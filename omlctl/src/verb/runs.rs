@@ -15,7 +15,8 @@ use crate::wait::ExitOutcome;
 /// Show the runs of operations of a tenant: who asked for them, and what became of them
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The newest 200 runs of a tenant are kept.
+The newest 200 runs of a tenant are kept. Preparations and migrations have numbers that begin
+with 0- and WHO is update; of these, each host reports the newest five of a component.
 
 Examples:
   omlctl runs tenant=acme

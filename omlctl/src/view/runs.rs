@@ -20,8 +20,8 @@ pub(crate) fn runs(output: &Output, runs: &[Run]) -> String {
     let rows = runs.iter().map(|run| {
         vec![
             plain(run_number(run)),
-            plain(output.clock.date_time(run.asked_at_ms)),
-            plain(&run.who),
+            plain(asked_at(output, run)),
+            plain(if run.who.is_empty() { "update" } else { &run.who }),
             plain(&run.node),
             plain(&run.component),
             plain(&run.operation),
@@ -29,6 +29,14 @@ pub(crate) fn runs(output: &Output, runs: &[Run]) -> String {
         ]
     });
     output.tables.table(&columns, rows.collect())
+}
+
+/// Returns when a run was asked for, or a dash while that is not known.
+fn asked_at(output: &Output, run: &Run) -> String {
+    match run.asked_at_ms {
+        0 => "-".to_owned(),
+        at => output.clock.date_time(at),
+    }
 }
 
 /// Returns the number of a run, as the name of its unit has it.

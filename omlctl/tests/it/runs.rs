@@ -125,6 +125,19 @@ fn without_an_operation_the_controller_is_asked_which_there_are() {
 }
 
 #[test]
+fn a_run_of_an_update_is_shown_although_nobody_asked_for_it() {
+    let id = Some(RunId { epoch: 0, number: 12 });
+    let of_update = Run { id, who: String::new(), asked_at_ms: 0, ..running() };
+    let ran = World::new(script(vec![event(of_update, 0, &[])], Then::Ends))
+        .run(&["runs", "tenant=acme"]);
+    let row = ran.stdout.lines().last().unwrap_or_default();
+    let cells: Vec<&str> = row.split_whitespace().collect();
+    let expected =
+        ["0-12", "-", "update", "acme-app", "omnileads", "reset-password", "is", "running"];
+    assert_eq!(cells, expected, "{}", ran.stdout);
+}
+
+#[test]
 fn the_history_shows_who_asked_for_a_run_and_what_became_of_it() {
     let events = vec![event(ended(RunOutcome::Exited, Some(3), "failed: status 3"), 0, &[])];
     let ran = World::new(script(events, Then::Ends)).run(&["runs", "tenant=acme", "omnileads"]);

@@ -75,6 +75,16 @@ fn the_rotation_of_an_unused_secret_does_not_wait_for_another_rollout() {
     assert!(world.script.lock().unwrap().watched.is_empty());
 }
 
+#[test]
+fn a_secret_that_is_rotated_before_anything_was_applied_is_no_certificate() {
+    let nothing = ChangeReply { revision: 0, changed: false, changes: Vec::new(), ..upgrade() };
+    let reply = ChangeReply { secret_version: 2, ..nothing };
+    let world = World::new(Script { changes: [Answer::Reply(reply)].into(), ..Script::default() });
+    let ran = world.run(&["secret", "rotate", "tenant=acme", "token", "--generate"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(ran.stderr, "version 2 of the secret is kept; no component of acme uses it\n");
+}
+
 fn secret(name: &str, version: u64) -> Secret {
     Secret { name: name.to_owned(), version, ..Secret::default() }
 }

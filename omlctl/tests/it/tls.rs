@@ -5,7 +5,7 @@ use oml_proto::v1::{
     TlsCertificate,
 };
 
-use crate::fake::{Answer, Script};
+use crate::fake::{Answer, Script, Then};
 use crate::world::{World, instance, rollout, status, upgrade};
 
 const CHAIN: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
@@ -76,6 +76,24 @@ fn a_certificate_that_nothing_uses_yet_is_kept_and_not_waited_for() {
     let expected = "version 2 of the certificate is kept; acme uses it when a document with \
                     tls: {mode: custom} is applied\n";
     assert_eq!(ran.stderr, expected);
+}
+
+#[test]
+fn a_certificate_that_nothing_uses_does_not_wait_for_another_rollout() {
+    let nothing = ChangeReply { changed: false, changes: Vec::new(), ..upgrade() };
+    let reply = ChangeReply { certificate: Some(certificate()), ..nothing };
+    let progressing = rollout(RolloutState::Progressing, "");
+    let under_way = status(9, progressing, instance("230204.01", PhaseName::Pulling));
+    let world = World::new(Script {
+        changes: [Answer::Reply(reply)].into(),
+        watches: [(vec![under_way], Then::StaysOpen)].into(),
+        ..Script::default()
+    });
+    let ran = world.run(&["tls", "renew", "tenant=acme"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let expected = "version 2 of the certificate is kept; no component of acme uses it\n";
+    assert_eq!(ran.stderr, expected);
+    assert!(world.script.lock().unwrap().watched.is_empty());
 }
 
 #[test]

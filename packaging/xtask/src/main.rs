@@ -12,6 +12,7 @@ mod elevate;
 mod field;
 mod hosts;
 mod lab;
+mod lines;
 mod packages;
 mod test;
 
@@ -42,6 +43,8 @@ enum Verb {
     Deny(deny::Deny),
     /// Run what was tried on real hosts, or only random sequences of what people do there by hand
     Field(field::Field),
+    /// Install, upgrade and roll back every line of OMniLeads on real hosts
+    Lines(lines::Lines),
     /// Run every test, including those on real hosts
     Test(test::Test),
 }
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Verb::Packages => packages::run(),
         Verb::Deny(verb) => deny::run(&verb),
         Verb::Field(verb) => field::run(&verb),
+        Verb::Lines(verb) => lines::run(&verb),
         Verb::Test(verb) => test::run(&verb),
     };
     // This also runs after a failed command.

@@ -1,5 +1,8 @@
 //! Tests that reports are unchanged by the conversion, and that long ones are cut.
 
+use oml_common::document::operation::{RunOutcome, RunResult};
+use oml_common::id::RunId;
+
 use super::*;
 use crate::AGENT_MESSAGE_BYTES_MAX;
 
@@ -32,6 +35,18 @@ fn failed(text: &str) -> InstanceReport {
             exit_code: Some(3),
             log_tail: vec![text.to_owned()],
         }),
+        update_runs: vec![UpdateRun {
+            id: RunId { epoch: RunId::OF_HOST, number: 5 },
+            operation: "migrate".parse().unwrap(),
+            version: Some("230215.01".parse().unwrap()),
+            result: Some(RunResult {
+                outcome: RunOutcome::Exited { status: 3 },
+                started: Some(Timestamp(1)),
+                ended: Timestamp(2),
+                reason: text.to_owned(),
+                last_lines: Vec::new(),
+            }),
+        }],
     }
 }
 

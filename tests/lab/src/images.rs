@@ -31,13 +31,24 @@ pub(crate) enum Base {
 
 /// One repository below `omnileads/` and all its tags.
 pub(crate) struct Image {
-    name: &'static str,
-    base: Base,
-    start: &'static str,
-    files: &'static [(&'static str, &'static str)],
-    volumes: &'static [&'static str],
-    good: &'static [&'static str],
-    has_bad: bool,
+    pub(crate) name: &'static str,
+    pub(crate) base: Base,
+    pub(crate) start: &'static str,
+    pub(crate) files: &'static [(&'static str, &'static str)],
+    pub(crate) volumes: &'static [&'static str],
+    pub(crate) good: &'static [&'static str],
+    pub(crate) has_bad: bool,
+}
+
+/// The name under which an image is pushed, and how it behaves there.
+#[derive(Clone, Copy)]
+pub(crate) struct Target<'a> {
+    pub(crate) repository: &'a str,
+    pub(crate) tag: &'a str,
+    /// One of the words that the entry script knows.
+    pub(crate) behaviour: &'a str,
+    /// The signal that stops it; SIGTERM if there is none.
+    pub(crate) stop_signal: Option<&'a str>,
 }
 
 /// The tags that fail on purpose. The entry script defines how.
@@ -86,6 +97,9 @@ pub(crate) const ALL: [Image; 9] = [
             ("etc/asterisk/modules.conf", image_file!("asterisk/modules.conf")),
             ("etc/asterisk/pjsip.conf", image_file!("asterisk/pjsip.conf")),
             ("etc/asterisk/extensions.conf", image_file!("asterisk/extensions.conf")),
+            ("etc/asterisk/queues.conf", image_file!("asterisk/queues.conf")),
+            ("etc/asterisk/http.conf", image_file!("asterisk/http.conf")),
+            ("etc/asterisk/ari.conf", image_file!("asterisk/ari.conf")),
             ("etc/asterisk/logger.conf", image_file!("asterisk/logger.conf")),
             ("etc/asterisk/manager.conf", image_file!("asterisk/manager.conf")),
             // Asterisk always reads these files; empty files avoid three errors at every start.
@@ -138,7 +152,7 @@ pub(crate) const ALL: [Image; 9] = [
         name: "nginx",
         base: Base::Bookworm(NGINX),
         start: image_file!("nginx/start.sh"),
-        files: &[("etc/nginx/lab.conf", image_file!("nginx/lab.conf"))],
+        files: &[("etc/nginx/nginx.conf", image_file!("nginx/nginx.conf"))],
         volumes: &[],
         good: &["230215.01", "241009.01"],
         has_bad: false,
@@ -167,20 +181,25 @@ pub(crate) fn base_layers(image: &Image, cache: &Cache) -> Result<Vec<oci::Layer
             Ok(vec![oci::packed(&folder)?])
         }
         Base::Bookworm(layer) => on_bookworm(layer, cache),
-        Base::OwnSystem(system) => {
-            let tree = system.build(cache)?;
-            Ok(vec![packed(cache, system.name, &system.stamp(), &tree)?])
-        }
+        Base::OwnSystem(system) => on_system(system, cache),
     }
+}
+
+/// Returns the layer of a complete system and builds it if it is missing.
+pub(crate) fn on_system(system: System, cache: &Cache) -> Result<Vec<oci::Layer>> {
+    let tree = system.build(cache)?;
+    Ok(vec![packed(cache, system.name, &system.stamp(), &tree)?])
 }
 
 /// Returns the layers of Debian 12 with these packages and builds them if they are missing.
 pub(crate) fn on_bookworm(layer: PackageLayer, cache: &Cache) -> Result<Vec<oci::Layer>> {
     let tree = layer.build(cache, &BOOKWORM)?;
-    Ok(vec![
-        packed(cache, BOOKWORM.name, &BOOKWORM.stamp(), &BOOKWORM.build(cache)?)?,
-        packed(cache, layer.name, &layer.stamp(&BOOKWORM), &tree)?,
-    ])
+    Ok(vec![bookworm(cache)?, packed(cache, layer.name, &layer.stamp(&BOOKWORM), &tree)?])
+}
+
+/// Returns the layer of Debian 12 alone and builds it if it is missing.
+pub(crate) fn bookworm(cache: &Cache) -> Result<oci::Layer> {
+    packed(cache, BOOKWORM.name, &BOOKWORM.stamp(), &BOOKWORM.build(cache)?)
 }
 
 impl Image {
@@ -196,26 +215,41 @@ impl Image {
 
     /// Builds and pushes every tag of the image.
     pub(crate) fn push(&self, client: &Client, base: &[oci::Layer], scratch: &Path) -> Result<()> {
+        let repository = self.repository();
         for (tag, behaviour) in self.tags() {
             let folder = scratch.join(format!("{}-{tag}", self.name));
-            let mut layers = base.to_vec();
-            layers.push(self.top_layer(tag, behaviour, &folder)?);
-            let config = oci::config(
-                &ImageConfig {
-                    title: self.name,
-                    version: tag,
-                    entrypoint: &["/oml/entry"],
-                    env: &[PATH],
-                    volumes: self.volumes,
-                    ..ImageConfig::default()
-                },
-                &layers,
-            );
-            let manifest = oci::manifest(&config, &layers);
-            let image = ImageBlobs { config: &config, manifest: &manifest, layers: &layers };
-            client.push(&self.repository(), tag, image)?;
+            let target = Target { repository: &repository, tag, behaviour, stop_signal: None };
+            self.push_as(target, client, base, &folder)?;
         }
         Ok(())
+    }
+
+    /// Builds and pushes one tag of the image under a name.
+    pub(crate) fn push_as(
+        &self,
+        target: Target<'_>,
+        client: &Client,
+        base: &[oci::Layer],
+        folder: &Path,
+    ) -> Result<()> {
+        let Target { repository, tag, behaviour, stop_signal } = target;
+        let mut layers = base.to_vec();
+        layers.push(self.top_layer(tag, behaviour, folder)?);
+        let config = oci::config(
+            &ImageConfig {
+                title: self.name,
+                version: tag,
+                entrypoint: &["/oml/entry"],
+                env: &[PATH],
+                volumes: self.volumes,
+                stop_signal,
+                ..ImageConfig::default()
+            },
+            &layers,
+        );
+        let manifest = oci::manifest(&config, &layers);
+        let image = ImageBlobs { config: &config, manifest: &manifest, layers: &layers };
+        client.push(repository, tag, image)
     }
 
     fn tags(&self) -> impl Iterator<Item = (&'static str, &'static str)> {

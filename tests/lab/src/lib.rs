@@ -10,6 +10,8 @@
 
 mod cache;
 mod cgroup;
+pub mod contract;
+mod data_images;
 mod debian;
 mod disk;
 mod error;
@@ -19,6 +21,7 @@ mod http;
 mod images;
 mod lab;
 mod library;
+mod lines;
 mod machine;
 mod mounts;
 mod network;
@@ -35,13 +38,16 @@ mod registries;
 mod registry;
 mod release;
 mod run;
+pub mod stand_in;
 mod subnet;
+mod telephone;
 mod variant;
 mod wait;
 
 pub use error::{LabError, Result};
 pub use host::{Host, HostProcess};
 pub use lab::{HostSpec, Lab, LabSpec, down_all, purge, sweep};
+pub use lines::{images_of, line};
 pub use preflight::{Preflight, check_without_root, preflight};
 pub use prepare::prepare;
 pub use proxy::{Fault, FaultyRegistry};
@@ -49,5 +55,8 @@ pub use registries::{FurtherRegistry, RegistrySpec, Tls};
 pub use registry::Registry;
 pub use release::Debian;
 pub use run::Output;
+pub use telephone::{
+    AgentLogin, Browser, SipWay, Telephone, TelephoneReport, TelephoneState,
+};
 pub use variant::Variant;
 pub use wait::until;

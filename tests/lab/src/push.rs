@@ -98,6 +98,20 @@ impl Client {
         self.push_blob(repository, &blob.digest, size_bytes, || Ok(blob.bytes.as_slice()))
     }
 
+    /// Gives a repository a blob of another one, and returns whether the other one has it.
+    pub(crate) fn mount_blob(&self, repository: &str, digest: &str, from: &str) -> Result<bool> {
+        let path = format!("/v2/{repository}/blobs/uploads/?mount={digest}&from={from}");
+        let response = self.send(ApiRequest::new("POST", &path))?;
+        match response.status {
+            201 => Ok(true),
+            202 => Ok(false),
+            status => Err(LabError::Invalid(format!(
+                "the registry answered {status} to POST {path}: {}",
+                String::from_utf8_lossy(&response.body).trim()
+            ))),
+        }
+    }
+
     fn push_blob<R: Read>(
         &self,
         repository: &str,

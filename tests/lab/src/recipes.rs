@@ -66,9 +66,17 @@ pub(crate) const ASTERISK: System = System {
     finish: "rm -rf /etc/asterisk/* /usr/lib/python3 /usr/lib/python3.9",
 };
 
+/// The layer of Kamailio with the modules of OMniLeads' configuration: logins, Redis, TLS and WebSocket.
 pub(crate) const KAMAILIO: PackageLayer = PackageLayer {
     name: "kamailio",
-    packages: &["kamailio", "netbase"],
+    packages: &[
+        "kamailio",
+        "kamailio-autheph-modules",
+        "kamailio-redis-modules",
+        "kamailio-tls-modules",
+        "kamailio-websocket-modules",
+        "netbase",
+    ],
     finish: "rm -rf /etc/kamailio/*",
 };
 
@@ -77,6 +85,10 @@ pub(crate) const RTPENGINE: PackageLayer =
 
 pub(crate) const REDIS: PackageLayer =
     PackageLayer { name: "redis", packages: &["redis-server"], finish: "" };
+
+/// A system with Redis 6, which is that of Debian 11. It stops at a dump of Redis 7.
+pub(crate) const REDIS_6: System =
+    System { name: "redis-6", suite: "bullseye", packages: &["redis-server"], finish: "" };
 
 /// The layer of PostgreSQL without its just-in-time compiler, which is most of the size and is switched off.
 pub(crate) const POSTGRES: PackageLayer = PackageLayer {

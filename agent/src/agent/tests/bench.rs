@@ -253,7 +253,9 @@ impl Bench {
     }
 
     fn assign(&mut self, instances: Vec<InstanceDocument>, on_deadline: OnDeadline) {
-        let policy = ChangePolicy { soak_ms: 5_000, drain_deadline_ms: 60_000, on_deadline };
+        let forward_only = false;
+        let policy =
+            ChangePolicy { soak_ms: 5_000, drain_deadline_ms: 60_000, on_deadline, forward_only };
         let number = self.assignments.borrow().as_ref().map_or(1, |a| a.generation.number + 1);
         let desired = |instance: InstanceDocument| {
             (instance.component.clone(), Desired { instance, policy: policy.clone() })

@@ -34,6 +34,15 @@ async fn upgrading(migration: Behaviour) -> Bench {
     bench
 }
 
+/// Version 1 is to be installed, whose migration behaves like that.
+fn installing(migration: Behaviour) -> Bench {
+    let mut bench = Bench::new();
+    bench.host.runs_behave(migration);
+    bench.offer("1", Behaviour::Good);
+    bench.desire_document(migrating("1"));
+    bench
+}
+
 /// The containers of runs.
 fn containers(bench: &Bench) -> Vec<Container> {
     let mut all = bench.host.host.containers();
@@ -93,6 +102,37 @@ async fn a_migration_that_fails_leaves_the_old_version_running_and_says_what_hap
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_first_version_whose_migration_failed_is_not_started() {
+    let mut bench = installing(exits(4));
+    let report = bench.until(|report| report.phase == Phase::Failed).await;
+    let message = report.failure.unwrap().message;
+    assert!(message.contains("; nothing was started, and the database may hold"), "{message}");
+    bench.pass_time(600).await;
+    assert!(bench.host.running(&name("asterisk")).is_none());
+    bench.host.runs_behave(exits(0));
+    bench.desire_document(migrating("1"));
+    bench.until_ready("1").await;
+    assert_eq!(runs_of(&bench), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_boot_does_not_start_a_first_version_before_its_migration() {
+    let mut bench = installing(Behaviour::Hangs);
+    until_migrating(&bench).await;
+    bench.stop();
+    bench.host.host.reboot();
+    bench.boot();
+    bench.pass_time(60).await;
+    assert!(bench.host.running(&name("asterisk")).is_none());
+    bench.start();
+    let report = bench.until(|report| report.phase == Phase::Failed).await;
+    let message = report.failure.unwrap().message;
+    assert!(message.contains("was interrupted: the host was restarted"), "{message}");
+    bench.pass_time(600).await;
+    assert!(bench.host.running(&name("asterisk")).is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_version_starts_after_its_migration_which_runs_once() {
     let mut bench = upgrading(exits(0)).await;
     bench.until_ready("2").await;
@@ -100,10 +140,12 @@ async fn a_version_starts_after_its_migration_which_runs_once() {
     bench.stop();
     bench.start();
     bench.until_ready("2").await;
-    bench.host.runs_behave(exits(4));
-    bench.upgrade("3", Behaviour::ExitsAtOnce { code: 1, log: Vec::new() });
-    bench.until_returned("2").await;
-    assert_eq!(runs_of(&bench), 1, "neither another try nor the way back migrates");
+    bench.offer("3", Behaviour::ExitsAtOnce { code: 1, log: Vec::new() });
+    for _try in 0..2 {
+        bench.desire_document(migrating("3"));
+        bench.until_returned("2").await;
+        assert_eq!(runs_of(&bench), 2, "neither another try nor the way back migrates");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -32,7 +32,8 @@ fn assignment(version: &str) -> Assignment {
 
 fn assigned(instance: InstanceDocument) -> Assignment {
     let on_deadline = OnDeadline::Wait;
-    let policy = ChangePolicy { soak_ms: 0, drain_deadline_ms: 0, on_deadline };
+    let policy =
+        ChangePolicy { soak_ms: 0, drain_deadline_ms: 0, on_deadline, forward_only: false };
     let share = [(voice(), Desired { instance, policy })];
     Assignment {
         generation: Generation { epoch: 1, number: 1 },

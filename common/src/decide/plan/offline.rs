@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::secrets::{ChosenSecret, ChosenSecrets};
+use crate::decide::tls::has_part;
 use crate::document::catalog::{Catalog, WorkloadTemplate};
-use crate::document::spec::{TenantSpec, TlsMode};
+use crate::document::spec::TenantSpec;
 use crate::document::tls_secret::TlsSecret;
 use crate::id::{NodeName, RevisionNumber, RoleName, SecretMark, SecretName};
 use crate::text::problem::Problems;
@@ -59,18 +60,9 @@ fn secrets(spec: &TenantSpec, catalog: &Catalog) -> ChosenSecrets {
         let mark = SecretMark::of_nothing();
         (name.clone(), ChosenSecret { version: 1, mark, has_lines: false })
     };
-    let is_there = |name: &&SecretName| TlsSecret::of(name).is_none_or(|it| has_part(spec, it));
+    let tls = spec.tls.as_ref();
+    let is_there = |name: &&SecretName| TlsSecret::of(name).is_none_or(|it| has_part(tls, it));
     used.chain(spec.secrets.keys()).filter(is_there).map(chosen).collect()
-}
-
-/// Whether a tenant has this part of its certificate, once an operator has given what is his to give.
-fn has_part(spec: &TenantSpec, secret: TlsSecret) -> bool {
-    let mode = spec.tls.as_ref().map(|tls| tls.mode);
-    match secret {
-        TlsSecret::Certificate | TlsSecret::Key => mode.is_some(),
-        TlsSecret::Authority => mode == Some(TlsMode::SelfSigned),
-        TlsSecret::AuthorityKey => false,
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::decide::mount::{is_within, normalised};
 use crate::decide::secrets::ChosenSecret;
-use crate::decide::tls::not_given;
+use crate::decide::tls::{has_part, not_given};
 use crate::document::catalog::{ContainerTemplate, Places};
 use crate::document::instance::{Container, KeptSecret};
 use crate::document::secret_use::{SecretSource, SecretUse};
@@ -39,8 +39,7 @@ pub(super) fn add(
             SecretSource::Host => {
                 container.secrets.insert((*variable).clone(), wanted.name.clone());
             }
-            // A tenant without a certificate has no part of one.
-            SecretSource::Controller if wanted.is_optional && input.spec.tls.is_none() => {}
+            SecretSource::Controller if is_left_out(input, wanted) => {}
             SecretSource::Controller => {
                 let kept = kept(input, name, variable, wanted).map_err(|it| problems.push(it));
                 container.kept_secrets.extend(kept.ok().map(|kept| ((*variable).clone(), kept)));
@@ -49,13 +48,20 @@ pub(super) fn add(
     }
     let replaced = |target: &str| {
         let certificates = uses.values().filter(|it| it.replaces_volumes());
-        let mut files = certificates.filter_map(|it| it.file.as_ref());
+        let mounted = certificates.filter(|it| !is_left_out(input, it));
+        let mut files = mounted.filter_map(|it| it.file.as_ref());
         let target = normalised(target);
-        input.spec.tls.is_some() && files.any(|file| is_within(&normalised(file), &target))
+        files.any(|file| is_within(&normalised(file), &target))
     };
     container.volumes.retain(|volume| !replaced(&volume.target));
     refuse_in_the_way(input, name, &container, problems);
     container
+}
+
+/// Whether a part of the certificate is left out, because the tenant has no certificate with this part.
+fn is_left_out(input: Input<'_>, wanted: &SecretUse) -> bool {
+    let is_there = |secret: TlsSecret| has_part(input.spec.tls.as_ref(), secret);
+    wanted.is_optional && !TlsSecret::of(&wanted.name).is_some_and(is_there)
 }
 
 /// Refuses the secrets that are mounted where something else is. The catalog and the tenant may

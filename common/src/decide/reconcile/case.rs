@@ -122,6 +122,13 @@ impl<'a> Case<'a> {
         self.update.and_then(InstanceUpdate::returns_to)
     }
 
+    /// Returns true if the version before cannot read what a version after it may have written, so that
+    /// it must not be started again.
+    pub(super) fn has_no_way_back(self) -> bool {
+        let may_have_written = self.update.is_some_and(InstanceUpdate::may_have_written);
+        self.desired.policy.forward_only && may_have_written
+    }
+
     /// Returns the commit step. It keeps the last good workload, which may be needed until the
     /// commit is recorded.
     pub(super) fn commit(self) -> Step {

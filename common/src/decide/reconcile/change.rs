@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::decide::observed::{ActiveState, ContainerState, ObservedContainer, ObservedUnit};
 use crate::decide::rights::NotAllowed;
-use crate::decide::run_once::{self, DueRun};
+use crate::decide::run_once::{self, AskedBy, DueRun};
 use crate::decide::step::Step;
 use crate::document::instance::KeptSecret;
 use crate::document::report::Phase;
@@ -95,8 +95,10 @@ fn awaited_secrets(case: Case<'_>) -> BTreeSet<KeptSecret> {
 
 /// Runs what has to succeed once before the new version starts, while the old one goes on.
 fn run_once(case: Case<'_>) -> Option<Decision> {
-    let revision = case.input.assignment?.content.revision;
-    let due = run_once::due(&case.desired.instance, case.seen, revision)?;
+    let assignment = case.input.assignment?;
+    let (epoch, revision) = (assignment.generation.epoch, assignment.content.revision);
+    let asked_by = AskedBy { epoch, revision };
+    let due = run_once::due(&case.desired.instance, case.seen, asked_by)?;
     let DueRun { kind, operation, id } = due;
     let reason = Reason::Doing(Activity::RunningOnce(kind, operation.clone()));
     Some(Decision::act(Phase::Preparing, Step::RunOnce { kind, operation, run: id }, reason))

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::decide::crash_loop;
 use crate::decide::observed::{ContainerState, ObservedContainer, ObservedInstance};
+use crate::decide::run_once::reported;
 use crate::document::instance::Instance;
 use crate::document::report::InstanceReport;
 use crate::document::status::Health;
@@ -66,6 +67,7 @@ fn report_seen(seen: &ObservedInstance, decision: &Decision) -> InstanceReport {
         failure: None,
         drift: seen.status.as_ref().and_then(|status| status.drift.clone()),
         last_exit: None,
+        update_runs: reported(&seen.runs),
     }
 }
 

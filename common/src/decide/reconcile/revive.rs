@@ -77,7 +77,8 @@ fn in_use(case: Case<'_>) -> Option<(&ObservedDocument, &ObservedUnit)> {
 }
 
 /// Returns true if the change has stopped nothing yet and does nothing now, so that it may take
-/// long. A pull and what runs once are the only steps that do.
+/// long. A pull and what runs once are the only steps that do. A run goes on when the version in
+/// use is desired again.
 fn may_wait(case: Case<'_>, decision: &Decision) -> bool {
     let is_before_switch = match case.update.map(|update| &update.stage) {
         Some(Stage::Preparing | Stage::Draining { .. } | Stage::Committed { .. }) | None => true,
@@ -89,9 +90,10 @@ fn may_wait(case: Case<'_>, decision: &Decision) -> bool {
         ) => false,
     };
     let busy = case.input.busy.get(&case.desired.instance.component).map(|busy| &busy.step);
+    let is_run = matches!(busy, Some(Step::RunOnce { .. }));
     let waits = match busy.or(decision.step.as_ref()) {
-        Some(step) => matches!(step, Step::Pull | Step::RunOnce { .. }),
+        Some(step) => is_run || *step == Step::Pull || matches!(step, Step::RunOnce { .. }),
         None => true,
     };
-    is_before_switch && waits && !case.is_set_up()
+    is_before_switch && waits && (is_run || !case.is_set_up())
 }

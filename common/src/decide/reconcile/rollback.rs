@@ -1,6 +1,6 @@
 //! Decides the rollback to the previous version after the new one failed or was superseded.
 
-use crate::decide::observed::{ActiveState, ObservedUnit};
+use crate::decide::observed::{ActiveState, ContainerState, ObservedUnit};
 use crate::decide::run_once;
 use crate::decide::step::Step;
 use crate::document::report::{Failure, Phase};
@@ -25,7 +25,8 @@ pub(super) fn fallen_back(case: Case<'_>) -> Option<&ContentHash> {
     let never_comes_up = unit.keeps_failing()
         && (case.seen.running().is_none() || case.seen.never_answered())
         && !case.seen.has_document_of(last_good);
-    let may_run = run_once::no_way_back(&case.desired.instance, case.seen, last_good).is_none();
+    let may_run = !case.has_no_way_back()
+        && run_once::no_way_back(&case.desired.instance, case.seen, last_good).is_none();
     ((rests || never_comes_up) && may_run).then_some(last_good)
 }
 
@@ -42,6 +43,13 @@ pub(super) fn failed(case: Case<'_>, failure: &Failure) -> Decision {
     {
         let message = format!(
             "{}; it is not rolled back, because no earlier version can run after the migration {operation}",
+            failure.message
+        );
+        return repaired(case, &Failure { message, ..failure.clone() });
+    }
+    if case.returns_to().is_some() && case.has_no_way_back() {
+        let message = format!(
+            "{}; it is not rolled back, because the version before cannot read what it may have written",
             failure.message
         );
         return repaired(case, &Failure { message, ..failure.clone() });
@@ -144,6 +152,9 @@ pub(super) fn returned(case: Case<'_>, failure: &Failure) -> Decision {
         stop,
     };
     let Some(unit) = &case.seen.unit else { return Decision::wait(Phase::Failed, reason(None)) };
+    if never_ran(case) {
+        return Decision::wait(Phase::Failed, failed_reason(failure, None));
+    }
     if unit.counts_as_stopped() {
         return Decision::wait(Phase::RolledBack, reason(Some(ManualStop::of(unit))));
     }
@@ -169,6 +180,15 @@ pub(super) fn returned(case: Case<'_>, failure: &Failure) -> Decision {
             Decision::act(Phase::Starting, Step::Start, reason(None))
         }
     }
+}
+
+/// Returns true if nothing of the component was ever started. Its unit may be there: a start would
+/// be that of the version that failed before its first start.
+fn never_ran(case: Case<'_>) -> bool {
+    let mut containers = case.seen.containers.iter();
+    case.is_container()
+        && case.seen.document.is_none()
+        && containers.all(|container| container.state == ContainerState::Created)
 }
 
 fn failed_reason(failure: &Failure, stop: Option<ManualStop>) -> Reason {

@@ -14,6 +14,7 @@ use super::{Busy, Input, Reason, Step, decide, report};
 
 use self::world::{Fault, World, counted, foreign_unit, instance, name, packaged};
 
+mod forward;
 mod lost;
 mod masked;
 mod once;

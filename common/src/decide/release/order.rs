@@ -15,9 +15,13 @@ pub(super) fn within(version: &ImageVersion, range: &VersionRange) -> Option<boo
 /// Whether a version is this one or a later one; `None` if it has no place in the order of versions:
 /// it is only a digest, or does not begin with a digit.
 pub(super) fn at_least(version: &ImageVersion, from: &Version) -> Option<bool> {
+    ordered(version).map(|tag| natural(tag, from.as_str()).is_ge())
+}
+
+/// Returns the tag by which a version has a place in the order of versions.
+pub(super) fn ordered(version: &ImageVersion) -> Option<&str> {
     let tag = version.tag()?.as_str();
-    let is_ordered = tag.starts_with(|c: char| c.is_ascii_digit());
-    is_ordered.then(|| natural(tag, from.as_str()).is_ge())
+    tag.starts_with(|c: char| c.is_ascii_digit()).then_some(tag)
 }
 
 /// Compares two texts as people count: runs of digits by their number, the rest by its letters.

@@ -5,6 +5,9 @@ use std::cmp::Ordering;
 use super::*;
 use crate::document::catalog::Catalog;
 
+mod forward;
+mod uncertain;
+
 const CATALOG: &str = "\
 catalog: test
 registry: docker.io/test
@@ -162,7 +165,7 @@ fn formats_that_do_not_read_each_other_are_refused_both_ways_and_once() {
 }
 
 #[test]
-fn a_component_whose_version_has_no_place_in_the_order_is_not_judged() {
+fn a_component_whose_version_has_no_place_in_the_order_is_not_refused() {
     let latest = NEW.replace("20260824-b", "latest");
     let judged = said(&[NEW], &latest);
     assert!(judged.iter().all(|line| !line.starts_with('!')), "{judged:?}");

@@ -2,6 +2,8 @@
 
 use std::fmt::{Display, Formatter, Result};
 
+use crate::id::ComponentName;
+
 use super::{OtherVersion, VersionRefusal, VersionStep, VersionWarning};
 
 /// The number of differences from a release that are listed.
@@ -77,19 +79,34 @@ impl Display for VersionWarning {
                 f,
                 "{step} has no way back, not even when its rollout fails: {because}; a way back would lose {loses}"
             ),
+            Self::Uncertain { step, unordered: Some(version) } => write!(
+                f,
+                "{step} may lead over a step without a way back: {version} has no place in the order of versions (write TAG@sha256:… with a tag that begins with a digit)"
+            ),
+            Self::Uncertain { step, unordered: None } => write!(
+                f,
+                "{step} may lead over a step without a way back: it is another image, and versions of different images cannot be compared"
+            ),
+            Self::Restored { components } => write!(
+                f,
+                "the controller was restored from a backup and does not know which versions of {} the hosts run: an earlier one may not read what they have written (docker ps on the hosts shows them)",
+                listed(components)
+            ),
             Self::UnknownCatalog { catalog } => write!(
                 f,
                 "catalog {catalog}, which this change leaves, cannot be used, so it is not known whether there is a way back from its versions"
             ),
-            Self::NotCompared { catalog, components } => {
-                let names: Vec<&str> = components.iter().map(AsRef::as_ref).collect();
-                write!(
-                    f,
-                    "{} had another unit, container or image in catalog {catalog}, so it is not known whether this version reads what that one has written",
-                    names.join(", ")
-                )
-            }
+            Self::NotCompared { catalog, components } => write!(
+                f,
+                "{} had another unit, container or image in catalog {catalog}, so it is not known whether this version reads what that one has written",
+                listed(components)
+            ),
             Self::Forced(refusal) => write!(f, "forced: {refusal}"),
         }
     }
+}
+
+fn listed(components: &[ComponentName]) -> String {
+    let names: Vec<&str> = components.iter().map(AsRef::as_ref).collect();
+    names.join(", ")
 }

@@ -6,6 +6,7 @@ use crate::document::plan::OnFailure;
 use crate::document::rollout::{FailureSummary, NodeFailure, PauseReason, Rollout, State};
 use crate::id::{NodeName, RevisionNumber};
 
+use super::led::waits_for_migration;
 use super::no_way_back;
 use super::reason::WaitsFor;
 use super::row::{Direction, Row, Rows, pointer};
@@ -38,7 +39,9 @@ impl Pass<'_> {
             }
             let waits_for = waits_of(&there, Direction::Forward);
             let off_target = self.off_target(Direction::Forward);
-            let busy: Vec<&Row<'_>> = off_target.filter(|row| !row.is_idle()).collect();
+            let may_move = |row: &&Row<'_>| !waits_for_migration(self.input, &self.rows, row);
+            let busy: Vec<&Row<'_>> =
+                off_target.filter(|row| !row.is_idle()).filter(may_move).collect();
             let moves = self.next_moves(&busy, &left, waits_for.0.len(), Direction::Forward);
             if !(moves.is_empty() && waits_for.is_empty()) {
                 let is_late = wave >= waves.len();

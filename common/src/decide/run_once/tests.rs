@@ -3,6 +3,70 @@
 use super::*;
 use crate::time::Timestamp;
 
+fn digest(version: u64) -> Digest {
+    format!("sha256:{version:064x}").parse().unwrap()
+}
+
+/// A run of an operation with the image of a version, which ended then with that status.
+fn run(number: u64, operation: &str, version: u64, status: i64) -> ObservedRun {
+    let (outcome, ended) = (RunOutcome::Exited { status }, Timestamp(number));
+    let (reason, last_lines) = (String::new(), Vec::new());
+    ObservedRun {
+        id: RunId { epoch: RunId::OF_HOST, number },
+        operation: operation.parse().unwrap(),
+        digest: digest(version),
+        version: Some(version.to_string().parse().unwrap()),
+        irreversible: true,
+        result: Some(RunResult { outcome, started: None, ended, reason, last_lines }),
+    }
+}
+
+#[test]
+fn only_a_version_that_was_started_after_a_migration_disproves_it() {
+    let (first, second) = (run(1, "schema", 1, 0), run(2, "schema", 2, 0));
+    let of = |runs: &[ObservedRun], version, started| {
+        disproved(runs, &digest(version), Timestamp(started)).map(|id| id.number)
+    };
+    let both = [first, second.clone()];
+    assert_eq!(of(&both, 1, 3), Some(2));
+    assert_eq!(of(&both, 1, 2), None, "it only ran on beside the migration");
+    assert_eq!(of(&both, 2, 3), None);
+    assert_eq!(of(&[second.clone(), run(3, "schema", 3, 0)], 3, 4), None);
+    assert_eq!(of(&[second.clone(), run(3, "schema", 3, 1)], 2, 4), None);
+    assert_eq!(of(&[ObservedRun { irreversible: false, ..second }], 1, 3), None);
+}
+
+#[test]
+fn the_newest_runs_are_reported_without_what_they_wrote() {
+    let mut runs: Vec<ObservedRun> = (1..=6).map(|number| run(number, "schema", 1, 0)).collect();
+    runs[5].result.as_mut().unwrap().last_lines = vec!["done".to_owned()];
+    runs[0].result = None;
+    let reported = reported(&runs);
+    let numbers: Vec<u64> = reported.iter().map(|run| run.id.number).collect();
+    assert_eq!(numbers, [1, 6, 5, 4, 3]);
+    let result = reported[1].result.clone().unwrap();
+    assert!(result.is_success() && result.last_lines.is_empty(), "{result:?}");
+    assert_eq!(reported[0].version, Some("1".parse().unwrap()));
+}
+
+#[test]
+fn the_oldest_runs_are_forgotten_but_for_the_last_success_of_each_operation() {
+    let of = |runs: &[ObservedRun], kept_max| -> Vec<u64> {
+        surplus(runs, kept_max).into_iter().map(|id| id.number).collect()
+    };
+    let runs = [
+        run(1, "create", 1, 0),
+        run(2, "schema", 1, 0),
+        run(3, "schema", 2, 0),
+        run(4, "schema", 3, 1),
+        run(5, "schema", 3, 1),
+        ObservedRun { result: None, ..run(6, "schema", 3, 0) },
+    ];
+    assert_eq!(of(&runs, 5), [0; 0]);
+    assert_eq!(of(&runs, 3), [2]);
+    assert_eq!(of(&runs, 1), [2, 4], "one that is not over is kept, and what succeeded last");
+}
+
 fn said(kind: RunOnce, outcome: RunOutcome, reason: &str, has_old: bool) -> String {
     let (ended, reason) = (Timestamp(9), reason.to_owned());
     let result = RunResult { outcome, started: None, ended, reason, last_lines: Vec::new() };

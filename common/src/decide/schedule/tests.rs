@@ -1,4 +1,6 @@
 use super::*;
+use crate::decide::run_once::RunOnce;
+use crate::id::RunId;
 
 fn name(text: &str) -> ComponentName {
     text.parse().unwrap()
@@ -35,6 +37,22 @@ fn two_images_are_pulled_at_a_time_beside_four_other_steps() {
     let others = ["a", "b", "c", "d", "e"].map(|component| (component, Step::Create));
     assert_eq!(begun(&others, &[]), ["a", "b", "c", "d"]);
     assert_eq!(begun(&others, &[Step::Pull, Step::Pull, Step::Soak]), ["a", "b", "c"]);
+}
+
+#[test]
+fn what_needs_long_to_run_takes_the_place_of_no_other_step() {
+    let run = |operation: &str| Step::RunOnce {
+        kind: RunOnce::Migration,
+        operation: operation.parse().unwrap(),
+        run: RunId { epoch: RunId::OF_HOST, number: 1 },
+    };
+    let runs = ["a", "b", "c", "d", "e"].map(|component| (component, run(component)));
+    assert_eq!(begun(&runs, &[]), ["a", "b", "c", "d"]);
+    let running = runs.map(|(_, step)| step);
+    assert_eq!(begun(&[("a", Step::Start), ("b", switch())], &running[..4]), ["a", "b"]);
+    assert_eq!(begun(&[("a", running[0].clone())], &running[..4]), [""; 0]);
+    let others = [Step::Create, Step::Create, Step::Create, Step::Create];
+    assert_eq!(begun(&[("a", running[0].clone())], &others), ["a"]);
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub struct GivenCertificate {
     pub facts: TlsFacts,
     /// Whether it says that its key signs certificates.
     pub is_authority: bool,
+    /// Whether servers may use it: it names no use at all, or this one.
+    pub is_for_servers: bool,
     /// Whether the key of the next certificate of the chain signed it; `None` if there is no next one, or
     /// the kind of its signature is not known.
     pub is_signed_by_next: Option<bool>,
@@ -54,6 +56,20 @@ pub struct GivenPair {
     pub key: GivenKey,
 }
 
+impl GivenPair {
+    /// Returns what is kept of the server's certificate; none if there is none. Its end is that of the
+    /// first certificate of the chain to end, without which browsers accept it no more. They have the
+    /// root by themselves.
+    #[must_use]
+    pub fn facts(&self) -> Option<TlsFacts> {
+        let (leaf, others) = self.chain.split_first()?;
+        let between = others.iter().filter(|it| it.facts.subject != it.facts.issuer);
+        let ends = between.map(|it| it.facts.expires);
+        let expires = ends.fold(leaf.facts.expires, Timestamp::min);
+        Some(TlsFacts { expires, ..leaf.facts.clone() })
+    }
+}
+
 /// Returns every reason why a certificate cannot be used for these names now.
 #[must_use]
 pub fn check(given: &GivenPair, names: &BTreeSet<TlsName>, now: Timestamp) -> Problems {
@@ -77,6 +93,7 @@ pub fn check(given: &GivenPair, names: &BTreeSet<TlsName>, now: Timestamp) -> Pr
     for (number, certificate) in given.chain.iter().enumerate() {
         problems.0.extend(check_time(number, certificate, now));
     }
+    problems.0.extend(check_use(leaf));
     problems.0.extend(check_names(leaf, names));
     problems
 }
@@ -106,7 +123,7 @@ fn check_key(given: &GivenPair, leaf: Option<&GivenCertificate>) -> Option<Probl
         ),
         GivenKey::UnknownKind => problem(
             "the private key is of a kind that cannot be checked here",
-            "use RSA with 2048 to 8192 bits, ECDSA with P-256 or P-384, or Ed25519",
+            "use RSA with 2048 to 4096 bits, ECDSA with P-256 or P-384, or Ed25519",
         ),
         GivenKey::Readable { certificate: Some(0) } => None,
         GivenKey::Readable { certificate: Some(number) } => problem(
@@ -165,6 +182,14 @@ fn check_time(number: usize, certificate: &GivenCertificate, now: Timestamp) -> 
         return Some(at(certificate, message).hint("give it then, or check the clock"));
     }
     None
+}
+
+fn check_use(leaf: &GivenCertificate) -> Option<Problem> {
+    if leaf.is_for_servers {
+        return None;
+    }
+    let problem = at(leaf, "the certificate is not for servers (extendedKeyUsage)".to_owned());
+    Some(problem.hint("request one for servers (serverAuth); browsers refuse this one"))
 }
 
 fn check_names(leaf: &GivenCertificate, names: &BTreeSet<TlsName>) -> Option<Problem> {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::document::secret::SealedVersion;
-use crate::testing::{CATALOG, SPEC, plan_with_secrets};
+use crate::testing::SPEC;
 
 const NOW: Timestamp = Timestamp(1_764_000_000_000);
 /// The fingerprint of an authority of the tenant.
@@ -26,16 +26,17 @@ fn facts(names: &[&str], authority: Option<Fingerprint>, left_days: i64) -> TlsF
         names: names.iter().map(|name| (*name).to_owned()).collect(),
         subject: "CN=leaf".to_owned(),
         issuer: "CN=authority".to_owned(),
-        valid_from: NOW,
+        valid_from: NOW.shifted_ms(-300 * 86_400_000),
         expires: NOW.shifted_ms(left_days * 86_400_000),
         fingerprint: Fingerprint([9; 32]),
         authority,
     }
 }
 
-/// The records of a tenant with these certificates, by their numbers, each with its key.
+/// The records of a tenant with these certificates, by their numbers, each with its key, and with its own
+/// authority.
 fn records(certificates: &[(u64, TlsFacts)]) -> SecretRecords {
-    let mut all = SecretRecords::new();
+    let mut all = with_authority(SecretRecords::new(), 1, 3000);
     for (number, facts) in certificates {
         for (secret, facts) in [(TlsSecret::Certificate, Some(facts)), (TlsSecret::Key, None)] {
             let record = all.entry(secret.name()).or_default();
@@ -94,10 +95,49 @@ fn a_rollback_brings_the_former_certificate_back_unless_that_has_expired() {
     assert_eq!(chosen(OWN_NAMES, &both(10), Some(1)), Ok(TlsChoice::Version(1)));
     assert_eq!(chosen(OWN_NAMES, &both(-1), Some(1)), Ok(TlsChoice::Version(2)));
     assert_eq!(chosen(OWN_NAMES, &both(10), None), Ok(TlsChoice::Version(2)));
+    // One of a clock that was ahead is not valid yet.
+    let mut early = both(10);
+    let of_two = early.get_mut(&TlsSecret::Certificate.name()).unwrap().versions.get_mut(&2);
+    let of_two = of_two.unwrap().certificate.as_mut().unwrap();
+    of_two.valid_from = NOW.shifted_ms(1);
+    assert_eq!(chosen(OWN_NAMES, &early, Some(2)), Ok(TlsChoice::Version(1)));
     // One without its key is none.
     let mut alone = both(10);
     alone.get_mut(&TlsSecret::Key.name()).unwrap().versions.remove(&2);
     assert_eq!(chosen(OWN_NAMES, &alone, None), Ok(TlsChoice::Version(1)));
+}
+
+#[test]
+fn a_certificate_whose_authority_was_removed_is_replaced_with_another_authority() {
+    let mut all = records(&[(1, facts(&["a.example.com"], Some(OWN), 300))]);
+    assert_eq!(chosen(OWN_NAMES, &all, Some(1)), Ok(TlsChoice::Version(1)));
+    for secret in [TlsSecret::Authority, TlsSecret::AuthorityKey] {
+        all.get_mut(&secret.name()).unwrap().versions.clear();
+    }
+    let issue = Ok(TlsChoice::Issue(IssueReason::OtherNames));
+    assert_eq!(chosen(OWN_NAMES, &all, Some(1)), issue);
+    assert_eq!(signing_authority(&all, NOW), None);
+}
+
+#[test]
+fn what_the_document_asks_for_is_not_removed() {
+    let tenant = "acme".parse().unwrap();
+    let refused = |tls: &str| -> Vec<String> {
+        let spec = spec(tls);
+        let refuse = |secret| refuse_removal(&tenant, spec.tls.as_ref(), secret);
+        TlsSecret::ALL.into_iter().filter_map(refuse).map(|it| it.to_string()).collect()
+    };
+    assert_eq!(refused(""), [""; 0]);
+    let own = refused(OWN_NAMES);
+    assert_eq!(own.len(), 4, "{own:?}");
+    let expected = "name: tls_ca_key is a part of the certificate of acme, whose document says \
+                    tls: {mode: selfsigned} (replace it, and give browsers the new one: omlctl tls \
+                    renew tenant=acme --new-ca)";
+    assert_eq!(own[3], expected);
+    // An authority that signs nothing any more may go.
+    let given = refused(CUSTOM);
+    assert_eq!(given.len(), 2, "{given:?}");
+    assert!(given[0].contains("replace it: omlctl tls set tenant=acme"), "{given:?}");
 }
 
 #[test]
@@ -129,7 +169,7 @@ fn a_tenant_with_its_own_certificate_is_refused_until_one_for_its_names_is_given
 fn certificate_key_and_authority_of_a_plan_belong_together() {
     let names = &["a.example.com"];
     let (one, two) = (facts(names, Some(OWN), 300), facts(names, None, 300));
-    let all = with_authority(records(&[(1, one), (2, two)]), 1, 3000);
+    let all = records(&[(1, one), (2, two)]);
     let numbers = |number: Option<u64>| -> Vec<String> {
         // Without this, each would be the newest by itself.
         let mut chosen = crate::decide::secrets::choose(&all, None, None);
@@ -160,7 +200,7 @@ fn what_is_named_stays_kept_as_a_pair_and_so_does_the_newest_of_each_kind() {
     let own = || facts(names, Some(OWN), 300);
     let certificates =
         [(1, own()), (2, own()), (3, facts(names, None, 300)), (4, own()), (5, own())];
-    let all = with_authority(records(&certificates), 1, 3000);
+    let all = records(&certificates);
     let certificate = |number| version(TlsSecret::Certificate, number, None).mark;
     let live = [certificate(1)].into();
     let kept = retained_marks(&all, &NamedSecrets { live, history: BTreeSet::new() });
@@ -172,34 +212,4 @@ fn what_is_named_stays_kept_as_a_pair_and_so_does_the_newest_of_each_kind() {
         }
     }
     assert!(kept.contains(&version(TlsSecret::Authority, 1, None).mark));
-}
-
-#[test]
-fn the_certificate_of_a_plan_is_the_one_that_its_components_name() {
-    let line =
-        "  db: {version: \"1\", secrets: {C: {name: tls_certificate, from: controller, file: /c}}}";
-    let text = SPEC
-        .replace("  db: \"1\"", line)
-        .replace("components:", &format!("{OWN_NAMES}\ncomponents:"));
-    let all = records(&[(7, facts(&["a.example.com"], Some(OWN), 300))]);
-    let mut chosen = ChosenSecrets::new();
-    put_version(&mut chosen, &all, Some(7));
-    let plan = plan_with_secrets(&text, CATALOG, &chosen, 1).unwrap();
-    let record = all.get(&TlsSecret::Certificate.name());
-    let found = in_use(&plan, record).unwrap();
-    assert_eq!((found.version, found.used_by), (7, ["db".parse().unwrap()].into()));
-    assert_eq!(in_use(&plan, None), None);
-}
-
-#[test]
-fn people_are_warned_thirty_days_before_the_end_with_what_to_type() {
-    let tenant = "acme".parse().unwrap();
-    let said = |authority, left_days| warning(&tenant, &facts(&[], authority, left_days), NOW);
-    assert_eq!(said(Some(OWN), 31), None);
-    let soon =
-        "the certificate of acme expires in 30d 0h; replace it: omlctl tls renew tenant=acme";
-    assert_eq!(said(Some(OWN), 30).as_deref(), Some(soon));
-    let late = "the certificate of acme expired 2d 0h ago; replace it: \
-                omlctl tls set tenant=acme --certificate FILE --key FILE";
-    assert_eq!(said(None, -2).as_deref(), Some(late));
 }

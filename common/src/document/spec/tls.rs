@@ -8,6 +8,8 @@ use crate::text::yaml::{FieldNode, Fields};
 
 /// The largest number of names of a certificate.
 pub const TLS_NAMES_MAX: usize = 100;
+/// The largest length of all names together, in bytes: the certificate is a secret, and those are bounded.
+const TLS_NAMES_BYTES_MAX: usize = 8 << 10;
 
 /// The certificate that a tenant wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +51,12 @@ pub(super) fn read(field: &FieldNode<'_>, problems: &mut Problems) -> Option<Tls
     if names.len() > TLS_NAMES_MAX {
         let message =
             format!("{} names are too many; a certificate has {TLS_NAMES_MAX}", names.len());
+        problems.push(place.problem(message));
+    }
+    let size_bytes: usize = names.iter().map(|name| name.as_str().len()).sum();
+    if size_bytes > TLS_NAMES_BYTES_MAX {
+        let message =
+            format!("the names have {size_bytes} bytes together (maximum {TLS_NAMES_BYTES_MAX})");
         problems.push(place.problem(message));
     }
     // A list with mistakes has been reported with each of them.
@@ -107,5 +115,10 @@ mod tests {
         let many: Vec<String> = (0..101).map(|n| format!("h{n}.example.com")).collect();
         let error = read(&format!("{{mode: custom, names: [{}]}}", many.join(", "))).unwrap_err();
         assert!(error.contains("101 names are too many"), "{error}");
+        let label = "x".repeat(60);
+        let long: Vec<String> =
+            (0..60).map(|n| format!("h{n}.{label}.{label}.example.com")).collect();
+        let error = read(&format!("{{mode: custom, names: [{}]}}", long.join(", "))).unwrap_err();
+        assert!(error.contains("bytes together (maximum 8192)"), "{error}");
     }
 }

@@ -434,7 +434,14 @@ pub(super) fn updates() -> SavedUpdates {
         let desired_hash = hash("desired");
         (
             component.parse().unwrap(),
-            InstanceUpdate { desired_hash, last_good, stage, backoff, revival: None },
+            InstanceUpdate {
+                desired_hash,
+                last_good,
+                stage,
+                backoff,
+                revival: None,
+                has_answered: false,
+            },
         )
     };
     let previous = || LastGood::Previous(hash("previous"));

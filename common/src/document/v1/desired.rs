@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::document::instance::Instance;
-use crate::document::{Document, Verbatim};
+use crate::document::{Document, Verbatim, is_default};
 
 /// An instance that should run, and how it is changed to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,10 @@ pub struct ChangePolicy {
     pub drain_deadline_ms: u64,
     /// What happens when calls are still up at the drain deadline.
     pub on_deadline: OnDeadline,
+    /// Whether the version before cannot read what this one writes, so that it is not started again
+    /// once this one has answered. An agent of an earlier release starts it all the same.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub forward_only: bool,
 }
 
 /// How the instances of a tenant are changed, in the bytes in which it was written, so that

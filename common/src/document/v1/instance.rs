@@ -311,6 +311,12 @@ impl Instance {
     pub fn version(&self) -> Option<&Version> {
         self.container().map(|container| &container.version)
     }
+
+    /// Returns whether something has to run once before one of its starts.
+    #[must_use]
+    pub fn has_steps_before_start(&self) -> bool {
+        !self.preparations.is_empty() || !self.migrations.is_empty()
+    }
 }
 
 /// An instance in the bytes that the controller wrote.

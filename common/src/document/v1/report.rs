@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::document::operation::RunResult;
 use crate::document::status::{Drift, Health, LastExit};
 use crate::document::{Document, is_default};
-use crate::id::{ComponentName, ContentHash, Digest, Generation, RevisionNumber, Version};
+use crate::id::{
+    ComponentName, ContentHash, Digest, Generation, OperationName, RevisionNumber, RunId, Version,
+};
 use crate::time::Timestamp;
 
 mod significance;
@@ -78,6 +81,23 @@ pub struct InstanceReport {
     /// How the program ended last, if that was recently.
     #[serde(default, skip_serializing_if = "is_default")]
     pub last_exit: Option<LastExit>,
+    /// The newest runs of its preparations and migrations on the node, newest first; at most
+    /// [`UpdateRun::REPORTED_MAX`].
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub update_runs: Vec<UpdateRun>,
+}
+
+/// A run of a preparation or a migration, which belongs to an update of its node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpdateRun {
+    pub id: RunId,
+    pub operation: OperationName,
+    /// The version before whose start it ran.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub version: Option<Version>,
+    /// What became of it, without the lines that it wrote; none if it is not over.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub result: Option<RunResult>,
 }
 
 /// The phase of an instance.
@@ -186,8 +206,14 @@ impl InstanceReport {
             failure: None,
             drift: None,
             last_exit: None,
+            update_runs: Vec::new(),
         }
     }
+}
+
+impl UpdateRun {
+    /// The most runs of an instance that a report has.
+    pub const REPORTED_MAX: usize = 5;
 }
 
 impl Phase {

@@ -110,7 +110,7 @@ pub struct IdempotencyRecord {
     /// The content hash of the request.
     pub request: ContentHash,
     /// Whether the request made no revision: it replaced the text of that one only or, with a
-    /// version of a secret, nothing of it.
+    /// version of a secret or of the certificate, nothing of it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub text_only: bool,
     /// What the releases of the catalog said about the change, in sentences.
@@ -119,7 +119,8 @@ pub struct IdempotencyRecord {
     /// The release that its versions are.
     #[serde(default, skip_serializing_if = "is_default")]
     pub release: Option<ReleaseName>,
-    /// The number of the version that the rotation of a secret made; 0 if it was another request.
+    /// The number of the version that the rotation of a secret made or, of another request, that of the
+    /// certificate that it made; 0 if it made none.
     #[serde(default, skip_serializing_if = "is_default")]
     pub secret_version: u64,
 }

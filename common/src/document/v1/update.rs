@@ -127,6 +127,10 @@ pub struct InstanceUpdate {
     /// next may come.
     #[serde(default, skip_serializing_if = "is_default")]
     pub revival: Option<Backoff>,
+    /// Whether a version after the last good one answered before its soak ended, so that it may have
+    /// written something.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub has_answered: bool,
 }
 
 /// The workload that an update rolls back to. An update that supersedes another one

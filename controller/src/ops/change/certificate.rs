@@ -14,6 +14,7 @@ use super::{ChangeRequest, ChangeResult, Changes, Planned, RequestContext};
 use crate::ops::Result;
 use crate::ops::secrets::{NewCertificate, records};
 use crate::records::{Batch, if_unchanged, keys};
+use crate::store::Expect;
 
 impl Changes {
     /// Keeps a certificate that is given before anything was applied to its tenant, and returns the
@@ -29,12 +30,19 @@ impl Changes {
         }
         self.secrets.check_tenant(tenant).await?;
         let made = self.secrets.given_certificate(&context.who, tenant, None, pem).await?;
+        let (revision, version) = (RevisionNumber::default(), made.part.version);
+        context.check_revision(tenant, revision)?;
         if !context.dry_run {
             let audit = self.secrets.audit(&context.who, tenant, made.what().to_owned());
-            self.records.commit(made.put(Batch::default(), tenant).audit(&audit)).await?;
-            tracing::info!(%tenant, version = made.part.version, who = %context.who, "a certificate was given");
+            let mut batch = made.put(Batch::default(), tenant).audit(&audit);
+            if let Some(op_id) = &context.op_id {
+                let done = self.without_revision(request, revision, version)?;
+                batch = batch.put(&keys::idempotency(tenant, op_id), Expect::Absent, &done);
+            }
+            self.records.commit(batch).await?;
+            tracing::info!(%tenant, version, who = %context.who, "a certificate was given");
         }
-        let nothing = ChangeResult::nothing(tenant.clone(), RevisionNumber::default());
+        let nothing = ChangeResult::nothing(tenant.clone(), revision);
         Ok(Some(ChangeResult { certificate: Some(made.part), ..nothing }))
     }
 
@@ -57,7 +65,7 @@ impl Changes {
             Ok(TlsChoice::Absent) => None,
             Ok(TlsChoice::Version(number)) => Some(number),
             // There is one change of a certificate at a time, and this one was asked for.
-            Ok(TlsChoice::Issue(_)) if draft.certificate.is_some() => return Ok(()),
+            Ok(TlsChoice::Issue(_)) if draft.certificate.is_some() => None,
             Ok(TlsChoice::Issue(reason)) => {
                 let Some(tls) = &draft.spec.tls else { return Ok(()) };
                 let (who, tenant) = (&context.who, &draft.tenant);
@@ -119,13 +127,19 @@ impl Changes {
         if !is_asked || uses_version(&planned.plan, made.part.version) {
             return Ok(None);
         }
-        let revision = head.value.current;
-        context.check_revision(&draft.tenant, revision)?;
+        let (tenant, revision) = (&draft.tenant, head.value.current);
+        context.check_revision(tenant, revision)?;
         if !context.dry_run {
-            self.commit_certificate(draft, context).await?;
+            let mut batch = self.of_certificate(draft, context);
+            if let Some(op_id) = &context.op_id {
+                let done = self.without_revision(request, revision, made.part.version)?;
+                batch = batch.put(&keys::idempotency(tenant, op_id), Expect::Absent, &done);
+            }
+            self.records.commit(batch).await?;
         }
-        let nothing = ChangeResult::nothing(draft.tenant.clone(), revision);
-        Ok(Some(ChangeResult { certificate: Some(made.part.clone()), ..nothing }))
+        let nothing = ChangeResult::nothing(tenant.clone(), revision);
+        let (certificate, notes) = (Some(made.part.clone()), draft.notes.clone());
+        Ok(Some(ChangeResult { certificate, notes, ..nothing }))
     }
 
     /// Records the certificate that the change makes, if it makes one, without a revision.
@@ -137,13 +151,15 @@ impl Changes {
         if draft.certificate.is_none() {
             return Ok(());
         }
-        let mut batch = self.with_certificate(Batch::default(), draft, context, None);
-        if let Some(head) = &draft.head {
-            // A change at the same time, which may name a version that goes now, is planned again.
-            let key = keys::head(&draft.tenant);
-            batch = batch.put(&key, if_unchanged(Some(head)), &head.value);
-        }
-        Ok(self.records.commit(batch).await?)
+        Ok(self.records.commit(self.of_certificate(draft, context)).await?)
+    }
+
+    /// Returns the writes of the certificate that the change makes, which follow no revision.
+    fn of_certificate(&self, draft: &Draft, context: &RequestContext) -> Batch {
+        let batch = self.with_certificate(Batch::default(), draft, context, None);
+        let Some(head) = &draft.head else { return batch };
+        // A change at the same time, which may name a version that goes now, is planned again.
+        batch.put(&keys::head(&draft.tenant), if_unchanged(Some(head)), &head.value)
     }
 
     /// Adds the records of the certificate that the change makes, and its line in the audit trail.
@@ -167,6 +183,12 @@ impl Changes {
 fn take(draft: &mut Draft, kept: &mut SecretRecords, made: NewCertificate) -> u64 {
     made.replace_in(kept);
     let number = made.part.version;
+    if made.has_new_authority {
+        draft.notes.push(format!(
+            "the certificate is of a new authority, which browsers have to be given: omlctl tls show tenant={} --ca",
+            draft.tenant
+        ));
+    }
     draft.certificate = Some(made);
     number
 }

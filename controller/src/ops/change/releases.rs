@@ -1,5 +1,6 @@
 //! The releases of a tenant's catalog: what a change is judged by, and what an operator may choose.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use oml_common::decide::head::base;
@@ -8,8 +9,12 @@ use oml_common::decide::release::{
 };
 use oml_common::document::catalog::Catalog;
 use oml_common::document::plan::{OnFailure, Plan};
+use oml_common::document::rollout::{PauseReason, State};
 use oml_common::document::spec::{TenantSpec, with_versions};
-use oml_common::id::{CatalogName, ComponentName, ReleaseName, TenantId};
+use oml_common::id::{
+    CatalogName, ComponentName, ReleaseName, Repository, RevisionNumber, TenantId,
+};
+use oml_common::text::error::chain;
 use oml_common::text::printable::printable;
 use oml_common::text::problem::Problem;
 
@@ -21,6 +26,12 @@ use crate::records::keys;
 /// The note about a rollout over a step without a way back.
 const PAUSES: &str = "a failure pauses this rollout, in place of on_failure: rollback, because the \
                       version before cannot read what the new one writes";
+/// The note about a rollout over a step of which it is not known whether it has a way back.
+const PAUSES_UNCERTAIN: &str = "a failure pauses this rollout, in place of on_failure: rollback, \
+                                because it is not known whether the version before can read what \
+                                the new one writes";
+/// The number of the latest revisions in which a component that comes back is looked up.
+const REVISIONS_MAX: usize = 1_000;
 
 /// The releases of a tenant's catalog.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,13 +73,55 @@ impl Changes {
     }
 
     /// Judges a draft by the releases of its catalog.
-    pub(super) fn check_release(&self, draft: &Draft, context: &RequestContext) -> Result<Judged> {
+    pub(super) async fn check_release(
+        &self,
+        draft: &Draft,
+        context: &RequestContext,
+    ) -> Result<Judged> {
         let catalog = &self.catalogs.of(&draft.spec)?.catalog;
-        let (before, other) = self.versions_before(draft, catalog)?;
+        let (mut before, other) = self.versions_before(draft, catalog)?;
         let releases = self.catalogs.releases_of(&draft.spec);
         let after = versions_of(&draft.spec, catalog);
-        let judged = release::decide(releases, other.as_ref(), &before, &after);
+        let unseen = release::unseen(releases, other.as_ref(), &before, &after);
+        before.extend(self.last_seen(draft, catalog, unseen).await?);
+        let mut judged = release::decide(releases, other.as_ref(), &before, &after);
+        if draft.is_restored() {
+            judged.warn_restored(releases, &after);
+        }
         Ok(if context.force.trim().is_empty() { judged } else { judged.forced() })
+    }
+
+    /// Returns the versions of components that a draft brings back, in the last revision that had them:
+    /// their volumes are still there.
+    async fn last_seen(
+        &self,
+        draft: &Draft,
+        catalog: &Catalog,
+        mut components: BTreeSet<ComponentName>,
+    ) -> Result<Option<Versions>> {
+        let mut found = Versions::new();
+        let last = draft.head.as_ref().map(|head| head.value.last).unwrap_or_default();
+        let registries = draft.registries()?;
+        let registries: Vec<_> = registries.iter().map(Option::as_ref).collect();
+        for number in (1..=last.0).rev().take(REVISIONS_MAX).map(RevisionNumber) {
+            if components.is_empty() {
+                break;
+            }
+            let plan = match self.tenants.readable_plan(&draft.tenant, number).await {
+                Ok(Some(plan)) => plan,
+                Ok(None) => continue,
+                // An earlier one says enough, or nothing is known.
+                Err(error) => {
+                    let (tenant, error) = (&draft.tenant, chain(&error));
+                    tracing::warn!(%tenant, %number, error, "cannot read the plan of an earlier revision");
+                    continue;
+                }
+            };
+            let mut versions = versions_in_plan(&plan, catalog, &registries);
+            versions.retain(|name, _| components.remove(name));
+            found.extend(versions);
+        }
+        Ok((!found.is_empty()).then_some(found))
     }
 
     /// Returns the versions of everything that may have written the state that a draft finds: those on
@@ -158,7 +211,8 @@ impl Planned {
     /// Returns a line if a failure pauses the rollout although the specification says otherwise.
     pub(super) fn pauses(&self) -> Option<String> {
         let is_other = self.plan.strategy.on_failure != self.draft.spec.rollout.on_failure;
-        is_other.then(|| PAUSES.to_owned())
+        let note = if self.judged.crosses() { PAUSES } else { PAUSES_UNCERTAIN };
+        is_other.then(|| note.to_owned())
     }
 }
 
@@ -167,11 +221,28 @@ pub(super) fn said(judged: &Judged) -> Vec<String> {
     judged.warnings.iter().map(ToString::to_string).collect()
 }
 
-/// Returns a plan whose rollout pauses if it fails over a step without a way back. A rollback would
-/// start the version before on what it cannot read.
+impl Draft {
+    /// Returns the registries in which the images of the catalog may be besides its own: those of the
+    /// specification on which the draft is made, and its own.
+    fn registries(&self) -> Result<[Option<Repository>; 2]> {
+        let base = self.base()?.and_then(|base| base.registry);
+        Ok([base, self.spec.registry.clone()])
+    }
+
+    /// Returns whether the controller was restored from a backup and nothing was applied to the tenant
+    /// since, so that the hosts may run later versions than it knows.
+    fn is_restored(&self) -> bool {
+        let state = self.rollout.as_ref().map(|rollout| &rollout.value.state);
+        matches!(state, Some(State::Paused { why: PauseReason::Restored, .. }))
+    }
+}
+
+/// Returns a plan whose rollout pauses if it fails over a step without a way back, or over one of which
+/// this is not known. A rollback would start the version before on what it cannot read.
 pub(super) fn without_rollback(mut plan: Plan, judged: &Judged) -> Plan {
-    if judged.crosses() {
+    if judged.crosses() || judged.may_cross() {
         plan.strategy.on_failure = OnFailure::Pause;
     }
+    release::keep_forward(&mut plan, judged);
     plan
 }

@@ -85,17 +85,25 @@ impl Changes {
                 batch = batch.put(&keys::head(tenant), if_unchanged(Some(head)), &head.value);
             }
             if let Some(op_id) = &context.op_id {
-                let done = IdempotencyRecord {
-                    text_only: true,
-                    secret_version: version,
-                    ..IdempotencyRecord::new(revision, self.fingerprint(request)?)
-                };
+                let done = self.without_revision(request, revision, version)?;
                 batch = batch.put(&keys::idempotency(tenant, op_id), Expect::Absent, &done);
             }
             self.records.commit(batch).await?;
         }
         let secret_version = Some(version);
         Ok(ChangeResult { secret_version, ..ChangeResult::nothing(tenant.clone(), revision) })
+    }
+
+    /// Returns the record of a request that made a version of a secret, or of the certificate, and no
+    /// revision. When it is repeated with its operation id, nothing is made again.
+    pub(super) fn without_revision(
+        &self,
+        request: &ChangeRequest,
+        revision: RevisionNumber,
+        version: u64,
+    ) -> Result<IdempotencyRecord> {
+        let done = IdempotencyRecord::new(revision, self.fingerprint(request)?);
+        Ok(IdempotencyRecord { text_only: true, secret_version: version, ..done })
     }
 
     /// Returns the line of the audit trail about a new version, which a revision follows if
@@ -128,6 +136,13 @@ impl Planned {
     /// Returns the number of the version that a rotation makes.
     pub(super) fn secret_version(&self) -> Option<u64> {
         self.draft.rotation.as_ref().map(|made| made.record.last)
+    }
+
+    /// Returns the number of the version of a secret, or of the certificate, that the change makes; 0 if
+    /// it makes none.
+    pub(super) fn made_version(&self) -> u64 {
+        let of_certificate = || self.draft.certificate.as_ref().map(|made| made.part.version);
+        self.secret_version().or_else(of_certificate).unwrap_or_default()
     }
 
     /// Returns the certificate that the change makes.

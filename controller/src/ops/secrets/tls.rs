@@ -77,6 +77,8 @@ pub struct TlsView {
 #[derive(Debug, Clone)]
 pub(in crate::ops) struct NewCertificate {
     pub(in crate::ops) part: TlsPart,
+    /// Whether its authority is a new one, which no browser knows yet.
+    pub(in crate::ops) has_new_authority: bool,
     versions: Vec<NewVersion>,
     /// The line of the audit trail, without the revision that follows.
     what: String,
@@ -92,6 +94,8 @@ type Value = (TlsSecret, Zeroizing<String>, Option<TlsFacts>);
 struct Unsealed {
     values: Vec<Value>,
     facts: TlsFacts,
+    /// Whether an operator asked for exactly this one, and not for a document that needs one.
+    is_asked: bool,
     /// How it came to be, for the audit trail.
     how: String,
 }
@@ -107,10 +111,36 @@ impl Secrets {
         let in_use = plan.as_deref().and_then(|plan| tls::in_use(plan, record));
         let certificate = in_use.or_else(|| unused(spec.as_ref(), &records, self.env.now()));
         let warning = certificate.as_ref();
-        let warning = warning.and_then(|it| tls::warning(tenant, &it.facts, self.env.now()));
+        let warning = warning.and_then(|it| tls::warning(tenant, it, self.env.now()));
         let authority =
             certificate.as_ref().and_then(|it| self.authority(tenant, &records, &it.facts));
         Ok(TlsView { wanted: spec.and_then(|spec| spec.tls), certificate, authority, warning })
+    }
+
+    /// Refuses to remove a part of the certificate that the tenant's document asks for, whether or not a
+    /// component uses it: without the key of its authority, the next certificate would be of another
+    /// one, which no browser knows.
+    pub(super) async fn check_removable(&self, tenant: &TenantId, name: &SecretName) -> Result<()> {
+        let Some(secret) = TlsSecret::of(name) else { return Ok(()) };
+        let spec = self.present_spec(tenant).await?;
+        let tls = spec.as_ref().and_then(|spec| spec.tls.as_ref());
+        match tls::refuse_removal(tenant, tls, secret) {
+            Some(problem) => Err(problem.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the certificate with this number, as people may know it; none if it is not kept.
+    pub(in crate::ops) async fn certificate(
+        &self,
+        tenant: &TenantId,
+        version: u64,
+    ) -> Result<Option<TlsPart>> {
+        let key = keys::secret(tenant, &TlsSecret::Certificate.name());
+        let record = self.records.get(&key).await?;
+        let sealed = record.as_ref().and_then(|record| record.value.versions.get(&version));
+        let facts = sealed.and_then(|sealed| sealed.certificate.clone());
+        Ok(facts.map(|facts| TlsPart { version, facts }))
     }
 
     /// Returns the document of the revision that the tenant has; none if there is none that can be read.
@@ -175,16 +205,15 @@ impl Secrets {
         let names = tls.map_or(&none, |tls| &tls.names);
         let problems = tls::check(&given, names, self.env.now());
         problems.into_result(()).map_err(OpsError::Problems)?;
-        let Some(leaf) = given.chain.into_iter().next() else {
+        let Some(facts) = given.facts() else {
             return Err(Problem::new("certificate", "there is no certificate in the text").into());
         };
-        let facts = leaf.facts;
         let values = vec![
             (TlsSecret::Certificate, Zeroizing::new(certificate_pem), Some(facts.clone())),
             (TlsSecret::Key, key_pem, None),
         ];
         let all = self.of_tenant(tenant).await?;
-        let unsealed = Unsealed { values, facts, how: "gave".to_owned() };
+        let unsealed = Unsealed { values, facts, is_asked: true, how: "gave".to_owned() };
         self.seal_certificate(who, tenant, &all, unsealed).await
     }
 
@@ -222,7 +251,8 @@ impl Secrets {
         let pem = Zeroizing::new(certificate_pem);
         values.push((TlsSecret::Certificate, pem, Some(facts.clone())));
         values.push((TlsSecret::Key, key_pem, None));
-        let unsealed = Unsealed { values, facts, how: format!("issued ({reason})") };
+        let (is_asked, how) = (reason.is_asked(), format!("issued ({reason})"));
+        let unsealed = Unsealed { values, facts, is_asked, how };
         self.seal_certificate(who, tenant, &all, unsealed).await
     }
 
@@ -234,16 +264,21 @@ impl Secrets {
         all: &Entries,
         unsealed: Unsealed,
     ) -> Result<NewCertificate> {
-        let Unsealed { values, facts, how } = unsealed;
-        self.check_key().await?;
+        let Unsealed { values, facts, is_asked, how } = unsealed;
         let mut after = records(all);
         let version = next_number(&after);
+        let present = after.get(&TlsSecret::Certificate.name()).and_then(SecretRecord::newest);
+        // After the key of all secrets was lost, a certificate is replaced like every other secret.
+        if !is_asked || present.is_none() {
+            self.check_key().await?;
+        }
+        let has_new_authority = values.iter().any(|(secret, ..)| *secret == TlsSecret::Authority);
         let mut versions = Vec::with_capacity(values.len());
         for (secret, text, facts) in values {
             let name = secret.name();
             let place = SecretPlace { tenant, name: &name, version };
             let value = SecretText::read(text);
-            let value = value.map_err(|error| Problem::new(secret.as_str(), error.to_string()))?;
+            let value = value.map_err(|error| Problem::new(field(secret), error.to_string()))?;
             let sealed = self.sealed(who, place, &value)?;
             let sealed = SealedVersion { certificate: facts, ..sealed };
             let made = NewVersion::after(all.get(&name).cloned(), place, sealed);
@@ -262,7 +297,8 @@ impl Secrets {
             check_size(tenant, &made.name, &made.record)?;
         }
         let what = format!("{how} certificate version {version} for {}", shown(&facts.names));
-        Ok(NewCertificate { part: TlsPart { version, facts }, versions, what })
+        let part = TlsPart { version, facts };
+        Ok(NewCertificate { part, has_new_authority, versions, what })
     }
 }
 
@@ -284,6 +320,15 @@ impl NewCertificate {
     }
 }
 
+/// Returns the field in which people give a reserved secret, or else its name.
+fn field(secret: TlsSecret) -> &'static str {
+    match secret {
+        TlsSecret::Certificate => "certificate",
+        TlsSecret::Key => "key",
+        TlsSecret::Authority | TlsSecret::AuthorityKey => secret.as_str(),
+    }
+}
+
 /// Writes the first names of a certificate, and how many more it has.
 fn shown(names: &[String]) -> String {
     const SHOWN: usize = 5;
@@ -299,7 +344,8 @@ fn unused(spec: Option<&TenantSpec>, records: &SecretRecords, now: Timestamp) ->
     let choice = tls::choose(TlsInput { spec: spec?, records, named: None, now });
     let Ok(TlsChoice::Version(version)) = choice else { return None };
     let sealed = records.get(&TlsSecret::Certificate.name())?.versions.get(&version)?;
-    Some(TlsInUse { version, facts: sealed.certificate.clone()?, used_by: BTreeSet::new() })
+    let (facts, used_by) = (sealed.certificate.clone()?, BTreeSet::new());
+    Some(TlsInUse { version, facts, used_by, replaced_by: None })
 }
 
 /// Returns the records alone.

@@ -31,7 +31,9 @@ const SECTIONS_MAX: usize = 64;
 pub(super) fn sections(text: &str) -> Vec<Section<'_>> {
     let mut found: Vec<Section<'_>> = Vec::new();
     let mut is_open = false;
-    for (line, number) in text.lines().map(str::trim).zip(1_u32..) {
+    // Editors of the Windows world begin a file with a byte order mark, also one that is appended.
+    let lines = text.lines().map(|line| line.trim_start_matches('\u{feff}').trim());
+    for (line, number) in lines.zip(1_u32..) {
         if let Some(label) = marked(line, "-----BEGIN ") {
             if found.len() == SECTIONS_MAX {
                 break;

@@ -1,7 +1,10 @@
 //! What is read from texts of people.
 
 use oml_common::decide::tls::check;
-use rcgen::{CertificateParams, DnType, Issuer, KeyPair, PKCS_ECDSA_P384_SHA384, PKCS_ED25519};
+use rcgen::{
+    CertificateParams, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair, PKCS_ECDSA_P384_SHA384,
+    PKCS_ED25519,
+};
 
 use super::*;
 
@@ -25,6 +28,7 @@ const EC_CERTIFICATE: &str = include_str!("tests/ec.certificate.pem");
 const ENCRYPTED: &str = include_str!("tests/encrypted.pem");
 const ENCRYPTED_PKCS1: &str = include_str!("tests/encrypted.pkcs1.pem");
 const P521: &str = include_str!("tests/p521.pem");
+const RSA_5120: &str = include_str!("tests/rsa5120.pem");
 
 #[test]
 fn every_form_of_a_key_is_read_and_compared_with_its_certificate() {
@@ -65,6 +69,30 @@ fn one_text_may_hold_both_and_what_people_write_around_them() {
 }
 
 #[test]
+fn a_byte_order_mark_hides_no_certificate_and_no_key() {
+    // Both files were saved with one, and one was then written after the other.
+    let text = format!("\u{feff}{EC_CERTIFICATE}\u{feff}{EC_SEC1}").replace('\n', "\r\n");
+    let pair = read_pair(&text, &text);
+    assert_eq!(pair.given.chain.len(), 1);
+    assert_eq!(pair.given.key, GivenKey::Readable { certificate: Some(0) });
+    assert!(pair.certificate_pem.starts_with("-----BEGIN"), "{}", pair.certificate_pem);
+}
+
+#[test]
+fn what_a_certificate_may_be_used_for_is_read() {
+    use ExtendedKeyUsagePurpose::{ClientAuth, ServerAuth};
+    let is_for_servers = |uses: &[ExtendedKeyUsagePurpose]| {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec!["a.example.com".to_owned()]).unwrap();
+        params.extended_key_usages = uses.to_vec();
+        let pem = params.self_signed(&key).unwrap().pem();
+        read_pair(&pem, "").given.chain[0].is_for_servers
+    };
+    assert!(is_for_servers(&[]) && is_for_servers(&[ClientAuth, ServerAuth]));
+    assert!(!is_for_servers(&[ClientAuth]));
+}
+
+#[test]
 fn what_is_no_usable_key_is_named() {
     let two = format!("{EC_SEC1}{RSA_PKCS1}");
     let cut = EC_SEC1.replace("-----END EC PRIVATE KEY-----", "");
@@ -82,6 +110,7 @@ fn what_is_no_usable_key_is_named() {
         (ENCRYPTED, GivenKey::Encrypted),
         (ENCRYPTED_PKCS1, GivenKey::Encrypted),
         (P521, GivenKey::UnknownKind),
+        (RSA_5120, GivenKey::UnknownKind),
         (
             "-----BEGIN DSA PRIVATE KEY-----\nMAA=\n-----END DSA PRIVATE KEY-----\n",
             GivenKey::UnknownKind,

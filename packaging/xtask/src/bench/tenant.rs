@@ -2,7 +2,7 @@
 //! is replaced, and one component on each of two more hosts.
 
 use anyhow::{Context, Result};
-use oml_tests::fleet::{CONTROLLER, Topology};
+use oml_tests::fleet::{CONTROLLER, Topology, nodes};
 use oml_tests::{Build, Fleet, Packages};
 
 /// The host of the six components.
@@ -19,7 +19,7 @@ const NODES: &[(&str, &str)] = &[(HOST, "app"), (OTHERS[0], "data"), (OTHERS[1],
 /// Boots and enrols the hosts with packages as they are released. No specification is applied yet.
 pub(crate) fn up(lab: &str) -> Result<Fleet> {
     let packages = packages()?;
-    let topology = Topology { nodes: NODES, spec, ..Topology::tiny() };
+    let topology = Topology { nodes: nodes(NODES), spec, ..Topology::tiny() };
     let fleet = Fleet::up_or_skip(lab, packages, topology)?
         .context("this machine cannot run a lab any more")?;
     let controller = fleet.host(CONTROLLER)?;

@@ -9,11 +9,17 @@ for key in ENV TZ AMI_USER AMI_PASSWORD; do
         exit 1
     fi
 done
+agents=$ASTERISK_HOSTNAME programs=127.0.0.1
+[ "${ARQ:-}" != cluster ] || programs=$ASTERISK_HOSTNAME
 case $ENV in
 lan | nat | hybrid) management=$ASTERISK_HOSTNAME trunks=$ASTERISK_HOSTNAME ;;
-cloud | prod) management=$ASTERISK_HOSTNAME trunks=${PUBLIC_IP:-127.0.0.1} ;;
-ha) management=${ASTERISK_VIP:-$ASTERISK_HOSTNAME} trunks=${ASTERISK_VIP:-$ASTERISK_HOSTNAME} ;;
-all) management=0.0.0.0 trunks=0.0.0.0 ;;
+cloud) management=$ASTERISK_HOSTNAME trunks=${PUBLIC_IP:-127.0.0.1} ;;
+prod) management=$ASTERISK_HOSTNAME trunks=${PUBLIC_IP:-127.0.0.1} programs=$ASTERISK_HOSTNAME ;;
+ha)
+    management=${ASTERISK_VIP:-$ASTERISK_HOSTNAME}
+    trunks=$management programs=$management
+    ;;
+all) management=0.0.0.0 trunks=0.0.0.0 agents=0.0.0.0 programs=0.0.0.0 ;;
 *)
     echo "ERROR: Invalid ENV='$ENV'. Valid values: prod, cloud, lan, nat, hybrid, all, ha" >&2
     exit 1
@@ -21,14 +27,18 @@ all) management=0.0.0.0 trunks=0.0.0.0 ;;
 esac
 version=$(cat /oml/version)
 mkdir -p /run/asterisk /var/lib/asterisk /var/log/asterisk /var/spool/asterisk
-cat > /run/asterisk/global.conf <<END
+cat > /run/asterisk/transports.conf <<END
 [global]
 type=global
 user_agent=OMniLeads lab asterisk $version
-[transport]
+[trunk-transport]
 type=transport
 protocol=udp
 bind=$trunks:5060
+[agent-transport]
+type=transport
+protocol=udp
+bind=$agents:5160
 END
 cat > /run/asterisk/manager.conf <<END
 [general]
@@ -39,5 +49,18 @@ bindaddr=$management
 secret=$AMI_PASSWORD
 read=all
 write=all
+END
+cat > /run/asterisk/http.conf <<END
+[general]
+enabled=yes
+bindaddr=$programs
+bindport=7088
+END
+cat > /run/asterisk/ari.conf <<END
+[general]
+enabled=yes
+[$AMI_USER]
+type=user
+password=$AMI_PASSWORD
 END
 exec /usr/sbin/asterisk -fnv

@@ -17,21 +17,45 @@ if [ ! -s "$certificates/cert.pem" ] || [ ! -s "$certificates/key.pem" ]; then
     (umask 077 && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 365 \
         -subj "/CN=$(hostname)" -keyout "$certificates/key.pem" -out "$certificates/cert.pem" 2>/dev/null)
 fi
-recordings="location /recordings/ { proxy_pass $S3_ENDPOINT; }"
+recordings="location ~* ^/omnileads/.*\\.(mp3|wav)\$ { proxy_pass $S3_ENDPOINT; }"
 [ "$CALLREC_DEVICE" != s3-aws ] || recordings=
+# A connection that a browser turns into a WebSocket stays as long as both sides want it.
+lasting='proxy_http_version 1.1;
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Connection upgrade;
+    proxy_read_timeout 7d;
+    proxy_send_timeout 7d;
+    proxy_buffering off;'
+forwarded='proxy_set_header Host $host;
+    proxy_set_header X-Real-IP $remote_addr;
+    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    proxy_set_header X-Forwarded-Proto $scheme;'
 cat > /run/nginx/server.conf <<END
 listen 443 ssl;
 ssl_certificate $certificates/cert.pem;
 ssl_certificate_key $certificates/key.pem;
-proxy_connect_timeout 2s;
 add_header X-Version "$(cat /oml/version)" always;
-location = / { default_type application/json; return 200 '{"component":"nginx","version":"$(cat /oml/version)"}\n'; }
-location = /health { default_type text/plain; return 200 'healthy\n'; }
-location = /nginx_status { stub_status; }
-location /consumers/ { proxy_pass http://$DAPHNE_HOSTNAME:$ASGI_PORT; }
-location /channels/ { proxy_pass http://$WEBSOCKETS_HOSTNAME:$WEBSOCKETS_PORT; }
-location /ws { proxy_pass https://$KAMAILIO_HOSTNAME:$KAMAILIO_PORT; }
-location / { proxy_pass http://$DJANGO_HOSTNAME:$WSGI_PORT; }
+location = /health { default_type text/plain; return 200 'OK'; }
+location /static/ { alias /opt/omnileads/static/; }
+location ~ ^/channels {
+    $lasting
+    $forwarded
+    proxy_pass http://$DAPHNE_HOSTNAME:$ASGI_PORT;
+}
+location ~* ^/ws\$ {
+    $lasting
+    $forwarded
+    proxy_pass https://$KAMAILIO_HOSTNAME:$KAMAILIO_PORT;
+}
+location /consumers {
+    $lasting
+    $forwarded
+    proxy_pass http://$WEBSOCKETS_HOSTNAME:$WEBSOCKETS_PORT;
+}
+location / {
+    $forwarded
+    proxy_pass http://$DJANGO_HOSTNAME:$WSGI_PORT;
+}
 $recordings
 END
-exec /usr/sbin/nginx -c /etc/nginx/lab.conf -g 'daemon off;'
+exec /usr/sbin/nginx -g 'daemon off;'

@@ -32,7 +32,9 @@ fn instance() -> (NodeName, ComponentName) {
 fn stopped(on_deadline: OnDeadline, at_s: u64, act: impl FnOnce(&mut Cuts)) -> Result<(), String> {
     let mut cuts = Cuts::default();
     let (node, component) = instance();
-    let policy = ChangePolicy { soak_ms: 30_000, drain_deadline_ms: 60_000, on_deadline };
+    let forward_only = false;
+    let policy =
+        ChangePolicy { soak_ms: 30_000, drain_deadline_ms: 60_000, on_deadline, forward_only };
     cuts.see_policy(&node, &component, policy);
     let deadline = Timestamp(60_000);
     cuts.see_phase(&node, &component, Phase::Draining { deadline }, Timestamp(0));

@@ -264,6 +264,24 @@ fn a_part_of_the_certificate_that_may_be_missing_is_there_with_a_certificate_onl
 }
 
 #[test]
+fn an_authority_that_may_be_missing_is_left_out_with_a_given_certificate() {
+    let secrets = format!(
+        "{OPTIONAL}, A: {{name: tls_ca, from: controller, file: /ca/ca.pem, optional: true}}"
+    );
+    let catalog =
+        catalog(&secrets).replace("    env: {WHO", "    volumes: [/etc/ca:/ca]\n    env: {WHO");
+    let planned = |tls: &str, kept: &[(&str, u64)]| {
+        let plan = plan_with_secrets(&with_tls(tls), &catalog, &chosen(kept), 1).unwrap();
+        let container = database(&plan);
+        (container.kept_secrets.len(), container.volumes.len())
+    };
+    let pair = [("tls_certificate", 1), ("tls_key", 1)];
+    assert_eq!(planned("{mode: custom}", &pair), (2, 1), "the folder of the host is there");
+    let all = [("tls_certificate", 1), ("tls_key", 1), ("tls_ca", 1)];
+    assert_eq!(planned("{mode: selfsigned, names: [a.example.com]}", &all), (3, 0));
+}
+
+#[test]
 fn a_certificate_that_is_not_there_is_refused_with_what_to_write_or_type() {
     let needed = OPTIONAL.replace(", optional: true", "");
     let error = planned(SPEC, &needed, &[]).unwrap_err();

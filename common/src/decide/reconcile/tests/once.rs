@@ -77,6 +77,19 @@ fn a_migration_that_fails_leaves_the_old_version_running_and_is_not_repeated() {
 }
 
 #[test]
+fn a_first_version_whose_migration_failed_is_not_started() {
+    let mut world = World::new();
+    world.place("asterisk").run_status = 1;
+    world.desire([migrating("1")]);
+    world.settle();
+    assert_eq!((running(&world), world.phase("asterisk")), (None, Phase::Failed));
+    world.place("asterisk").run_status = 0;
+    ask_again_for_it(&mut world);
+    world.settle();
+    assert_eq!((running(&world), runs(&world)), (Some("1"), 2));
+}
+
+#[test]
 fn a_later_revision_that_asks_for_the_version_runs_its_migration_again() {
     let mut world = upgrading();
     world.place("asterisk").run_status = 1;
@@ -163,6 +176,41 @@ fn the_old_version_is_started_again_while_a_migration_runs() {
     assert!(decision.reason.to_string().starts_with("the migration migrate is running"));
 }
 
+#[test]
+fn a_version_that_is_desired_again_is_started_while_the_migration_of_another_one_still_runs() {
+    let mut world = upgrading();
+    until_step(&mut world, "migration");
+    let step = world.actions()[0].step.clone();
+    world.desire([instance("asterisk", "1")]);
+    let place = world.place("asterisk");
+    place.unit.as_mut().unwrap().active = ActiveState::Failed;
+    place.containers[0].state =
+        ContainerState::Exited { code: 1, at: Timestamp(1), out_of_memory: false };
+    let busy = [(name("asterisk"), Busy { step, bytes: (0, 0) })].into();
+    let decision = world.with_observed(&world.observe(), |input| {
+        decide(Input { busy: &busy, ..input })[&name("asterisk")].clone()
+    });
+    assert_eq!(decision.beside, Some(Step::Start), "{decision:?}");
+}
+
+#[test]
+fn a_host_that_lost_its_documents_and_its_runs_repeats_nothing_for_what_ran_there() {
+    let prepared = |version| Instance { preparations: vec![step("create")], ..migrating(version) };
+    let mut world = World::new();
+    world.desire([prepared("1")]);
+    world.settle();
+    let now = world.now;
+    let place = world.place("asterisk");
+    (place.current, place.previous) = (None, None);
+    place.runs.clear();
+    let ended = ContainerState::Exited { code: 0, at: now, out_of_memory: false };
+    place.containers[0].state = ended;
+    let unit = place.unit.as_mut().unwrap();
+    (unit.active, unit.since) = (ActiveState::Inactive, now);
+    world.settle();
+    assert_eq!((running(&world), runs(&world)), (Some("1"), 0), "{:?}", world.log);
+}
+
 /// A migration that cannot be undone.
 fn irreversible(version: &str) -> Instance {
     let step = OperationStep { irreversible: true, ..step("migrate") };
@@ -184,6 +232,36 @@ fn nothing_goes_back_over_a_migration_that_cannot_be_undone() {
     world.settle();
     assert_eq!((running(&world), world.phase("asterisk")), (Some("2"), Phase::Ready));
     assert!(!world.log.contains(&"asterisk roll-back".to_owned()), "{:?}", world.log);
+}
+
+/// Version 1 is in use again after version 2, whose migration cannot be undone: somebody has brought
+/// the database back.
+fn brought_back() -> World {
+    let mut world = settled("1");
+    world.desire([irreversible("2")]);
+    world.settle();
+    world.desire([instance("asterisk", "1")]);
+    world.settle();
+    assert_eq!((running(&world), world.phase("asterisk")), (Some("1"), Phase::Ready));
+    world
+}
+
+#[test]
+fn a_version_that_is_in_use_again_after_a_migration_that_cannot_be_undone_is_gone_back_to() {
+    let mut world = brought_back();
+    world.desire([instance("asterisk", "exits")]);
+    world.settle();
+    assert_eq!((running(&world), world.phase("asterisk")), (Some("1"), Phase::RolledBack));
+}
+
+#[test]
+fn a_migration_that_cannot_be_undone_runs_again_after_its_database_was_brought_back() {
+    let mut world = brought_back();
+    world.desire([irreversible("2")]);
+    world.settle();
+    assert_eq!(running(&world), Some("2"));
+    let again = world.log.iter().filter(|it| *it == "asterisk migration").count();
+    assert_eq!(again, 2, "{:?}", world.log);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::decide::observed::{
 };
 use crate::decide::reconcile::{Action, Decision, Input, decide, reconcile};
 use crate::decide::rights::Right;
+use crate::decide::run_once;
 use crate::decide::step::Step;
 use crate::decide::update::{self, NotDone, Outcome, nothing};
 use crate::document::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
@@ -117,6 +118,8 @@ pub(super) struct World {
     pub(super) registry_away: bool,
     /// The registry says that it has no image.
     pub(super) registry_refuses: bool,
+    /// The next changes lead over a step without a way back.
+    pub(super) forward_only: bool,
 }
 
 pub(super) fn name(text: &str) -> ComponentName {
@@ -196,6 +199,7 @@ impl World {
             faults: Vec::new(),
             registry_away: false,
             registry_refuses: false,
+            forward_only: false,
         }
     }
 
@@ -217,7 +221,9 @@ impl World {
         instances: impl IntoIterator<Item = Instance>,
         on_deadline: OnDeadline,
     ) {
-        let policy = ChangePolicy { soak_ms: 5_000, drain_deadline_ms: 60_000, on_deadline };
+        let forward_only = self.forward_only;
+        let policy =
+            ChangePolicy { soak_ms: 5_000, drain_deadline_ms: 60_000, on_deadline, forward_only };
         let number = self.assignment.as_ref().map_or(1, |a| a.generation.number + 1);
         let desired = |instance: Instance| {
             (
@@ -303,7 +309,8 @@ impl World {
             not_allowed: place.not_allowed.clone(),
             missing_secrets: place.missing_secrets.clone(),
             file_changes: Vec::new(),
-            images: place.started_images(),
+            images: place.images_in_use(),
+            images_before: place.image_before().into_iter().collect(),
             runs: place.runs.clone(),
         }
     }
@@ -566,11 +573,26 @@ impl HostInstance {
         self.containers.iter().find(|c| c.is_running())
     }
 
-    /// The images of the documents and of what runs.
-    fn started_images(&self) -> BTreeSet<Digest> {
-        let documents = [&self.current, &self.previous].into_iter().flatten();
-        let documents = documents.filter_map(|it| Some(it.container()?.digest.clone()));
-        documents.chain(self.running().map(|container| container.digest.clone())).collect()
+    /// The images of the document and of what runs.
+    fn images_in_use(&self) -> BTreeSet<Digest> {
+        let document = self.current.iter().filter_map(|it| Some(it.container()?.digest.clone()));
+        document.chain(self.running().map(|container| container.digest.clone())).collect()
+    }
+
+    fn image_before(&self) -> Option<Digest> {
+        Some(self.previous.as_ref()?.container()?.digest.clone())
+    }
+
+    /// Forgets the run that the desired version has disproved by proving good.
+    fn forget_disproved(&mut self, desired: &Instance) {
+        let digest = desired.container().map(|container| &container.digest);
+        let started = self.running().and_then(|container| match container.state {
+            ContainerState::Running { since } => Some(since),
+            ContainerState::Created | ContainerState::Exited { .. } => None,
+        });
+        let Some((digest, started)) = digest.zip(started) else { return };
+        let forgotten = run_once::disproved(&self.runs, digest, started);
+        self.runs.retain(|run| Some(run.id) != forgotten);
     }
 
     fn next(&self) -> Option<(Timestamp, Happening)> {
@@ -672,6 +694,7 @@ impl Effects<'_> {
                 self.effect(|place, now| write_unit(place, desired_hash, now));
             }
             Step::Commit { previous } => self.effect(|place, _| {
+                place.forget_disproved(desired_hash);
                 let desired_hash = desired_hash.workload_hash();
                 let written = || before(place).filter(|hash| hash != &desired_hash);
                 let before =
@@ -697,10 +720,12 @@ impl Effects<'_> {
     /// Runs an operation once. Only the first effect is on the disk of a host that is killed then.
     fn run_once(&mut self, desired: &Instance, operation: &OperationName, id: RunId) -> Outcome {
         let digest = desired.container().expect("a run has an image").digest.clone();
+        let version = desired.version().cloned();
         let mut steps = desired.migrations.iter();
         let irreversible = steps.any(|step| &step.operation == operation && step.irreversible);
-        let operation_name = operation.clone();
-        let run = ObservedRun { id, operation: operation_name, digest, irreversible, result: None };
+        let (operation_name, result) = (operation.clone(), None);
+        let run =
+            ObservedRun { id, operation: operation_name, digest, version, irreversible, result };
         if self.place.runs.iter().all(|known| known.id != id) {
             self.effect(|place, _| place.runs.push(run));
         }

@@ -1,4 +1,4 @@
-//! Rollouts with a migration that cannot be undone.
+//! Rollouts with a migration, and with one that cannot be undone.
 
 use super::*;
 use crate::document::Verbatim;
@@ -8,6 +8,12 @@ use crate::document::instance::{Instance, OperationCommand, OperationStep};
 /// Another version of voice is wanted, with such a migration on `n2`.
 fn changing(version: &str) -> World {
     let mut world = World::changing("voice", version);
+    migrate_on_n2(&mut world, 2);
+    world
+}
+
+/// Lets the plan of a revision migrate voice on `n2`.
+fn migrate_on_n2(world: &mut World, revision: u64) {
     let run = OperationCommand {
         command: vec!["migrate".to_owned()],
         entrypoint: Vec::new(),
@@ -15,12 +21,26 @@ fn changing(version: &str) -> World {
         deadline_ms: 1_000,
     };
     let step = OperationStep { operation: "schema".parse().unwrap(), run, irreversible: true };
-    let share = world.plans.get_mut(&2).unwrap().nodes.get_mut(&"n2".parse().unwrap()).unwrap();
+    let plan = world.plans.get_mut(&revision).unwrap();
+    let share = plan.nodes.get_mut(&"n2".parse().unwrap()).unwrap();
     let desired = share.instances.get_mut(&"voice".parse().unwrap()).unwrap();
     let instance = Instance { migrations: vec![step], ..(*desired.instance).clone() };
     let policy = desired.policy.clone();
     *desired = Verbatim::seal(Desired { instance: Verbatim::seal(instance), policy });
-    world
+}
+
+#[test]
+fn a_node_that_is_busy_with_what_was_superseded_does_not_overtake_the_one_that_migrates_for_it() {
+    let mut world = World::half_changed();
+    world.change(&spec_with("voice", "3"));
+    migrate_on_n2(&mut world, 3);
+    world.rollout.waves = ["n2", "n3"].map(|node| vec![node.parse().unwrap()]).to_vec();
+    assert_eq!(world.pass(), "progressing [n2->3] ");
+    assert_eq!(world.pass(), "progressing [] n2: has not taken its assignment yet");
+    world.obey("n2", "");
+    assert_eq!(world.pass(), "progressing [n3->3] ");
+    world.settle("");
+    assert_eq!(world.rollout.state.as_str(), "completed");
 }
 
 #[test]

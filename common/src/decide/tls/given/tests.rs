@@ -16,7 +16,13 @@ fn certificate(line: u32, subject: &str, issuer: &str) -> GivenCertificate {
         fingerprint: Fingerprint([7; 32]),
         authority: None,
     };
-    GivenCertificate { line, facts, is_authority: true, is_signed_by_next: None }
+    GivenCertificate {
+        line,
+        facts,
+        is_authority: true,
+        is_for_servers: true,
+        is_signed_by_next: None,
+    }
 }
 
 /// A chain of a server, an authority between and nothing else, with the right key.
@@ -58,7 +64,7 @@ fn the_key_of_another_certificate_is_refused() {
         (GivenKey::Several(2), "there are 2 private keys in the text"),
         (GivenKey::Encrypted, "openssl pkey -in key.pem -out plain.pem"),
         (GivenKey::Unreadable, "the private key cannot be read"),
-        (GivenKey::UnknownKind, "use RSA with 2048 to 8192 bits"),
+        (GivenKey::UnknownKind, "use RSA with 2048 to 4096 bits"),
     ] {
         let text = said(&GivenPair { key, ..good() });
         assert!(text.starts_with("key: ") && text.contains(part), "{key:?}: {text}");
@@ -112,6 +118,35 @@ fn a_certificate_for_other_names_is_refused_with_those_that_it_has() {
     let mut nameless = good();
     nameless.chain[0].facts.names.clear();
     assert!(said(&nameless).contains("for no name (subjectAltName)"), "{}", said(&nameless));
+}
+
+#[test]
+fn a_certificate_that_is_only_for_clients_is_refused() {
+    let mut client = good();
+    client.chain[0].is_for_servers = false;
+    let expected = "line 1: certificate: the certificate is not for servers (extendedKeyUsage) \
+                    (request one for servers (serverAuth); browsers refuse this one)";
+    assert_eq!(said(&client), expected);
+    // What those that signed it may do is another matter.
+    let mut signer = good();
+    signer.chain[1].is_for_servers = false;
+    assert_eq!(said(&signer), "");
+}
+
+#[test]
+fn a_chain_ends_with_the_first_of_its_certificates_and_not_with_its_root() {
+    let end = |of: &GivenPair| of.facts().unwrap().expires;
+    let mut pair = good();
+    assert_eq!(end(&pair), NOW.shifted_ms(90 * DAY_MS));
+    pair.chain[1].facts.expires = NOW.shifted_ms(20 * DAY_MS);
+    assert_eq!(end(&pair), NOW.shifted_ms(20 * DAY_MS));
+    assert_eq!(pair.facts().unwrap().names, pair.chain[0].facts.names);
+    let mut root = certificate(41, "root", "root");
+    root.facts.expires = NOW.shifted_ms(DAY_MS);
+    pair.chain.push(root);
+    assert_eq!(end(&pair), NOW.shifted_ms(20 * DAY_MS));
+    let nothing = GivenPair { chain: Vec::new(), unreadable: Vec::new(), key: GivenKey::Missing };
+    assert_eq!(nothing.facts(), None);
 }
 
 #[test]

@@ -48,6 +48,7 @@ fn of_instance(before: &InstanceReport, after: &InstanceReport) -> Significance 
         failure,
         drift,
         last_exit,
+        update_runs,
     } = before;
     let is_same_for_tasks = without_progress(*phase) == without_progress(after.phase)
         && *version == after.version
@@ -58,7 +59,8 @@ fn of_instance(before: &InstanceReport, after: &InstanceReport) -> Significance 
         && *restarts == after.restarts
         && *calls_cut == after.calls_cut
         && *failure == after.failure
-        && *drift == after.drift;
+        && *drift == after.drift
+        && *update_runs == after.update_runs;
     // In these phases the reason only words the last answer of the probe.
     let is_reason_noise = matches!(phase, Phase::Ready | Phase::Soaking { .. });
     let is_same_for_people = *phase == after.phase

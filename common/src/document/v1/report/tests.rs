@@ -78,6 +78,7 @@ fn instance() -> impl Strategy<Value = InstanceReport> {
             failure,
             drift,
             last_exit: None,
+            update_runs: Vec::new(),
         }
     })
 }

@@ -1,0 +1,111 @@
+//! Steps of which nobody knows whether they have a way back.
+
+use super::*;
+
+/// What is said about a step that may have no way back, and whether that is asked and pauses.
+fn uncertain(before: &[Versions], after: &Versions) -> Vec<String> {
+    let judged = decide(&releases(), None, before, after);
+    let found = judged.warnings.iter().filter(|it| matches!(it, VersionWarning::Uncertain { .. }));
+    let found: Vec<String> = found.map(ToString::to_string).collect();
+    assert_eq!(judged.one_way().is_some(), !found.is_empty(), "{judged:?}");
+    assert_eq!(judged.may_cross(), !found.is_empty(), "{judged:?}");
+    assert!(!judged.crosses() && judged.refusals.is_empty(), "{judged:?}");
+    found
+}
+
+fn digest(digit: &str) -> String {
+    format!("sha256:{}", digit.repeat(64))
+}
+
+#[test]
+fn a_version_without_a_place_in_the_order_may_have_no_way_back_in_either_direction() {
+    let of = |version: &str| versions(&NEW.replace("20260824-b", version));
+    let said = |to: &str| {
+        format!(
+            "web 20260824-b -> {to} may lead over a step without a way back: {to} has no place in \
+             the order of versions (write TAG@sha256:… with a tag that begins with a digit)"
+        )
+    };
+    for other in ["latest".to_owned(), digest("0")] {
+        assert_eq!(uncertain(&[versions(NEW)], &of(&other)), [said(&other)]);
+        let back = uncertain(&[of(&other)], &versions(OLD));
+        assert_eq!(back.len(), 1, "{back:?}");
+        let begin = format!("web {other} -> 20260101-a may lead over a step");
+        assert!(back[0].starts_with(&begin), "{back:?}");
+    }
+    // A tag says where a digest belongs.
+    let pinned = of(&format!("20260824-b@{}", digest("0")));
+    assert_eq!(uncertain(&[versions(NEW)], &pinned), Vec::<String>::new());
+}
+
+#[test]
+fn a_version_without_a_place_in_the_order_that_stays_is_not_warned_about() {
+    let pinned = versions(&format!("web={} voice=9", digest("0")));
+    let voice = versions(&format!("web={} voice=10", digest("0")));
+    // A plan has the first digits of the digest.
+    let planned = versions("web=sha256-000000000000 voice=9");
+    assert_eq!(uncertain(&[pinned, planned], &voice), Vec::<String>::new());
+    let (latest, other) = (versions("web=latest voice=9"), versions("web=latest voice=10"));
+    assert_eq!(uncertain(&[latest], &other), Vec::<String>::new());
+    // Nor is another one of a component without such steps.
+    let (nine, latest) = (versions("voice=9"), versions("voice=latest"));
+    assert_eq!(uncertain(&[nine], &latest), Vec::<String>::new());
+}
+
+#[test]
+fn another_image_may_have_no_way_back_in_either_direction() {
+    let own = versions_in_text("db: {image: 'ghcr.io/ours/db:13'}");
+    let ours = versions("db=14.9-bullseye");
+    for (before, after, step) in
+        [(&ours, &own, "14.9-bullseye -> 13"), (&own, &ours, "13 -> 14.9-bullseye")]
+    {
+        let expected = format!(
+            "db {step} may lead over a step without a way back: it is another image, and versions \
+             of different images cannot be compared"
+        );
+        assert_eq!(uncertain(std::slice::from_ref(before), after), [expected]);
+    }
+    assert_eq!(uncertain(std::slice::from_ref(&own), &own), Vec::<String>::new());
+}
+
+#[test]
+fn what_is_refused_is_not_uncertain_too() {
+    let latest = versions(&NEW.replace("20260824-b", "latest"));
+    let judged = decide(&releases(), None, &[latest, versions(NEW)], &versions(OLD));
+    assert_eq!(judged.refusals.len(), 1, "{judged:?}");
+    assert!(!judged.may_cross(), "{judged:?}");
+}
+
+#[test]
+fn a_component_with_such_steps_that_comes_back_is_looked_up() {
+    let known = releases();
+    let looked_up = |before: &[&str], after: &str| {
+        let before: Vec<Versions> = before.iter().map(|text| versions(text)).collect();
+        let unseen = unseen(&known, None, &before, &versions(after));
+        unseen.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(looked_up(&["voice=9"], "voice=9 web=1 db=14"), ["db", "web"]);
+    assert_eq!(looked_up(&["voice=9", "web=1"], "voice=9 web=1 db=14"), ["db"]);
+    assert_eq!(looked_up(&["web=1"], "voice=9 web=2"), Vec::<String>::new());
+}
+
+#[test]
+fn after_a_restore_it_is_not_known_whether_there_is_a_way_back() {
+    let known = releases();
+    let judged = |text: &str| {
+        let mut judged = decide(&known, None, &[versions(text)], &versions(text));
+        judged.warn_restored(&known, &versions(text));
+        judged
+    };
+    let restored = judged("voice=9 web=1 db=14");
+    assert!(restored.one_way().is_some() && restored.may_cross(), "{restored:?}");
+    assert_eq!(
+        restored.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        [
+            "the controller was restored from a backup and does not know which versions of db, web the \
+          hosts run: an earlier one may not read what they have written (docker ps on the hosts \
+          shows them)"
+        ]
+    );
+    assert_eq!(judged("voice=9").one_way(), None);
+}

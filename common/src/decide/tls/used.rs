@@ -1,0 +1,119 @@
+//! The certificate that the components of a tenant use, and the warning of its end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::decide::secrets::of_share;
+use crate::document::Share;
+use crate::document::plan::Plan;
+use crate::document::secret::SecretRecord;
+use crate::document::tls_facts::TlsFacts;
+use crate::document::tls_secret::TlsSecret;
+use crate::id::{ComponentName, TenantId};
+use crate::time::{Span, Timestamp};
+
+/// How long before the end people are warned at most: of a certificate that is short-lived, in the last
+/// third of its time.
+const WARNING_MS: u64 = 30 * 86_400_000;
+
+/// The certificate that a plan, or the share of a node, names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsInUse {
+    pub version: u64,
+    pub facts: TlsFacts,
+    /// The components that name the certificate or its key.
+    pub used_by: BTreeSet<ComponentName>,
+    /// The version that the tenant should have instead, which has not reached all its nodes; none if it
+    /// is this one.
+    pub replaced_by: Option<u64>,
+}
+
+/// Whether a component of a plan names the certificate of its tenant or the key of that.
+#[must_use]
+pub fn is_used(plan: &Plan) -> bool {
+    !users(plan.nodes.values()).is_empty()
+}
+
+/// Whether a component of a plan names this version of the certificate, its key or its authority.
+#[must_use]
+pub fn uses_version(plan: &Plan, version: u64) -> bool {
+    let is_it = |secret: TlsSecret| secret != TlsSecret::AuthorityKey;
+    let mut named = plan.nodes.values().flat_map(of_share);
+    named.any(|(_, secret)| {
+        secret.version == version && TlsSecret::of(&secret.name).is_some_and(is_it)
+    })
+}
+
+/// Returns the certificate that the components of a plan use; none if they use none, or it is not kept.
+#[must_use]
+pub fn in_use(plan: &Plan, certificate: Option<&SecretRecord>) -> Option<TlsInUse> {
+    of_shares(plan.nodes.values(), certificate)
+}
+
+/// Returns the certificate that ends first of the one that the components of the present plan use and of
+/// those in the shares that nodes have of other plans, while a rollout has not reached them.
+#[must_use]
+pub fn in_use_now<'s>(
+    plan: &Plan,
+    others: impl IntoIterator<Item = &'s Share>,
+    certificate: Option<&SecretRecord>,
+) -> Option<TlsInUse> {
+    let wanted = in_use(plan, certificate)?;
+    let others = others.into_iter().filter_map(|share| of_shares([share], certificate));
+    let earliest = others.min_by_key(|other| other.facts.expires);
+    match earliest.filter(|other| other.facts.expires < wanted.facts.expires) {
+        Some(other) => Some(TlsInUse { replaced_by: Some(wanted.version), ..other }),
+        None => Some(wanted),
+    }
+}
+
+/// Returns the components that name the certificate or its key, each with the version.
+fn users<'s>(shares: impl IntoIterator<Item = &'s Share>) -> BTreeMap<&'s ComponentName, u64> {
+    let parts = [TlsSecret::Certificate, TlsSecret::Key];
+    let named = shares.into_iter().flat_map(of_share);
+    let named = named
+        .filter(|(_, secret)| TlsSecret::of(&secret.name).is_some_and(|it| parts.contains(&it)));
+    named.map(|(component, secret)| (component, secret.version)).collect()
+}
+
+fn of_shares<'s>(
+    shares: impl IntoIterator<Item = &'s Share>,
+    certificate: Option<&SecretRecord>,
+) -> Option<TlsInUse> {
+    let users = users(shares);
+    let version = *users.values().max()?;
+    let facts = certificate?.versions.get(&version)?.certificate.clone()?;
+    let used_by = users.into_keys().cloned().collect();
+    Some(TlsInUse { version, facts, used_by, replaced_by: None })
+}
+
+/// Returns a sentence about a certificate that has expired, expires soon or is not valid yet, with what to
+/// type; none if there is time.
+#[must_use]
+pub fn warning(tenant: &TenantId, it: &TlsInUse, now: Timestamp) -> Option<String> {
+    let TlsInUse { facts, replaced_by, .. } = it;
+    let left_ms = facts.expires.since_ms(now);
+    let lifetime_ms = facts.expires.since_ms(facts.valid_from);
+    // A controller whose clock was ahead made it so.
+    let early_ms = facts.valid_from.since_ms(now);
+    if early_ms == 0 && left_ms > WARNING_MS.min(lifetime_ms / 3) {
+        return None;
+    }
+    let when = match (early_ms, left_ms) {
+        (0, 0) => format!("expired {} ago", Span(now.since_ms(facts.expires))),
+        (0, left_ms) => format!("expires in {}", Span(left_ms)),
+        (early_ms, _) => format!("becomes valid only in {}", Span(early_ms)),
+    };
+    let what = match (replaced_by, facts.authority) {
+        (Some(newer), _) => {
+            format!("version {newer} is not on every host yet: omlctl status tenant={tenant}")
+        }
+        (None, Some(_)) => format!("replace it: omlctl tls renew tenant={tenant}"),
+        (None, None) => {
+            format!("replace it: omlctl tls set tenant={tenant} --certificate FILE --key FILE")
+        }
+    };
+    Some(format!("the certificate of {tenant} {when}; {what}"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,130 @@
+//! The tenant's document of a trial, which is that of the handbook with the names of the lab.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+
+use anyhow::{Context as _, Result, anyhow};
+use oml_common::document::catalog::{Catalog, CatalogSources, WorkloadTemplate};
+use oml_common::id::SecretName;
+use oml_tests::workspace::workspace_root;
+
+use crate::line::Line;
+
+const PAGE: &str = include_str!("../../docs/omnileads.md");
+/// The name by which browsers reach the site.
+pub(crate) const FQDN: &str = "acme.example.com";
+/// What the names of the versions of the second release have more than those of the first.
+const NEXT: &str = "-next";
+
+/// The versions of the components of a tenant. A packaged unit has an empty one.
+pub(crate) type Versions = BTreeMap<String, String>;
+
+/// Returns the versions that the handbook shows for a line, with those of what is optional.
+pub(crate) fn versions(line: &Line) -> Result<Versions> {
+    let head = format!("\n    tenant: acme\n    catalog: {}\n", line.catalog);
+    let (_, rest) = PAGE.split_once(&head).with_context(|| format!("find {head:?}"))?;
+    let (_, rest) = rest.split_once("\n    components:\n").context("find the components")?;
+    let (list, _) = rest.split_once("\n\n").context("find the end of the components")?;
+    let mut found = Versions::new();
+    for row in list.lines() {
+        let (name, version) = row.trim().split_once(": ").with_context(|| row.to_owned())?;
+        let version = version.trim_matches('"').trim_matches(['{', '}']);
+        found.insert(name.to_owned(), version.to_owned());
+    }
+    let further = line.further.iter().map(|(name, version)| (*name, *version));
+    found.extend(further.map(|(name, version)| (name.to_owned(), version.to_owned())));
+    Ok(found)
+}
+
+/// Returns the versions of the release after it, in which every component is another one.
+pub(crate) fn next(versions: &Versions) -> Versions {
+    let of = |version: &String| match version.is_empty() {
+        true => String::new(),
+        false => format!("{version}{NEXT}"),
+    };
+    versions.iter().map(|(name, version)| (name.clone(), of(version))).collect()
+}
+
+/// Returns the text of a document with these versions.
+pub(crate) fn text(line: &Line, versions: &Versions, secrets: &BTreeSet<SecretName>) -> String {
+    let mut text = format!("tenant: acme\ncatalog: {}\n", line.catalog);
+    let further = if line.settings.is_empty() { "" } else { ", " };
+    let settings =
+        format!("settings: {{TZ: Europe/Berlin, fqdn: {FQDN}{further}{}}}\n", line.settings);
+    // 1.26 has no such setting.
+    let settings = match line.name {
+        "1.26" => settings.replace(&format!("fqdn: {FQDN}, "), ""),
+        _ => settings,
+    };
+    text.push_str(&settings);
+    let names: Vec<String> = secrets.iter().map(|name| format!("{name}: controller")).collect();
+    writeln!(text, "secrets: {{{}}}", names.join(", ")).expect("a text grows");
+    if line.tls {
+        writeln!(text, "tls: {{mode: selfsigned, names: [{FQDN}]}}").expect("a text grows");
+    }
+    text.push_str("components:\n");
+    for (name, version) in versions {
+        let value = if version.is_empty() { "{}".to_owned() } else { format!("\"{version}\"") };
+        writeln!(text, "  {name}: {value}").expect("a text grows");
+    }
+    text + "rollout: {min_healthy_for: 3s, drain_deadline: 10m}\n"
+}
+
+/// Returns the file of releases with the two releases of a trial, `first` and `next`, in place of the published ones.
+pub(crate) fn releases(line: &Line, first: &Versions) -> Result<String> {
+    let path = workspace_root()?.join(format!("catalog/omnileads-{}.releases.yaml", line.name));
+    let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    let (_, rules) = text.split_once("\ntogether:").context("find the rules")?;
+    let mut made = format!("catalog: {}\nreleases:\n", line.catalog);
+    for (name, versions) in [("first", first), ("next", &next(first))] {
+        writeln!(made, "  {name}:").expect("a text grows");
+        for (component, version) in versions.iter().filter(|(_, version)| !version.is_empty()) {
+            writeln!(made, "    {component}: \"{version}\"").expect("a text grows");
+        }
+    }
+    Ok(format!("{made}together:{rules}"))
+}
+
+/// Reads the catalog of a line.
+pub(crate) fn catalog(line: &Line) -> Result<Catalog> {
+    let folder = workspace_root()?.join("catalog");
+    let mut sources = CatalogSources::new(&format!("omnileads-{}.yaml", line.name));
+    loop {
+        let missing = sources.missing();
+        if missing.is_empty() {
+            break;
+        }
+        for path in missing {
+            let text = fs::read_to_string(folder.join(&path));
+            sources.put(&path, text.map_err(|error| error.to_string()));
+        }
+    }
+    sources.catalog().map_err(|problems| anyhow!("{problems}"))
+}
+
+/// Returns the secrets that the components with a version here name, without those of the certificate.
+pub(crate) fn secrets(catalog: &Catalog, versions: &Versions) -> BTreeSet<SecretName> {
+    let named = catalog.components.iter().filter(|(name, _)| versions.contains_key(name.as_ref()));
+    let containers = named.filter_map(|(_, component)| match &component.workload {
+        WorkloadTemplate::Container(container) => Some(container),
+        WorkloadTemplate::Unit { .. } => None,
+    });
+    let uses = containers.flat_map(|container| container.secrets.values());
+    uses.filter(|secret| !secret.is_optional).map(|secret| secret.name.clone()).collect()
+}
+
+/// Returns the components that run the image of the application.
+pub(crate) fn application(line: &Line, versions: &Versions) -> Result<Vec<String>> {
+    let catalog = catalog(line)?;
+    let image = |name: &str| {
+        let found = catalog.components.iter().find(|(of, _)| of.as_ref() == name)?;
+        match &found.1.workload {
+            WorkloadTemplate::Container(container) => Some(container.image.to_string()),
+            WorkloadTemplate::Unit { .. } => None,
+        }
+    };
+    let wanted = image(line.application).context("the image of the application")?;
+    let same = versions.keys().filter(|name| image(name).as_ref() == Some(&wanted));
+    Ok(same.cloned().collect())
+}

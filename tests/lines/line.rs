@@ -1,0 +1,102 @@
+//! The lines that are tried, as data.
+
+/// A line of OMniLeads.
+#[derive(Debug)]
+pub(crate) struct Line {
+    /// Its name, as in the names of the catalogs' files.
+    pub(crate) name: &'static str,
+    /// The name of its catalog.
+    pub(crate) catalog: &'static str,
+    /// The roles of the hosts for data, voice and the application of a site with three hosts. A site with one host has
+    /// them all.
+    pub(crate) roles: [&'static str; 3],
+    /// The settings of the site, besides its names and addresses.
+    pub(crate) settings: &'static str,
+    /// The further components with their versions, which the handbook calls optional or needed by the dialer.
+    pub(crate) further: &'static [(&'static str, &'static str)],
+    /// The files that somebody writes on the hosts before, as the handbook says.
+    pub(crate) files: &'static [(&'static str, &'static str)],
+    /// The first component of the application, whose page is asked.
+    pub(crate) application: &'static str,
+    /// Where Asterisk and the edge are found; none if the lab has no image of them that carries calls.
+    pub(crate) calls: Option<Calls>,
+    /// Whether the catalog migrates the database before a new version of the application starts.
+    pub(crate) migrates: bool,
+    /// Whether the catalog gives the certificate of the tenant to its web server.
+    pub(crate) tls: bool,
+}
+
+/// The programs that a call passes through.
+#[derive(Debug)]
+pub(crate) struct Calls {
+    /// The component that a rotation must not restart while a call is up.
+    pub(crate) asterisk: &'static str,
+    pub(crate) container: &'static str,
+}
+
+pub(crate) const LINES: [Line; 4] = [
+    Line {
+        name: "2.6",
+        catalog: "omnileads-2-6",
+        roles: ["data", "voice", "app,dialer"],
+        settings: "",
+        further: &[
+            ("background-dialer-tasks", "20260824-7aec5d3b"),
+            ("dialer-asterisk", "20251125-8aef0813"),
+            ("dialer-dialplan", "20251125-8aef0813"),
+            ("dialer-listener", "20251125-8aef0813"),
+            ("dialer-flask", "20260824-0c0e3e2d"),
+            ("dialer-manage-campaign", "20251125-8aef0813"),
+            ("dialer-incidence-rules", "20251125-8aef0813"),
+            ("dialer-scheduler", "20251125-8aef0813"),
+            ("dialer-send-reports", "20251125-8aef0813"),
+            ("dialer-render-template", "20251125-8aef0813"),
+            ("dialer-manage", "20251125-8aef0813"),
+            ("dialer-process-contact-1", "20251125-8aef0813"),
+            ("dialer-process-event-1", "20251125-8aef0813"),
+            ("dialer-process-campaign-1", "20251125-8aef0813"),
+            ("callrec-transcriber", "20251203-7de4a125"),
+        ],
+        files: &[],
+        application: "omnileads",
+        calls: Some(Calls { asterisk: "asterisk", container: "oml-asterisk-server" }),
+        migrates: true,
+        tls: true,
+    },
+    Line {
+        name: "2.2",
+        catalog: "omnileads-2-2",
+        roles: ["data", "voice", "app"],
+        settings: "dialer_host: 192.0.2.9",
+        further: &[],
+        files: &[("/etc/default/rabbitmq.conf", "listeners.tcp.default = ADDRESS:5672\n")],
+        application: "omnileads",
+        calls: None,
+        migrates: true,
+        tls: true,
+    },
+    Line {
+        name: "1.26",
+        catalog: "omnileads-1-26",
+        roles: ["data", "voice", "app"],
+        settings: "infra_env: lan, minio_console_port: \"9001\"",
+        further: &[],
+        files: &[],
+        application: "omnileads",
+        calls: None,
+        migrates: true,
+        tls: true,
+    },
+    Line {
+        name: "3",
+        catalog: "omnileads-3",
+        roles: ["data,stateless", "acd,edge,callrec", "web,workers,dialer"],
+        settings: "kamailio_webrtc_iface: host0, itsp_nodes: 192.0.2.20",
+        further: &[],
+        files: &[],
+        application: "omnileads",
+        calls: None,
+        migrates: true,
+        tls: true,
+    },
+];
