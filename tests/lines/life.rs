@@ -62,7 +62,7 @@ fn failing_migration(site: &Site) -> Result<()> {
     let mut words = vec!["set-version", "tenant=acme", "--yes", "--timeout", LIMIT];
     words.extend(changes.iter().map(String::as_str));
     let said = site.ctl(3, &words)?;
-    for part in ["migrate", "nothing was stopped"] {
+    for part in ["migration migrate of the new version failed", "the old version was not stopped"] {
         check(said.contains(part), format!("{part:?} is not in {said}"))?;
     }
     check(starts(site)? == before, format!("a container was started again: {said}"))?;

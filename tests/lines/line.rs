@@ -18,7 +18,7 @@ pub(crate) struct Line {
     pub(crate) files: &'static [(&'static str, &'static str)],
     /// The first component of the application, whose page is asked.
     pub(crate) application: &'static str,
-    /// Where Asterisk and the edge are found; none if the lab has no image of them that carries calls.
+    /// What a call passes through; none if the lab has no images of it that carry calls.
     pub(crate) calls: Option<Calls>,
     /// Whether the catalog migrates the database before a new version of the application starts.
     pub(crate) migrates: bool,
@@ -29,9 +29,10 @@ pub(crate) struct Line {
 /// The programs that a call passes through.
 #[derive(Debug)]
 pub(crate) struct Calls {
-    /// The component that a rotation must not restart while a call is up.
+    /// The container of Kamailio, on the host with the application.
+    pub(crate) kamailio: &'static str,
+    /// The component that has the calls, on the host for voice.
     pub(crate) asterisk: &'static str,
-    pub(crate) container: &'static str,
 }
 
 pub(crate) const LINES: [Line; 4] = [
@@ -59,7 +60,7 @@ pub(crate) const LINES: [Line; 4] = [
         ],
         files: &[],
         application: "omnileads",
-        calls: Some(Calls { asterisk: "asterisk", container: "oml-asterisk-server" }),
+        calls: Some(Calls { kamailio: "oml-kamailio-server", asterisk: "asterisk" }),
         migrates: true,
         tls: true,
     },

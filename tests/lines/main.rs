@@ -5,6 +5,7 @@
     reason = "tests on real hosts use real time and read their own variables"
 )]
 
+mod calls;
 mod document;
 mod life;
 mod line;

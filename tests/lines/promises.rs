@@ -1,24 +1,32 @@
 //! What an operator finds of a healthy site.
 
 use anyhow::{Context as _, Result};
+use oml_lab::Browser;
 use oml_tests::observe::{sh, status};
 use oml_tests::trial::check;
 
+use crate::calls;
 use crate::document::FQDN;
 use crate::site::Site;
 
 /// The authority of the tenant, as a browser would have it.
-const AUTHORITY: &str = "/run/acme-ca.pem";
+pub(crate) const AUTHORITY: &str = "/run/acme-ca.pem";
 
 /// Checks that all components are healthy and of this release, and that people can work.
 pub(crate) fn all(site: &Site, release: &str) -> Result<()> {
     is_healthy(site, release)?;
     login_page(site)?;
+    if site.line.calls.is_some() {
+        browser(site)?;
+        let mut call = calls::begin(site)?;
+        calls::is_heard(&mut call)?;
+        call.end()?;
+    }
     Ok(())
 }
 
 fn is_healthy(site: &Site, release: &str) -> Result<()> {
-    let said = site.ctl(0, &["status", "tenant=acme"])?;
+    let said = site.ctl(0, &["status", "tenant=acme", "--exit-code"])?;
     let status = status(&site.fleet)?;
     let mut count = 0;
     for node in status["nodes"].as_array().context("the nodes")? {
@@ -31,7 +39,7 @@ fn is_healthy(site: &Site, release: &str) -> Result<()> {
     }
     check(count >= site.first.len(), format!("{count} components run: {said}"))?;
     let releases = site.ctl(0, &["releases", "tenant=acme"])?;
-    let is_it = |line: &&str| line.contains(release) && line.contains('*');
+    let is_it = |line: &&str| line.starts_with(release) && line.ends_with(" has it");
     check(releases.lines().any(|line| is_it(&line)), releases)
 }
 
@@ -52,4 +60,17 @@ fn login_page(site: &Site) -> Result<()> {
     );
     let code = sh(&site.fleet, site.voice(), &page)?;
     check(code == "200", format!("the login page of {} answers {code}", site.line.application))
+}
+
+/// An agent's browser logs in over secure WebSockets, through the web server and without it, and sees the certificate of
+/// the tenant.
+fn browser(site: &Site) -> Result<()> {
+    let authority = site.fleet.ctl_ok(&["tls", "show", "tenant=acme", "--ca"])?;
+    site.fleet.host(site.app())?.push(AUTHORITY, authority.as_bytes(), 0o644)?;
+    let edge = calls::edge(site)?;
+    let browser = Browser { name: FQDN, authority: AUTHORITY, path: "/ws" };
+    let through_nginx = edge.log_in(443, browser)?.end()?;
+    let direct = edge.connect(14443, browser)?.end()?;
+    let is_same = !direct.certificate.is_empty() && direct.certificate == through_nginx.certificate;
+    check(is_same, format!("{through_nginx:?} {direct:?}"))
 }

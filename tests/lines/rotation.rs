@@ -1,21 +1,62 @@
-//! Secrets and the certificate of a site are rotated.
+//! Secrets and the certificate of a site are rotated, also while a call is up.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 use anyhow::Result;
+use oml_lab::until;
 use oml_tests::trial::check;
 
 use crate::life::starts;
-use crate::promises;
 use crate::site::Site;
+use crate::{calls, promises};
+
+/// A secret of the application and of what it works with, none of which carries a call.
+const OF_APPLICATION: &str = "bucket_secret_key";
+/// The longest time for a rotation that has waited for a call.
+const ROTATION: Duration = Duration::from_secs(300);
+/// A secret of Asterisk.
+const OF_ASTERISK: &str = "ami_password";
 
 /// Rotates a secret of every kind, and the certificate.
 pub(crate) fn all(site: &Site) -> Result<()> {
-    let before = starts(site)?;
-    site.ctl(0, &["secret", "rotate", "tenant=acme", "bucket_secret_key", "--generate"])?;
-    let after = starts(site)?;
-    let moved = after.iter().filter(|(name, start)| before.get(*name) != Some(start)).count();
-    check(moved > 0 && moved < after.len(), format!("{moved} of {} moved", after.len()))?;
-    if site.line.tls {
-        site.ctl(0, &["tls", "renew", "tenant=acme"])?;
+    match site.line.calls {
+        Some(_) => with_a_call(site)?,
+        None => {
+            rotate(site, OF_APPLICATION)?;
+            rotate(site, OF_ASTERISK)?;
+            site.ctl(0, &["tls", "renew", "tenant=acme"])?;
+        }
     }
     promises::all(site, "next")
+}
+
+/// What is rotated while a call is up cuts it never; what Asterisk has is rotated when it has ended.
+fn with_a_call(site: &Site) -> Result<()> {
+    let mut call = calls::begin(site)?;
+    rotate(site, OF_APPLICATION)?;
+    calls::is_heard(&mut call)?;
+    site.ctl(0, &["tls", "renew", "tenant=acme"])?;
+    calls::is_heard(&mut call)?;
+    site.ctl(0, &["secret", "rotate", "tenant=acme", OF_ASTERISK, "--generate", "--no-wait"])?;
+    calls::wait_asterisk(site, "it waits for the call", |seen| {
+        seen["phase"]["name"] == "draining" && seen["active"] == 1
+    })?;
+    calls::is_heard(&mut call)?;
+    call.end()?;
+    until("the rollout has ended", ROTATION, || {
+        site.ctl(0, &["status", "tenant=acme", "--exit-code"]).map_err(|error| format!("{error:#}"))
+    })?;
+    let seen = calls::asterisk(site)?;
+    check(seen["calls_cut"] == 0 && seen["phase"]["name"] == "ready", format!("{seen}"))
+}
+
+/// Rotates a secret and checks that only a part of the site was started again.
+fn rotate(site: &Site, secret: &str) -> Result<()> {
+    let before = starts(site)?;
+    site.ctl(0, &["secret", "rotate", "tenant=acme", secret, "--generate"])?;
+    let after = starts(site)?;
+    let is_new = |name: &&String| before.get(*name) != after.get(*name);
+    let moved: BTreeSet<&String> = after.keys().filter(is_new).collect();
+    check(!moved.is_empty() && moved.len() < after.len(), format!("{secret} moved {moved:?}"))
 }

@@ -91,10 +91,6 @@ impl Site {
         }
     }
 
-    pub(crate) fn data(&self) -> &'static str {
-        self.host(0)
-    }
-
     pub(crate) fn voice(&self) -> &'static str {
         self.host(1)
     }
@@ -121,8 +117,9 @@ impl Site {
         let releases = document::releases(self.line, &self.first)?;
         let path = format!("{CATALOGS}/omnileads-{}.releases.yaml", self.line.name);
         host.push(&path, releases.as_bytes(), 0o644)?;
-        let checked = sh(&self.fleet, CONTROLLER, &format!("omlcontroller catalog check {path}"))?;
-        check(checked.contains("2 releases"), checked)?;
+        let checked =
+            sh(&self.fleet, CONTROLLER, &format!("omlcontroller catalog check {path} 2>&1"))?;
+        check(checked.contains(self.line.catalog), checked)?;
         sh(&self.fleet, CONTROLLER, RESTART)?;
         until("the controller answers", SOON, || {
             self.fleet.ctl_ok(&["get", "nodes"]).map_err(|error| format!("{error:#}"))
