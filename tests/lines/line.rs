@@ -18,7 +18,9 @@ pub(crate) struct Line {
     pub(crate) files: &'static [(&'static str, &'static str)],
     /// The first component of the application, whose page is asked.
     pub(crate) application: &'static str,
-    /// Where Asterisk and the edge are found; none if the lab has no image of them that carries calls.
+    /// The container of Kamailio for browsers; none if the lab has no image of it that does more than answer OPTIONS.
+    pub(crate) kamailio: Option<&'static str>,
+    /// The Asterisk that answers calls; none if the lab has no image of it that carries calls.
     pub(crate) calls: Option<Calls>,
     /// Whether the catalog migrates the database before a new version of the application starts.
     pub(crate) migrates: bool,
@@ -26,10 +28,9 @@ pub(crate) struct Line {
     pub(crate) tls: bool,
 }
 
-/// The programs that a call passes through.
+/// The Asterisk of a line, which a rotation must not restart while a call is up.
 #[derive(Debug)]
 pub(crate) struct Calls {
-    /// The component that a rotation must not restart while a call is up.
     pub(crate) asterisk: &'static str,
     pub(crate) container: &'static str,
 }
@@ -59,6 +60,7 @@ pub(crate) const LINES: [Line; 4] = [
         ],
         files: &[],
         application: "omnileads",
+        kamailio: Some("oml-kamailio-server"),
         calls: Some(Calls { asterisk: "asterisk", container: "oml-asterisk-server" }),
         migrates: true,
         tls: true,
@@ -71,6 +73,7 @@ pub(crate) const LINES: [Line; 4] = [
         further: &[],
         files: &[("/etc/default/rabbitmq.conf", "listeners.tcp.default = ADDRESS:5672\n")],
         application: "omnileads",
+        kamailio: Some("oml-kamailio-server"),
         calls: None,
         migrates: true,
         tls: true,
@@ -83,6 +86,7 @@ pub(crate) const LINES: [Line; 4] = [
         further: &[],
         files: &[],
         application: "omnileads",
+        kamailio: Some("oml-kamailio-server"),
         calls: None,
         migrates: true,
         tls: true,
@@ -95,6 +99,7 @@ pub(crate) const LINES: [Line; 4] = [
         further: &[],
         files: &[],
         application: "omnileads",
+        kamailio: None,
         calls: None,
         migrates: true,
         tls: true,

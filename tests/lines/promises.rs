@@ -1,7 +1,9 @@
 //! What an operator finds of a healthy site.
 
 use anyhow::{Context as _, Result};
-use oml_tests::observe::{sh, status};
+use oml_lab::{Browser, Telephone};
+use oml_tests::edge::SipEdge;
+use oml_tests::observe::{sh, status, wait_instance};
 use oml_tests::trial::check;
 
 use crate::document::FQDN;
@@ -14,6 +16,37 @@ const AUTHORITY: &str = "/run/acme-ca.pem";
 pub(crate) fn all(site: &Site, release: &str) -> Result<()> {
     is_healthy(site, release)?;
     login_page(site)?;
+    browser_connects(site)?;
+    match call(site)? {
+        Some(call) => call.end().map(drop).context("end the call"),
+        None => Ok(()),
+    }
+}
+
+/// Calls a number that sends back what it hears, and waits until it is heard and counted. It is none if the lab has no
+/// images of the line that carry calls.
+pub(crate) fn call(site: &Site) -> Result<Option<Telephone<'_>>> {
+    let (Some(container), Some(calls)) = (site.line.kamailio, &site.line.calls) else {
+        return Ok(None);
+    };
+    let call = SipEdge::find(&site.fleet, site.app(), container)?.call("echo")?;
+    call.hear(50)?;
+    let is_counted = |seen: &serde_json::Value| seen["active"] == 1;
+    wait_instance(&site.fleet, site.voice(), calls.asterisk, "the call is counted", is_counted)?;
+    Ok(Some(call))
+}
+
+/// A browser opens its WebSocket to Kamailio, through the web server and without it.
+fn browser_connects(site: &Site) -> Result<()> {
+    let Some(container) = site.line.kamailio else { return Ok(()) };
+    let authority = site.fleet.ctl_ok(&["tls", "show", "tenant=acme", "--ca"])?;
+    site.fleet.host(site.app())?.push(AUTHORITY, authority.as_bytes(), 0o644)?;
+    let edge = SipEdge::find(&site.fleet, site.app(), container)?;
+    for port in [443, 14443] {
+        let browser = Browser { name: FQDN, authority: AUTHORITY, path: "/ws" };
+        let connected = edge.connect(port, browser).and_then(|it| Ok(it.end()?));
+        connected.with_context(|| format!("connect as a browser to port {port}"))?;
+    }
     Ok(())
 }
 
