@@ -7,19 +7,15 @@ use oml_tests::observe::{instance, wait_instance};
 use oml_tests::trial::check;
 use serde_json::Value;
 
-use crate::line::Calls;
 use crate::site::Site;
 
 /// The longest silence of a call of which nothing on its way is restarted. The hosts share a busy machine.
 const GAP_MS_MAX: u64 = 2_000;
 
-fn of_line(site: &Site) -> Result<&'static Calls> {
-    site.line.calls.as_ref().context("the line has calls")
-}
-
 /// Finds the edge of the site.
 pub(crate) fn edge(site: &Site) -> Result<SipEdge<'_>> {
-    SipEdge::find(&site.fleet, site.app(), of_line(site)?.kamailio)
+    let container = site.line.kamailio.context("the line has a Kamailio")?;
+    SipEdge::find(&site.fleet, site.app(), container)
 }
 
 /// Begins a call and waits until it is counted.
@@ -42,10 +38,14 @@ pub(crate) fn wait_asterisk(
     what: &str,
     holds: impl Fn(&Value) -> bool,
 ) -> Result<Value> {
-    wait_instance(&site.fleet, site.voice(), of_line(site)?.asterisk, what, holds)
+    wait_instance(&site.fleet, site.voice(), name(site)?, what, holds)
 }
 
 /// Returns what Asterisk's host reports of it.
 pub(crate) fn asterisk(site: &Site) -> Result<Value> {
-    instance(&site.fleet, site.voice(), of_line(site)?.asterisk)
+    instance(&site.fleet, site.voice(), name(site)?)
+}
+
+fn name(site: &Site) -> Result<&'static str> {
+    site.line.asterisk.context("the line has calls")
 }

@@ -18,21 +18,14 @@ pub(crate) struct Line {
     pub(crate) files: &'static [(&'static str, &'static str)],
     /// The first component of the application, whose page is asked.
     pub(crate) application: &'static str,
-    /// What a call passes through; none if the lab has no images of it that carry calls.
-    pub(crate) calls: Option<Calls>,
+    /// The container of Kamailio for browsers; none if the lab has no image of it that does more than answer OPTIONS.
+    pub(crate) kamailio: Option<&'static str>,
+    /// The component that answers calls; none if the lab has no image of it that carries calls.
+    pub(crate) asterisk: Option<&'static str>,
     /// Whether the catalog migrates the database before a new version of the application starts.
     pub(crate) migrates: bool,
     /// Whether the catalog gives the certificate of the tenant to its web server.
     pub(crate) tls: bool,
-}
-
-/// The programs that a call passes through.
-#[derive(Debug)]
-pub(crate) struct Calls {
-    /// The container of Kamailio, on the host with the application.
-    pub(crate) kamailio: &'static str,
-    /// The component that has the calls, on the host for voice.
-    pub(crate) asterisk: &'static str,
 }
 
 pub(crate) const LINES: [Line; 4] = [
@@ -60,7 +53,8 @@ pub(crate) const LINES: [Line; 4] = [
         ],
         files: &[],
         application: "omnileads",
-        calls: Some(Calls { kamailio: "oml-kamailio-server", asterisk: "asterisk" }),
+        kamailio: Some("oml-kamailio-server"),
+        asterisk: Some("asterisk"),
         migrates: true,
         tls: true,
     },
@@ -72,7 +66,8 @@ pub(crate) const LINES: [Line; 4] = [
         further: &[],
         files: &[("/etc/default/rabbitmq.conf", "listeners.tcp.default = ADDRESS:5672\n")],
         application: "omnileads",
-        calls: None,
+        kamailio: Some("oml-kamailio-server"),
+        asterisk: None,
         migrates: true,
         tls: true,
     },
@@ -84,7 +79,8 @@ pub(crate) const LINES: [Line; 4] = [
         further: &[],
         files: &[],
         application: "omnileads",
-        calls: None,
+        kamailio: Some("oml-kamailio-server"),
+        asterisk: None,
         migrates: true,
         tls: true,
     },
@@ -96,7 +92,8 @@ pub(crate) const LINES: [Line; 4] = [
         further: &[],
         files: &[],
         application: "omnileads",
-        calls: None,
+        kamailio: None,
+        asterisk: None,
         migrates: true,
         tls: true,
     },

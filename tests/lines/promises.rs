@@ -16,8 +16,10 @@ pub(crate) const AUTHORITY: &str = "/run/acme-ca.pem";
 pub(crate) fn all(site: &Site, release: &str) -> Result<()> {
     is_healthy(site, release)?;
     login_page(site)?;
-    if site.line.calls.is_some() {
+    if site.line.kamailio.is_some() {
         browser(site)?;
+    }
+    if site.line.asterisk.is_some() {
         let mut call = calls::begin(site)?;
         calls::is_heard(&mut call)?;
         call.end()?;

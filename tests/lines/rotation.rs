@@ -20,7 +20,7 @@ const OF_ASTERISK: &str = "ami_password";
 
 /// Rotates a secret of every kind, and the certificate.
 pub(crate) fn all(site: &Site) -> Result<()> {
-    match site.line.calls {
+    match site.line.asterisk {
         Some(_) => with_a_call(site)?,
         None => {
             rotate(site, OF_APPLICATION)?;
