@@ -31,10 +31,10 @@ impl InstanceUpdate {
         Self {
             desired_hash,
             last_good: LastGood::Current,
+            has_answered: false,
             stage: Stage::Preparing,
             backoff: None,
             revival: None,
-            has_answered: false,
         }
     }
 
@@ -43,9 +43,9 @@ impl InstanceUpdate {
     pub fn is_blank(&self) -> bool {
         self.stage == Stage::Preparing
             && self.last_good == LastGood::Current
+            && !self.has_answered
             && self.backoff.is_none()
             && self.revival.is_none()
-            && !self.has_answered
     }
 
     /// Returns the update after a step has begun. It is saved before the step acts.

@@ -437,10 +437,10 @@ pub(super) fn updates() -> SavedUpdates {
             InstanceUpdate {
                 desired_hash,
                 last_good,
+                has_answered: false,
                 stage,
                 backoff,
                 revival: None,
-                has_answered: false,
             },
         )
     };

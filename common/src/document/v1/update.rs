@@ -117,6 +117,10 @@ pub struct InstanceUpdate {
     /// The workload that the update rolls back to.
     #[serde(default, skip_serializing_if = "is_default")]
     pub last_good: LastGood,
+    /// Whether a version after the last good one answered before its soak ended, so that it may have
+    /// written something.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub has_answered: bool,
     /// How far the update is.
     #[serde(default, skip_serializing_if = "is_default")]
     pub stage: Stage,
@@ -127,10 +131,6 @@ pub struct InstanceUpdate {
     /// next may come.
     #[serde(default, skip_serializing_if = "is_default")]
     pub revival: Option<Backoff>,
-    /// Whether a version after the last good one answered before its soak ended, so that it may have
-    /// written something.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub has_answered: bool,
 }
 
 /// The workload that an update rolls back to. An update that supersedes another one

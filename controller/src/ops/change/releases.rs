@@ -107,21 +107,22 @@ impl Changes {
             if components.is_empty() {
                 break;
             }
-            let plan = match self.tenants.readable_plan(&draft.tenant, number).await {
-                Ok(Some(plan)) => plan,
-                Ok(None) => continue,
-                // An earlier one says enough, or nothing is known.
-                Err(error) => {
-                    let (tenant, error) = (&draft.tenant, chain(&error));
-                    tracing::warn!(%tenant, %number, error, "cannot read the plan of an earlier revision");
-                    continue;
-                }
-            };
+            let Some(plan) = self.earlier_plan(&draft.tenant, number).await else { continue };
             let mut versions = versions_in_plan(&plan, catalog, &registries);
             versions.retain(|name, _| components.remove(name));
             found.extend(versions);
         }
         Ok((!found.is_empty()).then_some(found))
+    }
+
+    /// Returns the plan of an earlier revision. One that cannot be read says nothing, and an earlier one
+    /// may say enough.
+    async fn earlier_plan(&self, tenant: &TenantId, number: RevisionNumber) -> Option<Arc<Plan>> {
+        self.tenants.readable_plan(tenant, number).await.unwrap_or_else(|error| {
+            let error = chain(&error);
+            tracing::warn!(%tenant, %number, error, "cannot read the plan of an earlier revision");
+            None
+        })
     }
 
     /// Returns the versions of everything that may have written the state that a draft finds: those on
