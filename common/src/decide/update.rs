@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 use crate::decide::step::Step;
 use crate::document::assignment::Assignment;
 use crate::document::report::Failure;
-use crate::document::update::{Backoff, Count, InstanceUpdate, LastGood, Stage};
+use crate::document::update::{Backoff, Count, InstanceUpdate, LastGood, ReloadStage, Stage};
 use crate::id::{ComponentName, ContentHash, Version};
 use crate::time::Timestamp;
 
 mod many;
 mod outcome;
 mod progress;
+mod reload;
 
 pub use self::many::{align, align_unreadable, ask_again, restart_timers, retry_now, shift};
 pub use self::outcome::{Counted, NotDone, Outcome};
@@ -33,6 +34,7 @@ impl InstanceUpdate {
             stage: Stage::Preparing,
             backoff: None,
             revival: None,
+            reload: None,
         }
     }
 
@@ -43,6 +45,7 @@ impl InstanceUpdate {
             && self.last_good == LastGood::Current
             && self.backoff.is_none()
             && self.revival.is_none()
+            && self.reload.is_none()
     }
 
     /// Returns the workload to roll back to when the desired one fails.
@@ -67,6 +70,7 @@ impl InstanceUpdate {
                     None => self.last_good = LastGood::None,
                 }
             }
+            Step::Reload { .. } => self.reload = Some(ReloadStage::Begun),
             Step::CountActive => match &self.stage {
                 // Calls may have come since, if the switch was interrupted before the stop.
                 Stage::Preparing

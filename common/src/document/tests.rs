@@ -75,6 +75,7 @@ fn full() -> Instance {
         checks: Vec::new(),
         preparations: Vec::new(),
         migrations: Vec::new(),
+        reload: None,
     }
 }
 

@@ -13,7 +13,7 @@ use crate::text::yaml::{FieldNode, Fields, Value};
 use super::place::Places;
 use super::{CheckTemplate, Component, ContainerTemplate, Lookup, ProbeTemplate, WorkloadTemplate};
 use super::{
-    condition, env, file, image, literal, operation, options, ports, probe, secrets, volume,
+    condition, env, file, image, literal, operation, options, ports, probe, reload, secrets, volume,
 };
 
 const START_TIMEOUT_MS: u64 = 120_000;
@@ -83,6 +83,10 @@ fn read_unit(fields: &mut Fields<'_>, problems: &mut Problems) -> WorkloadTempla
         let message = "a packaged unit has no files of the catalog";
         let hint = "write its settings into drop_in, or run the component in a container";
         problems.push(field.problem(message).hint(hint));
+    }
+    if let Some(field) = fields.get("reload") {
+        let message = "a packaged unit has no files that it could take over";
+        problems.push(field.problem(message).hint("remove it"));
     }
     let drop_in = fields.get("drop_in").and_then(|p| literal::drop_in(&p, problems));
     WorkloadTemplate::Unit { drop_in: drop_in.unwrap_or_default() }
@@ -167,6 +171,7 @@ fn read_container(
     let mut places = Places::new(&volumes, &options.tmpfs);
     let files = fields.get("files");
     let files = files.map(|f| file::read_all(&f, &mut places, templates, problems));
+    let reload = fields.get("reload").and_then(|field| reload::read(&field, problems));
     if let Some(field) = &secrets_field {
         secrets::check(field, &secrets, &env, &mut places, problems);
     }
@@ -177,6 +182,7 @@ fn read_container(
         secrets,
         volumes,
         files: files.unwrap_or_default(),
+        reload,
         command,
         memory_bytes_max,
         pids_limit,

@@ -23,6 +23,7 @@ mod hashes;
 mod operations;
 mod options;
 mod probes;
+mod reload;
 mod secrets;
 
 use self::hashes::HASHES;

@@ -434,7 +434,7 @@ pub(super) fn updates() -> SavedUpdates {
         let desired_hash = hash("desired");
         (
             component.parse().unwrap(),
-            InstanceUpdate { desired_hash, last_good, stage, backoff, revival: None },
+            InstanceUpdate { desired_hash, last_good, stage, backoff, revival: None, reload: None },
         )
     };
     let previous = || LastGood::Previous(hash("previous"));

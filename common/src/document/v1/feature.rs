@@ -99,6 +99,8 @@ pub enum Feature {
     ContainerFiles,
     /// Runs preparations and migrations once, before a version starts.
     Migrations,
+    /// Lets a program take over files while it runs.
+    Reload,
 }
 
 /// The error of a word that names no feature of this release.
@@ -108,7 +110,7 @@ pub struct UnknownFeature(String);
 
 impl Feature {
     /// Every feature that this release knows.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 42] = [
         Self::Container,
         Self::ContainerCommand,
         Self::MemoryLimit,
@@ -150,6 +152,7 @@ impl Feature {
         Self::UpdateChecks,
         Self::ContainerFiles,
         Self::Migrations,
+        Self::Reload,
     ];
 
     /// Returns the name of the feature in greetings and messages.
@@ -197,6 +200,7 @@ impl Feature {
             Self::UpdateChecks => "update-checks",
             Self::ContainerFiles => "container-files",
             Self::Migrations => "migrations",
+            Self::Reload => "reload",
         }
     }
 
@@ -252,6 +256,7 @@ impl Instance {
             checks,
             preparations,
             migrations,
+            reload,
         } = self;
         let of_workload = match &**workload {
             Workload::Container(container) => of_container(container),
@@ -267,7 +272,9 @@ impl Instance {
         let of_checks = checks.iter().map(|step| of_step(step, Feature::UpdateChecks));
         let once = preparations.iter().chain(migrations);
         let of_once = once.map(|step| of_step(step, Feature::Migrations));
+        let of_reload = reload.as_ref().map(options::of_reload);
         let of_workload = of_workload.into_iter().chain(of_source).chain(of_checks).chain(of_once);
+        let of_workload = of_workload.chain(of_reload);
         let of_ports = of_ports.chain(of_ranges);
         of_workload.chain(of_probe).chain(of_active).chain(of_ports).collect()
     }

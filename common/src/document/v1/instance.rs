@@ -21,6 +21,7 @@ mod kept_secret;
 mod operation;
 mod options;
 mod ports;
+mod reload;
 
 pub use self::check::{Check, HttpDetails, SipTransport, WebSocketDetails};
 pub use self::files::ContainerFile;
@@ -29,6 +30,7 @@ pub use self::kept_secret::KeptSecret;
 pub use self::operation::{OperationCommand, OperationStep};
 pub use self::options::{ContainerOptions, Device, LogLimits, Network, Published, Tmpfs, Ulimit};
 pub use self::ports::PortRange;
+pub use self::reload::{Reload, ReloadBy};
 
 /// A component of a tenant on a node, with every value filled in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +74,9 @@ pub struct Instance {
     /// What has to succeed once before the first start of another image.
     #[serde(default, skip_serializing_if = "is_default")]
     pub migrations: Vec<OperationStep>,
+    /// What its program takes over while it runs. It is no part of the workload.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub reload: Option<Reload>,
 }
 
 /// What a unit runs.
@@ -292,6 +297,12 @@ impl Instance {
             Workload::Container(container) => Some(container),
             Workload::Unit(_) => None,
         }
+    }
+
+    /// Returns the secrets of the controller that it names.
+    pub fn named_secrets(&self) -> impl Iterator<Item = &KeptSecret> {
+        let of_container = self.container().into_iter().flat_map(|it| it.kept_secrets.values());
+        of_container.chain(self.reload.iter().flat_map(|reload| &reload.secrets))
     }
 
     /// Returns the repository from which its image is pulled; none for a packaged unit.

@@ -119,6 +119,7 @@ fn what_is_done_or_has_to_be_done_is_named() {
         ),
         (Reason::Doing(Activity::Preparing), "preparing container and unit"),
         (Reason::Doing(Activity::Starting), "starting"),
+        (Reason::Doing(Activity::Reloading), "being reloaded; its container runs on"),
         (Reason::Doing(Activity::RollingBack), "rolling back to the version before"),
         (Reason::Lacks(Lack::NewImage), "its image is not on the host"),
         (Reason::Lacks(Lack::NewContainer), "its container does not exist yet"),
@@ -126,6 +127,7 @@ fn what_is_done_or_has_to_be_done_is_named() {
         (Reason::Lacks(Lack::Unit), "its unit is missing"),
         (Reason::Lacks(Lack::Documents), "its documents on the host are out of date"),
         (Reason::Lacks(Lack::Files), "its files on the host were changed"),
+        (Reason::Lacks(Lack::Reload), "its program has not taken over its new files"),
         (Reason::Lacks(Lack::Container), "its container is gone"),
         (Reason::Lacks(Lack::ContainerAndImage), "container and image are gone"),
         (Reason::Lacks(Lack::ContainerName), "its container has an interim name"),
@@ -272,6 +274,10 @@ fn an_instance_with_nothing_to_change_reports_how_it_is() {
         (
             Reason::OldSupervisor,
             "its supervisor is of an earlier release; replacing it, the container keeps running",
+        ),
+        (
+            Reason::ReloadFailed { message: "the reload failed: no".to_owned() },
+            "the reload failed: no",
         ),
         (Reason::ProbeChanged, "its probe was changed; no result yet"),
         (Reason::Unobserved(LastEnd::OutOfMemory), "the kernel killed it: out of memory"),

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::Feature;
 use crate::document::instance::{
-    ContainerFile, ContainerOptions, Device, LogLimits, Network, PortRange, Published, Tmpfs,
-    Ulimit,
+    ContainerFile, ContainerOptions, Device, KeptSecret, LogLimits, Network, PortRange, Published,
+    Reload, ReloadBy, Tmpfs, Ulimit,
 };
 use crate::document::is_default;
 
@@ -28,6 +28,7 @@ pub(super) fn of(options: &ContainerOptions) -> BTreeSet<Feature> {
         extra_hosts,
         log,
         files,
+        reloaded,
     } = options;
     let asked = [
         (!entrypoint.is_empty(), Feature::Entrypoint),
@@ -45,6 +46,7 @@ pub(super) fn of(options: &ContainerOptions) -> BTreeSet<Feature> {
         (!extra_hosts.is_empty(), Feature::ExtraHosts),
         (of_log(log), Feature::LogLimits),
         (files.iter().any(of_file), Feature::ContainerFiles),
+        (!reloaded.is_empty(), Feature::Reload),
     ];
     asked.into_iter().filter_map(|(is_asked, feature)| is_asked.then_some(feature)).collect()
 }
@@ -85,6 +87,21 @@ fn of_tmpfs(tmpfs: &Tmpfs) -> bool {
 fn of_file(file: &ContainerFile) -> bool {
     let ContainerFile { path: _, mode: _, uid: _, gid: _, text: _ } = file;
     true
+}
+
+/// Returns the feature that an agent needs for what a program takes over while it runs.
+pub(super) fn of_reload(reload: &Reload) -> Feature {
+    let Reload { by, deadline_ms: _, files, secrets } = reload;
+    // What is asked of a file or a secret there is asked of one here too.
+    files.iter().map(of_file).for_each(drop);
+    secrets.iter().for_each(of_secret);
+    match by {
+        ReloadBy::Command { command: _ } | ReloadBy::Signal { signal: _ } => Feature::Reload,
+    }
+}
+
+fn of_secret(secret: &KeptSecret) {
+    let KeptSecret { name: _, version: _, mark: _, file: _ } = secret;
 }
 
 fn of_log(log: &LogLimits) -> bool {
