@@ -137,8 +137,7 @@ fn named(paths: &Paths, assignment: Option<&Assignment>) -> Option<BTreeSet<Secr
             instances.extend(documents::read(paths, &component, slot).ok()?);
         }
     }
-    let containers = instances.iter().filter_map(|instance| instance.container());
-    let secrets = containers.flat_map(|container| container.kept_secrets.values());
+    let secrets = instances.iter().flat_map(|instance| instance.named_secrets());
     Some(secrets.map(|secret| secret.mark.clone()).collect())
 }
 

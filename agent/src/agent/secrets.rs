@@ -15,10 +15,10 @@ impl Agent {
     pub(super) fn missing_secrets(&self) -> BTreeMap<ComponentName, BTreeSet<KeptSecret>> {
         let assignment = self.state.assignment.iter();
         let instances = assignment.flat_map(|it| &it.content.share.instances);
-        let missing = instances.filter_map(|(name, desired)| {
-            let named = desired.instance.container()?.kept_secrets.values();
+        let missing = instances.map(|(name, desired)| {
+            let named = desired.instance.named_secrets();
             let missing = named.filter(|secret| !is_here(&self.host.paths, secret)).cloned();
-            Some((name.clone(), missing.collect::<BTreeSet<_>>()))
+            (name.clone(), missing.collect::<BTreeSet<_>>())
         });
         missing.filter(|(_, missing)| !missing.is_empty()).collect()
     }

@@ -24,6 +24,7 @@ mod images;
 mod interrupted;
 mod lost_record;
 mod migrated;
+mod reload;
 mod revived;
 mod secrets;
 mod stopped;

@@ -116,9 +116,9 @@ impl Display for ReloadFailed {
                 f,
                 "its former files are back, but that reload failed too: {why}; nothing was restarted"
             ),
-            PutBack::Unknown => f.write_str(
-                "its former files are not known any more; nothing was restarted",
-            ),
+            PutBack::Unknown => {
+                f.write_str("its former files are not known any more; nothing was restarted")
+            }
         }
     }
 }

@@ -69,6 +69,8 @@ pub struct Container {
     pub settings: ContainerSettings,
     /// The lines that its program wrote.
     pub log: Vec<String>,
+    /// The signals that were sent to its program and did not ask it to end.
+    pub signals: Vec<String>,
     /// The time of its last start, on a clock that is never set.
     started: Option<Instant>,
     /// Counts its starts, so that what was due for an earlier one is void.
@@ -171,6 +173,7 @@ impl Engine {
             settings,
             log: Vec::new(),
             started: None,
+            signals: Vec::new(),
             starts: 0,
             behaviour: Behaviour::default(),
         });
@@ -352,6 +355,21 @@ impl HostModel {
             return Err(EngineError::Conflict(format!("container {id} is not running")));
         }
         Ok(self.settings().programs.exec(&container, command))
+    }
+
+    /// Sends a signal to the program of a running container. The programs of the model go on.
+    ///
+    /// # Errors
+    /// It does not run, or a fault that was asked for.
+    pub async fn signal_container(&self, id: &str, signal: &str) -> Result<(), EngineError> {
+        self.enter(Daemon::Engine, Verb::Signal).await?;
+        let mut state = self.state();
+        let container = state.engine.find(id)?;
+        if !container.is_running() {
+            return Err(EngineError::Conflict(format!("container {id} is not running")));
+        }
+        container.signals.push(signal.to_owned());
+        Ok(())
     }
 
     /// Returns the events of a container from `since_ms` to `until_ms`, oldest first. If

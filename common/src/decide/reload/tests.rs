@@ -22,7 +22,10 @@ fn moment(was_healthy: bool) -> ReloadMoment<'static> {
 #[test]
 fn only_a_probe_that_ended_after_the_reload_counts() {
     let good = |at| probed(Some(&status(at, Health::Healthy, 0)), moment(true));
-    assert_eq!((good(999), good(1_000), good(1_001)), (Probed::NotYet, Probed::NotYet, Probed::Good));
+    assert_eq!(
+        (good(999), good(1_000), good(1_001)),
+        (Probed::NotYet, Probed::NotYet, Probed::Good)
+    );
     assert_eq!(probed(None, moment(true)), Probed::NotYet);
     let other = Status { container: "web-2".to_owned(), ..status(2_000, Health::Healthy, 0) };
     assert_eq!(probed(Some(&other), moment(true)), Probed::NotYet);

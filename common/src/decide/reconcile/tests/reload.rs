@@ -69,8 +69,14 @@ fn a_reload_that_fails_is_reported_once_and_what_runs_goes_on_with_its_former_co
     world.place("asterisk").refused = content(&with_file("1", "second"));
     world.settle();
     assert_eq!(steps(&world), ["reload"]);
-    assert_eq!((world.phase("asterisk"), reason(&world).as_str()), (Phase::RolledBack, "the reload failed"));
-    assert_eq!((loaded(&world), started(&world)), (content(&with_file("1", "first")), running_since));
+    assert_eq!(
+        (world.phase("asterisk"), reason(&world).as_str()),
+        (Phase::RolledBack, "the reload failed")
+    );
+    assert_eq!(
+        (loaded(&world), started(&world)),
+        (content(&with_file("1", "first")), running_since)
+    );
     // The former content is what the program has, so a rollback has nothing to do.
     world.log.clear();
     world.desire([with_file("1", "first")]);

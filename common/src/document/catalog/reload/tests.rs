@@ -32,7 +32,10 @@ fn a_program_is_reloaded_by_a_command_or_by_a_signal() {
     assert_eq!(read_command, expected);
     for signal in ["HUP", "SIGHUP"] {
         let by = ReloadBy::Signal { signal: "SIGHUP".to_owned() };
-        assert_eq!(read(&format!("{{signal: {signal}}}")), ReloadTemplate { by, deadline_ms: 30_000 });
+        assert_eq!(
+            read(&format!("{{signal: {signal}}}")),
+            ReloadTemplate { by, deadline_ms: 30_000 }
+        );
     }
 }
 
