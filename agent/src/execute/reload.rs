@@ -49,6 +49,8 @@ impl Host {
         reloaded_files::ensure(&self.paths, instance)?;
         failpoint::reach("L1");
         match &instance.reload {
+            // What it has read does until its next start.
+            Some(Reload { by: ReloadBy::NextStart, .. }) => {}
             Some(reload) if runs => self.take_over(work, instance, reload).await?,
             Some(_) | None => self.refuse_if_started(&work.component).await?,
         }
@@ -132,6 +134,7 @@ impl Host {
             ReloadBy::Signal { signal } => {
                 calls.signal(container, signal).await.map(|()| Asked::Taken)
             }
+            ReloadBy::NextStart => Ok(Asked::Taken),
             ReloadBy::Command { command } => {
                 let limit = Duration::from_millis(reload.deadline_ms);
                 let program = command.first().map_or("", String::as_str);

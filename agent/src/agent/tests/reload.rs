@@ -190,6 +190,25 @@ async fn a_program_is_reloaded_by_a_signal_too() {
     assert_eq!((running.signals, running.starts), (vec!["SIGHUP".to_owned()], 1));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_program_that_reads_its_files_only_when_it_starts_is_left_alone_until_then() {
+    let mut bench = Bench::new();
+    bench.offer("1", Behaviour::Good);
+    let with = |text| with_reload(ReloadBy::NextStart, vec![file(text)], Vec::new());
+    let first = with("first\n");
+    bench.desire_document(first.clone());
+    bench.until_ready("1").await;
+    let (place, before) = (place(&bench, &first), restarts(&bench));
+    let second = with("second\n");
+    bench.desire_document(second.clone());
+    bench.until_report(|_| document(&bench).hash() == second.hash()).await;
+    bench.until_ready("1").await;
+    assert_eq!(fs::read_to_string(&place).unwrap(), "second\n");
+    assert_eq!((restarts(&bench), execs(&bench)), (before, 0));
+    let running = bench.host.running(&name("asterisk")).unwrap();
+    assert_eq!((running.signals, running.starts), (Vec::new(), 1));
+}
+
 /// That version of a secret of the controller, which arrives with this value.
 fn arrive(bench: &Bench, version: u64) -> KeptSecret {
     let value = SecretText::read(Zeroizing::new(format!("value {version}"))).unwrap();

@@ -42,6 +42,8 @@ pub enum ChangeNote {
         /// Their places in the container.
         files: Vec<String>,
         secrets: Vec<(SecretName, u64)>,
+        /// Whether it reads them when it is started next, and not before.
+        at_next_start: bool,
     },
     /// These files differ, by their places in the container, and it is replaced for something else.
     Files(Vec<String>),
@@ -124,7 +126,14 @@ impl Display for ChangeNote {
                 write!(f, "environment {}", names.join(" "))
             }
             Self::Secret(name, version) => write!(f, "secret {name} version {version}"),
-            Self::Reloaded { files, secrets } => reloaded(f, files, secrets),
+            Self::Reloaded { files, secrets, at_next_start: false } => {
+                f.write_str("reloaded without a restart: ")?;
+                reloaded(f, files, secrets)
+            }
+            Self::Reloaded { files, secrets, at_next_start: true } => {
+                f.write_str("written without a restart, and read at its next start: ")?;
+                reloaded(f, files, secrets)
+            }
             Self::Files(paths) => write!(f, "files {}", paths.join(" ")),
             Self::ReloadCommand => f.write_str("reload settings"),
             Self::ContainerSettings => f.write_str("container settings"),
@@ -147,7 +156,7 @@ fn reloaded(f: &mut Formatter<'_>, files: &[String], secrets: &[(SecretName, u64
     let secrets = secrets.iter().map(|(name, version)| format!("secret {name} version {version}"));
     let files = files.iter().map(|path| format!("file {path}"));
     let parts: Vec<String> = secrets.chain(files).collect();
-    write!(f, "reloaded without a restart: {}", parts.join(" and "))
+    f.write_str(&parts.join(" and "))
 }
 
 /// Says by what a component is checked or changed before it starts.

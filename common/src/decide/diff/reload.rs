@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::document::instance::{Instance, Reload};
+use crate::document::instance::{Instance, Reload, ReloadBy};
 use crate::id::SecretName;
 
 use super::ChangeNote;
@@ -18,7 +18,8 @@ pub(super) fn differing(old: &Instance, new: &Instance) -> Vec<ChangeNote> {
         notes.extend(secrets.into_iter().map(version));
         notes.extend((!files.is_empty()).then_some(ChangeNote::Files(files)));
     } else if !files.is_empty() || !secrets.is_empty() {
-        notes.push(ChangeNote::Reloaded { files, secrets });
+        let at_next_start = after.by == ReloadBy::NextStart;
+        notes.push(ChangeNote::Reloaded { files, secrets, at_next_start });
     }
     if (&before.by, before.deadline_ms) != (&after.by, after.deadline_ms) {
         notes.push(ChangeNote::ReloadCommand);

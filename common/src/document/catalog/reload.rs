@@ -2,7 +2,7 @@
 
 use crate::document::instance::ReloadBy;
 use crate::text::problem::Problems;
-use crate::text::yaml::{FieldNode, Fields};
+use crate::text::yaml::{FieldNode, Fields, Value};
 
 use super::literal;
 
@@ -10,6 +10,8 @@ use super::literal;
 const DEADLINE_MS: u64 = 30_000;
 /// The longest deadline of a reload.
 const DEADLINE_MS_MAX: u64 = 300_000;
+/// The word for a program that reads its files only when it starts.
+const NEXT_START: &str = "next-start";
 /// The signals by which programs read their files again; none of them asks for an end.
 const SIGNALS: [(&str, &str); 8] = [
     ("HUP", "SIGHUP"),
@@ -36,13 +38,17 @@ impl ReloadTemplate {
     pub fn texts(&self) -> &[String] {
         match &self.by {
             ReloadBy::Command { command } => command,
-            ReloadBy::Signal { .. } => &[],
+            ReloadBy::Signal { .. } | ReloadBy::NextStart => &[],
         }
     }
 }
 
-/// Reads `{command: [nginx, -s, reload]}` or `{signal: HUP}`.
+/// Reads `{command: [nginx, -s, reload]}`, `{signal: HUP}` or `next-start`.
 pub(super) fn read(field: &FieldNode<'_>, problems: &mut Problems) -> Option<ReloadTemplate> {
+    if let Value::Text(_) = &field.node.value {
+        let by = field.choice(&[(NEXT_START, ())], problems).map(|()| ReloadBy::NextStart);
+        return by.map(|by| ReloadTemplate { by, deadline_ms: DEADLINE_MS });
+    }
     let mut fields = Fields::open(field, problems)?;
     let command_field = fields.get("command");
     let signal_field = fields.get("signal");
@@ -56,7 +62,8 @@ pub(super) fn read(field: &FieldNode<'_>, problems: &mut Problems) -> Option<Rel
         }
         (Some(_), Some(_)) | (None, None) => {
             let problem = field.problem("needs a command or a signal, one of both");
-            problems.push(problem.hint("write {command: [nginx, -s, reload]}, or {signal: HUP}"));
+            let hint = "write {command: [nginx, -s, reload]}, {signal: HUP}, or next-start";
+            problems.push(problem.hint(hint));
             None
         }
     };

@@ -33,8 +33,17 @@ fn every_part_that_differs_has_its_words() {
             &ChangeNote::Reloaded {
                 files: vec!["/etc/web.conf".to_owned()],
                 secrets: vec![("tls_key".parse().unwrap(), 2)],
+                at_next_start: false,
             },
             "reloaded without a restart: secret tls_key version 2 and file /etc/web.conf",
+        ),
+        (
+            &ChangeNote::Reloaded {
+                files: Vec::new(),
+                secrets: vec![("tls_key".parse().unwrap(), 2)],
+                at_next_start: true,
+            },
+            "written without a restart, and read at its next start: secret tls_key version 2",
         ),
         (&ChangeNote::Files(vec!["/a".to_owned(), "/b".to_owned()]), "files /a /b"),
         (&ChangeNote::ReloadCommand, "reload settings"),

@@ -24,7 +24,7 @@ impl Writer<'_> {
                 let command = command.iter().map(|text| self.fill("reload", text)).collect();
                 ReloadBy::Command { command }
             }
-            signal @ ReloadBy::Signal { .. } => signal.clone(),
+            other @ (ReloadBy::Signal { .. } | ReloadBy::NextStart) => other.clone(),
         };
         let mut container = container;
         let kept = std::mem::take(&mut container.options.files);

@@ -40,10 +40,17 @@ fn a_program_is_reloaded_by_a_command_or_by_a_signal() {
 }
 
 #[test]
+fn a_program_that_reads_its_files_only_when_it_starts_is_not_asked() {
+    let expected = ReloadTemplate { by: ReloadBy::NextStart, deadline_ms: 30_000 };
+    assert_eq!(read("next-start"), expected);
+}
+
+#[test]
 fn what_cannot_be_a_reload_is_refused_with_place_and_hint() {
     let at = "line 11: components.web.reload";
     for (reload, expected) in [
         ("{}", ": needs a command or a signal, one of both (write {command: [nginx, -s, reload]}"),
+        ("later", ": \"later\" is not a valid value"),
         ("{command: [a], signal: HUP}", ": needs a command or a signal, one of both"),
         ("{command: []}", ".command: names no program"),
         ("{signal: KILL}", ".signal: \"KILL\" is not a valid value"),

@@ -32,6 +32,8 @@ pub enum ReloadBy {
     Command { command: Vec<String> },
     /// A signal to the first process of the container, such as `SIGHUP`.
     Signal { signal: String },
+    /// It is not asked: it reads them whenever it starts, and what it has read does until then.
+    NextStart,
 }
 
 impl Reload {
