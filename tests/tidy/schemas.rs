@@ -123,6 +123,9 @@ fn what_a_reader_refuses_is_refused_by_the_schema() {
         ("check: tcp", "check: tpc"),
         ("    image: web\n", "    image: web\n    when: a\n"),
         ("    image: web\n", "    image: web\n    env: {A: {value: b}}\n"),
+        ("    image: web\n", "    image: web\n    reload: {}\n"),
+        ("    image: web\n", "    image: web\n    reload: later\n"),
+        ("    image: web\n", "    image: web\n    reload: {command: [a], signal: HUP}\n"),
         ("    image: web\n", "    image: web\n    stop_grace: 10\n"),
         ("    image: web\n", "    image: web\n    log: {size: 1GiB}\n"),
         ("components:", "settings: {a: {default: b}}\ncomponents:"),
@@ -181,7 +184,7 @@ fn keys(text: &str) -> impl Iterator<Item = String> {
 type ReadObjects = (&'static [&'static str], &'static [&'static str]);
 
 /// The readers of a catalog, and what they read.
-const OF_CATALOG: [ReadObjects; 8] = [
+const OF_CATALOG: [ReadObjects; 9] = [
     (&["catalog.rs"], &[""]),
     (&["catalog/setting/read.rs"], &["/$defs/setting"]),
     (&["catalog/condition/read.rs"], &["/$defs/condition"]),
@@ -199,6 +202,7 @@ const OF_CATALOG: [ReadObjects; 8] = [
     (&["catalog/probe.rs"], &["/$defs/component/properties/probe"]),
     (&["catalog/operation.rs"], &["/$defs/operation"]),
     (&["catalog/file.rs"], &["/$defs/file"]),
+    (&["catalog/reload.rs"], &["/$defs/reload"]),
 ];
 /// The readers of a tenant's document, and what they read.
 const OF_TENANT: [ReadObjects; 2] = [

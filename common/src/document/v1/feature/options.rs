@@ -96,9 +96,9 @@ pub(super) fn of_reload(reload: &Reload) -> Feature {
     files.iter().map(of_file).for_each(drop);
     secrets.iter().for_each(of_secret);
     match by {
-        ReloadBy::Command { command: _ }
-        | ReloadBy::Signal { signal: _ }
-        | ReloadBy::NextStart => Feature::Reload,
+        ReloadBy::Command { command: _ } | ReloadBy::Signal { signal: _ } | ReloadBy::NextStart => {
+            Feature::Reload
+        }
     }
 }
 
