@@ -5,6 +5,7 @@ use crate::decide::step::Step;
 use crate::document::instance::{Instance, Reload};
 use crate::document::report::{Failure, Phase};
 use crate::document::update::{InstanceUpdate, ReloadStage};
+use crate::id::ContentHash;
 
 use super::case::{Case, Decision, is_active};
 use super::reason::{Lack, Reason};
@@ -17,16 +18,19 @@ pub(super) enum Due {
     OnceStarted,
 }
 
-/// Decides for files that the program has not taken over: its document names others, somebody
-/// changed them, or a reload was interrupted.
-pub(super) fn due(case: Case<'_>, unit: &ObservedUnit) -> Option<Due> {
+/// Returns the content that the program has not taken over: its document names another one,
+/// somebody changed the files, or a reload was interrupted.
+pub(super) fn not_taken(case: Case<'_>) -> Option<ContentHash> {
     let wanted = case.desired.instance.reload.as_ref()?;
     let content = wanted.content();
     let document = case.seen.document.as_ref().filter(|document| document.on_disk);
     let is_other = document.and_then(|it| it.reloaded.as_ref()) != Some(&content);
-    if !is_other && !is_begun(case) && !is_changed(case, wanted) {
-        return None;
-    }
+    (is_other || is_begun(case) || is_changed(case, wanted)).then_some(content)
+}
+
+/// Decides for files that the program has not taken over.
+pub(super) fn due(case: Case<'_>, unit: &ObservedUnit) -> Option<Due> {
+    let content = not_taken(case)?;
     if !case.seen.missing_secrets.is_empty() {
         let secrets = case.seen.missing_secrets.clone();
         return Some(Due::Now(Decision::wait(Phase::Pending, Reason::WaitsForSecrets(secrets))));

@@ -152,6 +152,26 @@ fn a_reload_that_was_begun_is_done_again() {
     assert_eq!(world.phase("asterisk"), Phase::Ready);
 }
 
+#[test]
+fn another_content_of_a_masked_unit_that_runs_waits_until_it_is_unmasked() {
+    let world = changing_text();
+    let mut observed = world.observe();
+    let seen = observed.instances.get_mut(&name("asterisk")).unwrap();
+    seen.unit.as_mut().unwrap().masked = true;
+    let decision = world.with_observed(&observed, decide)[&name("asterisk")].clone();
+    assert_eq!((decision.phase, decision.acts()), (Phase::Blocked, false), "{decision:?}");
+}
+
+#[test]
+fn a_program_that_is_starting_is_asked_once_it_answers() {
+    let world = changing_text();
+    let mut observed = world.observe();
+    let seen = observed.instances.get_mut(&name("asterisk")).unwrap();
+    seen.unit.as_mut().unwrap().active = ActiveState::Activating;
+    let decision = world.with_observed(&observed, decide)[&name("asterisk")].clone();
+    assert_eq!((decision.phase, decision.acts()), (Phase::Starting, false), "{decision:?}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
