@@ -357,21 +357,6 @@ impl HostModel {
         Ok(self.settings().programs.exec(&container, command))
     }
 
-    /// Sends a signal to the program of a running container. The programs of the model go on.
-    ///
-    /// # Errors
-    /// It does not run, or a fault that was asked for.
-    pub async fn signal_container(&self, id: &str, signal: &str) -> Result<(), EngineError> {
-        self.enter(Daemon::Engine, Verb::Signal).await?;
-        let mut state = self.state();
-        let container = state.engine.find(id)?;
-        if !container.is_running() {
-            return Err(EngineError::Conflict(format!("container {id} is not running")));
-        }
-        container.signals.push(signal.to_owned());
-        Ok(())
-    }
-
     /// Returns the events of a container from `since_ms` to `until_ms`, oldest first. If
     /// `until_ms` is in the future, the call waits for it.
     ///
