@@ -33,8 +33,6 @@ const NAME_CHARS_MAX: usize = 80;
 /// What a file should be.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted<'a> {
-    /// Its path in the container.
-    pub(crate) path: &'a str,
     pub(crate) mode: u32,
     pub(crate) uid: u32,
     pub(crate) gid: u32,
@@ -43,8 +41,8 @@ pub(crate) struct Wanted<'a> {
 
 impl<'a> From<&'a ContainerFile> for Wanted<'a> {
     fn from(file: &'a ContainerFile) -> Self {
-        let ContainerFile { path, mode, uid, gid, text } = file;
-        Self { path, mode: *mode, uid: *uid, gid: *gid, text }
+        let ContainerFile { path: _, mode, uid, gid, text } = file;
+        Self { mode: *mode, uid: *uid, gid: *gid, text }
     }
 }
 

@@ -29,7 +29,7 @@ pub mod pause;
 mod policy;
 pub mod preflight;
 pub mod probe;
-mod reloaded_files;
+pub mod reloaded_files;
 mod reserve;
 pub mod runs;
 pub mod runtime;

@@ -107,8 +107,8 @@ struct Content {
 
 impl Content {
     fn wanted(&self) -> Wanted<'_> {
-        let Self { path, mode, uid, gid, text } = self;
-        Wanted { path, mode: *mode, uid: *uid, gid: *gid, text }
+        let Self { path: _, mode, uid, gid, text } = self;
+        Wanted { mode: *mode, uid: *uid, gid: *gid, text }
     }
 }
 

@@ -118,7 +118,7 @@ pub struct ContainerTemplate {
     /// The files that are made of templates of the catalog's folder.
     pub files: Vec<FileTemplate>,
     /// How its program takes over files while it runs, if it does.
-    pub reload: Option<ReloadTemplate>,
+    pub reload: Option<Box<ReloadTemplate>>,
     /// The arguments that replace those of the image, as templates.
     pub command: Vec<String>,
     pub memory_bytes_max: Option<u64>,

@@ -172,6 +172,7 @@ fn read_container(
     let files = fields.get("files");
     let files = files.map(|f| file::read_all(&f, &mut places, templates, problems));
     let reload = fields.get("reload").and_then(|field| reload::read(&field, problems));
+    let reload = reload.map(Box::new);
     if let Some(field) = &secrets_field {
         secrets::check(field, &secrets, &env, &mut places, problems);
     }

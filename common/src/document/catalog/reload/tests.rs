@@ -19,7 +19,7 @@ fn read(reload: &str) -> ReloadTemplate {
     let mut read = Catalog::parse(&catalog(reload)).unwrap();
     let web = read.components.remove(&"web".parse().unwrap()).unwrap();
     match web.workload {
-        WorkloadTemplate::Container(container) => container.reload.unwrap(),
+        WorkloadTemplate::Container(container) => *container.reload.unwrap(),
         WorkloadTemplate::Unit { .. } => panic!("it is a container"),
     }
 }
