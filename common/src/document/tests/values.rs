@@ -441,6 +441,7 @@ pub(super) fn updates() -> SavedUpdates {
                 backoff,
                 revival: None,
                 has_answered: false,
+                reload: None,
             },
         )
     };
