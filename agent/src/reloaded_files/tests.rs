@@ -7,6 +7,7 @@ use oml_common::document::instance::{InstanceDocument, ReloadBy, Workload};
 use oml_common::id::SecretMark;
 
 use super::*;
+use crate::file_rights::may_give_files;
 use crate::fixtures;
 
 /// An instance with these files, of the owner of this process, and this version of a secret.
@@ -67,6 +68,30 @@ fn every_content_has_its_place_by_its_path_and_another_content_the_same() {
     ensure(&paths, &second).unwrap();
     assert_eq!(texts(&paths, &first), ["a", "b", "key 2"]);
     assert_eq!(key.metadata().unwrap().ino(), mounted.ino());
+}
+
+#[test]
+fn a_file_of_another_user_is_his_with_every_content() {
+    if !may_give_files() {
+        eprintln!("skipped: this process may not give files away");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    for text in ["first", "second"] {
+        let instance = instance(&[("/etc/web/a.conf", text)], 1).edited(|instance| {
+            let reload = instance.reload.as_mut().unwrap();
+            reload.secrets.clear();
+            let file = &mut reload.files[0];
+            (file.mode, file.uid, file.gid) = (0o400, 12_345, 54_321);
+        });
+        ensure(&paths, &instance).unwrap();
+        let place = placed(&paths, &instance).remove(0).place;
+        assert_eq!(fs::read_to_string(&place).unwrap(), text);
+        let found = place.metadata().unwrap();
+        assert_eq!((found.uid(), found.gid(), found.mode() & 0o777), (12_345, 54_321, 0o400));
+        assert_eq!(words(&paths, &instance, &instance), [""; 0]);
+    }
 }
 
 #[test]

@@ -54,7 +54,7 @@ macro_rules! start_of {
 }
 
 const NGINX_FILES: &[(&str, &str)] =
-    &[("etc/nginx/lab.conf", include_str!("../images/nginx/lab.conf"))];
+    &[("etc/nginx/nginx.conf", include_str!("../images/nginx/nginx.conf"))];
 const POSTGRES_OF_LINES: Image = start_of!("postgres", POSTGRES, &[]);
 const REDISGEARS: Image = start_of!("redisgears", REDIS, &[]);
 const NGINX_1_26: Image = start_of!("nginx-1.26", NGINX, NGINX_FILES);

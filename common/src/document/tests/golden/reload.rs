@@ -2,6 +2,7 @@
 //! `v1/fixtures/reload`.
 
 use super::*;
+use crate::document::Feature;
 use crate::document::instance::{ContainerFile, KeptSecret, Reload, ReloadBy};
 use crate::document::report::Failure;
 use crate::document::update::{InstanceUpdate, ReloadStage};
@@ -71,4 +72,12 @@ fn reloads_are_written_in_the_bytes_that_are_pinned() {
         assert_eq!(ContentHash::of(written.as_bytes()).as_str(), hash, "{file} has another hash");
         assert_eq!((golden.reread)(written).unwrap(), *written, "{file} is read as it was written");
     }
+}
+
+#[test]
+fn a_reloaded_file_of_another_user_needs_an_agent_that_gives_files_away() {
+    let mut instance = with_reload();
+    assert!(!instance.needs().contains(&Feature::FileOwners));
+    instance.reload.as_mut().unwrap().files[0].uid = 26;
+    assert!(instance.needs().is_superset(&[Feature::FileOwners, Feature::Reload].into()));
 }

@@ -19,4 +19,4 @@ location /channels/ { proxy_pass http://$WEBSOCKETS_HOSTNAME:8000; }
 location /ws { proxy_pass https://$KAMAILIO_HOSTNAME:14443; }
 location / { proxy_pass http://$DJANGO_HOSTNAME:8098; }
 END
-exec /usr/sbin/nginx -c /etc/nginx/lab.conf -g 'daemon off;'
+exec /usr/sbin/nginx -g 'daemon off;'

@@ -23,4 +23,4 @@ location /ws { proxy_pass https://$KAMAILIO_HOSTNAME:$KAMAILIO_PORT; }
 location / { proxy_pass http://$DJANGO_HOSTNAME:$WSGI_PORT; }
 $recordings
 END
-exec /usr/sbin/nginx -c /etc/nginx/lab.conf -g 'daemon off;'
+exec /usr/sbin/nginx -g 'daemon off;'
