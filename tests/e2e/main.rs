@@ -9,6 +9,7 @@ mod acme;
 mod bad_input;
 mod bad_versions;
 mod by_hand;
+mod calls;
 mod contract;
 mod counts;
 mod crashes;
@@ -126,6 +127,7 @@ fn cases() -> Vec<Case> {
     cases.extend(operations::CASES);
     cases.extend(bad_versions::CASES);
     cases.extend(by_hand::CASES);
+    cases.extend(calls::CASES);
     cases.extend(packaged::CASES);
     cases.extend(preflight::CASES);
     cases.extend(prometheus::CASES);

@@ -5,6 +5,7 @@
     reason = "tests on real hosts use real time and read their own variables"
 )]
 
+pub mod edge;
 pub mod field;
 pub mod fleet;
 pub mod lines;

@@ -108,7 +108,7 @@ fn a_call_goes_through_kamailio_and_rtpengine_and_stays_when_kamailio_restarts()
     app.exec_ok(&["docker", "restart", "kamailio"]).unwrap();
     wait_for_kamailio(app);
     let seen = call.hear(100).unwrap();
-    assert!(call.is_up().unwrap() && seen.longest_gap_ms < 500, "{seen:?}");
+    assert!(call.is_up().unwrap() && seen.longest_gap_ms < 2_000, "{seen:?}");
     call.end().unwrap();
     assert!(asterisk(voice, "core show channels count").contains("0 active channels"));
 

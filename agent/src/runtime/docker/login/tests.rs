@@ -79,13 +79,13 @@ fn the_login_of_a_tenant_goes_before_that_of_the_host_and_waits_for_its_password
     let registry = instance.container().repository.registry();
     let host = PullLogin { registry: registry.clone(), ..login(folder.path()) };
     std::fs::write(&host.password_file, "sesame").unwrap();
-    let error = of(instance, &[host.clone()], &paths).unwrap_err().to_string();
+    let error = of(instance, std::slice::from_ref(&host), &paths).unwrap_err().to_string();
     assert!(error.ends_with("the controller has not sent secret hub version 2 yet"), "{error}");
     let secret = &document.pull_login.as_ref().unwrap().password;
     let file = paths.kept_secret(&secret.name, &secret.mark);
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     std::fs::write(&file, "open").unwrap();
-    let found = of(instance, &[host.clone()], &paths).unwrap().unwrap();
+    let found = of(instance, std::slice::from_ref(&host), &paths).unwrap().unwrap();
     assert_eq!(found.username.as_deref(), Some("puller"));
     assert_eq!(found.password.as_deref(), Some("open"));
     assert_eq!(found.serveraddress.as_deref(), Some(server_address(&registry)));

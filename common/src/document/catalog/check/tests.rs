@@ -37,7 +37,7 @@ fn a_mistake_of_one_component_leaves_the_others_usable_and_is_still_a_mistake() 
         (&file("torn.j2"), "torn.j2, line 1: "),
         (&file("gone.j2"), "cannot read stack/files/gone.j2: there is no such file"),
         ("    when: {prot: \"1\"}\n", "components.web.when"),
-        ("    after: [bd]\n", "bd is not a component (did you mean db?)"),
+        ("    after: [bd]\n", "bd is not a component (known: db, web)"),
         ("    after: [web]\n", "components wait for each other: web after web"),
         ("    memory_max: much\n", "components.web.memory_max"),
         ("    colour: red\n", "components.web.colour: unknown key"),

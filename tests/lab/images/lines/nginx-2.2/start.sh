@@ -10,6 +10,13 @@ if [ ! -s "$certificates/cert.pem" ] || [ ! -s "$certificates/key.pem" ]; then
 fi
 recordings="location /recordings/ { proxy_pass $S3_ENDPOINT; }"
 [ "$CALLREC_DEVICE" != s3-aws ] || recordings=
+# A connection that a browser turns into a WebSocket stays as long as both sides want it.
+lasting='proxy_http_version 1.1;
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Connection upgrade;
+    proxy_set_header Host $host;
+    proxy_read_timeout 7d;
+    proxy_send_timeout 7d;'
 cat > /run/nginx/server.conf <<END
 listen 80;
 listen 443 ssl;
@@ -17,9 +24,18 @@ ssl_certificate $certificates/cert.pem;
 ssl_certificate_key $certificates/key.pem;
 proxy_connect_timeout 2s;
 add_header X-Version "$(cat /oml/version)" always;
-location /consumers/ { proxy_pass http://$DAPHNE_HOSTNAME:$ASGI_PORT; }
-location /channels/ { proxy_pass http://$WEBSOCKETS_HOSTNAME:$WEBSOCKETS_PORT; }
-location /ws { proxy_pass https://$KAMAILIO_HOSTNAME:$KAMAILIO_PORT; }
+location ~ ^/channels {
+    $lasting
+    proxy_pass http://$DAPHNE_HOSTNAME:$ASGI_PORT;
+}
+location ~* ^/ws\$ {
+    $lasting
+    proxy_pass https://$KAMAILIO_HOSTNAME:$KAMAILIO_PORT;
+}
+location /consumers {
+    $lasting
+    proxy_pass http://$WEBSOCKETS_HOSTNAME:$WEBSOCKETS_PORT;
+}
 location / { proxy_pass http://$DJANGO_HOSTNAME:$WSGI_PORT; }
 $recordings
 END
