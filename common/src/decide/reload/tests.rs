@@ -15,26 +15,26 @@ fn status(checked_at: u64, health: Health, failures: u32) -> Status {
     }
 }
 
-fn moment(was_healthy: bool) -> ReloadMoment<'static> {
+fn reload(was_healthy: bool) -> ReloadMoment<'static> {
     ReloadMoment { container: "web-1", at: AT, was_healthy }
 }
 
 #[test]
 fn only_a_probe_that_ended_after_the_reload_counts() {
-    let good = |at| probed(Some(&status(at, Health::Healthy, 0)), moment(true));
+    let good = |at| probed(Some(&status(at, Health::Healthy, 0)), reload(true));
     assert_eq!(
         (good(999), good(1_000), good(1_001)),
         (Probed::NotYet, Probed::NotYet, Probed::Good)
     );
-    assert_eq!(probed(None, moment(true)), Probed::NotYet);
+    assert_eq!(probed(None, reload(true)), Probed::NotYet);
     let other = Status { container: "web-2".to_owned(), ..status(2_000, Health::Healthy, 0) };
-    assert_eq!(probed(Some(&other), moment(true)), Probed::NotYet);
+    assert_eq!(probed(Some(&other), reload(true)), Probed::NotYet);
 }
 
 #[test]
 fn one_wrong_answer_decides_nothing_and_a_program_that_was_unhealthy_before_is_not_blamed() {
     let probed = |health, failures, was_healthy| {
-        probed(Some(&status(2_000, health, failures)), moment(was_healthy))
+        probed(Some(&status(2_000, health, failures)), reload(was_healthy))
     };
     assert_eq!(probed(Health::Healthy, 1, true), Probed::NotYet);
     assert_eq!(probed(Health::Starting, 0, true), Probed::NotYet);
