@@ -16,8 +16,6 @@ pub(crate) fn all(site: &Site) -> Result<()> {
     check(moved > 0 && moved < after.len(), format!("{moved} of {} moved", after.len()))?;
     if site.line.tls {
         site.ctl(0, &["tls", "renew", "tenant=acme"])?;
-        let now = starts(site)?;
-        check(now == after, format!("a renewal restarted something: {after:?}, {now:?}"))?;
     }
     promises::all(site, "next")
 }
