@@ -88,7 +88,7 @@ pub fn assemble(parts: Parts) -> Assembly {
     let (policies, policy) = watch::channel(found);
     let inputs = Inputs {
         assignment,
-        statuses,
+        statuses: statuses.clone(),
         session_error,
         unused_assignment,
         secrets,
@@ -98,7 +98,7 @@ pub fn assemble(parts: Parts) -> Assembly {
         alive,
     };
     let (clock, min_free) = (env.clock().clone(), settings.min_free);
-    let host = Host { docker, systemd, paths: paths.clone(), clock, min_free };
+    let host = Host { docker, systemd, paths: paths.clone(), clock, statuses, min_free };
     let (operations, runs) = Operations::new(host.clone(), tenant);
     let session = Session {
         settings,

@@ -16,6 +16,7 @@ use nix::unistd::geteuid;
 use oml_common::decide::difference::{FileChange, FileChangeKind};
 use oml_common::document::instance::{ContainerFile, Instance};
 use oml_common::id::{ComponentName, ContentHash};
+use zeroize::Zeroizing;
 
 use crate::file_rights::may_give_files;
 use crate::files::FileError;
@@ -30,6 +31,22 @@ const UNFINISHED_MODE: u32 = 0o600;
 const PERMISSIONS: u32 = 0o7777;
 /// The letters of a file's own name that are kept in its name on the host.
 const NAME_CHARS_MAX: usize = 80;
+
+/// What a file should be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) mode: u32,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    pub(crate) text: &'a str,
+}
+
+impl<'a> From<&'a ContainerFile> for Wanted<'a> {
+    fn from(file: &'a ContainerFile) -> Self {
+        let ContainerFile { path: _, mode, uid, gid, text } = file;
+        Self { mode: *mode, uid: *uid, gid: *gid, text }
+    }
+}
 
 /// A file of a workload and its place on this host.
 pub struct PlacedFile<'a> {
@@ -60,7 +77,7 @@ pub fn placed_of<'a>(
 }
 
 /// Returns the name of a file in the folder of its workload.
-fn name(number: usize, path: &str) -> String {
+pub(crate) fn name(number: usize, path: &str) -> String {
     let own = path.rsplit('/').next().unwrap_or_default();
     let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let own: String = own.chars().filter(is_plain).take(NAME_CHARS_MAX).collect();
@@ -73,24 +90,37 @@ fn name(number: usize, path: &str) -> String {
 /// An error of the file system.
 pub fn ensure(paths: &Paths, instance: &Instance) -> Result<(), FileError> {
     let placed = placed(paths, instance);
-    if placed.is_empty() {
+    let files: Vec<(Wanted<'_>, &Path)> =
+        placed.iter().map(|it| (it.file.into(), it.place.as_path())).collect();
+    put_all_right(paths, &paths.files_of(&instance.component, &instance.workload_hash()), &files)
+}
+
+/// Writes those files of a folder that are not as they should be.
+///
+/// # Errors
+/// An error of the file system.
+pub(crate) fn put_all_right(
+    paths: &Paths,
+    folder: &Path,
+    files: &[(Wanted<'_>, &Path)],
+) -> Result<(), FileError> {
+    if files.is_empty() {
         return Ok(());
     }
-    let folder = paths.files_of(&instance.component, &instance.workload_hash());
-    make_folder(&folder)?;
-    for PlacedFile { file, place } in placed {
-        if let Some(kind) = change(file, &place) {
-            reserve::release_and_retry(paths, || put_right(file, &place, &kind))?;
+    make_folder(folder)?;
+    for (file, place) in files {
+        if let Some(kind) = change(*file, place) {
+            reserve::release_and_retry(paths, || put_right(*file, place, &kind))?;
         }
     }
-    sync(&folder)
+    sync(folder)
 }
 
 /// Returns what somebody changed in the files of an instance.
 #[must_use]
 pub fn changes(paths: &Paths, instance: &Instance) -> Vec<FileChange> {
     let changed = |PlacedFile { file, place }: PlacedFile<'_>| {
-        Some(FileChange { path: file.path.clone(), kind: change(file, &place)? })
+        Some(FileChange { path: file.path.clone(), kind: change(file.into(), &place)? })
     };
     placed(paths, instance).into_iter().filter_map(changed).collect()
 }
@@ -128,7 +158,7 @@ pub fn remove(
 }
 
 /// Returns how a file on this host differs from what it should be.
-fn change(file: &ContainerFile, place: &Path) -> Option<FileChangeKind> {
+pub(crate) fn change(file: Wanted<'_>, place: &Path) -> Option<FileChangeKind> {
     let found = match look(file, place) {
         Ok(found) => found,
         Err(error) if error.kind() == ErrorKind::NotFound => return Some(FileChangeKind::Removed),
@@ -156,22 +186,22 @@ struct Found {
     gid: u32,
 }
 
-fn look(file: &ContainerFile, place: &Path) -> io::Result<Found> {
+fn look(file: Wanted<'_>, place: &Path) -> io::Result<Found> {
     let opened = OpenOptions::new().read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(place)?;
     let metadata = opened.metadata()?;
     if !metadata.is_file() {
         return Err(io::Error::new(ErrorKind::InvalidData, "it is no file"));
     }
     let wanted = file.text.as_bytes();
-    let mut text = Vec::with_capacity(wanted.len());
+    let mut text = Zeroizing::new(Vec::with_capacity(wanted.len()));
     // One byte more shows that there is too much.
     let limit = u64::try_from(wanted.len()).unwrap_or(u64::MAX).saturating_add(1);
     opened.take(limit).read_to_end(&mut text)?;
-    let has_text = text == wanted;
+    let has_text = *text == wanted;
     Ok(Found { has_text, mode: metadata.mode(), uid: metadata.uid(), gid: metadata.gid() })
 }
 
-fn put_right(file: &ContainerFile, place: &Path, change: &FileChangeKind) -> Result<(), FileError> {
+fn put_right(file: Wanted<'_>, place: &Path, change: &FileChangeKind) -> Result<(), FileError> {
     match change {
         FileChangeKind::Edited | FileChangeKind::Mode { .. } => {
             rewrite(file, place).map_err(FileError::of("write", place))
@@ -193,7 +223,7 @@ fn put_right(file: &ContainerFile, place: &Path, change: &FileChangeKind) -> Res
 }
 
 /// Writes a file that exists in place.
-fn rewrite(file: &ContainerFile, place: &Path) -> io::Result<()> {
+fn rewrite(file: Wanted<'_>, place: &Path) -> io::Result<()> {
     take_back(place)?;
     // Even root does not write what its owner may not, without a capability for it.
     fs::set_permissions(place, Permissions::from_mode(file.mode | UNFINISHED_MODE))?;
@@ -215,7 +245,7 @@ fn take_back(place: &Path) -> io::Result<()> {
 }
 
 /// Writes a file that does not exist yet. It has its name only when it is complete.
-fn make(file: &ContainerFile, place: &Path) -> Result<(), FileError> {
+fn make(file: Wanted<'_>, place: &Path) -> Result<(), FileError> {
     let temporary = place.with_extension("tmp~");
     let written = (|| {
         match fs::remove_file(&temporary) {
@@ -238,7 +268,7 @@ fn make(file: &ContainerFile, place: &Path) -> Result<(), FileError> {
 
 /// Gives a file its permissions and its owner, and makes it survive a power cut. The owner comes last,
 /// because only an owner changes the permissions without a capability for it.
-fn finish(file: &ContainerFile, opened: &File) -> io::Result<()> {
+fn finish(file: Wanted<'_>, opened: &File) -> io::Result<()> {
     opened.set_permissions(Permissions::from_mode(file.mode))?;
     let metadata = opened.metadata()?;
     if (metadata.uid(), metadata.gid()) != (file.uid, file.gid) {

@@ -186,6 +186,23 @@ fn write_text(
     reserve::release_and_retry(paths, || files::write_durably(&path, text.as_bytes(), 0o600))
 }
 
+/// Removes the next document of a component if it is of that workload, which runs already. It would
+/// keep secrets of an earlier content on the host.
+///
+/// # Errors
+/// An error of the file system.
+pub fn remove_next(
+    paths: &Paths,
+    component: &ComponentName,
+    workload: &ContentHash,
+) -> Result<(), FileError> {
+    let next = read_usable(paths, component, Slot::Next)?;
+    if next.is_some_and(|next| next.workload_hash() == *workload) {
+        files::remove_durably(&paths.document(component, Slot::Next))?;
+    }
+    Ok(())
+}
+
 /// Makes the next document the current one, and the current one the previous.
 /// At every moment there is a current document, if there was one before.
 ///

@@ -23,12 +23,14 @@ use crate::files::FileError;
 use crate::host::Host;
 use crate::paths::Slot;
 use crate::preflight::Blocked;
+use crate::reloaded_files;
 use crate::runs::RunFileError;
 use crate::runtime::{ContainerInstance, PullProgress, RuntimeError};
 
 mod check;
 mod failure;
 mod once;
+mod reload;
 mod switch;
 mod work;
 
@@ -86,6 +88,7 @@ impl Host {
             Step::RevertDocument { running } => self.revert_document(work, running).await,
             Step::Start => self.start(work, progress).await,
             Step::RewriteConfig => self.rewrite_config(work).await,
+            Step::Reload { content: _, runs } => self.reload(work, *runs).await,
             Step::ReplaceSupervisor => self.replace_supervisor(work).await,
             Step::StopContainer => self.stop_container(work).await,
             Step::Promote => self.promote(work).await,
@@ -130,6 +133,7 @@ impl Host {
         if let Some(in_container) = ContainerInstance::of(instance) {
             self.may_create(instance).await?;
             container_files::ensure(&self.paths, instance)?;
+            self.write_reloaded(instance)?;
             self.check(work).await?;
             self.docker.create(in_container).await?;
         }
@@ -236,6 +240,7 @@ impl Host {
             Ok(instance) => {
                 self.restore_image(&instance, progress).await?;
                 container_files::ensure(&self.paths, &instance)?;
+                reloaded_files::ensure(&self.paths, &instance)?;
                 Ok(self.systemd.start(&instance).await?)
             }
             Err(_later) => Ok(self.systemd.start_held(&held).await?),

@@ -41,6 +41,7 @@ pub(crate) fn instance(component: &str, version: &str) -> Instance {
         checks: Vec::new(),
         preparations: Vec::new(),
         migrations: Vec::new(),
+        reload: None,
         metrics: None,
     }
 }

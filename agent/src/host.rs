@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use oml_daemon::env::Clock;
+use tokio::sync::watch;
 
 use crate::disk::MinFree;
 use crate::paths::Paths;
 use crate::runtime::{ContainerEngine, UnitManager};
+use crate::statuses::Statuses;
 
 /// The host as steps see it.
 #[derive(Clone)]
@@ -15,6 +17,8 @@ pub struct Host {
     pub systemd: Arc<dyn UnitManager>,
     pub paths: Paths,
     pub clock: Clock,
+    /// The status that each supervisor wrote last.
+    pub statuses: watch::Receiver<Statuses>,
     /// Space that must stay free on the disks.
     pub min_free: MinFree,
 }

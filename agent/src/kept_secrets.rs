@@ -137,7 +137,7 @@ fn named(paths: &Paths, assignment: Option<&Assignment>) -> Option<BTreeSet<Secr
             instances.extend(documents::read(paths, &component, slot).ok()?);
         }
     }
-    let secrets = instances.iter().flat_map(|instance| instance.kept_secrets());
+    let secrets = instances.iter().flat_map(|instance| instance.named_secrets());
     Some(secrets.map(|secret| secret.mark.clone()).collect())
 }
 

@@ -30,6 +30,7 @@ pub mod pause;
 mod policy;
 pub mod preflight;
 pub mod probe;
+pub mod reloaded_files;
 mod reserve;
 pub mod runs;
 pub mod runtime;

@@ -9,7 +9,7 @@ use oml_common::decide::observed::{
 use oml_common::decide::rights::refused;
 use oml_common::document::assignment::Assignment;
 use oml_common::document::host_policy::HostPolicy;
-use oml_common::document::instance::{HeldInstance, KeptSecret};
+use oml_common::document::instance::{HeldInstance, KeptSecret, Reload};
 use oml_common::document::status::Status;
 use oml_common::id::{ComponentName, Digest};
 use oml_common::time::Timestamp;
@@ -150,6 +150,7 @@ fn document(
             hash: instance.hash(),
             workload: instance.workload.hash.clone(),
             probe: instance.probe.clone(),
+            reloaded: instance.reload.as_ref().map(Reload::content),
             on_disk: true,
         });
     }
@@ -158,7 +159,7 @@ fn document(
     let hash = workload.clone();
     // The document has to be written again, regardless of what else the label holds:
     // this hash is never that of a desired document.
-    Some(ObservedDocument { hash, workload, probe: None, on_disk: false })
+    Some(ObservedDocument { hash, workload, probe: None, reloaded: None, on_disk: false })
 }
 
 #[cfg(test)]

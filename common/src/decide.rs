@@ -23,6 +23,7 @@ pub mod plan;
 pub mod preflight;
 pub mod reconcile;
 pub mod release;
+pub mod reload;
 pub mod retention;
 pub mod rights;
 pub mod rollout;

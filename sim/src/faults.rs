@@ -34,6 +34,8 @@ pub enum Verb {
     Logs,
     /// Runs a command in a container.
     Exec,
+    /// Sends a signal to a container.
+    Signal,
     /// Has systemd read the unit files again.
     Reload,
     /// Enables or disables a unit.

@@ -5,6 +5,7 @@ mod check;
 mod contract;
 mod planted;
 mod probes;
+mod reload;
 mod stand_ins;
 mod values;
 

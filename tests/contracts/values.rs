@@ -57,7 +57,7 @@ pub(crate) fn misplaced_certificates(line: &Line, catalog: &Catalog) -> Vec<Stri
         let contracts = line.matching(&image(catalog, template), name.as_str());
         let files = contracts.into_iter().filter_map(|(_, it)| it.certificate.as_ref());
         for (secret, file) in files.flat_map(|files| files.secrets()) {
-            let mut kept = container.kept_secrets.values();
+            let mut kept = desired.instance.program_secrets();
             let is_there =
                 kept.any(|it| it.name.as_str() == secret && it.file.as_deref() == Some(file));
             let mut volumes = container.volumes.iter();

@@ -9,6 +9,8 @@
 //! | `set asterisk=230215.01`, `rollback 3` | the other changes of an operator |
 //! | `version asterisk 230215.01 hangs` | also `exits-at-once`, `dies-after 4s`, `unhealthy-after 4s`, `good` |
 //! | `operations of web fail` | those that run from now on; also `hang`, `succeed` |
+//! | `reload of web fails` | the next one |
+//! | `certificate renewed` | the tenant's, by its operator |
 //! | `calls acme-voice asterisk 12` | the result of a count; also `unknown` |
 //! | `registry away`, `registry back` | pulls fail, and work again |
 //! | `node acme-voice lost`, `… back` | its network; also `removed`, `joins again` |
@@ -235,6 +237,10 @@ fn meaning(place: &str) -> &'static str {
         "A11" => "soak is over",
         "A12" => "commit recorded",
         "A13" => "older containers removed",
+        "L1" => "files written",
+        "L2" => "program has taken them over",
+        "L3" => "document of the new files written",
+        "L4" => "former files written",
         "M1" => "container of a run created",
         "M2" => "order of the run written",
         "M3" => "run begun",

@@ -125,6 +125,9 @@ fn what_a_reader_refuses_is_refused_by_the_schema() {
         ("check: tcp", "check: tpc"),
         ("    image: web\n", "    image: web\n    when: a\n"),
         ("    image: web\n", "    image: web\n    env: {A: {value: b}}\n"),
+        ("    image: web\n", "    image: web\n    reload: {}\n"),
+        ("    image: web\n", "    image: web\n    reload: later\n"),
+        ("    image: web\n", "    image: web\n    reload: {command: [a], signal: HUP}\n"),
         ("    image: web\n", "    image: web\n    stop_grace: 10\n"),
         ("    image: web\n", "    image: web\n    log: {size: 1GiB}\n"),
         ("    image: web\n", "    image: web\n    memory_max: 1G\n"),
@@ -208,6 +211,7 @@ const OF_CATALOG: [ReadObjects; 9] = [
     (&["catalog/probe.rs"], &["/$defs/component/properties/probe"]),
     (&["catalog/operation.rs"], &["/$defs/operation"]),
     (&["catalog/file.rs"], &["/$defs/file"]),
+    (&["catalog/reload.rs"], &["/$defs/reload"]),
 ];
 /// The readers of a tenant's document, and what they read.
 const OF_TENANT: [ReadObjects; 3] = [

@@ -26,6 +26,7 @@ use crate::documents;
 use crate::execute::{Superseded, Work};
 use crate::observe::{Sources, join};
 use crate::policy;
+use crate::reloaded_files;
 use crate::runtime::PullProgress;
 
 impl Agent {
@@ -166,7 +167,10 @@ impl Agent {
             let instance = &desired.instance;
             let document = self.state.documents.get(name)?;
             let works_by = document.workload.hash == instance.workload_hash();
-            let changes = container_files::changes(&self.host.paths, instance);
+            let paths = &self.host.paths;
+            let mut changes = container_files::changes(paths, instance);
+            let held = document.reload.as_ref();
+            changes.extend(reloaded_files::changes(paths, instance, held));
             (works_by && !changes.is_empty()).then(|| (name.clone(), changes))
         });
         self.state.file_changes = changed.collect();

@@ -16,7 +16,7 @@ impl Agent {
         let assignment = self.state.assignment.iter();
         let instances = assignment.flat_map(|it| &it.content.share.instances);
         let missing = instances.map(|(name, desired)| {
-            let named = desired.instance.kept_secrets();
+            let named = desired.instance.named_secrets();
             let missing = named.filter(|secret| !is_here(&self.host.paths, secret)).cloned();
             (name.clone(), missing.collect::<BTreeSet<_>>())
         });

@@ -25,6 +25,7 @@ mod images;
 mod interrupted;
 mod lost_record;
 mod migrated;
+mod reload;
 mod revived;
 mod secrets;
 mod stopped;

@@ -19,6 +19,7 @@ use crate::documents;
 use crate::files::FileError;
 use crate::host::Host;
 use crate::paths::Slot;
+use crate::reloaded_files;
 use crate::runtime::{ContainerInstance, ContainerListing, ExitReport, PullProgress, RuntimeError};
 
 /// From one check of what runs to the next, where a test ends the agent in between.
@@ -62,6 +63,7 @@ impl Host {
     ) -> Result<&'w InstanceDocument, StepError> {
         let instance = work.instance()?;
         container_files::ensure(&self.paths, instance)?;
+        reloaded_files::ensure(&self.paths, instance)?;
         self.write_documents(work, instance, previous).await?;
         if instance.container().is_none() {
             self.systemd.write(instance).await?;
@@ -171,6 +173,7 @@ impl Host {
         let instance = self.known(work, previous).await?;
         self.restore_image(&instance, progress).await?;
         container_files::ensure(&self.paths, &instance)?;
+        reloaded_files::ensure(&self.paths, &instance)?;
         documents::write(&self.paths, &instance, Slot::Current)?;
         self.systemd.write(&instance).await?;
         failpoint::reach("R2");

@@ -119,6 +119,7 @@ fn agent(host: &ModelHost) -> (RunLine, JoinHandle<()>) {
         systemd: Arc::new(host.systemd()),
         paths: host.paths.clone(),
         clock: host.simulated.clock(),
+        statuses: host.statuses.clone(),
         min_free: MinFree::default(),
     };
     let (operations, line) = Operations::new(its, Some("acme".parse().unwrap()));

@@ -63,6 +63,7 @@ impl Bench {
             systemd: Arc::new(model.systemd()),
             paths: model.paths.clone(),
             clock: model.simulated.clock(),
+            statuses: model.statuses.clone(),
             min_free: MinFree { engine_bytes: 0, state_bytes: 0 },
         };
         Self { model, host }

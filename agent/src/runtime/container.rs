@@ -92,6 +92,9 @@ pub trait ContainerCalls: Send + Sync + 'static {
     /// exist is no error.
     async fn stop(&self, id: &str, grace_ms: u64) -> Result<(), RuntimeError>;
 
+    /// Sends a signal, such as `SIGHUP`, to the first process of a running container.
+    async fn signal(&self, id: &str, signal: &str) -> Result<(), RuntimeError>;
+
     /// Waits without limit for a container's end.
     async fn wait(&self, id: &str) -> Result<Waited, RuntimeError>;
 

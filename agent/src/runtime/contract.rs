@@ -209,6 +209,7 @@ impl ContractHost {
             checks: Vec::new(),
             preparations: Vec::new(),
             migrations: Vec::new(),
+            reload: None,
             ..fixtures::instance(component, version)
         })
     }

@@ -13,6 +13,7 @@ mod limits;
 mod note;
 mod operations;
 mod options;
+mod reload;
 
 pub use self::limits::strategy;
 pub use self::note::{AtDeadline, ChangeNote, StrategyChange, TimeLimit};
@@ -158,6 +159,7 @@ fn notes(old: &Desired, new: &Desired) -> Vec<ChangeNote> {
     if old.instance.probe != new.instance.probe || old.instance.active != new.instance.active {
         parts.push(ChangeNote::Probes);
     }
+    parts.extend(reload::differing(&old.instance, &new.instance));
     parts.extend(operations::differing(&old.instance, &new.instance));
     parts.extend(limits::limits(old, new));
     parts

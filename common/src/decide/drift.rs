@@ -139,7 +139,9 @@ impl DriftLog {
         };
         let found = match step {
             _ if is_failing(input.updates.get(component)) => Vec::new(),
-            Step::RewriteConfig => self.rewritten(component, seen, &desired.instance),
+            Step::RewriteConfig | Step::Reload { .. } => {
+                self.rewritten(component, seen, &desired.instance)
+            }
             Step::Promote => self.renamed(component, seen, &desired.instance).into_iter().collect(),
             // Where nothing had to be changed, somebody took away what is brought back.
             Step::Start | Step::Create | Step::Pull

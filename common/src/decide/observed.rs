@@ -94,6 +94,9 @@ pub struct ObservedDocument {
     pub workload: ContentHash,
     /// The probe that a supervisor with this document uses; `None` if only the label was read.
     pub probe: Option<Probe>,
+    /// What of it a program takes over while it runs, as
+    /// [`crate::document::instance::Reload::content`] says; none if it has nothing of that.
+    pub reloaded: Option<ContentHash>,
     /// Whether the file exists; otherwise the label was read.
     pub on_disk: bool,
 }

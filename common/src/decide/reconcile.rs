@@ -21,6 +21,7 @@ mod drain;
 mod health;
 mod maintain;
 pub(in crate::decide) mod reason;
+mod reload;
 mod report;
 mod revive;
 mod rollback;
@@ -262,6 +263,7 @@ fn decide_busy(case: Case<'_>, busy: &Busy) -> Decision {
         Step::Create | Step::RewriteConfig | Step::RevertDocument { .. } => {
             doing(Phase::Preparing, Activity::Preparing)
         }
+        Step::Reload { .. } => doing(Phase::Preparing, Activity::Reloading),
         Step::RunOnce { kind, operation, run: _ } => {
             doing(Phase::Preparing, Activity::RunningOnce(*kind, operation.clone()))
         }

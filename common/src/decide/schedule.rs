@@ -134,6 +134,7 @@ pub fn needs_record(step: &Step) -> bool {
         | Step::RevertDocument { .. }
         | Step::Commit { .. }
         | Step::RewriteConfig
+        | Step::Reload { .. }
         | Step::Promote => true,
     }
 }

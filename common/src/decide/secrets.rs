@@ -82,7 +82,7 @@ pub fn users(plan: &Plan, name: &SecretName) -> BTreeMap<ComponentName, u64> {
 /// Returns the secrets that the instances of a node name, each with its component.
 pub fn of_share(share: &Share) -> impl Iterator<Item = (&ComponentName, &KeptSecret)> {
     share.instances.iter().flat_map(|(component, desired): (_, &Verbatim<_>)| {
-        desired.instance.kept_secrets().map(move |secret| (component, secret))
+        desired.instance.named_secrets().map(move |secret| (component, secret))
     })
 }
 

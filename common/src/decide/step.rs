@@ -58,6 +58,14 @@ pub enum Step {
     Start,
     /// Write the documents and the unit again. The running container is not touched.
     RewriteConfig,
+    /// Write the files that the program takes over while it runs, ask it to do so, wait for its
+    /// probe, and write the documents and the unit again. The running container is not touched.
+    Reload {
+        /// The files, as [`crate::document::instance::Reload::content`] says.
+        content: ContentHash,
+        /// Whether the program runs. Its start takes them over otherwise.
+        runs: bool,
+    },
     /// End the supervisor's program, so that systemd starts the one that is installed. The
     /// container runs on and is adopted.
     ReplaceSupervisor,
@@ -82,6 +90,7 @@ impl Step {
             | Step::RevertDocument { .. }
             | Step::Commit { .. }
             | Step::RewriteConfig
+            | Step::Reload { .. }
             | Step::ReplaceSupervisor
             | Step::StopContainer
             | Step::Promote => false,
@@ -105,6 +114,7 @@ impl Step {
             Step::Commit { .. } => "commit",
             Step::Start => "start",
             Step::RewriteConfig => "rewrite-config",
+            Step::Reload { .. } => "reload",
             Step::ReplaceSupervisor => "replace-supervisor",
             Step::StopContainer => "stop-container",
             Step::Promote => "promote",

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::decide::step::Step;
 use crate::document::assignment::Assignment;
 use crate::document::report::Failure;
-use crate::document::update::{Backoff, Count, InstanceUpdate, LastGood, Stage};
+use crate::document::update::{Backoff, Count, InstanceUpdate, LastGood, ReloadStage, Stage};
 use crate::id::{ComponentName, ContentHash, Version};
 use crate::time::Timestamp;
 
@@ -14,6 +14,7 @@ mod last_good;
 mod many;
 mod outcome;
 mod progress;
+mod reload;
 
 pub use self::many::{align, align_unreadable, ask_again, restart_timers, retry_now, shift};
 pub use self::outcome::{Counted, NotDone, Outcome};
@@ -35,6 +36,7 @@ impl InstanceUpdate {
             stage: Stage::Preparing,
             backoff: None,
             revival: None,
+            reload: None,
         }
     }
 
@@ -46,6 +48,7 @@ impl InstanceUpdate {
             && !self.has_answered
             && self.backoff.is_none()
             && self.revival.is_none()
+            && self.reload.is_none()
     }
 
     /// Returns the update after a step has begun. It is saved before the step acts.
@@ -65,6 +68,7 @@ impl InstanceUpdate {
                     None => self.last_good = LastGood::None,
                 }
             }
+            Step::Reload { .. } => self.reload = Some(ReloadStage::Begun),
             Step::CountActive => match &self.stage {
                 // Calls may have come since, if the switch was interrupted before the stop.
                 Stage::Preparing

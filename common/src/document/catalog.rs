@@ -32,6 +32,7 @@ mod place;
 pub(crate) mod port;
 pub(crate) mod ports;
 mod probe;
+mod reload;
 mod secrets;
 mod setting;
 mod sources;
@@ -46,6 +47,7 @@ pub(crate) use self::literal::is_template;
 pub use self::operation::{OperationMoment, OperationTemplate};
 pub(crate) use self::options::is_address;
 pub(crate) use self::place::Places;
+pub use self::reload::ReloadTemplate;
 pub(crate) use self::setting::size_bytes;
 pub use self::setting::{Mismatch, NumberRange, Setting, SettingChoice, SettingKind, TextPattern};
 pub use self::sources::{CATALOG_FILE, CatalogSources, TEXTS_BYTES_MAX, TEXTS_MAX};
@@ -119,6 +121,8 @@ pub struct ContainerTemplate {
     pub volumes: Vec<crate::document::instance::Volume>,
     /// The files that are made of templates of the catalog's folder.
     pub files: Vec<FileTemplate>,
+    /// How its program takes over files while it runs, if it does.
+    pub reload: Option<Box<ReloadTemplate>>,
     /// The arguments that replace those of the image, as templates.
     pub command: Vec<String>,
     /// The limit of its memory, such as `512MiB`, as a template.

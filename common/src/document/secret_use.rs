@@ -33,6 +33,8 @@ pub struct SecretUse {
     pub file: Option<String>,
     /// Whether it is left out for a tenant without a certificate; only of a part of that.
     pub is_optional: bool,
+    /// Whether a program that takes over files while it runs takes over this one.
+    pub is_reloaded: bool,
 }
 
 impl SecretUse {
@@ -59,7 +61,8 @@ pub(crate) fn read_uses(
 fn read_use(field: &FieldNode<'_>, problems: &mut Problems) -> Option<SecretUse> {
     if !matches!(field.node.value, Value::Map(_)) {
         let (name, is_optional) = (field.parse(problems)?, false);
-        return Some(SecretUse { name, from: None, file: None, is_optional });
+        let (from, file, is_reloaded) = (None, None, true);
+        return Some(SecretUse { name, from, file, is_optional, is_reloaded });
     }
     let mut fields = Fields::open(field, problems)?;
     let name = fields.need("name", problems).and_then(|field| field.parse(problems));
@@ -69,6 +72,9 @@ fn read_use(field: &FieldNode<'_>, problems: &mut Problems) -> Option<SecretUse>
     let optional_field = fields.get("optional");
     let is_optional = optional_field.as_ref().and_then(|field| field.flag(problems));
     let is_optional = is_optional.unwrap_or(false);
+    let reload_field = fields.get("reload");
+    let is_reloaded = reload_field.as_ref().and_then(|field| field.flag(problems));
+    let is_reloaded = is_reloaded.unwrap_or(true);
     fields.finish(problems);
     if let Some(field) = optional_field.filter(|_| is_optional && !is_of_tls(name.as_ref(), from)) {
         let message = "only the certificate of the tenant can be left out";
@@ -79,7 +85,11 @@ fn read_use(field: &FieldNode<'_>, problems: &mut Problems) -> Option<SecretUse>
         let message = "only a secret of the controller can be mounted as a file";
         problems.push(field.problem(message).hint("add from: controller"));
     }
-    Some(SecretUse { name: name?, from, file, is_optional })
+    if let Some(field) = reload_field.filter(|_| file.is_none()) {
+        let message = "an environment variable cannot be reloaded";
+        problems.push(field.problem(message).hint("remove it, or mount the secret by file:"));
+    }
+    Some(SecretUse { name: name?, from, file, is_optional, is_reloaded })
 }
 
 /// Whether a secret is a part of the certificate of the tenant that a host may get.

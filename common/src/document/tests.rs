@@ -76,6 +76,7 @@ fn full() -> Instance {
         checks: Vec::new(),
         preparations: Vec::new(),
         migrations: Vec::new(),
+        reload: None,
     }
 }
 

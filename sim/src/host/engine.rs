@@ -69,6 +69,8 @@ pub struct Container {
     pub settings: ContainerSettings,
     /// The lines that its program wrote.
     pub log: Vec<String>,
+    /// The signals that were sent to its program and did not ask it to end.
+    pub signals: Vec<String>,
     /// The time of its last start, on a clock that is never set.
     started: Option<Instant>,
     /// Counts its starts, so that what was due for an earlier one is void.
@@ -171,6 +173,7 @@ impl Engine {
             settings,
             log: Vec::new(),
             started: None,
+            signals: Vec::new(),
             starts: 0,
             behaviour: Behaviour::default(),
         });

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use oml_common::document::instance::InstanceDocument;
+use oml_common::document::instance::{InstanceDocument, ReloadBy};
 use oml_common::time::parse_duration_ms;
 use oml_sim::{Behaviour, Container, ExecAnswer, Programs};
 
@@ -14,6 +14,8 @@ const DOCUMENT: &str = "io.oml.instance";
 pub(super) const RUN_OF: &str = "io.oml.run.component";
 /// Stands for the version in the key of what the operations of a component do.
 const OPERATIONS: &str = "operations";
+/// The same for its reloads.
+const RELOAD: &str = "reload";
 
 /// The result of a count of calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +71,22 @@ impl Behaviours {
     }
 }
 
+impl Behaviours {
+    /// Makes the next reload of a component fail.
+    pub(super) fn fail_reload(&self, component: &str) {
+        self.set(component, RELOAD, Behaviour::Hangs);
+    }
+
+    /// Answers the command of a reload.
+    fn reload(&self, component: &str) -> ExecAnswer {
+        let key = (component.to_owned(), RELOAD.to_owned());
+        match lock(&self.0).remove(&key) {
+            Some(_fails) => ExecAnswer { exit_code: 1, stdout: "key values mismatch\n".to_owned() },
+            None => ExecAnswer::default(),
+        }
+    }
+}
+
 impl Stage {
     pub(super) fn new(behaviours: Arc<Behaviours>) -> Self {
         Self { behaviours, calls: Mutex::default() }
@@ -110,9 +128,14 @@ impl Programs for Stage {
         behaviours.get(&key).cloned().unwrap_or_default()
     }
 
-    /// Answers a command that counts calls; there are no others.
-    fn exec(&self, container: &Container, _command: &[String]) -> ExecAnswer {
+    /// Answers a command that reloads, or one that counts calls; there are no others.
+    fn exec(&self, container: &Container, command: &[String]) -> ExecAnswer {
         let document = document_of(container);
+        let reload = document.as_ref().and_then(|document| document.reload.as_ref());
+        let own = reload.map(|reload| &reload.by);
+        if matches!(own, Some(ReloadBy::Command { command: own }) if own == command) {
+            return self.behaviours.reload(component_of(container));
+        }
         let active = document.as_ref().and_then(|document| document.active.as_ref());
         match (active, self.calls(container)) {
             (Some(active), Calls::Up(number)) => {

@@ -29,6 +29,7 @@ const QUIET_WHEN_READY: Duration = Duration::from_secs(12);
 const PACKAGED: [&str; 1] = ["prometheus-node-exporter.service"];
 
 mod host;
+mod reload;
 
 type Done = Result<(), ScenarioError>;
 
@@ -102,7 +103,7 @@ impl World {
                 self.lines.extend(lines);
                 Ok(())
             }
-            _ => self.obey_on_host(&words).await,
+            _ => self.obey_about_reloads(&words).await,
         }
     }
 

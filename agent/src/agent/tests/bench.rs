@@ -112,6 +112,7 @@ impl Bench {
             systemd: Arc::new(self.host.systemd()),
             paths: self.host.paths.clone(),
             clock: self.host.simulated.clock(),
+            statuses: self.host.statuses.clone(),
         };
         let agent =
             Agent::new(host, Cache::new(&self.host.paths, ""), inputs, self.reports.clone());

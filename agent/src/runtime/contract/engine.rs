@@ -25,6 +25,7 @@ pub(super) async fn all(host: &ContractHost) {
         a_container_of_somebody_else_is_named_and_left_alone,
         a_lost_document_is_read_from_the_container,
         a_command_gives_its_status_and_output,
+        a_signal_to_read_files_again_reaches_a_program_and_does_not_count_as_its_end,
         a_missing_secret_is_reported_before_anything_is_made,
         a_copy_of_a_container_is_reported_and_left_alone,
         a_copy_under_the_name_of_a_kept_container_blocks_nothing,
@@ -152,6 +153,26 @@ async fn a_command_gives_its_status_and_output(host: &ContractHost) {
     assert_eq!((output.exit_code, output.stdout.as_str()), (0, "three\n"));
     let output = host.docker.exec(&component, &command(&["false"]), 5_000).await.unwrap();
     assert_eq!(output.exit_code, 1);
+    host.clear(&instance).await;
+}
+
+async fn a_signal_to_read_files_again_reaches_a_program_and_does_not_count_as_its_end(
+    host: &ContractHost,
+) {
+    // A program that does nothing about this signal goes on (signal(7)).
+    let signal = "SIGWINCH";
+    let instance = host.instance("contract-signal", "v1", &host.images.first, 8395);
+    host.install(&instance).await;
+    let running = host.container(&instance).await.unwrap();
+    let since = host.started(&instance).await;
+    host.docker.calls().signal(&running.id, signal).await.unwrap();
+    assert_eq!(host.started(&instance).await, since);
+    let until = since.plus_ms(4_000);
+    let events = host.docker.calls().container_events(&running.id, since, until);
+    assert!(!events.await.unwrap().killed);
+    host.systemd.stop(&instance.component).await.unwrap();
+    let error = host.docker.calls().signal(&running.id, signal).await.unwrap_err();
+    assert!(matches!(error, RuntimeError::Refused { .. }), "{error}");
     host.clear(&instance).await;
 }
 

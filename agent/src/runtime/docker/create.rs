@@ -1,6 +1,6 @@
 //! Builds the request for the container of an instance.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bollard::models::{
     ContainerCreateBody, HealthConfig, HostConfig, Mount, MountType, RestartPolicy,
@@ -12,6 +12,7 @@ use oml_common::id::ContentHash;
 use super::{label, mounts};
 use crate::container_files::{PlacedFile, placed_of};
 use crate::paths::Paths;
+use crate::reloaded_files;
 use crate::runtime::{ContainerInstance, RuntimeError};
 
 pub(super) mod options;
@@ -75,6 +76,8 @@ fn host_config(
     let mut mounts: Vec<Mount> = container.volumes.iter().map(mount).collect();
     mounts.extend(secrets::mounts(container, paths)?);
     mounts.extend(files.iter().map(file_mount));
+    let reloaded = reloaded_files::placed_of(paths, instance.document(), &local.files_of);
+    mounts.extend(reloaded.iter().map(|it| bind(&it.path, &it.place)));
     let memory = container.memory_bytes_max.and_then(|bytes| i64::try_from(bytes).ok());
     Ok(HostConfig {
         // Only systemd restarts it.
@@ -108,8 +111,12 @@ fn mount(volume: &Volume) -> Mount {
 
 /// The engine must not make a folder in the place of a file that is missing, so it is no volume.
 fn file_mount(PlacedFile { file, place }: &PlacedFile<'_>) -> Mount {
+    bind(&file.path, place)
+}
+
+fn bind(path: &str, place: &Path) -> Mount {
     Mount {
-        target: Some(file.path.clone()),
+        target: Some(path.to_owned()),
         source: Some(place.to_string_lossy().into_owned()),
         typ: Some(MountType::BIND),
         read_only: Some(true),

@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use bollard::auth::DockerCredentials;
 use bollard::models::{ContainerCreateBody, ContainerInspectResponse, ContainerSummary};
 use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, ListContainersOptions, ListContainersOptionsBuilder,
-    RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder, StopContainerOptionsBuilder,
-    WaitContainerOptionsBuilder,
+    CreateContainerOptionsBuilder, KillContainerOptionsBuilder, ListContainersOptions,
+    ListContainersOptionsBuilder, RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder,
+    StopContainerOptionsBuilder, WaitContainerOptionsBuilder,
 };
 use futures_util::StreamExt as _;
 use oml_common::decide::drift::ContainerSettings;
@@ -86,6 +86,13 @@ impl ContainerCalls for Engine {
         let client = self.client(limit)?;
         let call = client.stop_container(id, Some(options));
         failure::within_if_there(limit, "stop", id, call).await.map(|_| ())
+    }
+
+    async fn signal(&self, id: &str, signal: &str) -> Result<(), RuntimeError> {
+        let options = KillContainerOptionsBuilder::new().signal(signal).build();
+        let client = self.client(CALL_LIMIT)?;
+        let call = client.kill_container(id, Some(options));
+        failure::within(CALL_LIMIT, "signal", id, call).await
     }
 
     async fn last_lines(&self, id: &str, since: Timestamp) -> Result<Vec<String>, RuntimeError> {

@@ -103,11 +103,22 @@ pub(super) async fn of(
     failure::within(HISTORY_LIMIT, "read the events of", id, read).await
 }
 
+/// The signals by which programs read their files again, by their numbers (signal(7)): SIGHUP, SIGUSR1,
+/// SIGUSR2 and SIGWINCH.
+const RELOADS: [&str; 4] = ["1", "10", "12", "28"];
+
+/// Returns true if a signal asked a program to read its files again and not to end.
+fn asks_to_reload(event: &EventMessage) -> bool {
+    let attributes = event.actor.as_ref().and_then(|actor| actor.attributes.as_ref());
+    let signal = attributes.and_then(|attributes| attributes.get("signal"));
+    signal.is_some_and(|signal| RELOADS.contains(&signal.as_str()))
+}
+
 fn add(events: &mut ContainerEvents, event: &EventMessage) {
     match event.action.as_deref() {
         Some("die") => events.ended = true,
         Some("stop") => events.stopped = true,
-        Some("kill") => events.killed = true,
+        Some("kill") => events.killed |= !asks_to_reload(event),
         Some("destroy") => events.removed = true,
         Some("oom") => events.out_of_memory = true,
         Some(_) | None => {}

@@ -156,6 +156,10 @@ impl ContainerCalls for Model {
         self.0.stop_container(id, grace_ms).await.map_err(failure("stop", id))
     }
 
+    async fn signal(&self, id: &str, signal: &str) -> Result<(), RuntimeError> {
+        self.0.signal_container(id, signal).await.map_err(failure("signal", id))
+    }
+
     async fn last_lines(&self, id: &str, since: Timestamp) -> Result<Vec<String>, RuntimeError> {
         const LINES_MAX: usize = 5;
         let mut lines = self.log_tail(id, since).await?;

@@ -12,6 +12,7 @@ use tracing::warn;
 use super::calls::EngineCalls;
 use super::{Docker, label};
 use crate::container_files;
+use crate::reloaded_files;
 use crate::runtime::{ContainerInstance, RuntimeError};
 
 /// The label with the number of the run.
@@ -56,13 +57,13 @@ impl Docker {
         let document = order.as_instance().ok_or_else(refused)?;
         let instance = ContainerInstance::of(&document).ok_or_else(refused)?;
         // They are those of the component itself, which has them already if it runs.
-        container_files::ensure(&self.paths, &order.instance).map_err(|error| {
-            RuntimeError::Refused {
-                verb: "write the files for",
-                object: order.instance.component.to_string(),
-                detail: chain(&error),
-                transient: true,
-            }
+        let written = container_files::ensure(&self.paths, &order.instance)
+            .and_then(|()| reloaded_files::add_missing(&self.paths, &order.instance));
+        written.map_err(|error| RuntimeError::Refused {
+            verb: "write the files for",
+            object: order.instance.component.to_string(),
+            detail: chain(&error),
+            transient: true,
         })?;
         let mut body = self.request(instance, order.instance.workload_hash()).await?;
         body.labels = Some(labels(order));

@@ -37,6 +37,18 @@ pub enum ChangeNote {
     Environment(BTreeSet<EnvName>),
     /// It gets this version of a secret of the controller.
     Secret(SecretName, u64),
+    /// Its program takes these files and versions of secrets over while it runs.
+    Reloaded {
+        /// Their places in the container.
+        files: Vec<String>,
+        secrets: Vec<(SecretName, u64)>,
+        /// Whether it reads them when it is started next, and not before.
+        at_next_start: bool,
+    },
+    /// These files differ, by their places in the container, and it is replaced for something else.
+    Files(Vec<String>),
+    /// How its program is asked to take over files.
+    ReloadCommand,
     ContainerSettings,
     /// Where its image is pulled from.
     PulledFrom(Repository),
@@ -116,6 +128,16 @@ impl Display for ChangeNote {
                 write!(f, "environment {}", names.join(" "))
             }
             Self::Secret(name, version) => write!(f, "secret {name} version {version}"),
+            Self::Reloaded { files, secrets, at_next_start: false } => {
+                f.write_str("reloaded without a restart: ")?;
+                reloaded(f, files, secrets)
+            }
+            Self::Reloaded { files, secrets, at_next_start: true } => {
+                f.write_str("written without a restart, and read at its next start: ")?;
+                reloaded(f, files, secrets)
+            }
+            Self::Files(paths) => write!(f, "files {}", paths.join(" ")),
+            Self::ReloadCommand => f.write_str("reload settings"),
             Self::ContainerSettings => f.write_str("container settings"),
             Self::PulledFrom(repository) => write!(f, "pulled from {repository}"),
             Self::PulledWith(Some((name, version))) => {
@@ -133,6 +155,14 @@ impl Display for ChangeNote {
             }
         }
     }
+}
+
+/// Says what a program takes over while it runs.
+fn reloaded(f: &mut Formatter<'_>, files: &[String], secrets: &[(SecretName, u64)]) -> Result {
+    let secrets = secrets.iter().map(|(name, version)| format!("secret {name} version {version}"));
+    let files = files.iter().map(|path| format!("file {path}"));
+    let parts: Vec<String> = secrets.chain(files).collect();
+    f.write_str(&parts.join(" and "))
 }
 
 /// Says by what a component is checked or changed before it starts.

@@ -23,6 +23,7 @@ pub(super) fn differing(old: &ContainerOptions, new: &ContainerOptions) -> Vec<&
         extra_hosts,
         log,
         files,
+        reloaded,
     } = old;
     let compared = [
         ("entrypoint", *entrypoint == new.entrypoint),
@@ -41,6 +42,7 @@ pub(super) fn differing(old: &ContainerOptions, new: &ContainerOptions) -> Vec<&
         ("extra_hosts", *extra_hosts == new.extra_hosts),
         ("log", *log == new.log),
         ("files", *files == new.files),
+        ("reload", *reloaded == new.reloaded),
     ];
     compared.into_iter().filter_map(|(word, is_same)| (!is_same).then_some(word)).collect()
 }

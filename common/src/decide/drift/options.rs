@@ -75,6 +75,7 @@ fn texts(options: &ContainerOptions) -> Vec<OptionText> {
         log,
         // The agent looks at the files themselves.
         files: _,
+        reloaded: _,
     } = options;
     let LogLimits { file_bytes_max, files_max } = log;
     let always = |word, text| OptionText { word, text, always: true };

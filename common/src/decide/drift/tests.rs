@@ -65,6 +65,7 @@ impl DriftHost {
                 hash: instance.hash().clone(),
                 workload: instance.workload_hash(),
                 probe: None,
+                reloaded: None,
                 on_disk: true,
             }),
             ..ObservedInstance::default()

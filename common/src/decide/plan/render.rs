@@ -14,7 +14,7 @@ use crate::document::catalog::{
     is_template,
 };
 use crate::document::instance::{
-    Container, ContainerOptions, Instance, MetricsEndpoint, PackagedUnit, Workload,
+    Container, ContainerOptions, Instance, MetricsEndpoint, PackagedUnit, Reload, Workload,
 };
 use crate::document::spec::{ComponentSpec, SIZE_RULE, TenantSpec, bytes_of};
 use crate::id::{Address, ComponentName, EnvName, NodeName, Repository};
@@ -29,6 +29,7 @@ mod files;
 mod operation;
 mod options;
 mod probe;
+mod reload;
 
 pub use operation::OperationPlace;
 
@@ -86,7 +87,7 @@ impl<'a> Renderer<'a> {
             problems,
         };
         let ports = writer.ports(definition);
-        let workload = writer.workload(input, name, definition, &ports)?;
+        let (workload, reload) = writer.workload(input, name, definition, &ports)?;
         let pull_from = match &workload {
             Workload::Container(container) => writer.source(input.mirrors, &container.repository),
             Workload::Unit(_) => None,
@@ -118,6 +119,7 @@ impl<'a> Renderer<'a> {
             checks: writer.steps(definition, OperationMoment::Check),
             preparations: writer.steps(definition, OperationMoment::Prepare),
             migrations: writer.steps(definition, OperationMoment::Migrate),
+            reload,
         };
         Some(Desired { instance: Verbatim::seal(instance), policy: policy(input.spec) })
     }
@@ -152,19 +154,19 @@ struct Writer<'p> {
 }
 
 impl Writer<'_> {
-    /// Renders what the unit of a component runs.
+    /// Renders what the unit of a component runs, and what its program takes over while it runs.
     fn workload(
         &mut self,
         input: Input<'_>,
         name: &ComponentName,
         definition: &Component,
         ports: &[PortText],
-    ) -> Option<Workload> {
+    ) -> Option<(Workload, Option<Reload>)> {
         let template = match &definition.workload {
             WorkloadTemplate::Unit { drop_in } => {
                 secrets::refuse_of_unit(input, name, self.problems);
                 let spec = input.spec.components.get(name)?;
-                return Some(Workload::Unit(self.packaged(spec, drop_in)));
+                return Some((Workload::Unit(self.packaged(spec, drop_in)), None));
             }
             WorkloadTemplate::Container(template) => template,
         };
@@ -174,7 +176,9 @@ impl Writer<'_> {
         let options = Box::new(ContainerOptions { files, ..options });
         let container = Container { options, ..container };
         let container = secrets::add(container, input, name, template, self.problems);
-        Some(Workload::Container(container))
+        let tenants = input.spec.components.get(name).map(|spec| &spec.secrets);
+        let (container, reload) = self.reload(container, template, tenants);
+        Some((Workload::Container(container), reload))
     }
 
     fn problem(&mut self, field: &str, message: impl Display) {

@@ -151,7 +151,7 @@ fn kept(
     variable: &EnvName,
     wanted: &SecretUse,
 ) -> Result<KeptSecret, Problem> {
-    let SecretUse { name, from: _, file, is_optional: _ } = wanted;
+    let SecretUse { name, file, .. } = wanted;
     let Some(ChosenSecret { version, mark, has_lines }) = input.secrets.get(name) else {
         return Err(missing(input, component, variable, wanted));
     };

@@ -59,6 +59,7 @@ fn document(component: &str, workload: Workload, ports: &[Port]) -> InstanceDocu
         checks: Vec::new(),
         preparations: Vec::new(),
         migrations: Vec::new(),
+        reload: None,
         metrics: None,
     })
 }

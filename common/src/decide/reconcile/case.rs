@@ -161,6 +161,7 @@ impl<'a> Case<'a> {
             | Step::CountActive
             | Step::RevertDocument { .. }
             | Step::RewriteConfig
+            | Step::Reload { .. }
             | Step::ReplaceSupervisor
             | Step::StopContainer
             | Step::Promote

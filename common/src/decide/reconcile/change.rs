@@ -82,10 +82,7 @@ pub(super) fn prepare(case: Case<'_>) -> Decision {
 fn awaited_secrets(case: Case<'_>) -> BTreeSet<KeptSecret> {
     let (instance, seen) = (&case.desired.instance, case.seen);
     let password = instance.pull_login.as_ref().map(|login| &login.password);
-    let container = instance.container();
-    let is_of_container = |secret: &KeptSecret| {
-        container.is_some_and(|it| it.kept_secrets.values().any(|own| own == secret))
-    };
+    let is_of_container = |secret: &KeptSecret| instance.program_secrets().any(|own| own == secret);
     let is_needed = |secret: &&KeptSecret| match seen.image_present {
         true => password != Some(*secret) || is_of_container(secret),
         false => password == Some(*secret),

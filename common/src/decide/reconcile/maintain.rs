@@ -13,6 +13,7 @@ use super::health::{
     crash_loop, decide_health, last_end, needs_other_supervisor, not_started, report_start,
 };
 use super::reason::{InactiveUnit, Lack, ManualStop, Reason};
+use super::reload::{self, Due};
 use super::stopped::stopped;
 
 /// The pause before the next start of a unit that systemd no longer restarts, so that the unit
@@ -31,7 +32,14 @@ pub(super) fn maintain(case: Case<'_>) -> Decision {
     if unit.counts_as_stopped() {
         return stopped(case, unit, ManualStop::of(unit));
     }
-    let is_container = case.is_container();
+    if let Some(failed) = reload::failed(case) {
+        return reload::after_failure(failed, keep(case, unit));
+    }
+    match reload::due(case, unit) {
+        Some(Due::Now(decision)) => return decision,
+        Some(Due::OnceStarted) => return run(case, unit),
+        None => {}
+    }
     if unit.stale || !case.document_is_current() {
         let reason = Reason::Lacks(Lack::Documents);
         return Decision::act(Phase::Preparing, Step::RewriteConfig, reason);
@@ -40,6 +48,13 @@ pub(super) fn maintain(case: Case<'_>) -> Decision {
         let reason = Reason::Lacks(Lack::Files);
         return Decision::act(Phase::Preparing, Step::RewriteConfig, reason);
     }
+    keep(case, unit)
+}
+
+/// Keeps the container and the unit as they should be, whose documents are.
+fn keep(case: Case<'_>, unit: &ObservedUnit) -> Decision {
+    let seen = case.seen;
+    let is_container = case.is_container();
     let lacks_container = is_container && seen.container(case.desired_hash).is_none();
     if lacks_container && !seen.image_present {
         let phase = Phase::Pulling { bytes_done: 0, bytes_total: 0 };

@@ -160,6 +160,10 @@ pub enum Reason {
     ProbeChanged,
     /// Its supervisor still runs the program of another release, which cannot do what is needed.
     OldSupervisor,
+    /// Its program did not take over its new files while it ran, and has the former ones again.
+    ReloadFailed {
+        message: String,
+    },
     /// There is no recent health check.
     Unobserved(LastEnd),
 }
@@ -253,6 +257,7 @@ impl Display for Reason {
             Self::OldSupervisor => f.write_str(
                 "its supervisor is of an earlier release; replacing it, the container keeps running",
             ),
+            Self::ReloadFailed { message } => f.write_str(message),
             Self::Unobserved(last) => last.fmt(f),
         }
     }

@@ -14,6 +14,7 @@ use crate::time::Timestamp;
 
 use super::case::{Decision, Input, is_active};
 use super::health::health;
+use super::reload;
 
 /// Reports the state of every decided instance.
 #[must_use]
@@ -33,6 +34,9 @@ pub fn report(
             if let Some(desired) =
                 input.assignment.and_then(|a| a.content.share.instances.get(name))
             {
+                let update = input.updates.get(name);
+                let reload = update.and_then(|it| reload::failure_of(it, &desired.instance));
+                report.failure = report.failure.take().or_else(|| reload.cloned());
                 report.health = shown_health(&desired.instance, seen, input);
                 add_packaged(&mut report, &desired.instance, seen);
                 add_exit(&mut report, seen, input.now);

@@ -8,6 +8,7 @@ use crate::document::update::Stage;
 use super::case::{Case, Decision, is_active};
 use super::health::{decide_health, report_crash_loop};
 use super::reason::{Lack, ManualStop, Reason};
+use super::reload;
 
 /// Decides for a unit that was stopped or masked. A version whose soak has not finished is
 /// not known to be good, so the change waits for an operator.
@@ -49,7 +50,7 @@ fn masked_and_running(case: Case<'_>, unit: &ObservedUnit) -> Decision {
         let reason = Reason::StoppedBeforeSoaked(ManualStop::Masked);
         return Decision::wait(Phase::Blocked, reason);
     }
-    if !case.is_set_up() || !case.soaked_before() {
+    if !case.is_set_up() || !case.soaked_before() || reload::not_taken(case).is_some() {
         return Decision::wait(Phase::Blocked, Reason::WaitsForUnmask);
     }
     // A mask is in the place of our own unit file, and only beside our drop-in of a package's unit.

@@ -21,6 +21,7 @@ mod once;
 mod packaged_ends;
 mod properties;
 mod refused;
+mod reload;
 mod replaced;
 mod revived;
 mod rights;

@@ -7,7 +7,8 @@ use crate::id::{ComponentName, OperationName};
 use super::row::Row;
 
 /// Returns the migration of a moved node that cannot be undone and that may have succeeded. A node that
-/// reports its change as rolled back was not migrated: it never goes back over such a migration.
+/// reports its change as rolled back was not migrated: it never goes back over such a migration. One
+/// that runs the workload itself was: it says that of a reload.
 /// Of a node that does not say so nothing is known.
 pub(super) fn may_be_migrated<'a>(
     row: &'a Row<'_>,
@@ -21,8 +22,11 @@ pub(super) fn may_be_migrated<'a>(
         let report = row.view.report.filter(|report| Some(report.revision) == row.to.revision);
         let reported = report.and_then(|report| report.instances.get(component));
         reported.is_some_and(|reported| {
+            let wanted = Some(instance.workload_hash());
             let failed = reported.failure.as_ref().map(|failure| &failure.hash);
-            reported.phase == Phase::RolledBack && failed == Some(&instance.workload_hash())
+            reported.phase == Phase::RolledBack
+                && failed == wanted.as_ref()
+                && reported.hash != wanted
         })
     };
     let mut changed = to.iter().filter(|(component, desired)| {

@@ -249,7 +249,8 @@ fn report_of(desired: &crate::document::assignment::Desired, bad: &str) -> Insta
     let phase = if failed { Phase::RolledBack } else { Phase::Ready };
     InstanceReport {
         version,
-        hash: Some(hash),
+        // One that was rolled back runs another workload.
+        hash: (!failed).then_some(hash),
         health: Health::Healthy,
         calls_cut: Some(0),
         failure,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::document::assignment::Assignment;
-use crate::document::update::{InstanceUpdate, Stage, UnreadableUpdate};
+use crate::document::update::{InstanceUpdate, ReloadStage, Stage, UnreadableUpdate};
 use crate::id::ComponentName;
 use crate::time::Timestamp;
 
@@ -71,6 +71,7 @@ pub fn ask_again(
         if !goes_on {
             return true;
         }
+        update.reload.take_if(|reload| matches!(reload, ReloadStage::Failed { .. }));
         match &update.stage {
             Stage::RolledBack { .. } => {
                 update.stage = Stage::Preparing;

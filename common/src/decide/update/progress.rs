@@ -47,7 +47,7 @@ pub fn finish(
     let is_removed = matches!(doing.step, Step::Remove { .. }) && outcome == Outcome::Done;
     let is_current = |update: &&InstanceUpdate| &update.desired_hash == doing.desired_hash;
     if let Some(update) = updates.get(doing.component).filter(is_current) {
-        let update = update.clone().after(doing.step, outcome, now);
+        let update = update.clone().after_step(doing.step, outcome, now);
         if is_removed || update.is_blank() {
             updates.remove(doing.component);
         } else {

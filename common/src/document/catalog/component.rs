@@ -16,7 +16,8 @@ use super::{
     is_template,
 };
 use super::{
-    active, condition, env, file, image, literal, operation, options, ports, probe, secrets, volume,
+    active, condition, env, file, image, literal, operation, options, ports, probe, reload,
+    secrets, volume,
 };
 
 const START_TIMEOUT_MS: u64 = 120_000;
@@ -86,6 +87,10 @@ fn read_unit(fields: &mut Fields<'_>, problems: &mut Problems) -> WorkloadTempla
         let message = "a packaged unit has no files of the catalog";
         let hint = "write its settings into drop_in, or run the component in a container";
         problems.push(field.problem(message).hint(hint));
+    }
+    if let Some(field) = fields.get("reload") {
+        let message = "a packaged unit has no files that it could take over";
+        problems.push(field.problem(message).hint("remove it"));
     }
     let drop_in = fields.get("drop_in").and_then(|p| literal::drop_in(&p, problems));
     WorkloadTemplate::Unit { drop_in: drop_in.unwrap_or_default() }
@@ -170,6 +175,8 @@ fn read_container(
     let mut places = Places::new(&volumes, &options.tmpfs);
     let files = fields.get("files");
     let files = files.map(|f| file::read_all(&f, &mut places, templates, problems));
+    let reload = fields.get("reload").and_then(|field| reload::read(&field, problems));
+    let reload = reload.map(Box::new);
     if let Some(field) = &secrets_field {
         secrets::check(field, &secrets, &env, &mut places, problems);
     }
@@ -180,6 +187,7 @@ fn read_container(
         secrets,
         volumes,
         files: files.unwrap_or_default(),
+        reload,
         command,
         memory_max,
         pids_limit,

@@ -46,6 +46,8 @@ pub struct FileTemplate {
     pub uid: u32,
     /// The number of its group.
     pub gid: u32,
+    /// Whether the program takes it over while it runs, if it takes over any.
+    pub is_reloaded: bool,
 }
 
 /// Reads the list of files of a component.
@@ -84,10 +86,12 @@ fn read(
     let path = fields.need("path", problems).and_then(|field| read_path(&field, problems));
     let mode = fields.get("mode").map_or(Some(MODE), |field| read_mode(&field, problems));
     let owner = fields.get("owner").map_or(Some((0, 0)), |field| read_owner(&field, problems));
+    let is_reloaded = fields.get("reload").and_then(|field| field.flag(problems));
     fields.finish(problems);
     let (template, text) = text?;
     let (uid, gid) = owner?;
-    Some(FileTemplate { template, text, path: path?, mode: mode?, uid, gid })
+    let is_reloaded = is_reloaded.unwrap_or(true);
+    Some(FileTemplate { template, text, path: path?, mode: mode?, uid, gid, is_reloaded })
 }
 
 /// Reads the name of a template, and the template.

@@ -65,6 +65,7 @@ pub(super) fn read(
         log: fields.get("log").map(|field| log(&field, problems)).unwrap_or_default(),
         // Their templates are filled in with a tenant's values.
         files: Vec::new(),
+        reloaded: Default::default(),
         network,
     }
 }

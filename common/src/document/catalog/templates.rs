@@ -103,6 +103,8 @@ impl ContainerTemplate {
         all.extend(self.memory_max.iter().map(|text| TemplateText::new("memory_max", text)));
         let entrypoint = self.options.entrypoint.iter();
         all.extend(entrypoint.map(|text| TemplateText::new("entrypoint", text)));
+        let reload = self.reload.iter().flat_map(|reload| reload.texts());
+        all.extend(reload.map(|text| TemplateText::new("reload", text)));
         let files = self.files.iter();
         all.extend(files.map(|it| TemplateText::new(format!("files.{}", it.path), &it.text)));
         all

@@ -25,6 +25,7 @@ mod logins;
 mod operations;
 mod options;
 mod probes;
+mod reload;
 mod secrets;
 
 use self::hashes::HASHES;

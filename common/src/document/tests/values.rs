@@ -441,6 +441,7 @@ pub(super) fn updates() -> SavedUpdates {
                 stage,
                 backoff,
                 revival: None,
+                reload: None,
             },
         )
     };

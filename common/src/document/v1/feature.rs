@@ -106,6 +106,8 @@ pub enum Feature {
     FileOwners,
     /// Pulls an image with a login of the tenant, whose password the controller keeps.
     PullLogin,
+    /// Lets a program take over files while it runs.
+    Reload,
 }
 
 /// The error of a word that names no feature of this release.
@@ -115,7 +117,7 @@ pub struct UnknownFeature(String);
 
 impl Feature {
     /// Every feature that this release knows.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 45] = [
         Self::Container,
         Self::ContainerCommand,
         Self::MemoryLimit,
@@ -160,6 +162,7 @@ impl Feature {
         Self::ActiveSources,
         Self::FileOwners,
         Self::PullLogin,
+        Self::Reload,
     ];
 
     /// Returns the name of the feature in greetings and messages.
@@ -210,6 +213,7 @@ impl Feature {
             Self::ActiveSources => "active-sources",
             Self::FileOwners => "file-owners",
             Self::PullLogin => "pull-login",
+            Self::Reload => "reload",
         }
     }
 
@@ -266,6 +270,7 @@ impl Instance {
             checks,
             preparations,
             migrations,
+            reload,
         } = self;
         let of_workload = match &**workload {
             Workload::Container(container) => of_container(container),
@@ -282,7 +287,9 @@ impl Instance {
         let of_checks = checks.iter().map(|step| of_step(step, Feature::UpdateChecks));
         let once = preparations.iter().chain(migrations);
         let of_once = once.map(|step| of_step(step, Feature::Migrations));
+        let of_reload = reload.iter().flat_map(options::of_reload);
         let of_workload = of_workload.into_iter().chain(of_source).chain(of_checks).chain(of_once);
+        let of_workload = of_workload.chain(of_reload);
         let of_ports = of_ports.chain(of_ranges);
         of_workload.chain(of_probe).chain(of_active).chain(of_ports).collect()
     }

@@ -23,6 +23,7 @@ mod operation;
 mod options;
 mod ports;
 mod registry_login;
+mod reload;
 
 pub use self::active::{ActiveProbe, ActiveSource, ActiveTotal};
 pub use self::check::{Check, HttpDetails, SipTransport, WebSocketDetails};
@@ -33,6 +34,7 @@ pub use self::operation::{OperationCommand, OperationStep};
 pub use self::options::{ContainerOptions, Device, LogLimits, Network, Published, Tmpfs, Ulimit};
 pub use self::ports::PortRange;
 pub use self::registry_login::RegistryLogin;
+pub use self::reload::{Reload, ReloadBy};
 
 /// A component of a tenant on a node, with every value filled in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +82,9 @@ pub struct Instance {
     /// What has to succeed once before the first start of another image.
     #[serde(default, skip_serializing_if = "is_default")]
     pub migrations: Vec<OperationStep>,
+    /// What its program takes over while it runs. It is no part of the workload.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub reload: Option<Reload>,
 }
 
 /// What a unit runs.
@@ -291,19 +296,24 @@ impl Instance {
         }
     }
 
+    /// Returns the secrets of the controller that it names: those that its program gets, and the
+    /// password with which its image is pulled.
+    pub fn named_secrets(&self) -> impl Iterator<Item = &KeptSecret> {
+        self.program_secrets().chain(self.pull_login.iter().map(|login| &login.password))
+    }
+
+    /// Returns the secrets of the controller that its program gets: those of its container, and
+    /// those that it takes over while it runs.
+    pub fn program_secrets(&self) -> impl Iterator<Item = &KeptSecret> {
+        let of_container = self.container().into_iter().flat_map(|it| it.kept_secrets.values());
+        of_container.chain(self.reload.iter().flat_map(|reload| &reload.secrets))
+    }
+
     /// Returns the repository from which its image is pulled; none for a packaged unit.
     #[must_use]
     pub fn image_source(&self) -> Option<&Repository> {
         let own = self.container().map(|container| &container.repository);
         own.map(|own| self.pull_from.as_ref().unwrap_or(own))
-    }
-
-    /// Returns the secrets of the controller that it names: those of its container, and the password
-    /// with which its image is pulled.
-    pub fn kept_secrets(&self) -> impl Iterator<Item = &KeptSecret> {
-        let container = self.container().into_iter();
-        let own = container.flat_map(|container| container.kept_secrets.values());
-        own.chain(self.pull_login.iter().map(|login| &login.password))
     }
 
     /// Returns the version, which a packaged unit does not have.

@@ -131,6 +131,23 @@ pub struct InstanceUpdate {
     /// next may come.
     #[serde(default, skip_serializing_if = "is_default")]
     pub revival: Option<Backoff>,
+    /// How far a reload of the same workload is; absent unless one was begun and is not done.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub reload: Option<ReloadStage>,
+}
+
+/// How far a reload is: that a program takes over other files while it runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "kebab-case")]
+pub enum ReloadStage {
+    /// The files may be new, and the program may not have taken them over.
+    Begun,
+    /// The program did not take them over, and has its former files again.
+    Failed {
+        /// What it did not take over, as [`crate::document::instance::Reload::content`] says.
+        content: ContentHash,
+        failure: Failure,
+    },
 }
 
 /// The workload that an update rolls back to. An update that supersedes another one

@@ -66,6 +66,21 @@ impl HostModel {
         Ok(())
     }
 
+    /// Sends a signal to the program of a running container. The programs of the model go on.
+    ///
+    /// # Errors
+    /// It does not run, or a fault that was asked for.
+    pub async fn signal_container(&self, id: &str, signal: &str) -> Result<(), EngineError> {
+        self.enter(Daemon::Engine, Verb::Signal).await?;
+        let mut state = self.state();
+        let container = state.engine.find(id)?;
+        if !container.is_running() {
+            return Err(EngineError::Conflict(format!("container {id} is not running")));
+        }
+        container.signals.push(signal.to_owned());
+        Ok(())
+    }
+
     /// Returns true if the program of a running container answers now.
     #[must_use]
     pub fn answers(&self, id: &str) -> bool {

@@ -114,6 +114,7 @@ pub(in crate::runtime::docker) fn found(
         extra_hosts: hosts.map(|(name, address)| (name.to_owned(), address.to_owned())).collect(),
         log,
         files: Vec::new(),
+        reloaded: Default::default(),
     };
     FoundOptions { options, networks: networks.into_keys().collect(), has_log_files }
 }

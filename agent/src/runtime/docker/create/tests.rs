@@ -42,6 +42,7 @@ fn body_with(
         checks: Vec::new(),
         preparations: Vec::new(),
         migrations: Vec::new(),
+        reload: None,
         ..fixtures::instance("redis", "7")
     });
     let image = "registry.lab:5000/redis@sha256:1".to_owned();

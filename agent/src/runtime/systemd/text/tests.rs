@@ -14,6 +14,7 @@ pub(in crate::runtime::systemd) fn container() -> InstanceDocument {
         checks: Vec::new(),
         preparations: Vec::new(),
         migrations: Vec::new(),
+        reload: None,
         ..fixtures::instance("asterisk", "230204.01")
     })
 }

@@ -29,6 +29,24 @@ fn every_part_that_differs_has_its_words() {
         (&ChangeNote::Irreversible(vec!["schema".parse().unwrap()]), "no way back after schema"),
         (&ChangeNote::OtherImage, "same tag, another image"),
         (&ChangeNote::Environment(names), "environment A WHO"),
+        (
+            &ChangeNote::Reloaded {
+                files: vec!["/etc/web.conf".to_owned()],
+                secrets: vec![("tls_key".parse().unwrap(), 2)],
+                at_next_start: false,
+            },
+            "reloaded without a restart: secret tls_key version 2 and file /etc/web.conf",
+        ),
+        (
+            &ChangeNote::Reloaded {
+                files: Vec::new(),
+                secrets: vec![("tls_key".parse().unwrap(), 2)],
+                at_next_start: true,
+            },
+            "written without a restart, and read at its next start: secret tls_key version 2",
+        ),
+        (&ChangeNote::Files(vec!["/a".to_owned(), "/b".to_owned()]), "files /a /b"),
+        (&ChangeNote::ReloadCommand, "reload settings"),
         (&ChangeNote::ContainerSettings, "container settings"),
         (&time(TimeLimit::MinHealthyFor, 5_000, 90_500), "min_healthy_for 5s -> 90500ms"),
         (&time(TimeLimit::DrainDeadline, 3_600_000, 3_601_000), "drain_deadline 1h -> 3601s"),

@@ -15,7 +15,7 @@ impl Writer<'_> {
         let engine = template::file_engine();
         let files = templates.iter().filter_map(|template| {
             let text = self.file(&engine, template)?;
-            let FileTemplate { template: _, text: _, path, mode, uid, gid } = template;
+            let FileTemplate { path, mode, uid, gid, .. } = template;
             let path = path.clone();
             Some(ContainerFile { path, mode: *mode, uid: *uid, gid: *gid, text })
         });

@@ -72,6 +72,7 @@ impl Reason {
             | Self::Probe { .. }
             | Self::ProbeChanged
             | Self::OldSupervisor
+            | Self::ReloadFailed { .. }
             | Self::Unobserved(_)) => other.clone(),
         }
     }

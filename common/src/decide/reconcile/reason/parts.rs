@@ -19,6 +19,8 @@ pub enum Activity {
     /// This has to succeed before the new version starts.
     RunningOnce(RunOnce, OperationName),
     Starting,
+    /// Its program takes over its files while it runs.
+    Reloading,
     RollingBack,
 }
 
@@ -36,6 +38,8 @@ pub enum Lack {
     Documents,
     /// A file of the catalog that the container has mounted is not as it was written.
     Files,
+    /// Its program has not taken over its files, which it does while it runs.
+    Reload,
     Container,
     ContainerAndImage,
     /// The container has another name than its own.
@@ -270,6 +274,7 @@ impl Display for Activity {
                 return write!(f, "the {} {operation} is running", kind.as_str());
             }
             Self::Starting => "starting",
+            Self::Reloading => "being reloaded; its container runs on",
             Self::RollingBack => "rolling back to the version before",
         })
     }
@@ -284,6 +289,7 @@ impl Display for Lack {
             Self::Unit => "its unit is missing",
             Self::Documents => "its documents on the host are out of date",
             Self::Files => "its files on the host were changed",
+            Self::Reload => "its program has not taken over its new files",
             Self::Container => "its container is gone",
             Self::ContainerAndImage => "container and image are gone",
             Self::ContainerName => "its container has an interim name",

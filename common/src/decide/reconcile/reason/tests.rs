@@ -119,6 +119,7 @@ fn what_is_done_or_has_to_be_done_is_named() {
         ),
         (Reason::Doing(Activity::Preparing), "preparing container and unit"),
         (Reason::Doing(Activity::Starting), "starting"),
+        (Reason::Doing(Activity::Reloading), "being reloaded; its container runs on"),
         (Reason::Doing(Activity::RollingBack), "rolling back to the version before"),
         (Reason::Lacks(Lack::NewImage), "its image is not on the host"),
         (Reason::Lacks(Lack::NewContainer), "its container does not exist yet"),
@@ -126,6 +127,7 @@ fn what_is_done_or_has_to_be_done_is_named() {
         (Reason::Lacks(Lack::Unit), "its unit is missing"),
         (Reason::Lacks(Lack::Documents), "its documents on the host are out of date"),
         (Reason::Lacks(Lack::Files), "its files on the host were changed"),
+        (Reason::Lacks(Lack::Reload), "its program has not taken over its new files"),
         (Reason::Lacks(Lack::Container), "its container is gone"),
         (Reason::Lacks(Lack::ContainerAndImage), "container and image are gone"),
         (Reason::Lacks(Lack::ContainerName), "its container has an interim name"),
@@ -219,6 +221,7 @@ fn a_soak_reports_how_it_stands_and_why_it_failed() {
             "version 2 did not answer; stopped on the host by hand",
         ),
         (Reason::HealthyAfterAll, "healthy after all"),
+        (Reason::ReloadFailed { message: "did not".to_owned() }, "did not"),
     ]);
 }
 

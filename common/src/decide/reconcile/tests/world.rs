@@ -19,7 +19,8 @@ use crate::decide::update::{self, NotDone, Outcome, nothing};
 use crate::document::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
 use crate::document::instance::Workload;
 use crate::document::instance::{
-    ActiveProbe, Check, Container, Instance, KeptSecret, PackagedUnit, PidsLimit, Probe, Timing,
+    ActiveProbe, Check, Container, Instance, KeptSecret, PackagedUnit, PidsLimit, Probe, Reload,
+    Timing,
 };
 use crate::document::operation::{RunOutcome, RunResult};
 use crate::document::report::{Failure, Phase};
@@ -84,6 +85,12 @@ pub(super) struct HostInstance {
     pub(super) runs: Vec<ObservedRun>,
     /// How the next run ends.
     pub(super) run_status: i64,
+    /// The content of the files that its program takes over while it runs.
+    pub(super) files: Option<ContentHash>,
+    /// The content that its program has taken over.
+    pub(super) loaded: Option<ContentHash>,
+    /// The content that its program does not take over.
+    pub(super) refused: Option<ContentHash>,
     /// What each container was made from, as its label says.
     pub(super) labels: BTreeMap<ContentHash, Instance>,
 }
@@ -164,6 +171,7 @@ pub(super) fn instance(component: &str, version: &str) -> Instance {
         checks: Vec::new(),
         preparations: Vec::new(),
         migrations: Vec::new(),
+        reload: None,
         metrics: None,
     }
 }
@@ -284,12 +292,14 @@ impl World {
             hash: Verbatim::seal(document.clone()).hash().clone(),
             workload: document.workload_hash(),
             probe: Some(document.probe.clone()),
+            reloaded: content(document),
             on_disk: true,
         });
         let labelled = running.map(|container| ObservedDocument {
             hash: container.hash.clone(),
             workload: container.hash.clone(),
             probe: None,
+            reloaded: None,
             on_disk: false,
         });
         let answers = place.unit.as_ref().is_some_and(|unit| unit.active == ActiveState::Active);
@@ -519,6 +529,7 @@ impl World {
             | Step::Soak
             | Step::Commit { .. }
             | Step::RewriteConfig
+            | Step::Reload { .. }
             | Step::StopContainer
             | Step::Promote => host.towards(step, &desired.expect("a step has a desired_hash")),
         };
@@ -548,6 +559,7 @@ impl World {
             | Step::CountActive
             | Step::Commit { .. }
             | Step::RewriteConfig
+            | Step::Reload { .. }
             | Step::ReplaceSupervisor
             | Step::StopContainer
             | Step::Promote => None,
@@ -693,6 +705,7 @@ impl Effects<'_> {
                 self.effect(|place, _| place.current = Some(desired_hash.clone()));
                 self.effect(|place, now| write_unit(place, desired_hash, now));
             }
+            Step::Reload { content, runs } => return self.reload(desired_hash, content, *runs),
             Step::Commit { previous } => self.effect(|place, _| {
                 place.forget_disproved(desired_hash);
                 let desired_hash = desired_hash.workload_hash();
@@ -714,6 +727,22 @@ impl Effects<'_> {
             | Step::StopContainer
             | Step::Fail { .. } => {}
         }
+        Outcome::Done
+    }
+
+    /// Writes files and lets the program take them over, or puts the former ones back.
+    fn reload(&mut self, desired: &Instance, wanted: &ContentHash, runs: bool) -> Outcome {
+        self.effect(|place, _| place.files = Some(wanted.clone()));
+        if runs && self.place.refused.as_ref() == Some(wanted) {
+            self.effect(|place, _| place.files = place.current.as_ref().and_then(content));
+            self.effect(|place, _| place.loaded = place.files.clone());
+            return failed("the reload failed");
+        }
+        if runs {
+            self.effect(|place, _| place.loaded = place.files.clone());
+        }
+        self.effect(|place, _| place.current = Some(desired.clone()));
+        self.effect(|place, now| write_unit(place, desired, now));
         Outcome::Done
     }
 
@@ -792,6 +821,7 @@ impl Effects<'_> {
 
     fn start(&mut self, desired_hash: &Instance) -> Outcome {
         self.effect(|place, now| {
+            place.files = content(desired_hash);
             set_unit(place, ActiveState::Activating, now);
             run(place, desired_hash, now);
         });
@@ -810,12 +840,18 @@ impl Effects<'_> {
     }
 }
 
+/// The content of what the program of an instance takes over while it runs.
+pub(super) fn content(instance: &Instance) -> Option<ContentHash> {
+    instance.reload.as_ref().map(Reload::content)
+}
+
 /// A start of the unit, by whomever.
 fn run(place: &mut HostInstance, desired_hash: &Instance, now: Timestamp) {
     if desired_hash.container().is_some() {
         create(place, desired_hash, now);
     }
     begin(place, &desired_hash.workload_hash(), now);
+    place.loaded = place.files.clone();
     let word = start_word(desired_hash);
     if word.starts_with("exits") {
         return fail(place, "exit-code", now);

@@ -77,3 +77,15 @@ fn a_rollout_goes_back_where_the_migration_itself_failed() {
     world.obey("n2", "bad");
     assert_eq!(world.pass(), "rolling-back [n2->1] ");
 }
+
+#[test]
+fn a_rollout_pauses_where_what_was_migrated_could_not_be_reloaded() {
+    let mut world = changing("bad");
+    world.pass();
+    world.report("n2", |desired| {
+        let hash = Some(desired.instance.workload_hash());
+        InstanceReport { hash, ..report_of(desired, "bad") }
+    });
+    assert_eq!(world.pass(), "paused [] ");
+    assert!(world.rollout.state.why().contains("its migration schema"));
+}

@@ -54,6 +54,7 @@ fn a_file_has_its_template_its_place_and_its_mode() {
         mode: 0o644,
         uid: 0,
         gid: 0,
+        is_reloaded: true,
     };
     let second = file("sub/web.conf.j2", "plain\n", "/etc/web/web.conf");
     let second = FileTemplate { mode: 0o640, uid: 999, gid: 998, ..second };

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::Feature;
 use crate::document::instance::{
-    ContainerFile, ContainerOptions, Device, LogLimits, Network, PortRange, Published, Tmpfs,
-    Ulimit,
+    ContainerFile, ContainerOptions, Device, KeptSecret, LogLimits, Network, PortRange, Published,
+    Reload, ReloadBy, Tmpfs, Ulimit,
 };
 use crate::document::is_default;
 
@@ -28,6 +28,7 @@ pub(super) fn of(options: &ContainerOptions) -> BTreeSet<Feature> {
         extra_hosts,
         log,
         files,
+        reloaded,
     } = options;
     let asked = [
         (!entrypoint.is_empty(), Feature::Entrypoint),
@@ -46,6 +47,7 @@ pub(super) fn of(options: &ContainerOptions) -> BTreeSet<Feature> {
         (of_log(log), Feature::LogLimits),
         (!files.is_empty(), Feature::ContainerFiles),
         (files.iter().any(of_file), Feature::FileOwners),
+        (!reloaded.is_empty(), Feature::Reload),
     ];
     asked.into_iter().filter_map(|(is_asked, feature)| is_asked.then_some(feature)).collect()
 }
@@ -87,6 +89,24 @@ fn of_tmpfs(tmpfs: &Tmpfs) -> bool {
 fn of_file(file: &ContainerFile) -> bool {
     let ContainerFile { path: _, mode: _, uid, gid, text: _ } = file;
     (*uid, *gid) != (0, 0)
+}
+
+/// Returns the features that an agent needs for what a program takes over while it runs. What is
+/// asked of a file or a secret of the container is asked of one here too.
+pub(super) fn of_reload(reload: &Reload) -> BTreeSet<Feature> {
+    let Reload { by, deadline_ms: _, files, secrets } = reload;
+    secrets.iter().for_each(of_secret);
+    let way = match by {
+        ReloadBy::Command { command: _ } | ReloadBy::Signal { signal: _ } | ReloadBy::NextStart => {
+            Feature::Reload
+        }
+    };
+    let of_files = files.iter().any(of_file).then_some(Feature::FileOwners);
+    [way].into_iter().chain(of_files).collect()
+}
+
+fn of_secret(secret: &KeptSecret) {
+    let KeptSecret { name: _, version: _, mark: _, file: _ } = secret;
 }
 
 fn of_log(log: &LogLimits) -> bool {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::{
-    ActiveProbe, Check, Instance, InstanceDocument, Probe, RestartUnhealthy, Timing,
+    ActiveProbe, Check, Instance, InstanceDocument, Probe, Reload, RestartUnhealthy, Timing,
     may_carry_calls,
 };
 use crate::document::{ReadError, version_of};
@@ -30,6 +30,8 @@ pub struct HeldInstance {
     pub restart_unhealthy: RestartUnhealthy,
     /// Whether a stop may cut calls, as [`Instance::may_carry_calls`] says of a whole document.
     pub may_carry_calls: bool,
+    /// None also if only a later release understands it.
+    pub reload: Option<Reload>,
     text: String,
 }
 
@@ -61,6 +63,8 @@ struct Fields {
     ports: Vec<HeldPort>,
     #[serde(default)]
     ranges: Vec<HeldPort>,
+    #[serde(default, deserialize_with = "if_understood")]
+    reload: Option<Reload>,
 }
 
 /// As much of a port as says whether calls may go through it, also of one that a later release
@@ -96,6 +100,13 @@ fn understood<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Probe
     }
 }
 
+/// Reads what a program takes over while it runs; none if a later release added to it, because a
+/// container that exists is started and stopped without it.
+fn if_understood<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Reload>, D::Error> {
+    let text = Box::<RawValue>::deserialize(deserializer)?;
+    Ok(serde_json::from_str(text.get()).ok())
+}
+
 impl HeldInstance {
     /// Reads an instance document with any workload.
     ///
@@ -104,7 +115,7 @@ impl HeldInstance {
     pub fn read(text: &str) -> Result<Self, ReadError> {
         version_of::<Instance>(text)?;
         let fields = serde_json::from_str(text).map_err(ReadError::malformed::<Instance>)?;
-        let Fields { tenant, component, unit, workload, probe, active, .. } = fields;
+        let Fields { tenant, component, unit, workload, probe, active, reload, .. } = fields;
         let (timing, restart_unhealthy) = (fields.timing, fields.restart_unhealthy);
         let protocols =
             fields.ports.iter().chain(&fields.ranges).map(|port| port.protocol.as_str());
@@ -121,6 +132,7 @@ impl HeldInstance {
             timing,
             restart_unhealthy,
             may_carry_calls,
+            reload,
             text,
         })
     }

@@ -59,6 +59,10 @@ pub struct ContainerOptions {
     /// The files that the agent writes and mounts into it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub files: Vec<ContainerFile>,
+    /// The places in it of further files, whose content is no part of the workload: the program
+    /// takes it over while it runs.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub reloaded: BTreeSet<String>,
 }
 
 /// The network of a container.

@@ -22,6 +22,7 @@ fn everything() -> ContainerOptions {
         extra_hosts: [("db".to_owned(), "10.0.0.5".to_owned())].into(),
         log: LogLimits { file_bytes_max: Some(50 << 20), files_max: Some(5) },
         files: Vec::new(),
+        reloaded: Default::default(),
     }
 }
 
