@@ -58,8 +58,7 @@ impl Topology {
     /// Describes tenant acme: the whole stack on three hosts.
     #[must_use]
     pub fn acme() -> Self {
-        let nodes =
-            nodes(&[("acme-data", "data"), ("acme-voice", "voice"), ("acme-app", "app")]);
+        let nodes = nodes(&[("acme-data", "data"), ("acme-voice", "voice"), ("acme-app", "app")]);
         let (debian, small_catalog) = (None, SMALL);
         Self { tenant: "acme", nodes, spec: settings::acme, debian, small_catalog }
     }

@@ -193,7 +193,7 @@ fn keys(text: &str) -> impl Iterator<Item = String> {
 type ReadObjects = (&'static [&'static str], &'static [&'static str]);
 
 /// The readers of a catalog, and what they read.
-const OF_CATALOG: [ReadObjects; 9] = [
+const OF_CATALOG: [ReadObjects; 10] = [
     (&["catalog.rs"], &[""]),
     (&["catalog/setting/read.rs"], &["/$defs/setting"]),
     (&["catalog/condition/read.rs"], &["/$defs/condition"]),

@@ -55,8 +55,6 @@ pub use registries::{FurtherRegistry, RegistrySpec, Tls};
 pub use registry::Registry;
 pub use release::Debian;
 pub use run::Output;
-pub use telephone::{
-    AgentLogin, Browser, SipWay, Telephone, TelephoneReport, TelephoneState,
-};
+pub use telephone::{AgentLogin, Browser, SipWay, Telephone, TelephoneReport, TelephoneState};
 pub use variant::Variant;
 pub use wait::until;
