@@ -1,8 +1,9 @@
 //! What happens to a site from its first change on: it is installed, upgraded, rolled back, and a migration fails.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use oml_tests::Packages;
 use oml_tests::observe::start_times;
 use oml_tests::trial::check;
@@ -12,19 +13,32 @@ use crate::line::Line;
 use crate::site::{BAD_MIGRATION, Site, Size};
 use crate::{promises, rotation};
 
+/// A part of the life of a site.
+type Stage = (&'static str, fn(&Site) -> Result<()>);
+
+const FAILING: &str = "a failing migration of";
+/// What happens to a site, in this order.
+const STAGES: [Stage; 6] = [
+    ("the installation of", install),
+    ("the upgrade of", upgrade),
+    (FAILING, failing_migration),
+    ("the rotations of", rotation::all),
+    ("the way back of", roll_back),
+    ("the removal of", remove),
+];
 /// The longest time for a change of everything.
 const LIMIT: &str = "20m";
 
 pub(crate) fn run(packages: Packages, line: &'static Line, size: Size) -> Result<()> {
     let Some(site) = Site::prepare(packages, line, size)? else { return Ok(()) };
-    install(&site)?;
-    upgrade(&site)?;
-    if line.migrates {
-        failing_migration(&site)?;
+    for (stage, done) in STAGES {
+        if stage == FAILING && !line.migrates {
+            continue;
+        }
+        let began = Instant::now();
+        done(&site).with_context(|| format!("{stage} {} on {}", line.name, size.words()))?;
+        eprintln!("{stage} {} on {}: {} s", line.name, size.words(), began.elapsed().as_secs());
     }
-    rotation::all(&site)?;
-    roll_back(&site)?;
-    remove(&site)?;
     site.fleet.down()
 }
 
