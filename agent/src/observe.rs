@@ -72,11 +72,8 @@ pub(crate) fn join(sources: Sources<'_>) -> Observed {
     let desired = sources.assignment.map(|assignment| &assignment.content.share.instances);
     for (name, desired) in desired.into_iter().flatten() {
         let seen = instances.entry(name.clone()).or_default();
-        seen.image_present = desired
-            .instance
-            .container()
-            .is_none_or(|container| sources.engine.images.contains(&container.digest));
         let container = desired.instance.container();
+        seen.image_present = container.is_none_or(|it| sources.engine.images.contains(&it.digest));
         seen.not_allowed = container.map(|it| refused(it, sources.policy)).unwrap_or_default();
     }
     for (name, missing) in sources.missing_secrets {

@@ -30,7 +30,8 @@ fn main() -> ExitCode {
     let wanted = Wanted::from_env();
     let all = LINES.iter().flat_map(|line| Size::ALL.map(|size| (line, size)));
     let cases = all.filter(|(line, size)| wanted.includes(line.name, size.hosts()));
-    let mut trials: Vec<Trial> = cases.map(|case| on_own_hosts(&packages, case)).collect();
+    let mut trials: Vec<Trial> =
+        cases.map(|(line, size)| on_own_hosts(&packages, line, size)).collect();
     if !trial::can_run() && !arguments.list {
         trials = trials.into_iter().map(|trial| trial.with_ignored_flag(true)).collect();
     }
@@ -39,10 +40,7 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
-fn on_own_hosts(
-    packages: &Arc<Mutex<Option<Packages>>>,
-    (line, size): (&'static Line, Size),
-) -> Trial {
+fn on_own_hosts(packages: &Arc<Mutex<Option<Packages>>>, line: &'static Line, size: Size) -> Trial {
     let name = format!(
         "omnileads_{}_is_installed_upgraded_rotated_and_rolled_back_on_{}",
         line.name.replace('.', "_"),

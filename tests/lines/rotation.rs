@@ -25,7 +25,7 @@ pub(crate) fn all(site: &Site) -> Result<()> {
         None => {
             rotate(site, OF_APPLICATION)?;
             rotate(site, OF_ASTERISK)?;
-            site.ctl(0, &["tls", "renew", "tenant=acme"])?;
+            renew(site)?;
         }
     }
     promises::all(site, "next")
@@ -36,7 +36,7 @@ fn with_a_call(site: &Site) -> Result<()> {
     let mut call = calls::begin(site)?;
     rotate(site, OF_APPLICATION)?;
     calls::is_heard(&mut call)?;
-    site.ctl(0, &["tls", "renew", "tenant=acme"])?;
+    renew(site)?;
     calls::is_heard(&mut call)?;
     site.ctl(0, &["secret", "rotate", "tenant=acme", OF_ASTERISK, "--generate", "--no-wait"])?;
     calls::wait_asterisk(site, "it waits for the call", |seen| {
@@ -59,4 +59,13 @@ fn rotate(site: &Site, secret: &str) -> Result<()> {
     let is_new = |name: &&String| before.get(*name) != after.get(*name);
     let moved: BTreeSet<&String> = after.keys().filter(is_new).collect();
     check(!moved.is_empty() && moved.len() < after.len(), format!("{secret} moved {moved:?}"))
+}
+
+/// Renews the certificate, which the web server takes over while it runs.
+fn renew(site: &Site) -> Result<()> {
+    let (before, shown) = (starts(site)?, promises::shown(site)?);
+    site.ctl(0, &["tls", "renew", "tenant=acme"])?;
+    let (after, now) = (starts(site)?, promises::shown(site)?);
+    check(before == after, format!("a renewal restarted something: {before:?}, {after:?}"))?;
+    check(shown != now, format!("the web server still shows {shown}"))
 }

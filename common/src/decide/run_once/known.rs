@@ -35,7 +35,7 @@ pub fn reported(runs: &[ObservedRun]) -> Vec<UpdateRun> {
 }
 
 /// Returns the run of a migration that a version with another image has disproved, which was started
-/// after it and proved good. No earlier version can run after it, so somebody has brought back
+/// after it and passed its soak. No earlier version can run after it, so somebody has brought back
 /// what it had changed: it has to run again before its own image starts.
 #[must_use]
 pub fn disproved(runs: &[ObservedRun], good: &Digest, started: Timestamp) -> Option<RunId> {

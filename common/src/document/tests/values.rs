@@ -431,19 +431,8 @@ pub(super) fn updates() -> SavedUpdates {
         retry_at: at(9),
     };
     let update = |component: &str, last_good: LastGood, stage: Stage, backoff: Option<Backoff>| {
-        let desired_hash = hash("desired");
-        (
-            component.parse().unwrap(),
-            InstanceUpdate {
-                desired_hash,
-                last_good,
-                has_answered: false,
-                stage,
-                backoff,
-                revival: None,
-                reload: None,
-            },
-        )
+        let begun = InstanceUpdate::new(hash("desired"));
+        (component.parse().unwrap(), InstanceUpdate { last_good, stage, backoff, ..begun })
     };
     let previous = || LastGood::Previous(hash("previous"));
     let failed = LastGood::PreviousFailed(hash("previous"));

@@ -22,12 +22,30 @@ pub(in crate::ops) struct Questions<'a> {
 }
 
 impl Changes {
+    /// Opens the passwords as [`Self::logins`] does. A change that is refused for its problems goes on
+    /// without those that cannot be opened.
+    ///
+    /// # Errors
+    /// As [`Self::logins`], of a change that is not refused.
+    pub(super) async fn usable_logins(
+        &self,
+        draft: &Draft,
+        images: &BTreeMap<ComponentName, ImageName>,
+        known: &BTreeMap<ImageName, Digest>,
+        is_refused: bool,
+    ) -> Result<TenantLogins> {
+        match self.logins(draft, images, known).await {
+            Err(_) if is_refused => Ok(TenantLogins::default()),
+            logins => logins,
+        }
+    }
+
     /// Opens the passwords of the tenant's registries; none if no registry has to be asked, because
     /// every image is known. A secret that the tenant does not have is reported by the plan.
     ///
     /// # Errors
     /// Returns an error if a password cannot be opened.
-    pub(super) async fn logins(
+    async fn logins(
         &self,
         draft: &Draft,
         images: &BTreeMap<ComponentName, ImageName>,
