@@ -202,7 +202,7 @@ impl Drop for Agent {
 }
 
 impl Agent {
-    /// Starts an agent. Versions that begin with "bad" fail, and all others succeed.
+    /// Starts an agent. Versions with "bad" in them fail, and all others succeed.
     pub(crate) async fn start(world: &World, host: Host, log: Log) -> Self {
         let address = world.running().listen.to_string();
         let task = tokio::spawn(async move {
@@ -247,7 +247,7 @@ async fn work(
             }
             let version = desired.instance.version().map(ToString::to_string).unwrap_or_default();
             log.lock().unwrap().push((host.node.clone(), name.to_string(), version.clone()));
-            if version.starts_with("bad") {
+            if version.contains("bad") {
                 failures.insert(name.clone(), failure(desired));
             } else {
                 runs.insert(name.clone(), desired.clone());

@@ -208,7 +208,7 @@ async fn during_a_rollback_releases_are_compared_with_what_the_next_change_is_ma
     let mut fleet = fleet().await;
     // The database changes, and then nothing else: the next host is unreachable.
     fleet.agents.remove(1);
-    assert_eq!(fleet.apply_versions("2", "bad1").await.revision, 2);
+    assert_eq!(fleet.apply_versions("2", "1-bad").await.revision, 2);
     until(&mut fleet.operator, "acme", |status| {
         status.rollout.as_ref().is_some_and(|r| r.reason.contains("acme-voice is unreachable"))
     })
