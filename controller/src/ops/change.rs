@@ -47,7 +47,7 @@ use super::tenants::Tenants;
 use super::{OpsError, Result};
 use crate::records::values::{AuditRecord, IdempotencyRecord, Revision};
 use crate::records::{Batch, Entry, Records, if_unchanged, keys};
-use crate::registry::{Registries, TenantLogins};
+use crate::registry::Registries;
 use crate::store::{Expect, VALUE_SIZE_BYTES_MAX};
 
 /// A draft with its complete plan.
@@ -213,11 +213,7 @@ impl Changes {
         if let Some(head) = &draft.head {
             self.add_recorded(&draft.tenant, head.value.last, images, &mut digests).await;
         }
-        let logins = match self.logins(&draft, images, &digests).await {
-            // The change is refused for its problems.
-            Err(_) if is_refused => TenantLogins::default(),
-            logins => logins?,
-        };
+        let logins = self.logins(&draft, images, &digests, is_refused).await?;
         let questions = Questions { spec, images, logins: &logins, is_refused };
         let said = self.resolve(questions, &mut digests).await;
         answers.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&digests);

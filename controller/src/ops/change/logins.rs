@@ -26,8 +26,22 @@ impl Changes {
     /// every image is known. A secret that the tenant does not have is reported by the plan.
     ///
     /// # Errors
-    /// Returns an error if a password cannot be opened.
+    /// Returns an error if a password cannot be opened, unless the change is refused anyway.
     pub(super) async fn logins(
+        &self,
+        draft: &Draft,
+        images: &BTreeMap<ComponentName, ImageName>,
+        known: &BTreeMap<ImageName, Digest>,
+        is_refused: bool,
+    ) -> Result<TenantLogins> {
+        match self.opened_logins(draft, images, known).await {
+            // The change is refused for its problems.
+            Err(_) if is_refused => Ok(TenantLogins::new()),
+            logins => logins,
+        }
+    }
+
+    async fn opened_logins(
         &self,
         draft: &Draft,
         images: &BTreeMap<ComponentName, ImageName>,
