@@ -28,12 +28,18 @@ pub(super) fn serve_connection(stream: &TcpStream, site: &Site) -> io::Result<()
         return HttpAnswer::of(site, &request).send(stream, &request);
     }
     let answered = answer(&site.folder, &request, &mut reader.take(request.body_bytes()));
-    let answer = answered.unwrap_or_else(|error| match error.kind() {
-        ErrorKind::NotFound => refused(404, "NoSuchKey"),
-        ErrorKind::AlreadyExists | ErrorKind::DirectoryNotEmpty => refused(409, "Conflict"),
-        _ => refused(500, &format!("InternalError: {error}")),
-    });
-    answer.send(stream, &request)
+    answered.unwrap_or_else(|error| failed(&error)).send(stream, &request)
+}
+
+fn failed(error: &io::Error) -> HttpAnswer {
+    let kind = error.kind();
+    if kind == ErrorKind::NotFound {
+        refused(404, "NoSuchKey")
+    } else if [ErrorKind::AlreadyExists, ErrorKind::DirectoryNotEmpty].contains(&kind) {
+        refused(409, "Conflict")
+    } else {
+        refused(500, &format!("InternalError: {error}"))
+    }
 }
 
 fn answer(folder: &Path, request: &HttpRequest, body: &mut impl Read) -> io::Result<HttpAnswer> {
