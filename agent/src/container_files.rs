@@ -4,10 +4,10 @@
 //! files of the version before. A container has the file itself mounted and not its name, so a file
 //! that exists is written again in place: one that was renamed over it would not be seen inside.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{
-    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown,
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown, lchown,
 };
 use std::path::{Path, PathBuf};
 
@@ -187,8 +187,7 @@ struct Found {
 }
 
 fn look(file: Wanted<'_>, place: &Path) -> io::Result<Found> {
-    let opened = OpenOptions::new().read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(place)?;
-    let metadata = opened.metadata()?;
+    let (opened, metadata) = open(place)?;
     if !metadata.is_file() {
         return Err(io::Error::new(ErrorKind::InvalidData, "it is no file"));
     }
@@ -199,6 +198,26 @@ fn look(file: Wanted<'_>, place: &Path) -> io::Result<Found> {
     opened.take(limit).read_to_end(&mut text)?;
     let has_text = *text == wanted;
     Ok(Found { has_text, mode: metadata.mode(), uid: metadata.uid(), gid: metadata.gid() })
+}
+
+/// Opens a file to read it, with what is known of it before. The agent has no capability to read what only another user
+/// may, but it may take the file back for that moment.
+fn open(place: &Path) -> io::Result<(File, Metadata)> {
+    let read = || OpenOptions::new().read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(place);
+    match read() {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied && may_give_files() => {
+            let before = fs::symlink_metadata(place)?;
+            lchown(place, Some(geteuid().as_raw()), None)?;
+            let opened = read();
+            lchown(place, Some(before.uid()), None)?;
+            Ok((opened?, before))
+        }
+        opened => {
+            let opened = opened?;
+            let metadata = opened.metadata()?;
+            Ok((opened, metadata))
+        }
+    }
 }
 
 fn put_right(file: Wanted<'_>, place: &Path, change: &FileChangeKind) -> Result<(), FileError> {
@@ -236,12 +255,11 @@ fn rewrite(file: Wanted<'_>, place: &Path) -> io::Result<()> {
 
 /// Makes a file that was given to another user one of this process, which may then write it.
 fn take_back(place: &Path) -> io::Result<()> {
-    let opened = OpenOptions::new().read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(place)?;
     let own = geteuid().as_raw();
-    if opened.metadata()?.uid() != own {
-        fchown(opened, Some(own), None)?;
+    match fs::symlink_metadata(place)?.uid() == own {
+        true => Ok(()),
+        false => lchown(place, Some(own), None),
     }
-    Ok(())
 }
 
 /// Writes a file that does not exist yet. It has its name only when it is complete.

@@ -1,23 +1,19 @@
-//! Whether this process may give files to other users and read theirs.
+//! Whether this process may give files to other users.
 //!
-//! Its unit grants both (`CAP_CHOWN`, `CAP_DAC_READ_SEARCH`, see capabilities(7)). Under a unit of an
-//! earlier release the call itself would end the process.
+//! Its unit grants it (`CAP_CHOWN`, see capabilities(7)). Under a unit of an earlier release the call itself
+//! would end the process.
 
 use std::sync::LazyLock;
 
 /// The number of `CAP_CHOWN`.
 const CHOWN: u32 = 0;
-/// The number of `CAP_DAC_OVERRIDE`, which includes the next one.
-const DAC_OVERRIDE: u32 = 1;
-/// The number of `CAP_DAC_READ_SEARCH`.
-const DAC_READ_SEARCH: u32 = 2;
 
 static MAY_GIVE_FILES: LazyLock<bool> = LazyLock::new(|| {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     may_give(&status)
 });
 
-/// Returns true if this process may give files to other users and read theirs.
+/// Returns true if this process may give files to other users, and take them back.
 #[must_use]
 pub fn may_give_files() -> bool {
     *MAY_GIVE_FILES
@@ -27,8 +23,7 @@ pub fn may_give_files() -> bool {
 fn may_give(status: &str) -> bool {
     let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
     let effective = line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
-    let has = |number: u32| effective & (1 << number) != 0;
-    has(CHOWN) && (has(DAC_OVERRIDE) || has(DAC_READ_SEARCH))
+    effective & (1 << CHOWN) != 0
 }
 
 #[cfg(test)]
@@ -36,12 +31,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_who_may_give_files_away_and_read_them_afterwards_may_do_it() {
+    fn only_who_has_the_capability_may_give_files_away() {
         for (mask, expected) in [
             ("0000000000000005", true),
             ("0000000000000003", true),
             ("000001ffffffffff", true),
-            ("0000000000000001", false),
+            ("0000000000000001", true),
             ("0000000000000006", false),
             ("0000000000000000", false),
             ("rubbish", false),
