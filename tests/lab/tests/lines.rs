@@ -20,6 +20,8 @@ const TAGS: &[(&str, &str)] = &[
 #[cfg(test)]
 fn run(host: &Host, options: &str, image: &str, words: &[&str]) -> String {
     let image = format!("registry.lab:5000/{image}");
+    // The words of a pull would be among those of the program.
+    host.exec_ok(&["docker", "pull", "--quiet", &image]).unwrap();
     let options = options.split_whitespace();
     let mut command = vec!["docker", "run", "--network=host"];
     command.extend(options);
