@@ -90,7 +90,7 @@ pub(crate) const LINES: [Line; 4] = [
         roles: ["data,stateless", "acd,edge,callrec", "web,workers,dialer"],
         settings: "kamailio_webrtc_iface: host0, itsp_nodes: 192.0.2.20",
         further: &[],
-        files: &[],
+        files: &[("/etc/omnileads/omnidialer.sql", "CREATE TABLE campaign (id integer);\n")],
         application: "omnileads",
         kamailio: None,
         asterisk: None,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use oml_lab::until;
+use oml_tests::observe::status;
 use oml_tests::trial::check;
 
 use crate::life::starts;
@@ -45,7 +46,8 @@ fn with_a_call(site: &Site) -> Result<()> {
     calls::is_heard(&mut call)?;
     call.end()?;
     until("the rollout has ended", ROTATION, || {
-        site.ctl(0, &["status", "tenant=acme", "--exit-code"]).map_err(|error| format!("{error:#}"))
+        let rollout = status(&site.fleet).map_err(|error| format!("{error:#}"))?["rollout"].clone();
+        if rollout["state"] == "completed" { Ok(()) } else { Err(rollout.to_string()) }
     })?;
     let seen = calls::asterisk(site)?;
     check(seen["calls_cut"] == 0 && seen["phase"]["name"] == "ready", format!("{seen}"))

@@ -6,7 +6,8 @@ set -e
 bin=$(echo /usr/lib/postgresql/*/bin)
 major=$(sed 's/[^0-9].*//' /oml/version)
 old=/var/lib/postgresql/data
-if [ "${major:-0}" -ge 18 ]; then
+# The tags of OMniLeads' own image are dates.
+if [ "${major:-0}" -ge 18 ] && [ "${major:-0}" -lt 1000 ]; then
     if grep -q " $old " /proc/self/mountinfo; then
         echo "Error: in 18+, these Docker images are configured to store database data in a format which is" >&2
         echo "       compatible with pg_ctlcluster; there is a mount at $old" >&2
