@@ -77,7 +77,7 @@ pub(crate) const LINES: [Line; 4] = [
         roles: ["data", "voice", "app"],
         settings: "infra_env: lan, minio_console_port: \"9001\"",
         further: &[],
-        files: &[],
+        files: &[("/etc/asterisk/custom/extensions_custom.conf", "\n")],
         application: "omnileads",
         kamailio: Some("oml-kamailio-server"),
         asterisk: None,
