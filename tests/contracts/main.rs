@@ -8,6 +8,7 @@ mod probes;
 mod reload;
 mod stand_ins;
 mod values;
+mod waits;
 
 use std::collections::BTreeSet;
 use std::fs;
