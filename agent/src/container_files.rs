@@ -157,6 +157,19 @@ pub fn remove(
     sync(&folder)
 }
 
+/// Returns the second name of the file that was made at this place. The container has that file mounted, whatever is
+/// at its first name now.
+fn second_name(place: &Path) -> PathBuf {
+    place.with_extension("made~")
+}
+
+/// Whether another file is at this place than the one that was made there.
+fn is_another(place: &Path) -> bool {
+    let inode = |path: &Path| fs::symlink_metadata(path).ok().map(|it| (it.dev(), it.ino()));
+    let made = inode(&second_name(place));
+    made.is_some_and(|made| inode(place).is_some_and(|found| found != made))
+}
+
 /// Returns how a file on this host differs from what it should be.
 pub(crate) fn change(file: Wanted<'_>, place: &Path) -> Option<FileChangeKind> {
     let found = match look(file, place) {
@@ -167,7 +180,10 @@ pub(crate) fn change(file: Wanted<'_>, place: &Path) -> Option<FileChangeKind> {
     };
     let (is_mode, is_owner) = (found.mode & PERMISSIONS, (found.uid, found.gid));
     let was_owner = (file.uid, file.gid);
-    if !found.has_text {
+    if is_another(place) {
+        let why = "it is not the one that the container has".to_owned();
+        Some(FileChangeKind::Replaced { why })
+    } else if !found.has_text {
         Some(FileChangeKind::Edited)
     } else if is_owner != was_owner {
         Some(FileChangeKind::Owner { is: is_owner, was: was_owner })
@@ -262,24 +278,52 @@ fn take_back(place: &Path) -> io::Result<()> {
     }
 }
 
-/// Writes a file that does not exist yet. It has its name only when it is complete.
+/// Writes a file that is not at its place: the one that was made there before, if there is one, else a new one.
 fn make(file: Wanted<'_>, place: &Path) -> Result<(), FileError> {
+    let made = second_name(place);
+    if fs::symlink_metadata(&made).is_ok_and(|it| it.is_file()) {
+        return name_again(file, place, &made).map_err(FileError::of("write", place));
+    }
+    make_new(file, place)
+}
+
+/// Gives a file that was made its first name again, and its text.
+fn name_again(file: Wanted<'_>, place: &Path, made: &Path) -> io::Result<()> {
+    // Without a capability for it, only its owner gives a file another name (`fs.protected_hardlinks`, proc(5)).
+    take_back(made)?;
+    let temporary = place.with_extension("tmp~");
+    forget(&temporary)?;
+    fs::hard_link(made, &temporary)?;
+    fs::rename(&temporary, place)?;
+    rewrite(file, place)
+}
+
+/// Removes a file, which may be gone.
+fn forget(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Writes a new file. It has its name only when it is complete.
+fn make_new(file: Wanted<'_>, place: &Path) -> Result<(), FileError> {
     let temporary = place.with_extension("tmp~");
     let written = (|| {
-        match fs::remove_file(&temporary) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
+        forget(&temporary)?;
+        let made = second_name(place);
+        forget(&made)?;
         let mut options = OpenOptions::new();
         let options = options.write(true).create_new(true).mode(UNFINISHED_MODE);
         let mut opened = options.open(&temporary)?;
         opened.write_all(file.text.as_bytes())?;
+        fs::hard_link(&temporary, made)?;
         finish(file, &opened)?;
         fs::rename(&temporary, place)
     })();
     if written.is_err() {
         // On a full disk its beginning takes room that others need.
-        let _gone = fs::remove_file(&temporary).is_ok();
+        let _gone = [fs::remove_file(&temporary), fs::remove_file(second_name(place))];
     }
     written.map_err(FileError::of("write", place))
 }

@@ -88,7 +88,9 @@ impl Host {
             Step::RevertDocument { running } => self.revert_document(work, running).await,
             Step::Start => self.start(work, progress).await,
             Step::RewriteConfig => self.rewrite_config(work).await,
-            Step::Reload { content: _, runs } => self.reload(work, *runs).await,
+            Step::Reload { content: _, runs, was_healthy } => {
+                self.reload(work, *runs, *was_healthy).await
+            }
             Step::ReplaceSupervisor => self.replace_supervisor(work).await,
             Step::StopContainer => self.stop_container(work).await,
             Step::Promote => self.promote(work).await,

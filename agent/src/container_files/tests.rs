@@ -102,6 +102,40 @@ fn an_edited_file_is_written_in_place_because_its_container_has_it_mounted() {
 }
 
 #[test]
+fn a_file_that_was_replaced_is_again_the_one_that_the_container_has() {
+    let by_hand: [fn(&Path); 4] = [
+        |place| {
+            let other = place.with_extension("other");
+            fs::write(&other, "port 6379\n").unwrap();
+            fs::rename(other, place).unwrap();
+        },
+        |place| fs::remove_file(place).unwrap(),
+        |place| {
+            fs::remove_file(place).unwrap();
+            std::os::unix::fs::symlink("/etc/passwd", place).unwrap();
+        },
+        |place| {
+            fs::remove_file(place).unwrap();
+            fs::create_dir(place).unwrap();
+        },
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    let instance = instance("7", "port 6379\n");
+    ensure(&paths, &instance).unwrap();
+    let place = place_of(&paths, &instance);
+    let mounted = place.metadata().unwrap().ino();
+    for replace in by_hand {
+        replace(&place);
+        assert_eq!(changes(&paths, &instance).len(), 1);
+        ensure(&paths, &instance).unwrap();
+        assert_eq!(changes(&paths, &instance), []);
+        assert_eq!(place.symlink_metadata().unwrap().ino(), mounted);
+        assert_eq!(fs::read_to_string(&place).unwrap(), "port 6379\n");
+    }
+}
+
+#[test]
 fn a_file_of_another_user_is_made_compared_and_put_right_in_place() {
     type ByHand = fn(&Path);
     if !may_give_files() {

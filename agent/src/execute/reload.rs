@@ -7,8 +7,7 @@
 use std::time::Duration;
 
 use oml_common::decide::reload::{
-    NotTaken, Probed, PutBack, ReloadFailed, ReloadMoment, is_healthy, not_probed, probe_limit_ms,
-    probed,
+    NotTaken, Probed, PutBack, ReloadFailed, ReloadMoment, not_probed, probe_limit_ms, probed,
 };
 use oml_common::document::instance::{InstanceDocument, Reload, ReloadBy};
 use oml_common::id::ComponentName;
@@ -44,14 +43,19 @@ enum Asked {
 impl Host {
     /// Writes the files of the desired instance that its program takes over while it runs, and lets
     /// it do so if it runs.
-    pub(super) async fn reload(&self, work: &Work, runs: bool) -> Result<(), StepError> {
+    pub(super) async fn reload(
+        &self,
+        work: &Work,
+        runs: bool,
+        was_healthy: bool,
+    ) -> Result<(), StepError> {
         let instance = work.instance()?;
         reloaded_files::ensure(&self.paths, instance)?;
         failpoint::reach("L1");
         match &instance.reload {
             // What it has read does until its next start.
             Some(Reload { by: ReloadBy::NextStart, .. }) => {}
-            Some(reload) if runs => self.take_over(work, instance, reload).await?,
+            Some(reload) if runs => self.take_over(work, instance, reload, was_healthy).await?,
             Some(_) | None => self.refuse_if_started(&work.component).await?,
         }
         failpoint::reach("L2");
@@ -68,10 +72,10 @@ impl Host {
         work: &Work,
         instance: &InstanceDocument,
         reload: &Reload,
+        was_healthy: bool,
     ) -> Result<(), StepError> {
         let component = &work.component;
         let container = self.running(component).await?;
-        let was_healthy = is_healthy(self.statuses.borrow().get(component), &container);
         let asked = self.ask_to_reload(&container, reload).await?;
         let (why, lines) = match asked {
             Asked::NotTaken { why, lines } => (why, lines),

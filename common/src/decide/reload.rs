@@ -38,7 +38,9 @@ pub fn probed(status: Option<&Status>, reload: ReloadMoment<'_>) -> Probed {
     match status.health {
         Health::Healthy if status.failures == 0 => Probed::Good,
         Health::Unhealthy if reload.was_healthy => Probed::Bad,
+        // Nor did it say before what it is; to ask it again and again would change nothing.
         Health::Unhealthy => Probed::Good,
+        Health::Unknown if !reload.was_healthy => Probed::Good,
         Health::Healthy | Health::Starting | Health::Unknown => Probed::NotYet,
     }
 }

@@ -65,6 +65,8 @@ pub enum Step {
         content: ContentHash,
         /// Whether the program runs. Its start takes them over otherwise.
         runs: bool,
+        /// Whether it was healthy before. One that was not is not blamed on the new files.
+        was_healthy: bool,
     },
     /// End the supervisor's program, so that systemd starts the one that is installed. The
     /// container runs on and is adopted.

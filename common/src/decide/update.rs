@@ -68,7 +68,9 @@ impl InstanceUpdate {
                     None => self.last_good = LastGood::None,
                 }
             }
-            Step::Reload { .. } => self.reload = Some(ReloadStage::Begun),
+            Step::Reload { was_healthy, .. } => {
+                self.reload = Some(ReloadStage::Begun { was_healthy: *was_healthy });
+            }
             Step::CountActive => match &self.stage {
                 // Calls may have come since, if the switch was interrupted before the stop.
                 Stage::Preparing

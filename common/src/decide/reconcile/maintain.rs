@@ -37,6 +37,10 @@ pub(super) fn maintain(case: Case<'_>) -> Decision {
     }
     match reload::due(case, unit) {
         Some(Due::Now(decision)) => return decision,
+        Some(Due::Waits(waits)) => {
+            let kept = keep(case, unit);
+            return if kept.acts() { kept } else { Decision { wake_at: kept.wake_at, ..waits } };
+        }
         Some(Due::OnceStarted) => return run(case, unit),
         None => {}
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::decide::observed::ObservedUnit;
+use crate::decide::reload::is_healthy;
 use crate::decide::step::Step;
 use crate::document::instance::{Instance, KeptSecret, Reload};
 use crate::document::report::{Failure, Phase};
@@ -14,8 +15,9 @@ use super::reason::{Lack, Reason};
 
 /// When the program takes over files that it has not taken over yet.
 pub(super) enum Due {
-    /// Now, or when what the decision waits for is there.
     Now(Decision),
+    /// When what the decision waits for is there; the program is kept running meanwhile.
+    Waits(Decision),
     /// Once it answers: it is starting, and may have read the former ones.
     OnceStarted,
 }
@@ -35,13 +37,13 @@ pub(super) fn due(case: Case<'_>, unit: &ObservedUnit) -> Option<Due> {
     let content = not_taken(case)?;
     let secrets = awaited_secrets(case);
     if !secrets.is_empty() {
-        return Some(Due::Now(Decision::wait(Phase::Pending, Reason::WaitsForSecrets(secrets))));
+        return Some(Due::Waits(Decision::wait(Phase::Pending, Reason::WaitsForSecrets(secrets))));
     }
     let runs = case.seen.running().is_some();
     if runs && !is_active(unit) {
         return Some(Due::OnceStarted);
     }
-    let step = Step::Reload { content, runs };
+    let step = Step::Reload { content, runs, was_healthy: was_healthy(case) };
     Some(Due::Now(Decision::act(Phase::Preparing, step, Reason::Lacks(Lack::Reload))))
 }
 
@@ -54,7 +56,24 @@ fn awaited_secrets(case: Case<'_>) -> BTreeSet<KeptSecret> {
 
 /// Returns true if a reload was begun and its end was not recorded.
 fn is_begun(case: Case<'_>) -> bool {
-    case.update.is_some_and(|update| update.reload == Some(ReloadStage::Begun))
+    begun(case).is_some()
+}
+
+/// Returns whether the program was healthy before a reload that was begun.
+fn begun(case: Case<'_>) -> Option<bool> {
+    match case.update?.reload.as_ref()? {
+        ReloadStage::Begun { was_healthy } => Some(*was_healthy),
+        ReloadStage::Failed { .. } => None,
+    }
+}
+
+/// Returns true if the program is healthy, or was before the first try of this reload.
+fn was_healthy(case: Case<'_>) -> bool {
+    let is_healthy = || {
+        let running = case.seen.running();
+        running.is_some_and(|it| is_healthy(case.seen.status.as_ref(), &it.id))
+    };
+    begun(case) == Some(true) || is_healthy()
 }
 
 /// Returns true if somebody changed one of the files.
@@ -75,7 +94,7 @@ pub(super) fn failure_of<'u>(
     let wanted = desired.reload.as_ref()?;
     match update.reload.as_ref()? {
         ReloadStage::Failed { content, failure } if *content == wanted.content() => Some(failure),
-        ReloadStage::Failed { .. } | ReloadStage::Begun => None,
+        ReloadStage::Failed { .. } | ReloadStage::Begun { .. } => None,
     }
 }
 

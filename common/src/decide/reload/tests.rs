@@ -41,6 +41,7 @@ fn one_wrong_answer_decides_nothing_and_a_program_that_was_unhealthy_before_is_n
     assert_eq!(probed(Health::Unknown, 0, true), Probed::NotYet);
     assert_eq!(probed(Health::Unhealthy, 3, true), Probed::Bad);
     assert_eq!(probed(Health::Unhealthy, 3, false), Probed::Good);
+    assert_eq!(probed(Health::Unknown, 0, false), Probed::Good);
 }
 
 #[test]

@@ -141,7 +141,11 @@ pub struct InstanceUpdate {
 #[serde(tag = "name", rename_all = "kebab-case")]
 pub enum ReloadStage {
     /// The files may be new, and the program may not have taken them over.
-    Begun,
+    Begun {
+        /// Whether the program was healthy before the first try: a later one finds it as the new files left it.
+        #[serde(default, skip_serializing_if = "is_default")]
+        was_healthy: bool,
+    },
     /// The program did not take them over, and has its former files again.
     Failed {
         /// What it did not take over, as [`crate::document::instance::Reload::content`] says.

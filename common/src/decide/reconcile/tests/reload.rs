@@ -164,11 +164,53 @@ fn a_content_does_not_wait_for_the_password_with_which_the_image_is_pulled() {
 fn a_reload_that_was_begun_is_done_again() {
     let mut world = World::settled([with_file("1", "first")]);
     let hash = with_file("1", "first").workload_hash();
-    let begun = InstanceUpdate { reload: Some(ReloadStage::Begun), ..InstanceUpdate::new(hash) };
+    let begun = ReloadStage::Begun { was_healthy: true };
+    let begun = InstanceUpdate { reload: Some(begun), ..InstanceUpdate::new(hash) };
     world.updates.insert(name("asterisk"), begun);
     world.settle();
     assert_eq!(steps(&world), ["reload"]);
     assert_eq!(world.phase("asterisk"), Phase::Ready);
+}
+
+#[test]
+fn a_reload_that_is_done_again_is_compared_with_the_health_before_its_first_try() {
+    let mut world = World::settled([with_file("1", "first")]);
+    let hash = with_file("1", "first").workload_hash();
+    let mut observed = world.observe();
+    let seen = observed.instances.get_mut(&name("asterisk")).unwrap();
+    seen.status.as_mut().unwrap().health = Health::Unhealthy;
+    for (before, expected) in [(true, true), (false, false)] {
+        let begun = ReloadStage::Begun { was_healthy: before };
+        let begun = InstanceUpdate { reload: Some(begun), ..InstanceUpdate::new(hash.clone()) };
+        world.updates.insert(name("asterisk"), begun);
+        let decision = world.with_observed(&observed, decide)[&name("asterisk")].clone();
+        let step = decision.step.unwrap();
+        let Step::Reload { was_healthy, .. } = step else { panic!("{step:?}") };
+        assert_eq!(was_healthy, expected);
+    }
+}
+
+#[test]
+fn what_ends_while_its_content_waits_for_a_secret_is_started_with_the_former_one() {
+    let mut world = changing_text();
+    let certificate = secret("certificate", Some("/etc/cert.pem"));
+    let mut instance = with_file("1", "second");
+    instance.reload.as_mut().unwrap().secrets.insert(certificate.clone());
+    world.desire([instance]);
+    let mut observed = world.observe();
+    let seen = observed.instances.get_mut(&name("asterisk")).unwrap();
+    seen.missing_secrets = [certificate].into();
+    let decided = |observed: &_| world.with_observed(observed, decide)[&name("asterisk")].clone();
+    assert_eq!((decided(&observed).phase, decided(&observed).acts()), (Phase::Pending, false));
+    let seen = observed.instances.get_mut(&name("asterisk")).unwrap();
+    seen.unit.as_mut().unwrap().active = ActiveState::Failed;
+    seen.status = None;
+    for container in &mut seen.containers {
+        let at = Timestamp(5);
+        container.state = ContainerState::Exited { code: 1, at, out_of_memory: false };
+    }
+    let step = decided(&observed).step;
+    assert!(matches!(step, Some(Step::Start)), "{step:?}");
 }
 
 #[test]

@@ -705,7 +705,7 @@ impl Effects<'_> {
                 self.effect(|place, _| place.current = Some(desired_hash.clone()));
                 self.effect(|place, now| write_unit(place, desired_hash, now));
             }
-            Step::Reload { content, runs } => return self.reload(desired_hash, content, *runs),
+            Step::Reload { content, runs, .. } => return self.reload(desired_hash, content, *runs),
             Step::Commit { previous } => self.effect(|place, _| {
                 place.forget_disproved(desired_hash);
                 let desired_hash = desired_hash.workload_hash();

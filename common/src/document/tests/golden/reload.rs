@@ -54,7 +54,8 @@ fn reloading() -> SavedUpdates {
         let update = InstanceUpdate { reload: Some(reload), ..InstanceUpdate::new(hash()) };
         (component.parse().unwrap(), update)
     };
-    let updates = [update("nginx", failed), update("web", ReloadStage::Begun)];
+    let updates =
+        [update("nginx", failed), update("web", ReloadStage::Begun { was_healthy: false })];
     SavedUpdates { updates: updates.into(), ..SavedUpdates::default() }
 }
 
