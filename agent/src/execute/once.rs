@@ -145,7 +145,7 @@ impl Host {
         Ok(())
     }
 
-    /// Forgets the run of a migration that a version has disproved by proving good after it.
+    /// Forgets the runs of migrations that a version has disproved by proving good after it.
     pub(super) async fn forget_disproved(
         &self,
         instance: &InstanceDocument,
@@ -163,7 +163,7 @@ impl Host {
             ContainerState::Created | ContainerState::Exited { .. } => None,
         });
         let Some(started) = started else { return Ok(()) };
-        if let Some(id) = disproved(&known, &container.digest, started) {
+        for id in disproved(&known, &container.digest, started) {
             info!(%component, run = %id, "migration undone: an earlier version is in use; it runs again");
             runs::forget(&self.paths, id)?;
         }

@@ -35,7 +35,10 @@ pub fn lost_updates(
             continue;
         };
         let last_good = LastGood::Previous(previous.clone());
-        let update = InstanceUpdate { last_good, stage, ..InstanceUpdate::new(desired_hash) };
+        // Whether the version that is there answered is lost with the record too.
+        let has_answered = is_of_another;
+        let update =
+            InstanceUpdate { last_good, stage, has_answered, ..InstanceUpdate::new(desired_hash) };
         found.insert(name.clone(), update);
     }
     found

@@ -66,7 +66,10 @@ pub fn due(instance: &Instance, seen: &ObservedInstance, asked_by: AskedBy) -> O
     }
     let is_new = seen.document.is_none() && !was_started(seen, |_| true);
     let mut preparations = instance.preparations.iter().filter(|_| is_new);
-    let mut migrations = instance.migrations.iter().filter(|step| !is_migrated(seen, step, digest));
+    // One that cannot be undone may have been disproved, and the others of its image with it.
+    let no_way_back = instance.migrations.iter().any(|step| step.irreversible);
+    let mut migrations =
+        instance.migrations.iter().filter(|_| !is_migrated(seen, no_way_back, digest));
     let step = preparations.find(|step| !has_succeeded(seen, step, None));
     let step = step.or_else(|| migrations.find(|step| !has_succeeded(seen, step, Some(digest))))?;
     let operation = step.operation.clone();
@@ -77,12 +80,12 @@ pub fn due(instance: &Instance, seen: &ObservedInstance, asked_by: AskedBy) -> O
 /// Returns whether the host has started a version with that image, so that it needs no migration.
 /// The image before the present one needs one that cannot be undone: nobody goes back over that
 /// unless the database was brought back, and only the result of its run says for which image it is.
-fn is_migrated(seen: &ObservedInstance, step: &OperationStep, digest: &Digest) -> bool {
+fn is_migrated(seen: &ObservedInstance, no_way_back: bool, digest: &Digest) -> bool {
     let has_started = || was_started(seen, |image| image == digest);
     // If the documents are lost, the containers say what ran.
     let is_present = seen.images.contains(digest) || (seen.document.is_none() && has_started());
     let is_before = seen.images_before.contains(digest) || has_started();
-    is_present || (is_before && !step.irreversible)
+    is_present || (is_before && !no_way_back)
 }
 
 /// Returns whether a container with such an image was ever started.

@@ -217,11 +217,20 @@ pub(super) fn resume_switch(case: Case<'_>, since: Timestamp, calls_cut: Option<
         | ActiveState::Inactive
         | ActiveState::Activating
         | ActiveState::Deactivating
-        | ActiveState::Failed => {
-            let result = unit.result.clone();
-            Decision::fail(Phase::Starting, Reason::DidNotStart { result })
-        }
+        | ActiveState::Failed => did_not_start(case, unit),
     }
+}
+
+/// Decides for a version that did not stay up. Nobody may have watched its start: where the version before
+/// cannot read what it may have written, it has failed in its soak.
+fn did_not_start(case: Case<'_>, unit: &ObservedUnit) -> Decision {
+    let status = case.seen.status.as_ref();
+    let has_answered = status.is_some_and(|it| it.has_answered && &it.hash == case.desired_hash);
+    if case.desired.policy.forward_only && has_answered {
+        return Decision::act(Phase::Starting, Step::Soak, Reason::Soak(SoakState::Begins));
+    }
+    let result = unit.result.clone();
+    Decision::fail(Phase::Starting, Reason::DidNotStart { result })
 }
 
 /// Returns true if the program of the new version was ever started.

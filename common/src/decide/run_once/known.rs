@@ -1,5 +1,7 @@
 //! What the runs on the disk of a host still say, and which of them it may forget.
 
+use std::collections::BTreeSet;
+
 use crate::decide::observed::ObservedRun;
 use crate::decide::operation::HostRun;
 use crate::document::operation::RunResult;
@@ -34,14 +36,21 @@ pub fn reported(runs: &[ObservedRun]) -> Vec<UpdateRun> {
     shown.collect()
 }
 
-/// Returns the run of a migration that a version with another image has disproved, which was started
-/// after it and passed its soak. No earlier version can run after it, so somebody has brought back
-/// what it had changed: it has to run again before its own image starts.
+/// Returns the runs of migrations that a version with another image has disproved, which was started
+/// after them and passed its soak: all those of every image with one that cannot be undone. No earlier
+/// version can run after that, so somebody has brought back what they had changed: they have to run again
+/// before their own image starts. What succeeded before the last success of that version's own image stays.
 #[must_use]
-pub fn disproved(runs: &[ObservedRun], good: &Digest, started: Timestamp) -> Option<RunId> {
-    let succeeded = runs.iter().filter_map(|run| Some((succeeded(run)?, run)));
-    let (ended, last) = succeeded.max_by_key(|(ended, run)| (*ended, run.id))?;
-    (last.irreversible && &last.digest != good && ended < started).then_some(last.id)
+pub fn disproved(runs: &[ObservedRun], good: &Digest, started: Timestamp) -> Vec<RunId> {
+    let done = || runs.iter().filter_map(|run| Some((succeeded(run)?, run)));
+    let own = done().filter(|(_, run)| &run.digest == good).map(|(ended, _)| ended).max();
+    let is_undone = |(ended, run): &(Timestamp, &ObservedRun)| {
+        &run.digest != good && *ended < started && own.is_none_or(|own| own < *ended)
+    };
+    let undone: Vec<&ObservedRun> = done().filter(is_undone).map(|(_, run)| run).collect();
+    let images: BTreeSet<&Digest> =
+        undone.iter().filter(|run| run.irreversible).map(|run| &run.digest).collect();
+    undone.iter().filter(|run| images.contains(&run.digest)).map(|run| run.id).collect()
 }
 
 /// Returns the oldest runs that are over, of which a component keeps this many. The last success

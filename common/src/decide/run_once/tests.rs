@@ -25,15 +25,33 @@ fn run(number: u64, operation: &str, version: u64, status: i64) -> ObservedRun {
 fn only_a_version_that_was_started_after_a_migration_disproves_it() {
     let (first, second) = (run(1, "schema", 1, 0), run(2, "schema", 2, 0));
     let of = |runs: &[ObservedRun], version, started| {
-        disproved(runs, &digest(version), Timestamp(started)).map(|id| id.number)
+        let found = disproved(runs, &digest(version), Timestamp(started));
+        found.into_iter().map(|id| id.number).collect::<Vec<_>>()
     };
     let both = [first, second.clone()];
-    assert_eq!(of(&both, 1, 3), Some(2));
-    assert_eq!(of(&both, 1, 2), None, "it only ran on beside the migration");
-    assert_eq!(of(&both, 2, 3), None);
-    assert_eq!(of(&[second.clone(), run(3, "schema", 3, 0)], 3, 4), None);
-    assert_eq!(of(&[second.clone(), run(3, "schema", 3, 1)], 2, 4), None);
-    assert_eq!(of(&[ObservedRun { irreversible: false, ..second }], 1, 3), None);
+    assert_eq!(of(&both, 1, 3), [2]);
+    assert!(of(&both, 1, 2).is_empty(), "it only ran on beside the migration");
+    assert!(of(&both, 2, 3).is_empty());
+    assert!(of(&[second.clone(), run(3, "schema", 3, 0)], 3, 4).is_empty());
+    assert!(of(&[second.clone(), run(3, "schema", 3, 1)], 2, 4).is_empty());
+    assert!(of(&[ObservedRun { irreversible: false, ..second }], 1, 3).is_empty());
+}
+
+#[test]
+fn every_migration_after_the_version_that_is_in_use_again_is_disproved() {
+    let of = |runs: &[ObservedRun], version| -> Vec<u64> {
+        let found = disproved(runs, &digest(version), Timestamp(4));
+        found.into_iter().map(|id| id.number).collect()
+    };
+    let three = [run(1, "schema", 1, 0), run(2, "schema", 2, 0), run(3, "schema", 3, 0)];
+    assert_eq!(of(&three, 1), [2, 3]);
+    assert_eq!(of(&three, 2), [3]);
+    assert!(of(&three, 3).is_empty());
+    // Of an image with one that cannot be undone, the others are disproved with it.
+    let expand = ObservedRun { irreversible: false, ..run(2, "expand", 2, 0) };
+    assert_eq!(of(&[expand, run(3, "contract", 2, 0)], 1), [2, 3]);
+    let expand = ObservedRun { irreversible: false, ..run(3, "expand", 2, 0) };
+    assert_eq!(of(&[run(2, "contract", 2, 0), expand], 1), [2, 3]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::document::assignment::Assignment;
+use crate::document::assignment::{Assignment, Desired};
 use crate::document::update::{InstanceUpdate, ReloadStage, Stage, UnreadableUpdate};
 use crate::id::ComponentName;
 use crate::time::Timestamp;
@@ -54,6 +54,13 @@ pub fn align_unreadable(
     unreadable.len() != before
 }
 
+/// Returns true if a version that failed is not rolled back, because there is no way back: it waits until a
+/// later revision asks for it again.
+fn stays(update: &InstanceUpdate, desired: &Desired) -> bool {
+    let is_migrated = desired.instance.migrations.iter().any(|step| step.irreversible);
+    is_migrated || (desired.policy.forward_only && update.may_have_written())
+}
+
 /// Tries failed updates again, because a later revision still asks for them.
 /// Returns true if anything changed.
 pub fn ask_again(
@@ -67,10 +74,7 @@ pub fn ask_again(
     }
     let before = updates.clone();
     updates.retain(|name, update| {
-        let goes_on = offered.content.share.instances.contains_key(name);
-        if !goes_on {
-            return true;
-        }
+        let Some(desired) = offered.content.share.instances.get(name) else { return true };
         update.reload.take_if(|reload| matches!(reload, ReloadStage::Failed { .. }));
         match &update.stage {
             Stage::RolledBack { .. } => {
@@ -78,7 +82,7 @@ pub fn ask_again(
                 update.backoff = None;
             }
             // Its files and container exist, so it only has to be started again.
-            Stage::Failed { .. } if !update.is_rolling_back() => {
+            Stage::Failed { .. } if stays(update, desired) || !update.is_rolling_back() => {
                 update.stage =
                     Stage::Switching { since: now, calls_cut: Some(0), drained_since: None };
                 update.backoff = None;

@@ -67,3 +67,40 @@ fn the_way_back_that_is_asked_for_is_made() {
     world.settle();
     assert_eq!((running(&world), world.phase("asterisk")), (Some("1"), Phase::Ready));
 }
+
+#[test]
+fn a_version_that_is_not_rolled_back_is_started_again_when_it_is_asked_for_again() {
+    let mut world = upgraded("dies");
+    world.log.clear();
+    let held = world.assignment.clone().unwrap();
+    let mut offered = held.clone();
+    offered.content.revision.0 += 1;
+    assert!(ask_again(&mut world.updates, &held, &offered, world.now));
+    world.assignment = Some(offered);
+    world.settle();
+    assert!(world.log.iter().any(|step| step.starts_with("asterisk")), "{:?}", world.log);
+    assert_eq!((rollbacks(&world), world.phase("asterisk")), (0, Phase::Failed));
+}
+
+#[test]
+fn a_version_that_answered_while_nobody_watched_is_not_rolled_back() {
+    let mut world = settled("1");
+    world.forward_only = true;
+    world.desire([instance("asterisk", "2")]);
+    until_soaking(&mut world);
+    let since = Timestamp(0);
+    world.updates.get_mut(&name("asterisk")).unwrap().stage =
+        Stage::Switching { since, calls_cut: Some(0), drained_since: None };
+    let mut observed = world.observe();
+    let seen = observed.instances.get_mut(&name("asterisk")).unwrap();
+    let unit = seen.unit.as_mut().unwrap();
+    unit.active = ActiveState::Failed;
+    unit.result = "exit-code".to_owned();
+    for has_answered in [true, false] {
+        let seen = observed.instances.get_mut(&name("asterisk")).unwrap();
+        seen.status.as_mut().unwrap().has_answered = has_answered;
+        let decision = world.with_observed(&observed, decide)[&name("asterisk")].clone();
+        let is_soaked = matches!(decision.step, Some(Step::Soak));
+        assert_eq!(is_soaked, has_answered, "{decision:?}");
+    }
+}

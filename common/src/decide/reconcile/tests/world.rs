@@ -604,7 +604,7 @@ impl HostInstance {
         });
         let Some((digest, started)) = digest.zip(started) else { return };
         let forgotten = run_once::disproved(&self.runs, digest, started);
-        self.runs.retain(|run| Some(run.id) != forgotten);
+        self.runs.retain(|run| !forgotten.contains(&run.id));
     }
 
     fn next(&self) -> Option<(Timestamp, Happening)> {
