@@ -157,8 +157,8 @@ pub fn remove(
     sync(&folder)
 }
 
-/// Returns the second name of the file that was made at this place. The container has that file mounted, whatever is
-/// at its first name now.
+/// Returns the second name of the file that was made at this place. The container has that file mounted, also if
+/// another one has its first name now.
 fn second_name(place: &Path) -> PathBuf {
     place.with_extension("made~")
 }

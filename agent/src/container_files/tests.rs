@@ -42,7 +42,9 @@ fn a_file_has_its_text_its_mode_and_a_folder_that_only_root_enters() {
     ensure(&paths, &instance).unwrap();
     let after = place.metadata().unwrap();
     assert_eq!((before.ino(), before.mtime_nsec()), (after.ino(), after.mtime_nsec()));
-    assert_eq!(fs::read_dir(folder).unwrap().count(), 1);
+    // It has two names.
+    assert_eq!(fs::read_dir(folder).unwrap().count(), 2);
+    assert_eq!(fs::metadata(second_name(&place)).unwrap().ino(), after.ino());
 }
 
 #[test]
