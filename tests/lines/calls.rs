@@ -18,10 +18,20 @@ pub(crate) fn edge(site: &Site) -> Result<SipEdge<'_>> {
     SipEdge::find(&site.fleet, site.app(), container)
 }
 
-/// Begins a call and waits until it is counted.
+/// Begins a call and waits until it is counted and heard. As a person would, it calls again if it hears nothing: what is
+/// promised is about calls that are up, and a call was once silent from its beginning.
 pub(crate) fn begin(site: &Site) -> Result<Telephone<'_>> {
+    begin_one(site).or_else(|error| {
+        eprintln!("a call on {} has failed, and is tried once more: {error:#}", site.voice());
+        wait_asterisk(site, "no call is up", |seen| seen["active"] == 0)?;
+        begin_one(site)
+    })
+}
+
+fn begin_one(site: &Site) -> Result<Telephone<'_>> {
     let call = edge(site)?.call("echo")?;
     wait_asterisk(site, "the call is counted", |seen| seen["active"] == 1)?;
+    call.hear(1)?;
     Ok(call)
 }
 
