@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use oml_common::document::catalog::{Catalog, CatalogSources};
+use oml_common::document::catalog::Catalog;
 
 pub(crate) use oml_lab::contract::{Contract, Line};
 
@@ -15,19 +15,7 @@ pub(crate) fn parse(text: &str) -> Line {
 
 /// Reads the catalog of a line, with everything that it includes.
 pub(crate) fn catalog_of(line: &Line) -> Catalog {
-    let folder = folder().join("../../catalog");
-    let mut sources = CatalogSources::new(&line.catalog);
-    loop {
-        let missing = sources.missing();
-        if missing.is_empty() {
-            break;
-        }
-        for path in missing {
-            let text = fs::read_to_string(folder.join(&path));
-            sources.put(&path, text.map_err(|error| error.to_string()));
-        }
-    }
-    sources.catalog().unwrap_or_else(|problems| panic!("{}: {problems}", line.catalog))
+    oml_tests::lines::catalog(&line.catalog).unwrap_or_else(|error| panic!("{error:#}"))
 }
 
 /// The folder of the contracts.

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 
-use anyhow::{Context as _, Result, anyhow};
-use oml_common::document::catalog::{Catalog, CatalogSources, WorkloadTemplate};
+use anyhow::{Context as _, Result};
+use oml_common::document::catalog::{Catalog, WorkloadTemplate};
 use oml_common::id::SecretName;
+use oml_tests::lines;
 use oml_tests::workspace::workspace_root;
 
 use crate::line::Line;
@@ -88,19 +89,7 @@ pub(crate) fn releases(line: &Line, first: &Versions) -> Result<String> {
 
 /// Reads the catalog of a line.
 pub(crate) fn catalog(line: &Line) -> Result<Catalog> {
-    let folder = workspace_root()?.join("catalog");
-    let mut sources = CatalogSources::new(&format!("omnileads-{}.yaml", line.name));
-    loop {
-        let missing = sources.missing();
-        if missing.is_empty() {
-            break;
-        }
-        for path in missing {
-            let text = fs::read_to_string(folder.join(&path));
-            sources.put(&path, text.map_err(|error| error.to_string()));
-        }
-    }
-    sources.catalog().map_err(|problems| anyhow!("{problems}"))
+    lines::catalog(&format!("omnileads-{}.yaml", line.name))
 }
 
 /// Returns the secrets that the components with a version here name, without those of the certificate.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use anyhow::{Context, Result, anyhow};
-use oml_common::document::catalog::{Catalog, WorkloadTemplate};
+use oml_common::document::catalog::{Catalog, CatalogSources, WorkloadTemplate};
 use oml_lab::Lab;
 
 use crate::workspace::workspace_root;
@@ -13,16 +13,33 @@ use crate::workspace::workspace_root;
 pub const MIRRORS: &str = "[mirrors]\n\"docker.io/\" = \"registry.lab:5000/docker.io/\"\n\
                            \"quay.io/\" = \"registry.lab:5000/quay.io/\"\n";
 
+/// Reads a shipped catalog, with everything that it includes.
+///
+/// # Errors
+/// There is no such file in the folder of catalogs, or it has mistakes.
+pub fn catalog(file: &str) -> Result<Catalog> {
+    let folder = workspace_root()?.join("catalog");
+    let mut sources = CatalogSources::new(file);
+    loop {
+        let missing = sources.missing();
+        if missing.is_empty() {
+            break;
+        }
+        for path in missing {
+            let text = fs::read_to_string(folder.join(&path));
+            sources.put(&path, text.map_err(|error| error.to_string()));
+        }
+    }
+    sources.catalog().map_err(|problems| anyhow!("{file}: {problems}"))
+}
+
 /// Puts the images into the lab's registry that components of a line need to run in these versions. A component may
 /// be there several times.
 ///
 /// # Errors
 /// There is no such line or component, or the registry does not answer.
 pub fn add_images(lab: &Lab, line: &str, versions: &[(&str, &str)]) -> Result<()> {
-    let path = workspace_root()?.join(format!("catalog/omnileads-{line}.yaml"));
-    let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-    let catalog =
-        Catalog::parse(&text).map_err(|problems| anyhow!("read a catalog: {problems}"))?;
+    let catalog = catalog(&format!("omnileads-{line}.yaml"))?;
     let tags: BTreeSet<(String, &str)> = versions
         .iter()
         .map(|(component, tag)| Ok((image(&catalog, component)?, *tag)))
@@ -51,8 +68,7 @@ mod tests {
 
     #[test]
     fn the_image_of_a_component_is_named_with_its_registry() {
-        let text = fs::read_to_string(workspace_root().unwrap().join("catalog/omnileads-2.6.yaml"));
-        let catalog = Catalog::parse(&text.unwrap()).unwrap();
+        let catalog = catalog("omnileads-2.6.yaml").unwrap();
         assert_eq!(image(&catalog, "daphne").unwrap(), "docker.io/omnileads/omlapp");
         assert_eq!(image(&catalog, "minio").unwrap(), "quay.io/minio/minio");
         assert!(image(&catalog, "node-exporter").is_err());
