@@ -19,6 +19,7 @@ mod copies;
 mod counts;
 mod disabled;
 mod downgraded;
+mod exchanged;
 mod files;
 mod full_disk;
 mod images;

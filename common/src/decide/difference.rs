@@ -62,6 +62,10 @@ pub enum ForeignObject {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ContainerChange {
     Paused,
+    /// It does not run, and somebody gave it the name of another component's container.
+    Renamed {
+        own: String,
+    },
     /// The engine's own restarts are on, by the engine's word for it.
     RestartPolicy {
         policy: String,
@@ -192,6 +196,7 @@ impl Display for ContainerChange {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
             Self::Paused => f.write_str("is paused"),
+            Self::Renamed { own } => write!(f, "was renamed; its own name is {own}"),
             Self::RestartPolicy { policy } => {
                 write!(f, "has the restart policy {policy}, not no")
             }

@@ -52,14 +52,31 @@ impl NotOurs {
     }
 }
 
+/// What makes a container ours that bears another name than its component's.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Excuse<'a> {
+    /// The id of the container that the component's supervisor holds: that one may have been
+    /// renamed by hand.
+    pub supervised: Option<&'a str>,
+    /// The names of the containers of this host's components. Nobody else gives such a name, so
+    /// somebody exchanged two of them.
+    pub neighbours: &'a [String],
+}
+
+impl Excuse<'_> {
+    fn covers(self, found: LabelledContainer<'_>) -> bool {
+        let is_exchanged = |own: &String| found.name == own || found.name == previous_name(own);
+        self.supervised == Some(found.id) || self.neighbours.iter().any(is_exchanged)
+    }
+}
+
 /// Returns why a container is not ours, or none if it is. `tenant` is that of this host, if it
-/// is known, and `supervised` the id of the container that the component's supervisor holds:
-/// that one may have been renamed by hand.
+/// is known.
 #[must_use]
 pub fn not_ours(
     found: LabelledContainer<'_>,
     tenant: Option<&TenantId>,
-    supervised: Option<&str>,
+    excuse: Excuse<'_>,
 ) -> Option<NotOurs> {
     if tenant.is_some_and(|tenant| tenant != found.tenant) {
         return Some(NotOurs::OtherTenant);
@@ -68,7 +85,7 @@ pub fn not_ours(
         return Some(NotOurs::OtherImage);
     }
     let is_named = found.own_name.is_none_or(|own| is_name_of(found.name, own, found.hash));
-    if is_named || supervised == Some(found.id) { None } else { Some(NotOurs::OtherName) }
+    if is_named || excuse.covers(found) { None } else { Some(NotOurs::OtherName) }
 }
 
 fn runs_other_image(found: LabelledContainer<'_>) -> bool {

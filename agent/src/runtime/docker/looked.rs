@@ -1,8 +1,9 @@
 //! A container of ours as a look at it shows it.
 
-use oml_common::decide::difference::Difference;
+use oml_common::decide::difference::{ContainerChange, Difference};
 use oml_common::decide::drift::{ContainerSettings, altered};
 use oml_common::decide::observed::{ContainerState, ObservedContainer};
+use oml_common::decide::ownership::is_name_of;
 use oml_common::id::ComponentName;
 use oml_common::time::Timestamp;
 
@@ -44,7 +45,13 @@ impl Looked {
         let Some(settings) = settings else { return Vec::new() };
         let instance = marked.instance().filter(|_| !marked.is_new);
         let created = instance.as_ref().and_then(|instance| instance.container());
-        let changes = created.map(|created| altered(created, settings)).unwrap_or_default();
+        let Some(created) = created else { return Vec::new() };
+        let mut changes = altered(created, settings);
+        let own = created.name.as_str();
+        // One that runs gets its name back at once, which is reported as put right.
+        if !marked.is_running && !is_name_of(&marked.name, own, &marked.hash) {
+            changes.push(ContainerChange::Renamed { own: own.to_owned() });
+        }
         let difference = |change| Difference::Container { name: marked.name.clone(), change };
         changes.into_iter().map(|it| (marked.component.clone(), difference(it))).collect()
     }

@@ -2,7 +2,7 @@
 
 use bollard::models::ContainerSummary;
 use oml_common::decide::difference::Difference;
-use oml_common::decide::ownership::{LabelledContainer, NotOurs, not_ours};
+use oml_common::decide::ownership::{Excuse, LabelledContainer, NotOurs, not_ours};
 use oml_common::id::ComponentName;
 use oml_common::text::error::chain;
 use tracing::debug;
@@ -56,11 +56,13 @@ impl Docker {
             image: image.as_deref(),
             image_name: image_name.as_deref(),
         };
-        match not_ours(found, self.tenant.as_ref(), None) {
-            // Only a name can be excused, so the file is seldom read.
+        match not_ours(found, self.tenant.as_ref(), Excuse::default()) {
+            // Only a name can be excused, so the files are seldom read.
             Some(NotOurs::OtherName) => {
                 let supervised = self.supervised(&marked.component);
-                not_ours(found, self.tenant.as_ref(), supervised.as_deref())
+                let neighbours = self.names();
+                let excuse = Excuse { supervised: supervised.as_deref(), neighbours: &neighbours };
+                not_ours(found, self.tenant.as_ref(), excuse)
             }
             decided => decided,
         }
@@ -75,5 +77,22 @@ impl Docker {
                 None
             }
         }
+    }
+
+    /// Returns the names of the containers of this host's components, by those documents that can
+    /// be read.
+    fn names(&self) -> Vec<String> {
+        let components = documents::components(&self.paths).unwrap_or_else(|error| {
+            debug!(error = chain(&error), "cannot list the documents");
+            Vec::new()
+        });
+        let name = |component| match documents::read_held(&self.paths, component) {
+            Ok(held) => held?.workload.name.map(|name| name.to_string()),
+            Err(error) => {
+                debug!(%component, error = chain(&error), "cannot read the document");
+                None
+            }
+        };
+        components.iter().filter_map(name).collect()
     }
 }
