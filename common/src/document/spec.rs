@@ -12,11 +12,13 @@ use crate::text::printable::name_of;
 use crate::text::problem::{Problem, Problems};
 use crate::text::yaml::{FieldNode, Fields, Node, Value, parse};
 
+mod acme;
 mod image;
 mod registries;
 mod tls;
 mod versions;
 
+pub use self::acme::{AcmeSpec, LETS_ENCRYPT};
 pub use self::registries::{REGISTRIES_MAX, RegistryUse};
 pub use self::tls::{TLS_NAMES_MAX, TlsMode, TlsSpec};
 pub use self::versions::with_versions;
