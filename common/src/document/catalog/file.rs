@@ -23,6 +23,8 @@ pub(crate) const FILES_BYTES_MAX: usize = 128 << 10;
 const FILES_MAX: usize = 64;
 /// The length of the longest path in the container, in bytes.
 const PATH_BYTES_MAX: usize = 255;
+/// The name by which a template inserts the thumbprint of the tenant's account.
+const THUMBPRINT: &str = "acme.thumbprint";
 const MODE: u32 = 0o644;
 /// The agent compares every file with what it wrote.
 const OWNER_READS: u32 = 0o400;
@@ -48,6 +50,9 @@ pub struct FileTemplate {
     pub gid: u32,
     /// Whether the program takes it over while it runs, if it takes over any.
     pub is_reloaded: bool,
+    /// Whether the program answers the challenges of an ACME directory by it. Only a tenant that orders its
+    /// certificate has it.
+    pub is_challenge: bool,
 }
 
 /// Reads the list of files of a component.
@@ -87,11 +92,41 @@ fn read(
     let mode = fields.get("mode").map_or(Some(MODE), |field| read_mode(&field, problems));
     let owner = fields.get("owner").map_or(Some((0, 0)), |field| read_owner(&field, problems));
     let is_reloaded = fields.get("reload").and_then(|field| field.flag(problems));
+    let challenge = fields.get("challenge");
+    let is_challenge = challenge.as_ref().and_then(|field| field.flag(problems));
+    let is_challenge = is_challenge.unwrap_or(false);
     fields.finish(problems);
     let (template, text) = text?;
+    let place = challenge.as_ref().unwrap_or(field);
+    problems.0.extend(check_challenge(place, &template, &text, is_challenge));
     let (uid, gid) = owner?;
     let is_reloaded = is_reloaded.unwrap_or(true);
-    Some(FileTemplate { template, text, path: path?, mode: mode?, uid, gid, is_reloaded })
+    let (path, mode) = (path?, mode?);
+    Some(FileTemplate { template, text, path, mode, uid, gid, is_reloaded, is_challenge })
+}
+
+/// Checks that exactly a file that answers challenges names the account by which they are answered.
+fn check_challenge(
+    field: &FieldNode<'_>,
+    template: &str,
+    text: &str,
+    is_challenge: bool,
+) -> Option<Problem> {
+    // A template that was not read yet is checked as soon as it was.
+    let names = names_in(template, text).ok().filter(|_| !text.is_empty())?;
+    match (is_challenge, names.contains(THUMBPRINT)) {
+        (true, true) | (false, false) => None,
+        (true, false) => {
+            let message = format!("{template} answers no challenge: it does not use {THUMBPRINT}");
+            let hint =
+                format!("the answer to a token is the token, a dot, and {{{{ {THUMBPRINT} }}}}");
+            Some(field.problem(message).hint(hint))
+        }
+        (false, true) => {
+            let message = format!("{template} uses {THUMBPRINT}, which not every tenant has");
+            Some(field.problem(message).hint("add challenge: true to the file"))
+        }
+    }
 }
 
 /// Reads the name of a template, and the template.
