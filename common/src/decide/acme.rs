@@ -9,6 +9,7 @@ use crate::document::acme::{AcmeFailure, AcmeGiven, AcmeOrder, AcmeRecord};
 use crate::document::rollout::State;
 use crate::document::spec::{AcmeSpec, TlsSpec};
 use crate::document::tls_facts::TlsFacts;
+use crate::document::tls_secret::TlsSecret;
 use crate::id::TenantId;
 use crate::time::{Span, Timestamp};
 
@@ -108,8 +109,11 @@ pub fn next(input: AcmeInput<'_>) -> AcmeNext {
             None => AcmeNext::Give { version },
         };
     }
+    let is_under_way = record.order.as_ref().is_some_and(|order| {
+        !ordered.is_some_and(|(version, _)| came_after(secrets, version, order.begun))
+    });
     let due = match ordered {
-        Some((_, facts)) if !record.asked && record.order.is_none() => renewed_from(facts),
+        Some((_, facts)) if !record.asked && !is_under_way => renewed_from(facts),
         Some(_) | None => Timestamp::default(),
     };
     let free = record.not_before.max(record.limited_until);
@@ -118,6 +122,13 @@ pub fn next(input: AcmeInput<'_>) -> AcmeNext {
         true => wait(Some(free), AcmeWait::Failed),
         false => AcmeNext::Order,
     }
+}
+
+/// Whether a certificate was kept after that time. The end of its order is recorded after it, and may be lost.
+fn came_after(secrets: &SecretRecords, version: u64, begun: Timestamp) -> bool {
+    let record = secrets.get(&TlsSecret::Certificate.name());
+    let kept = record.and_then(|record| record.versions.get(&version));
+    kept.is_some_and(|kept| kept.at > begun)
 }
 
 /// Returns when the renewal of a certificate begins: when a third of its lifetime is left, and up to a
@@ -159,8 +170,19 @@ pub struct AcmeRefusal {
     pub keeps_order: bool,
     /// Whether the directory was asked too often.
     pub is_limit: bool,
+    /// Whether the directory does not know the account, which is registered again then.
+    pub is_unknown: bool,
     /// How long the directory wants to be asked nothing.
     pub retry_after_ms: Option<u64>,
+}
+
+impl AcmeRefusal {
+    /// Makes the failure of an attempt that ends with its order.
+    #[must_use]
+    pub fn of_order(reason: String) -> Self {
+        let (keeps_order, is_limit, is_unknown) = (false, false, false);
+        Self { reason, keeps_order, is_limit, is_unknown, retry_after_ms: None }
+    }
 }
 
 /// Returns the record after a failed attempt. `spread` makes the wait up to an eighth longer, so that tenants
@@ -172,7 +194,7 @@ pub fn after_failure(
     now: Timestamp,
     spread: u32,
 ) -> AcmeRecord {
-    let AcmeRefusal { reason, keeps_order, is_limit, retry_after_ms } = refusal;
+    let AcmeRefusal { reason, keeps_order, is_limit, is_unknown, retry_after_ms } = refusal;
     let doubled = BACKOFF_MS_MIN.saturating_mul(2_u64.saturating_pow(record.failures));
     let backoff_ms = doubled.min(BACKOFF_MS_MAX);
     let backoff_ms = backoff_ms + ((backoff_ms / 8).saturating_mul(spread.into()) >> u32::BITS);
@@ -182,6 +204,7 @@ pub fn after_failure(
         false => wanted_ms,
     };
     AcmeRecord {
+        account: record.account.filter(|_| !is_unknown),
         order: record.order.filter(|_| keeps_order),
         failures: record.failures.saturating_add(1),
         failed: Some(AcmeFailure { at: now, reason }),

@@ -17,10 +17,12 @@ use crate::time::Timestamp;
 
 use super::secrets::{ChosenSecret, ChosenSecrets, NamedSecrets, chosen_version};
 
+mod exchange;
 mod given;
 mod ordered;
 mod used;
 
+pub use self::exchange::with_certificate;
 pub use self::given::{GivenCertificate, GivenKey, GivenPair, check};
 pub use self::ordered::newest_ordered;
 pub use self::used::{TlsInUse, in_use, in_use_now, is_used, uses_version, warning};

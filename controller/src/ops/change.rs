@@ -27,6 +27,7 @@ mod certificate;
 mod draft;
 mod logins;
 mod nodes;
+mod ordered;
 mod releases;
 mod replay;
 mod request;
@@ -101,6 +102,9 @@ impl Changes {
         if let Some(kept) = self.keep_certificate(request, context).await? {
             return Ok(kept);
         }
+        if let Some(asked) = self.ask_for_certificate(request, context).await? {
+            return Ok(asked);
+        }
         let rotation = self.rotation(request, context).await?;
         if let Some(made) = &rotation
             && self.records.get(&keys::head(&tenant)).await?.is_none()
@@ -110,7 +114,7 @@ impl Changes {
         }
         let mut draft = self.draft(request, tenant, given, rotation).await?;
         self.certify(&mut draft, request, context).await?;
-        let planned = self.plan(draft, answers, context).await?;
+        let planned = self.planned(request, draft, answers, context).await?;
         if let Some(unused) = planned.unused() {
             return self.commit_unused(unused, request, context).await;
         }
@@ -148,6 +152,25 @@ impl Changes {
         })
     }
 
+    async fn planned(
+        &self,
+        request: &ChangeRequest,
+        draft: Draft,
+        answers: &Answers,
+        context: &RequestContext,
+    ) -> Result<Planned> {
+        match request {
+            ChangeRequest::TakeOrdered { .. } => self.plan_ordered(draft).await,
+            ChangeRequest::Apply { .. }
+            | ChangeRequest::SetVersion { .. }
+            | ChangeRequest::SetRelease { .. }
+            | ChangeRequest::Rollback { .. }
+            | ChangeRequest::RotateSecret { .. }
+            | ChangeRequest::SetCertificate { .. }
+            | ChangeRequest::RenewCertificate { .. } => self.plan(draft, answers, context).await,
+        }
+    }
+
     async fn plan(
         &self,
         mut draft: Draft,
@@ -166,6 +189,7 @@ impl Changes {
             nodes: &nodes,
             mirrors: self.registries.mirrors(),
             secrets: &draft.secrets,
+            thumbprint: draft.thumbprint.as_ref(),
             before: draft.before.as_ref().map(|(_, plan)| &**plan),
         });
         // The problems are found before the registries are asked, so that all problems
@@ -240,6 +264,9 @@ impl Changes {
             batch = made.put(batch, tenant).audit(&line);
         }
         batch = self.with_certificate(batch, draft, context, Some(number));
+        if let Some(made) = &draft.account {
+            batch = made.put(batch, tenant);
+        }
         self.records.commit(batch).await?;
         failpoint::reach("C4");
         tracing::info!(%tenant, revision = %number, kind = draft.kind.as_str(), who = %context.who, "a change was accepted");

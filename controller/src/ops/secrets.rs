@@ -23,13 +23,17 @@ use crate::records::{Batch, Entry, Records, if_unchanged, keys};
 use crate::seal::{NoKey, SealingKey, SecretPlace};
 use crate::store::VALUE_SIZE_BYTES_MAX;
 
+mod account;
 mod chosen;
 mod key;
 mod named;
+mod shown;
 mod tls;
 mod value;
 
-pub use self::tls::{GivenPem, TlsAuthority, TlsPart, TlsView};
+pub(super) use self::account::NewAccount;
+pub use self::shown::{CertificateOrder, TlsAuthority, TlsView};
+pub use self::tls::{GivenPem, OrderedPem, TlsPart};
 pub(super) use self::tls::{NewCertificate, records};
 pub use self::value::{GENERATED_LEN, GENERATED_LEN_DEFAULT, NewValue};
 

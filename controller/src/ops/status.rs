@@ -18,6 +18,7 @@ use super::reader::StatusReader;
 use super::snapshot::NodeSnapshot;
 use super::{OpsError, Result, UnreadablePlan};
 use crate::records::keys;
+use crate::records::values::AcmeRecord;
 use crate::store::{ChangeSignal, StoreError};
 
 /// The status of one tenant, or of all of them.
@@ -46,6 +47,8 @@ pub struct TenantStatus {
     /// The certificate that its components use, or the one that ends first while a rollout takes them
     /// to another; none if they use none or it is not known.
     pub certificate: Option<TlsInUse>,
+    /// Its account at an ACME directory, if it has one that can be read.
+    pub account: Option<AcmeRecord>,
 }
 
 /// The status of a tenant's rollout.
@@ -216,6 +219,7 @@ impl StatusReader {
             unreadable_plan: Some(unreadable_plan),
             absent: Absent::new(),
             certificate: None,
+            account: None,
         })
     }
 
@@ -267,6 +271,7 @@ impl StatusReader {
                 unreadable_plan: None,
                 absent: Absent::new(),
                 certificate: None,
+                account: None,
             });
         };
         let next = snapshot.step();
@@ -284,6 +289,11 @@ impl StatusReader {
         });
         let nodes: BTreeMap<NodeName, NodeStatus> = nodes.collect();
         let certificate = self.certificate_of(tenant, plan.as_deref(), &nodes).await;
+        let account = match &certificate {
+            // Where it cannot be read, the task that orders says so.
+            Some(_) => self.records.get(&keys::acme(tenant)).await.ok().flatten(),
+            None => None,
+        };
         Ok(TenantStatus {
             tenant: tenant_id,
             revision,
@@ -291,6 +301,7 @@ impl StatusReader {
             unreadable_plan: None,
             absent,
             certificate,
+            account: account.map(|account| account.value),
             rollout: Some(RolloutStatus {
                 rollout: snapshot.rollout.value,
                 waits_for: next.waits_for,

@@ -1,5 +1,6 @@
 //! Converts the certificate of a tenant, without its key.
 
+use oml_common::decide::acme::failed_line;
 use oml_common::decide::tls::{TlsInUse, warning};
 use oml_common::document::tls_facts::TlsFacts;
 use oml_common::id::TenantId;
@@ -8,6 +9,7 @@ use oml_proto::v1;
 use zeroize::Zeroizing;
 
 use crate::ops::secrets::{GivenPem, TlsPart, TlsView};
+use crate::records::values::AcmeRecord;
 
 /// Converts a certificate that an operator gives. It is overwritten in memory when it is dropped.
 pub(crate) fn given_pem(
@@ -20,7 +22,7 @@ pub(crate) fn given_pem(
 
 /// Converts what people may know of the certificate of a tenant.
 pub(crate) fn tls(view: TlsView) -> v1::GetTlsReply {
-    let TlsView { wanted, certificate, authority, warning } = view;
+    let TlsView { wanted, certificate, authority, warning, order } = view;
     let mode = wanted.as_ref().map_or("", |wanted| wanted.mode.as_str()).to_owned();
     let names = wanted.iter().flat_map(|wanted| &wanted.names).map(ToString::to_string).collect();
     let certificate = certificate.map(|it| v1::TlsCertificate {
@@ -34,7 +36,12 @@ pub(crate) fn tls(view: TlsView) -> v1::GetTlsReply {
         Err(problem) => (String::new(), problem),
     };
     let authority = authority.map(|authority| of_facts(0, &authority.facts));
-    v1::GetTlsReply { mode, names, certificate, authority, authority_pem, problem }
+    let order = order.map(|order| v1::CertificateOrder {
+        directory: order.directory,
+        renewed_from_ms: order.renewed_from.unwrap_or_default().0,
+        failure: order.failure.unwrap_or_default(),
+    });
+    v1::GetTlsReply { mode, names, certificate, authority, authority_pem, problem, order }
 }
 
 /// Converts a certificate that a change makes.
@@ -42,17 +49,32 @@ pub(super) fn part(part: TlsPart) -> v1::TlsCertificate {
     of_facts(part.version, &part.facts)
 }
 
-/// Converts the certificate that a tenant uses, with a warning if it ends soon.
-pub(super) fn in_use(tenant: &TenantId, it: &TlsInUse, now: Timestamp) -> v1::TlsCertificate {
+/// Converts the certificate that a tenant uses, with a warning if it ends soon or could not be ordered.
+pub(super) fn in_use(
+    tenant: &TenantId,
+    it: &TlsInUse,
+    account: Option<&AcmeRecord>,
+    now: Timestamp,
+) -> v1::TlsCertificate {
+    let failed = || account.and_then(|account| failed_line(tenant, account, now));
     v1::TlsCertificate {
         used_by: it.used_by.iter().map(ToString::to_string).collect(),
-        warning: warning(tenant, it, now).unwrap_or_default(),
+        warning: warning(tenant, it, now).or_else(failed).unwrap_or_default(),
         ..of_facts(it.version, &it.facts)
     }
 }
 
 fn of_facts(version: u64, facts: &TlsFacts) -> v1::TlsCertificate {
-    let TlsFacts { names, subject, issuer, valid_from, expires, fingerprint, authority } = facts;
+    let TlsFacts {
+        names,
+        subject,
+        issuer,
+        valid_from,
+        expires,
+        fingerprint,
+        authority,
+        directory: _,
+    } = facts;
     v1::TlsCertificate {
         version,
         names: names.clone(),

@@ -1,6 +1,7 @@
 //! When a certificate is ordered, and what follows from a failure.
 
 use super::*;
+use crate::document::acme::AcmeAccount;
 use crate::document::rollout::{FailureSummary, PauseReason};
 use crate::document::secret::SealedVersion;
 use crate::document::spec::{LETS_ENCRYPT, TenantSpec};
@@ -95,6 +96,10 @@ fn an_operator_who_asks_and_an_order_under_way_do_not_wait() {
     assert_eq!(decided(Some(80), Some(2), &asked), AcmeNext::Order);
     let under_way = AcmeRecord { order: Some(order(NOW)), ..record() };
     assert_eq!(decided(Some(80), Some(2), &under_way), AcmeNext::Order);
+    // The certificate came, and the record of that was lost.
+    let came = AcmeRecord { order: Some(order(NOW.shifted_ms(-1))), ..record() };
+    let later = NOW.shifted_ms(50 * DAYS);
+    assert_eq!(decided(Some(80), Some(2), &came), wait(later, AcmeWait::NotDue));
 }
 
 #[test]
@@ -125,8 +130,8 @@ fn a_kept_certificate_that_hosts_do_not_have_is_given_and_given_again_after_a_da
 }
 
 fn refusal(is_limit: bool, retry_after_ms: Option<u64>) -> AcmeRefusal {
-    let (reason, keeps_order) = ("no route to host".to_owned(), false);
-    AcmeRefusal { reason, keeps_order, is_limit, retry_after_ms }
+    let refusal = AcmeRefusal::of_order("no route to host".to_owned());
+    AcmeRefusal { is_limit, retry_after_ms, ..refusal }
 }
 
 #[test]
@@ -162,6 +167,23 @@ fn what_the_directory_asks_for_is_obeyed_also_when_an_operator_asks() {
     assert_eq!(wanted.limited_until, NOW.plus_ms(3 * HOUR_MS));
     let forever = after_failure(record(), refusal(true, Some(u64::MAX)), NOW, 0);
     assert_eq!(forever.limited_until, NOW.plus_ms(7 * DAY_MS));
+}
+
+#[test]
+fn what_still_may_succeed_is_kept_and_an_unknown_account_is_not() {
+    let account = AcmeAccount {
+        directory: LETS_ENCRYPT.to_owned(),
+        contact: "it@example.com".to_owned(),
+        url: "https://ca.example.com/account/1".to_owned(),
+    };
+    let (account, order) = (Some(account), Some(order(NOW)));
+    let record = AcmeRecord { account: account.clone(), order: order.clone(), ..record() };
+    let passing = AcmeRefusal { keeps_order: true, ..refusal(false, None) };
+    let kept = after_failure(record.clone(), passing, NOW, 0);
+    assert_eq!((kept.account, kept.order), (account, order));
+    let unknown = AcmeRefusal { is_unknown: true, ..refusal(false, None) };
+    let forgotten = after_failure(record, unknown, NOW, 0);
+    assert_eq!((forgotten.account, forgotten.order), (None, None));
 }
 
 #[test]

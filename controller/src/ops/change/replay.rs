@@ -29,9 +29,11 @@ impl Changes {
             Some(_) | None => Vec::new(),
         };
         let changed = !made.text_only;
+        // One that was ordered changed nothing yet.
+        let is_renewal = matches!(request, ChangeRequest::RenewCertificate { .. });
         let mut again = ChangeResult {
             changed,
-            text_changed: made.text_only && made.secret_version == 0,
+            text_changed: made.text_only && made.secret_version == 0 && !is_renewal,
             new_tenant: changed && made.revision == next_revision(None),
             changes,
             warnings: made.warnings,

@@ -14,7 +14,7 @@ use oml_common::text::problem::Problem;
 use oml_daemon::tls::OperatorName;
 use serde::Serialize;
 
-use crate::ops::secrets::{GivenPem, NewValue, TlsPart};
+use crate::ops::secrets::{GivenPem, NewValue, OrderedPem, TlsPart};
 use crate::ops::{OpsError, Result};
 
 /// The change that an operator requests.
@@ -50,6 +50,13 @@ pub enum ChangeRequest {
         tenant: TenantId,
         /// Whether another authority is made too, which browsers have to be given.
         new_authority: bool,
+    },
+    /// The current specification and plan with a certificate that was ordered from an ACME directory.
+    TakeOrdered {
+        tenant: TenantId,
+        /// The certificate; none if it is kept already.
+        #[serde(skip)]
+        pem: Option<OrderedPem>,
     },
 }
 
@@ -206,7 +213,8 @@ impl ChangeRequest {
             | ChangeRequest::Rollback { tenant, .. }
             | ChangeRequest::RotateSecret { tenant, .. }
             | ChangeRequest::SetCertificate { tenant, .. }
-            | ChangeRequest::RenewCertificate { tenant, .. } => Ok((tenant.clone(), None)),
+            | ChangeRequest::RenewCertificate { tenant, .. }
+            | ChangeRequest::TakeOrdered { tenant, .. } => Ok((tenant.clone(), None)),
         }
     }
 
@@ -220,7 +228,8 @@ impl ChangeRequest {
             ChangeRequest::SetRelease { .. }
             | ChangeRequest::RotateSecret { .. }
             | ChangeRequest::SetCertificate { .. }
-            | ChangeRequest::RenewCertificate { .. } => false,
+            | ChangeRequest::RenewCertificate { .. }
+            | ChangeRequest::TakeOrdered { .. } => false,
         })
     }
 
