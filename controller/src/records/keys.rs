@@ -10,8 +10,8 @@ use oml_common::id::{ContentHash, NodeName, RevisionNumber, RunId, SecretName, T
 use oml_daemon::tls::{Fingerprint, OperatorName};
 
 use super::values::{
-    AcmeRecord, Assigned, AuditRecord, Epoch, Head, IdempotencyRecord, LastReport, NodeRecord, OperatorRecord,
-    PublicEndpoint, Revision, RolloutOutcome, RunRecord, SecretRecord, Target,
+    AcmeRecord, Assigned, AuditRecord, Epoch, Head, IdempotencyRecord, LastReport, NodeRecord,
+    OperatorRecord, PublicEndpoint, Revision, RolloutOutcome, RunRecord, SecretRecord, Target,
 };
 use super::{Prefix, RecordKey};
 use crate::pki::TokenRecord;

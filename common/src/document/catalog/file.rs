@@ -36,7 +36,7 @@ const NOBODY: u32 = u32::MAX;
 /// A file in a container, before its template is filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileTemplate {
-    /// The name of the template in the folder of templates.
+    /// The name of the template in the folder of templates, or words for a text that has none.
     pub template: String,
     /// The text of the template.
     pub text: String,
@@ -86,8 +86,7 @@ fn read(
     problems: &mut Problems,
 ) -> Option<FileTemplate> {
     let mut fields = Fields::open(field, problems)?;
-    let template = fields.need("template", problems);
-    let text = template.as_ref().and_then(|field| read_template(field, templates, problems));
+    let text = read_text(&mut fields, templates, problems);
     let path = fields.need("path", problems).and_then(|field| read_path(&field, problems));
     let mode = fields.get("mode").map_or(Some(MODE), |field| read_mode(&field, problems));
     let owner = fields.get("owner").map_or(Some((0, 0)), |field| read_owner(&field, problems));
@@ -129,6 +128,25 @@ fn check_challenge(
     }
 }
 
+/// Reads what a file is made of, with its name: a template of the folder, or a text that is beside its path.
+fn read_text(
+    fields: &mut Fields<'_>,
+    templates: &Lookup<'_>,
+    problems: &mut Problems,
+) -> Option<(String, String)> {
+    let Some(own) = fields.get("text") else {
+        let template = fields.need("template", problems)?;
+        return read_template(&template, templates, problems);
+    };
+    if fields.get("template").is_some() {
+        let problem = own.problem("the file is made of a template already");
+        problems.push(problem.hint("write either template or text"));
+        return None;
+    }
+    let text = own.text(problems)?;
+    checked(&own, "its text", text.to_owned(), problems)
+}
+
 /// Reads the name of a template, and the template.
 fn read_template(
     field: &FieldNode<'_>,
@@ -150,6 +168,16 @@ fn read_template(
             return None;
         }
     };
+    checked(field, &name, text, problems)
+}
+
+/// Returns a template with its name, if nothing is wrong with it that is seen without values.
+fn checked(
+    field: &FieldNode<'_>,
+    name: &str,
+    text: String,
+    problems: &mut Problems,
+) -> Option<(String, String)> {
     if text.len() > FILE_BYTES_MAX {
         problems.push(field.problem(format!("{name} is larger than {FILE_BYTES_MAX} bytes")));
         return None;
@@ -158,11 +186,11 @@ fn read_template(
         problems.push(field.problem(format!("{name}, line {line} contains {why}")));
         return None;
     }
-    if let Some(problem) = mistake(field, &name, &text) {
+    if let Some(problem) = mistake(field, name, &text) {
         problems.push(problem);
         return None;
     }
-    Some((name, text))
+    Some((name.to_owned(), text))
 }
 
 /// Returns the first hidden character of a text, with its line. It would act on what reads the text

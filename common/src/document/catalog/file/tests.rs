@@ -176,3 +176,20 @@ fn a_file_that_answers_challenges_names_the_account_and_no_other_does() {
     assert!(other.contains("a.j2 uses acme.thumbprint, which not every tenant has"), "{other}");
     assert!(other.contains("add challenge: true to the file"), "{other}");
 }
+
+#[test]
+fn a_short_file_has_its_text_in_the_catalog() {
+    let own = "    - {path: /etc/a.conf, text: \"port {{ settings.port }}\\n\"}\n";
+    let read = files(own, &[]);
+    assert_eq!(
+        (read[0].text.as_str(), read[0].path.as_str()),
+        ("port {{ settings.port }}\n", "/etc/a.conf")
+    );
+    let both = "    - {path: /etc/a.conf, text: x, template: a.j2}\n";
+    let why = "text: the file is made of a template already (write either template or text)";
+    assert!(refused(both, &[("a.j2", "x")]).contains(why));
+    let neither = refused("    - {path: /etc/a.conf}\n", &[]);
+    assert!(neither.contains("template: is missing"), "{neither}");
+    let broken = refused("    - {path: /etc/a.conf, text: \"{{ x\"}\n", &[]);
+    assert!(broken.contains("its text, line 1: "), "{broken}");
+}
