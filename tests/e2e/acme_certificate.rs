@@ -14,16 +14,21 @@ use crate::Case;
 use crate::pool::Kind;
 
 pub(crate) const CASES: &[Case] =
-    &[(Kind::Acme, "a_certificate_is_ordered_by_acme_and_renewed_without_a_restart", ordered)];
+    &[(Kind::Tiny, "a_certificate_is_ordered_by_acme_and_renewed_without_a_restart", ordered)];
 
-const NODE: &str = "acme-app";
+const NODE: &str = "tiny-one";
 const NAME: &str = "pbx.example.com";
+const CATALOG: &str = "/usr/share/omlcontroller/catalog/certificate.yaml";
+const WEB: &str = "web: \"230215.01\"";
+const IDLE: &str = "idle: v1";
 const DIRECTORY: &str = "https://ca.lab:14000/dir";
 /// Where the server runs, on the host of the controller.
 const FOLDER: &str = "/run/pebble";
 const CONF: &str = "/etc/omlcontroller/conf.d/acme.toml";
 /// Where the web server's host has what a browser would trust.
 const ROOT: &str = "/run/pebble-root.pem";
+/// A rule with which nobody reaches the web server where the directory asks.
+const CLOSED: &str = "INPUT -p tcp --dport 80 -j REJECT --reject-with tcp-reset";
 const RESTART: &str = "systemctl restart omlcontroller";
 /// It asks at the ports of every web server, does not wait before that, and asks for every order.
 const PEBBLE: &str = r#"{"pebble": {
@@ -43,21 +48,22 @@ fn ordered(fleet: &Fleet) -> Result<()> {
 fn from_first_to_last(fleet: &Fleet) -> Result<()> {
     start_pebble(fleet)?;
     is_refused_in_the_document(fleet)?;
-    let printed = fleet.ctl_ok(&["apply", "-f", &write(fleet, NAME)?])?;
+    let path = document(fleet, NAME, WEB)?;
+    let printed = fleet.ctl_ok(&["apply", "-f", &path, "--prune", "--timeout", "10m"])?;
+    // Until the directory gives one, the tenant's own authority does.
     let stand_in = format!("certificate version 1 for {NAME}");
     check(printed.contains(&stand_in), &printed)?;
     let before = start_times(fleet, NODE)?;
 
     let first = comes(fleet, 2)?;
-    sh(fleet, NODE, &format!("test $(stat -c %s {ROOT}) -gt 100"))?;
-    fleet.ctl_ok(&["tls", "renew", "tenant=acme"])?;
+    fleet.ctl_ok(&["tls", "renew", "tenant=tiny"])?;
     let second = comes(fleet, 3)?;
     check(first != second, "the certificate was not renewed")?;
     a_refusal_is_shown(fleet)?;
     comes(fleet, 4)?;
     let after = start_times(fleet, NODE)?;
     check(after == before, format!("something was restarted: {before:?}, {after:?}"))?;
-    let history = fleet.ctl_ok(&["history", "tenant=acme", "-o", "json"])?;
+    let history = fleet.ctl_ok(&["history", "tenant=tiny", "-o", "json"])?;
     check(history.contains("omlcontroller"), &history)?;
     check(!history.contains("PRIVATE KEY"), "a key was printed")
 }
@@ -81,11 +87,12 @@ fn start_pebble(fleet: &Fleet) -> Result<()> {
     ] {
         host.push(&format!("{FOLDER}/{file}"), text.as_bytes(), 0o600)?;
     }
+    host.push(CATALOG, include_bytes!("../catalogs/certificate.yaml"), 0o644)?;
     let ca_file = "/etc/omlcontroller/directory-ca.pem";
     host.push(ca_file, authority.pem().as_bytes(), 0o644)?;
     host.push(CONF, format!("[acme]\nca_file = \"{ca_file}\"\n").as_bytes(), 0o644)?;
-    name_is_at(fleet, &fleet.host(NODE)?.address().to_string())?;
-    sh(fleet, CONTROLLER, &format!("echo '127.0.0.1 ca.lab' >> /etc/hosts; {START}; {RESTART}"))?;
+    let names = format!("127.0.0.1 ca.lab\n{} {NAME}", fleet.host(NODE)?.address());
+    sh(fleet, CONTROLLER, &format!("echo '{names}' >> /etc/hosts; {START}; {RESTART}"))?;
     until("the controller answers", SOON, || {
         newest_revision(fleet).map_err(|error| format!("{error:#}"))
     })?;
@@ -97,42 +104,32 @@ fn start_pebble(fleet: &Fleet) -> Result<()> {
     Ok(())
 }
 
-/// Makes the name of the tenant that of this address, for the server that asks there.
-fn name_is_at(fleet: &Fleet, address: &str) -> Result<()> {
-    let script = format!(
-        "grep -v ' {NAME}$' /etc/hosts > /run/hosts; echo '{address} {NAME}' >> /run/hosts; cat /run/hosts > /etc/hosts"
+/// Writes the document of the tenant with a certificate for this name.
+fn document(fleet: &Fleet, name: &str, component: &str) -> Result<String> {
+    let registry = fleet.lab().registry()?.name();
+    let text = format!(
+        "tenant: tiny\ncatalog: certificate\nregistry: {registry}/omnileads\ntls:\n  mode: acme\n  names: [{name}]\n  \
+         contact: it@example.com\n  directory: {DIRECTORY}\ncomponents:\n  {component}\n\
+         rollout: {{min_healthy_for: 2s}}\n"
     );
-    sh(fleet, CONTROLLER, &script).map(drop)
+    fleet.write_spec("certificate.yaml", &text)
 }
 
-/// Writes the document of the tenant, whose web server has the certificate in the place of its own.
-fn write(fleet: &Fleet, name: &str) -> Result<String> {
-    let part = |name: &str, file: &str| {
-        let place = format!("/etc/omnileads/certs/{file}");
-        format!("{{name: {name}, from: controller, file: {place}, optional: true}}")
-    };
-    let secrets = format!(
-        "{{TLS_CERTIFICATE_FILE: {}, TLS_KEY_FILE: {}}}",
-        part("tls_certificate", "cert.pem"),
-        part("tls_key", "key.pem")
-    );
-    let line = format!("nginx: {{version: \"230215.01\", secrets: {secrets}}}");
-    let tls = format!(
-        "tls: {{mode: acme, names: [{name}], contact: it@example.com, directory: \"{DIRECTORY}\"}}"
-    );
-    let spec = fleet.spec()?.replace("nginx: \"230215.01\"", &line);
-    fleet.write_spec("acme.yaml", &spec.replace("components:\n", &format!("{tls}\ncomponents:\n")))
-}
-
-/// A name for which no directory gives a certificate is refused before anything is asked.
+/// A name for which no directory gives a certificate, and a tenant that cannot prove its name, are refused before anything
+/// is asked.
 fn is_refused_in_the_document(fleet: &Fleet) -> Result<()> {
-    let refused = fleet.ctl(&["plan", "-f", &write(fleet, "\"*.example.com\"")?])?;
-    let words = "tls.names: *.example.com is a wildcard, for which mode: acme gets no certificate";
-    check(refused.code == 2 && refused.stderr.contains(words), format!("{refused:?}"))
+    for (name, component, words) in [
+        ("\"*.example.com\"", WEB, "tls.names: *.example.com is a wildcard, for which mode: acme"),
+        (NAME, IDLE, "tls.mode: no component of the tenant can answer the challenges"),
+    ] {
+        let refused = fleet.ctl(&["plan", "-f", &document(fleet, name, component)?])?;
+        check(refused.code == 2 && refused.stderr.contains(words), format!("{refused:?}"))?;
+    }
+    Ok(())
 }
 
 fn shown(fleet: &Fleet) -> Result<Value> {
-    Ok(serde_json::from_str(&fleet.ctl_ok(&["tls", "show", "tenant=acme", "-o", "json"])?)?)
+    Ok(serde_json::from_str(&fleet.ctl_ok(&["tls", "show", "tenant=tiny", "-o", "json"])?)?)
 }
 
 /// Waits until the certificate of the directory has come in this version, and returns its fingerprint, which is that
@@ -169,32 +166,33 @@ fn served(fleet: &Fleet) -> Result<String> {
 }
 
 /// What the directory says of a name that it does not reach is what the operator reads, and the certificate stays. Once
-/// the name is right again, an operator who asks gets the next one.
+/// it is reached again, an operator who asks gets the next one.
 fn a_refusal_is_shown(fleet: &Fleet) -> Result<()> {
     let before = served(fleet)?;
-    name_is_at(fleet, "127.0.0.1")?;
-    fleet.ctl_ok(&["tls", "renew", "tenant=acme"])?;
+    sh(fleet, NODE, &format!("iptables -I {CLOSED}"))?;
+    fleet.ctl_ok(&["tls", "renew", "tenant=tiny"])?;
     let failure = until("the refusal is shown", SOON, || {
         let shown = shown(fleet).map_err(|error| format!("{error:#}"))?;
         let failure = shown["order"]["failure"].as_str().unwrap_or_default().to_owned();
         if failure.is_empty() { Err(shown.to_string()) } else { Ok(failure) }
     })?;
-    for words in [NAME, "connection refused", "omlctl tls renew tenant=acme"] {
+    for words in [NAME, "connection refused", "omlctl tls renew tenant=tiny"] {
         check(failure.contains(words), format!("{words}: {failure}"))?;
     }
     let warning = status(fleet)?["certificate"]["warning"].clone();
     let is_said = warning.as_str().is_some_and(|warning| warning.contains("connection refused"));
     check(is_said, warning.to_string())?;
     check(served(fleet)? == before, "another certificate is served")?;
-    name_is_at(fleet, &fleet.host(NODE)?.address().to_string())?;
-    fleet.ctl_ok(&["tls", "renew", "tenant=acme"]).map(drop)
+    sh(fleet, NODE, &format!("iptables -D {CLOSED}"))?;
+    fleet.ctl_ok(&["tls", "renew", "tenant=tiny"]).map(drop)
 }
 
 fn clean_up(fleet: &Fleet) -> Result<()> {
-    fleet.apply_first_spec()?;
-    sh(fleet, NODE, &format!("rm -f {ROOT}"))?;
+    let path = fleet.write_spec("first.yaml", &fleet.spec()?)?;
+    fleet.ctl_ok(&["apply", "-f", &path, "--prune", "--timeout", "10m"])?;
+    sh(fleet, NODE, &format!("rm -f {ROOT}; iptables -D {CLOSED} 2>/dev/null || true"))?;
     let forget = format!(
-        "systemctl stop pebble || true; rm -rf {FOLDER} {CONF}; \
+        "systemctl stop pebble || true; rm -rf {FOLDER} {CONF} {CATALOG}; \
          grep -v -e ' {NAME}$' -e ' ca.lab$' /etc/hosts > /run/hosts; cat /run/hosts > /etc/hosts; {RESTART}"
     );
     sh(fleet, CONTROLLER, &forget)?;

@@ -268,12 +268,12 @@ pub fn signing_authority(records: &SecretRecords, now: Timestamp) -> Option<u64>
     (serves && key.versions.contains_key(&number)).then_some(number)
 }
 
-/// Returns the number of the next version of the reserved secrets, which is higher than all those that
-/// they had.
+/// Returns the number of the next version of the certificate and its parts, which is higher than all those
+/// that they had.
 #[must_use]
 pub fn next_number(records: &SecretRecords) -> u64 {
     let last = |secret: TlsSecret| records.get(&secret.name()).map_or(0, |record| record.last);
-    TlsSecret::ALL.map(last).into_iter().max().unwrap_or_default() + 1
+    TlsSecret::PARTS.map(last).into_iter().max().unwrap_or_default() + 1
 }
 
 /// Returns the marks of the reserved secrets that stay kept: those of every pair of which something is

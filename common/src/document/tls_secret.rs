@@ -30,6 +30,10 @@ impl TlsSecret {
         Self::OrderKey,
     ];
 
+    /// Those that are made together, as versions with one number.
+    pub const PARTS: [Self; 4] =
+        [Self::Certificate, Self::Key, Self::Authority, Self::AuthorityKey];
+
     /// Returns its reserved name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
