@@ -103,6 +103,7 @@ pub(crate) fn changed(changed: ChangeResult) -> v1::ChangeReply {
         warnings: changed.warnings,
         release: changed.release.map(Into::into).unwrap_or_default(),
         one_way: changed.one_way,
+        ordered_from: changed.ordered_from.unwrap_or_default(),
     }
 }
 

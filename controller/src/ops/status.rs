@@ -255,6 +255,18 @@ impl StatusReader {
         tls::in_use_now(plan, shares, Some(&record))
     }
 
+    /// Returns the account of a tenant at an ACME directory. One that cannot be read is no reason to show
+    /// nothing of the tenant.
+    async fn account_of(&self, tenant: &TenantId) -> Option<AcmeRecord> {
+        match self.records.get(&keys::acme(tenant)).await {
+            Ok(account) => account.map(|account| account.value),
+            Err(error) => {
+                tracing::warn!(%tenant, %error, "the account of a tenant cannot be read");
+                None
+            }
+        }
+    }
+
     async fn status_with_plans(&self, tenant: &TenantId) -> Result<TenantStatus> {
         let tenant_id = tenant.clone();
         let Some(snapshot) = self.tenant(tenant).await? else {
@@ -290,8 +302,7 @@ impl StatusReader {
         let nodes: BTreeMap<NodeName, NodeStatus> = nodes.collect();
         let certificate = self.certificate_of(tenant, plan.as_deref(), &nodes).await;
         let account = match &certificate {
-            // Where it cannot be read, the task that orders says so.
-            Some(_) => self.records.get(&keys::acme(tenant)).await.ok().flatten(),
+            Some(_) => self.account_of(tenant).await,
             None => None,
         };
         Ok(TenantStatus {
@@ -301,7 +312,7 @@ impl StatusReader {
             unreadable_plan: None,
             absent,
             certificate,
-            account: account.map(|account| account.value),
+            account,
             rollout: Some(RolloutStatus {
                 rollout: snapshot.rollout.value,
                 waits_for: next.waits_for,

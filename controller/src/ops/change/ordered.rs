@@ -76,11 +76,7 @@ impl Changes {
             self.records.commit(batch.audit(&audit)).await?;
         }
         let nothing = ChangeResult::nothing(tenant.clone(), revision);
-        let note = format!(
-            "the certificate comes from {} later, as a revision of its own: omlctl tls show tenant={tenant}",
-            acme.directory
-        );
-        Ok(Some(ChangeResult { notes: vec![note], ..nothing }))
+        Ok(Some(ChangeResult { ordered_from: Some(acme.directory), ..nothing }))
     }
 
     /// Plans a certificate that has come, in the place of the present one and with nothing else that is new:
@@ -92,7 +88,7 @@ impl Changes {
         };
         let plan = with_certificate(before, next_revision(Some(head.value)), &draft.secrets);
         check_size(&draft.spec, &plan)?;
-        let changes = diff(Some(before), &plan);
+        let changes = diff(Some(&**before), &plan);
         let rollout = draft.rollout.as_ref().map(|rollout| &rollout.value);
         let revision = self.tenants.revision(tenant, base(head.value, rollout)).await?;
         let catalog: ContentHash = match revision.and_then(|revision| revision.catalog.clone()) {

@@ -45,6 +45,11 @@ impl Changes {
         } else if made.secret_version > 0 {
             again.certificate = self.secrets.certificate(tenant, made.secret_version).await?;
         }
+        if is_renewal && made.text_only && made.secret_version == 0 {
+            let spec = self.secrets.present_spec(tenant).await?;
+            let acme = spec.and_then(|spec| spec.tls?.acme);
+            again.ordered_from = acme.map(|acme| acme.directory);
+        }
         Ok(Some(again))
     }
 }

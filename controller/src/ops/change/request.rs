@@ -173,6 +173,8 @@ pub struct ChangeResult {
     pub one_way: bool,
     /// What is right and may surprise, in lines for people.
     pub notes: Vec<String>,
+    /// The ACME directory from which another certificate is ordered, or would be.
+    pub ordered_from: Option<String>,
 }
 
 impl ChangeResult {
@@ -182,6 +184,7 @@ impl ChangeResult {
         let (changed, text_changed, new_tenant) = (false, false, false);
         let (secret_version, certificate) = (None, None);
         let (warnings, release, one_way) = (Vec::new(), None, false);
+        let ordered_from = None;
         Self {
             tenant,
             revision,
@@ -196,6 +199,7 @@ impl ChangeResult {
             warnings,
             release,
             one_way,
+            ordered_from,
         }
     }
 }
