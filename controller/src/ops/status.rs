@@ -171,12 +171,14 @@ impl StatusReader {
         let stored = match tenant {
             Some(tenant) => vec![
                 records.changed_at(&keys::rollout(tenant)),
+                records.changed_at(&keys::acme(tenant)),
                 records.changed(&keys::targets(tenant)),
                 records.changed(&keys::assignments(tenant)),
                 records.changed(&keys::nodes(tenant)),
             ],
             None => vec![
                 records.changed(&keys::rollouts()),
+                records.changed(&keys::all_acme()),
                 records.changed(&keys::all_targets()),
                 records.changed(&keys::all_assignments()),
                 records.changed(&keys::all_nodes()),

@@ -11,6 +11,7 @@ mod fleet;
 mod hooked;
 mod logins;
 mod nodes;
+mod ordered;
 mod registry;
 mod releases;
 mod restore;
