@@ -115,13 +115,12 @@ impl Ops {
         let (presence, revoked) = (Arc::<Presence>::default(), Arc::<Revoked>::default());
         let tenants = Tenants::new(records.clone());
         let secrets = Secrets::new(env.clone(), records.clone(), tenants.clone(), parts.key);
-        let issuer = NodeIssuer::new(Arc::clone(&authority), parts.node_lifetime_ms, parts.epoch);
         let nodes = Nodes {
             env: env.clone(),
             records: records.clone(),
             tenants: tenants.clone(),
             presence: Arc::clone(&presence),
-            issuer: issuer.clone(),
+            issuer: NodeIssuer::new(Arc::clone(&authority), parts.node_lifetime_ms, parts.epoch),
             revoked: Arc::clone(&revoked),
         };
         let tokens = Tokens {

@@ -132,8 +132,8 @@ fn pairs(records: &SecretRecords) -> BTreeMap<u64, &TlsFacts> {
     both.filter_map(|(number, version)| Some((*number, version.certificate.as_ref()?))).collect()
 }
 
-/// Whether a certificate is what a tenant wants that does not order it, apart from its age. One whose authority was removed is
-/// not, because browsers could not be given that any more.
+/// Whether a certificate is what a tenant wants that does not order it, apart from its age. One whose
+/// authority was removed is not, because browsers could not be given that any more.
 fn is_wanted(tls: &TlsSpec, facts: &TlsFacts, records: &SecretRecords) -> bool {
     match tls.mode {
         TlsMode::SelfSigned => {

@@ -17,7 +17,7 @@ use oml_common::document::plan::Plan;
 use oml_common::document::revision::Change;
 use oml_common::document::rollout::Rollout;
 use oml_common::document::spec::TenantSpec;
-use oml_common::id::{ContentHash, Digest, NodeName, RevisionNumber};
+use oml_common::id::{ContentHash, Digest, NodeName, RevisionNumber, TenantId};
 use oml_common::text::problem::Problems;
 use oml_common::time::Timestamp;
 use oml_daemon::env::Env;
@@ -96,14 +96,8 @@ impl Changes {
         answers: &Answers,
     ) -> Result<ChangeResult> {
         let (tenant, given) = request.read()?;
-        if let Some(replay) = self.replay(&tenant, request, context).await? {
-            return Ok(replay);
-        }
-        if let Some(kept) = self.keep_certificate(request, context).await? {
-            return Ok(kept);
-        }
-        if let Some(asked) = self.ask_for_certificate(request, context).await? {
-            return Ok(asked);
+        if let Some(done) = self.without_plan(&tenant, request, context).await? {
+            return Ok(done);
         }
         let rotation = self.rotation(request, context).await?;
         if let Some(made) = &rotation
@@ -150,6 +144,22 @@ impl Changes {
             release: judged.release,
             ..ChangeResult::nothing(draft.tenant, plan.revision)
         })
+    }
+
+    /// Returns the result of a request that needs no plan: it was made before, or it makes no revision.
+    async fn without_plan(
+        &self,
+        tenant: &TenantId,
+        request: &ChangeRequest,
+        context: &RequestContext,
+    ) -> Result<Option<ChangeResult>> {
+        if let Some(replay) = self.replay(tenant, request, context).await? {
+            return Ok(Some(replay));
+        }
+        if let Some(kept) = self.keep_certificate(request, context).await? {
+            return Ok(Some(kept));
+        }
+        self.ask_for_certificate(request, context).await
     }
 
     async fn planned(
