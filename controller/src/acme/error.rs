@@ -46,3 +46,40 @@ impl AcmeError {
 pub(super) fn reason(problem: &Problem) -> String {
     shortened(&printable(&problem.to_string()), REASON_CHARS_MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(kind: &str, status: u16) -> AcmeRefusal {
+        let text = format!(
+            r#"{{"type":"urn:ietf:params:acme:error:{kind}","detail":"no, thanks","status":{status}}}"#
+        );
+        let problem: Problem = serde_json::from_str(&text).unwrap();
+        AcmeError::of_request(&Error::Api(problem), Some(7)).0
+    }
+
+    #[test]
+    fn what_a_directory_says_decides_what_is_kept() {
+        for (kind, status, keeps_order, is_limit, is_unknown) in [
+            ("malformed", 400, false, false, false),
+            ("rateLimited", 429, true, true, false),
+            ("serverInternal", 500, true, false, false),
+            ("accountDoesNotExist", 400, false, false, true),
+        ] {
+            let refusal = refused(kind, status);
+            let said = (refusal.keeps_order, refusal.is_limit, refusal.is_unknown);
+            assert_eq!(said, (keeps_order, is_limit, is_unknown), "{kind}");
+            assert_eq!(refusal.retry_after_ms, Some(7), "{kind}");
+            assert!(refusal.reason.contains("no, thanks"), "{}", refusal.reason);
+        }
+    }
+
+    #[test]
+    fn a_request_without_an_answer_keeps_the_order() {
+        let error = Error::Other("cannot ask the directory".to_owned().into());
+        let AcmeError(refusal) = AcmeError::of_request(&error, None);
+        assert!(refusal.keeps_order && !refusal.is_limit, "{refusal:?}");
+        assert_eq!(refusal.reason, "cannot ask the directory");
+    }
+}

@@ -84,9 +84,8 @@ async fn a_tenant_that_orders_keeps_its_certificate_and_gets_the_file_that_answe
     apply(&mut fleet.operator, &spec(SELF_SIGNED)).await.unwrap();
     until_rollout(&mut fleet.operator, 3, RolloutState::Completed).await;
     assert_eq!(fleet.tls().await.order, None);
-    let is_quiet = |warning: &str| warning.is_empty();
     until(&mut fleet.operator, "acme", |status| {
-        status.certificate.as_ref().is_some_and(|it| is_quiet(&it.warning))
+        status.certificate.as_ref().is_some_and(|it| it.warning.is_empty())
     })
     .await;
 }

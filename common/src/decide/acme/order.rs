@@ -21,7 +21,7 @@ pub enum OrderState {
     Processing,
     /// The certificate is there.
     Valid,
-    /// It failed.
+    /// It failed and does not go on.
     Invalid,
 }
 

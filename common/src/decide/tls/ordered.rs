@@ -22,8 +22,8 @@ pub fn newest_ordered<'r>(
     fitting.next()
 }
 
-/// Chooses the certificate of a tenant that orders it. The newest that was ordered is used whatever a plan
-/// names, because only it is kept valid. Until it has come, the present one stays if browsers know who signed
+/// Chooses the certificate of a tenant that orders it. The newest that was ordered is used, also
+/// where a plan names another, because only it is kept valid. Until it has come, the present one stays if browsers know who signed
 /// it and it is for a name of the tenant, so that they go on; else the tenant's own authority issues one.
 pub(super) fn choose(input: TlsInput<'_>, tls: &TlsSpec) -> TlsChoice {
     let TlsInput { records, named, now, .. } = input;
