@@ -83,6 +83,19 @@ pub enum AcmeWait {
     Failed,
 }
 
+impl AcmeWait {
+    /// Returns what has to happen before a certificate that is due is ordered; none if that is only time.
+    #[must_use]
+    pub fn waits_for(self) -> Option<&'static str> {
+        match self {
+            Self::Unused => Some("a component that uses it"),
+            Self::Rollout => Some("the end of the rollout"),
+            Self::Paused => Some("the next change, because the rollout is paused"),
+            Self::NotDue | Self::Failed => None,
+        }
+    }
+}
+
 /// Decides what is done next for the certificate of a tenant.
 #[must_use]
 pub fn next(input: AcmeInput<'_>) -> AcmeNext {

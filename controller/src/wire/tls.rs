@@ -40,6 +40,7 @@ pub(crate) fn tls(view: TlsView) -> v1::GetTlsReply {
         directory: order.directory,
         renewed_from_ms: order.renewed_from.unwrap_or_default().0,
         failure: order.failure.unwrap_or_default(),
+        waits_for: order.waits_for.unwrap_or_default().to_owned(),
     });
     v1::GetTlsReply { mode, names, certificate, authority, authority_pem, problem, order }
 }

@@ -116,6 +116,9 @@ fn nothing_is_ordered_while_a_rollout_goes_on_or_an_operator_has_to_decide() {
     let paused = State::Paused { why: PauseReason::Restored, returning: false };
     assert_eq!(of(&paused), waits(AcmeWait::Paused));
     assert_eq!(of(&State::RolledBack { why: failures }), AcmeNext::Order);
+    let said = [AcmeWait::Rollout, AcmeWait::Paused, AcmeWait::Failed].map(AcmeWait::waits_for);
+    let paused = "the next change, because the rollout is paused";
+    assert_eq!(said, [Some("the end of the rollout"), Some(paused), None]);
 }
 
 #[test]

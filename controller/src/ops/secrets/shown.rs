@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use oml_common::decide::acme::{failed_line, renewed_from};
+use oml_common::decide::acme::{AcmeInput, AcmeNext, failed_line, next, renewed_from};
 use oml_common::decide::tls::{self, SecretRecords, TlsChoice, TlsInUse, TlsInput};
 use oml_common::document::spec::{TenantSpec, TlsSpec};
 use oml_common::document::tls_facts::TlsFacts;
@@ -32,6 +32,8 @@ pub struct CertificateOrder {
     pub renewed_from: Option<Timestamp>,
     /// A sentence about the last attempt, if that failed.
     pub failure: Option<String>,
+    /// What has to happen before a certificate that is due is ordered.
+    pub waits_for: Option<&'static str>,
 }
 
 /// What people may know of the certificate of a tenant.
@@ -58,32 +60,46 @@ impl Secrets {
         let spec = self.present_spec(tenant).await?;
         let record = records.get(&TlsSecret::Certificate.name());
         let in_use = plan.as_deref().and_then(|plan| tls::in_use(plan, record));
+        let named = in_use.as_ref().map(|it| it.version);
         let certificate = in_use.or_else(|| unused(spec.as_ref(), &records, self.env.now()));
         let warning = certificate.as_ref();
         let warning = warning.and_then(|it| tls::warning(tenant, it, self.env.now()));
         let authority =
             certificate.as_ref().and_then(|it| self.authority(tenant, &records, &it.facts));
         let wanted = spec.and_then(|spec| spec.tls);
-        let order = self.order(tenant, wanted.as_ref(), &records).await?;
+        let order = self.order(tenant, wanted.as_ref(), &records, named).await?;
         Ok(TlsView { wanted, certificate, authority, warning, order })
     }
 
-    /// Returns what people may know of the order of a certificate; none if the tenant orders none.
+    /// Returns what people may know of the order of a certificate; none if the tenant orders none. `in_use` is
+    /// the version that the present plan names.
     async fn order(
         &self,
         tenant: &TenantId,
         tls: Option<&TlsSpec>,
-        records: &SecretRecords,
+        secrets: &SecretRecords,
+        in_use: Option<u64>,
     ) -> Result<Option<CertificateOrder>> {
         let Some((tls, acme)) = tls.and_then(|tls| Some((tls, tls.acme.as_ref()?))) else {
             return Ok(None);
         };
         let (now, account) = (self.env.now(), self.records.get(&keys::acme(tenant)).await?);
-        let ordered = tls::newest_ordered(records, tls, now);
+        let rollout = self.records.get(&keys::rollout(tenant)).await?;
+        let ordered = tls::newest_ordered(secrets, tls, now);
+        let renewed_from = ordered.map(|(_, facts)| renewed_from(facts));
+        let decided = account.as_ref().zip(rollout.as_ref()).map(|(account, rollout)| {
+            let (record, rollout) = (&account.value, &rollout.value.state);
+            next(AcmeInput { tls, secrets, record, in_use, rollout, now })
+        });
+        let waits_for = match decided {
+            Some(AcmeNext::Wait { why, .. }) => why.waits_for(),
+            Some(AcmeNext::Give { .. } | AcmeNext::Order) | None => None,
+        };
         Ok(Some(CertificateOrder {
             directory: acme.directory.clone(),
-            renewed_from: ordered.map(|(_, facts)| renewed_from(facts)),
+            renewed_from,
             failure: account.and_then(|account| failed_line(tenant, &account.value, now)),
+            waits_for: waits_for.filter(|_| renewed_from.is_none_or(|from| from <= now)),
         }))
     }
 
