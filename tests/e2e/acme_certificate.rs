@@ -56,7 +56,9 @@ fn from_first_to_last(fleet: &Fleet) -> Result<()> {
     let before = start_times(fleet, NODE)?;
 
     let first = comes(fleet, 2)?;
+    // What an operator asked for, and an order under way, outlive the controller.
     fleet.ctl_ok(&["tls", "renew", "tenant=tiny"])?;
+    sh(fleet, CONTROLLER, RESTART)?;
     let second = comes(fleet, 3)?;
     check(first != second, "the certificate was not renewed")?;
     a_refusal_is_shown(fleet)?;

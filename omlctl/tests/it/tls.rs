@@ -120,6 +120,7 @@ fn the_directory_of_a_certificate_is_shown_with_its_renewal_and_what_failed() {
         directory: "https://ca.example.com/directory".to_owned(),
         renewed_from_ms: 1_795_536_000_000,
         failure: "no certificate could be ordered for acme 3m 0s ago: refused".to_owned(),
+        waits_for: "the end of the rollout".to_owned(),
     };
     let tls = GetTlsReply {
         mode: "acme".to_owned(),
@@ -135,6 +136,7 @@ fn the_directory_of_a_certificate_is_shown_with_its_renewal_and_what_failed() {
     for line in [
         "  directory:    https://ca.example.com/directory",
         "  renewal:      from 2026-11-24 16:00:00",
+        "  waits for:    the end of the rollout",
         "warning: no certificate could be ordered for acme 3m 0s ago: refused",
     ] {
         assert!(first.lines().any(|shown| shown == line), "{line}:\n{first}");
