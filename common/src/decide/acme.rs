@@ -66,6 +66,8 @@ pub enum AcmeNext {
     Give { version: u64 },
     /// The order goes on, or begins.
     Order,
+    /// This version came of the order, and the record of that was lost.
+    Note { version: u64 },
 }
 
 /// Why nothing is done for a certificate now.
@@ -112,6 +114,11 @@ pub fn next(input: AcmeInput<'_>) -> AcmeNext {
         State::Completed | State::RolledBack { .. } | State::Superseded => {}
     }
     let ordered = newest_ordered(secrets, tls, now);
+    if let (Some((version, _)), Some(order)) = (ordered, &record.order)
+        && came_after(secrets, version, order.begun)
+    {
+        return AcmeNext::Note { version };
+    }
     if let Some((version, _)) = ordered
         && in_use != Some(version)
     {
@@ -122,11 +129,8 @@ pub fn next(input: AcmeInput<'_>) -> AcmeNext {
             None => AcmeNext::Give { version },
         };
     }
-    let is_under_way = record.order.as_ref().is_some_and(|order| {
-        !ordered.is_some_and(|(version, _)| came_after(secrets, version, order.begun))
-    });
     let due = match ordered {
-        Some((_, facts)) if !record.asked && !is_under_way => renewed_from(facts),
+        Some((_, facts)) if !record.asked && record.order.is_none() => renewed_from(facts),
         Some(_) | None => Timestamp::default(),
     };
     let free = record.not_before.max(record.limited_until);
@@ -137,7 +141,7 @@ pub fn next(input: AcmeInput<'_>) -> AcmeNext {
     }
 }
 
-/// Whether a certificate was kept after that time. The end of its order is recorded after it, and may be lost.
+/// Whether a certificate was kept after that time.
 fn came_after(secrets: &SecretRecords, version: u64, begun: Timestamp) -> bool {
     let record = secrets.get(&TlsSecret::Certificate.name());
     let kept = record.and_then(|record| record.versions.get(&version));
