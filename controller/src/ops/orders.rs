@@ -121,6 +121,10 @@ impl Orders {
                 Ok(None)
             }
             AcmeNext::Order => self.order(Ordering { tenant, tls, acme }, account.value).await,
+            AcmeNext::Note { version } => {
+                self.update(tenant, None, |record| after_giving(record, version, now)).await?;
+                Ok(None)
+            }
         }
     }
 

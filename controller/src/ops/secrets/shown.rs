@@ -93,7 +93,7 @@ impl Secrets {
         });
         let waits_for = match decided {
             Some(AcmeNext::Wait { why, .. }) => why.waits_for(),
-            Some(AcmeNext::Give { .. } | AcmeNext::Order) | None => None,
+            Some(AcmeNext::Give { .. } | AcmeNext::Order | AcmeNext::Note { .. }) | None => None,
         };
         Ok(Some(CertificateOrder {
             directory: acme.directory.clone(),
