@@ -42,7 +42,6 @@ impl RetryAfter {
     }
 
     /// Makes an error of the library one that says when to ask again.
-    #[expect(clippy::needless_pass_by_value, reason = "it is the function of map_err")]
     pub(super) fn error(&self, error: Error) -> AcmeError {
         AcmeError::of_request(&error, self.ms())
     }
