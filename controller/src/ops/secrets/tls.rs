@@ -178,7 +178,7 @@ impl Secrets {
             (TlsSecret::Key, key, None),
         ];
         let all = self.of_tenant(tenant).await?;
-        let (is_asked, how) = (false, format!("ordered from {directory}"));
+        let (is_asked, how) = (false, "ordered".to_owned());
         self.seal_certificate(who, tenant, &all, Unsealed { values, facts, is_asked, how }).await
     }
 
