@@ -28,13 +28,14 @@ const CONF: &str = "/etc/omlcontroller/conf.d/acme.toml";
 /// Where the web server's host has what a browser would trust.
 const ROOT: &str = "/run/pebble-root.pem";
 /// A rule with which nobody reaches the web server where the directory asks.
-const CLOSED: &str = "INPUT -p tcp --dport 80 -j REJECT --reject-with tcp-reset";
+const CLOSED: &str = "INPUT -p tcp --dport 5080 -j REJECT --reject-with tcp-reset";
 const RESTART: &str = "systemctl restart omlcontroller";
-/// It asks at the ports of every web server, does not wait before that, and asks for every order.
+/// It asks at a port of its own, because it follows no redirect to another port.
 const PEBBLE: &str = r#"{"pebble": {
     "listenAddress": "0.0.0.0:14000", "managementListenAddress": "0.0.0.0:15000",
     "certificate": "/run/pebble/cert.pem", "privateKey": "/run/pebble/key.pem",
-    "httpPort": 80, "tlsPort": 443, "ocspResponderURL": "", "externalAccountBindingRequired": false}}"#;
+    "httpPort": 5080, "tlsPort": 443, "ocspResponderURL": "", "externalAccountBindingRequired": false}}"#;
+/// It does not wait before it asks, and asks for every order.
 const START: &str = "systemd-run --collect --unit=pebble --setenv=PEBBLE_VA_NOSLEEP=1 \
                      --setenv=PEBBLE_AUTHZREUSE=0 /run/pebble/pebble -config /run/pebble/config.json";
 
@@ -56,6 +57,7 @@ fn from_first_to_last(fleet: &Fleet) -> Result<()> {
     let before = start_times(fleet, NODE)?;
 
     let first = comes(fleet, 2)?;
+    a_redirect_leads_to_the_answer(fleet)?;
     // What an operator asked for, and an order under way, outlive the controller.
     fleet.ctl_ok(&["tls", "renew", "tenant=tiny"])?;
     sh(fleet, CONTROLLER, RESTART)?;
@@ -155,6 +157,17 @@ fn comes(fleet: &Fleet, version: u64) -> Result<String> {
     let code = sh(fleet, NODE, &browser)?;
     check(code.trim() == "200", format!("the browser got {code}"))?;
     Ok(fingerprint)
+}
+
+/// A directory that asks at port 80, as all public ones do, is sent on to 443 and gets the same answer there.
+fn a_redirect_leads_to_the_answer(fleet: &Fleet) -> Result<()> {
+    let ask = |port: &str| {
+        let path = format!("{NAME}{port}/.well-known/acme-challenge/a_token-1");
+        sh(fleet, CONTROLLER, &format!("curl -sSLk --noproxy '*' http://{path}"))
+    };
+    let (answer, asked) = (ask("")?, ask(":5080")?);
+    let is_it = answer == asked && answer.starts_with("a_token-1.");
+    check(is_it, format!("port 80 leads to {answer}, port 5080 to {asked}"))
 }
 
 fn served(fleet: &Fleet) -> Result<String> {
