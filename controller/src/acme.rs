@@ -3,11 +3,9 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use instant_acme::{
-    Account, AccountCredentials, AuthorizationHandle, AuthorizationStatus, ChallengeStatus,
-    ChallengeType, Identifier, Key, NewOrder, Order, OrderStatus,
+    Account, AuthorizationHandle, AuthorizationStatus, ChallengeStatus, ChallengeType, Identifier,
+    Key, NewOrder, Order, OrderStatus,
 };
 use oml_common::decide::acme::{
     AuthorizationState, AuthorizationView, ChallengeState, OrderState, OrderView,
@@ -17,7 +15,6 @@ use oml_daemon::env::Clock;
 use oml_daemon::proxy::Proxies;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use serde_json::json;
 
 use crate::registry::Http;
 
@@ -93,13 +90,9 @@ impl Directories {
     /// Returns an error if the directory cannot be read, or the key is none.
     pub async fn open(&self, place: AccountPlace<'_>, url: &str) -> Result<OpenAccount, AcmeError> {
         let said = Arc::<RetryAfter>::default();
-        let key = URL_SAFE_NO_PAD.encode(key_of(place.key_pem)?.secret_pkcs8_der());
-        let text = json!({"id": url, "key_pkcs8": key, "directory": place.directory});
-        let credentials: Result<AccountCredentials, _> = serde_json::from_value(text);
-        let credentials =
-            credentials.map_err(|error| AcmeError::of_ours(format!("the account: {error}")))?;
+        let key = key_of(place.key_pem)?;
         let builder = Account::builder_with_http(Box::new(self.client(&said)));
-        let opened = builder.from_credentials(credentials).await;
+        let opened = builder.from_parts(url.to_owned(), key, place.directory.to_owned()).await;
         Ok(OpenAccount { account: opened.map_err(|error| said.error(error))?, said })
     }
 

@@ -7,8 +7,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::header::{HeaderMap, RETRY_AFTER};
-use hyper::{Request, Response};
-use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient};
+use hyper::{Method, Request, Response};
+use instant_acme::{BodyWrapper, BytesResponse, Error, HttpClient, Problem};
 use oml_common::time::Timestamp;
 use oml_daemon::env::Clock;
 use rustls::pki_types::CertificateDer;
@@ -99,6 +99,7 @@ impl Exchange {
     async fn send(self, request: Request<BodyWrapper<Bytes>>) -> Result<BytesResponse, Error> {
         let Self { http, trusted, said, now } = self;
         let (head, body) = request.into_parts();
+        let method = head.method.clone();
         let body = body.collect().await;
         let body = body.map_err(|_error| unreachable("a request cannot be made".to_owned()))?;
         let outgoing = Outgoing {
@@ -116,11 +117,21 @@ impl Exchange {
             unreachable(format!("cannot ask {}: {error}{hint}", head.uri))
         })?;
         said.note(&received.headers, now);
+        // Whoever posts reads the problem himself, if it is one; the library does not look at other errors.
+        let is_read = method == Method::POST && is_problem(&received.body);
+        if !received.status.is_success() && !is_read {
+            return Err(unreachable(format!("{} answers {}", head.uri, received.status)));
+        }
         let mut response = Response::new(Full::new(received.body));
         *response.status_mut() = received.status;
         *response.headers_mut() = received.headers;
         Ok(BytesResponse::from(response))
     }
+}
+
+/// Whether a directory said what is wrong (RFC 7807).
+fn is_problem(body: &[u8]) -> bool {
+    serde_json::from_slice::<Problem>(body).is_ok()
 }
 
 /// Makes the error of a request without an answer.

@@ -1,5 +1,7 @@
 //! Why a directory gives no certificate, in one sentence.
 
+use std::iter;
+
 use instant_acme::{Error, Problem};
 use oml_common::decide::acme::{AcmeRefusal, REASON_CHARS_MAX};
 use oml_common::text::error::chain;
@@ -44,7 +46,11 @@ impl AcmeError {
 
 /// Returns the reason that a directory gives, with what it says of each host name.
 pub(super) fn reason(problem: &Problem) -> String {
-    shortened(&printable(&problem.to_string()), REASON_CHARS_MAX)
+    let kind = problem.r#type.as_deref();
+    let detail = problem.detail.as_deref().or(kind).unwrap_or("the directory says no reason");
+    let of_names = problem.subproblems.iter().map(ToString::to_string);
+    let parts: Vec<_> = iter::once(detail.to_owned()).chain(of_names).collect();
+    shortened(&printable(&parts.join("; ")), REASON_CHARS_MAX)
 }
 
 #[cfg(test)]
@@ -71,7 +77,7 @@ mod tests {
             let said = (refusal.keeps_order, refusal.is_limit, refusal.is_unknown);
             assert_eq!(said, (keeps_order, is_limit, is_unknown), "{kind}");
             assert_eq!(refusal.retry_after_ms, Some(7), "{kind}");
-            assert!(refusal.reason.contains("no, thanks"), "{}", refusal.reason);
+            assert_eq!(refusal.reason, "no, thanks");
         }
     }
 
