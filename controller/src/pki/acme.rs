@@ -95,9 +95,9 @@ mod tests {
             .params
             .subject_alt_names
             .iter()
-            .map(|name| match name {
-                SanType::DnsName(name) => name.as_str().to_owned(),
-                other => panic!("{other:?}"),
+            .map(|name| {
+                let SanType::DnsName(name) = name else { panic!("{name:?}") };
+                name.as_str().to_owned()
             })
             .collect();
         assert_eq!(names, ["pbx.example.com", "www.example.com"]);

@@ -52,7 +52,7 @@ fn newest(
 ) -> Option<u64> {
     let named = named.and_then(|named| kept.get_key_value(&named));
     let mut all = named.into_iter().chain(kept.iter().rev());
-    let found = all.find(|(_, facts)| is_it(**facts));
+    let found = all.find(|(_, facts)| is_it(facts));
     found.map(|(version, _)| *version)
 }
 
