@@ -25,7 +25,7 @@ fn facts(signer: Signer, names: &[&str], left_days: i64) -> TlsFacts {
         names: names.iter().map(|name| (*name).to_owned()).collect(),
         subject: "CN=leaf".to_owned(),
         issuer: "CN=authority".to_owned(),
-        valid_from: NOW.shifted_ms((left_days - 90) * DAY_MS),
+        valid_from: NOW.shifted_ms(-91 * DAY_MS),
         expires: NOW.shifted_ms(left_days * DAY_MS),
         fingerprint: Fingerprint([9; 32]),
         authority: match signer {
