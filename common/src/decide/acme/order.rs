@@ -4,7 +4,6 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderView {
     pub state: OrderState,
-    /// What is wrong with it.
     pub error: Option<String>,
     /// Whether each host name is proved. Empty if the order does not wait for that.
     pub authorizations: Vec<AuthorizationView>,
