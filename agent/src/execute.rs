@@ -203,7 +203,8 @@ impl Host {
 
     /// Counts the calls of what runs, by its own document, which is not the current one any more.
     async fn recount(&self, work: &Work) -> Counted {
-        let containers = self.docker.containers_of(&work.component).await;
+        // That none runs is only true after a look at each.
+        let containers = self.docker.looked_at(&work.component).await;
         let containers = containers.map_err(|error| chain(&error))?;
         let Some(running) = containers.iter().find(|container| container.is_running) else {
             return Ok(0);

@@ -206,6 +206,9 @@ pub trait ContainerEngine: Send + Sync + 'static {
     /// does run.
     async fn containers_of(&self, component: &ComponentName) -> Result<Vec<Marked>, RuntimeError>;
 
+    /// Lists the containers of a component, newest first, each in its true state.
+    async fn looked_at(&self, component: &ComponentName) -> Result<Vec<Marked>, RuntimeError>;
+
     /// Checks that the instance's container could be created: its image is present, and this host
     /// allows its rights and mounts and has its secrets. Nothing is made.
     async fn may_create(&self, instance: ContainerInstance<'_>) -> Result<(), RuntimeError>;

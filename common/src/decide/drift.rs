@@ -17,8 +17,10 @@ use crate::document::update::{InstanceUpdate, Stage};
 use crate::id::{ComponentName, ContentHash};
 use crate::time::Timestamp;
 
+mod made;
 mod options;
 
+pub use self::made::{FoundContainer, FoundLimits};
 pub use self::options::FoundOptions;
 
 /// The drift of the components of a host, without what their supervisors report.
@@ -47,6 +49,8 @@ pub struct ContainerSettings {
     /// Whether its share of the processors is limited.
     pub has_cpu_limit: bool,
     pub options: FoundOptions,
+    /// The rest of what it was created with; none if the engine does not say.
+    pub made: Option<FoundContainer>,
 }
 
 /// What was found at a time.
@@ -253,6 +257,9 @@ pub fn altered(created: &Container, found: &ContainerSettings) -> Vec<ContainerC
         changes.push(ContainerChange::CpuLimit);
     }
     changes.extend(options::altered(&created.options, &found.options));
+    if let Some(made) = &found.made {
+        changes.extend(made::altered(created, made, found.memory_bytes_max));
+    }
     changes
 }
 

@@ -291,6 +291,11 @@ async fn a_paused_or_updated_container_is_reported(host: &ContractHost) {
     let expected = [
         changed(ContainerChange::RestartPolicy { policy: "always".to_owned() }),
         changed(ContainerChange::MemoryLimit { is_bytes: Some(64 << 20), was_bytes: None }),
+        changed(ContainerChange::Option {
+            word: "pids_limit",
+            is: "20".to_owned(),
+            was: "4096".to_owned(),
+        }),
     ];
     assert_eq!(host.differs(&instance).await, expected);
     host.clear(&instance).await;

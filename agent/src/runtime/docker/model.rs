@@ -11,7 +11,7 @@ use bollard::models::{
     ContainerConfig, ContainerCreateBody, ContainerSummary, ContainerSummaryStateEnum,
     EndpointSettings, NetworkSettings, PortMap,
 };
-use oml_common::decide::drift::{ContainerSettings, FoundOptions};
+use oml_common::decide::drift::{ContainerSettings, FoundContainer, FoundOptions};
 use oml_common::decide::observed::ContainerState;
 use oml_common::document::instance::Container;
 use oml_common::id::TenantId;
@@ -21,8 +21,8 @@ use tokio::sync::watch;
 
 use super::Docker;
 use super::calls::{EngineCalls, EngineInfo};
-use super::create::options;
 use super::create::sysctls::ApiVersion;
+use super::create::{made, options};
 use crate::paths::Paths;
 use crate::runtime::{
     ContainerCalls, ContainerEvents, ExecOutput, Inspected, PullProgress, RuntimeError, Waited,
@@ -87,20 +87,23 @@ fn kept(body: &ContainerCreateBody) -> String {
     serde_json::to_string(body).unwrap_or_default()
 }
 
-/// Returns the options of a container, with the networks to which an engine connects it.
-fn shown(kept: &str) -> FoundOptions {
+/// Returns what a container was created with, with the networks to which an engine connects it.
+fn shown(kept: &str) -> (FoundOptions, FoundContainer) {
     let body: ContainerCreateBody = serde_json::from_str(kept).unwrap_or_default();
     let config = ContainerConfig {
         entrypoint: body.entrypoint,
+        cmd: body.cmd,
+        env: body.env,
         user: body.user,
         stop_signal: body.stop_signal,
         ..ContainerConfig::default()
     };
     let host = body.host_config.unwrap_or_default();
+    let made = made::found(&host, &config);
     let network = host.network_mode.iter().map(|name| (name.clone(), EndpointSettings::default()));
     let networks = Some(network.collect());
     let networks = NetworkSettings { networks, ..NetworkSettings::default() };
-    options::found(host, config, Some(networks))
+    (options::found(host, config, Some(networks)), made)
 }
 
 /// Returns the ports of the host that lead to a container.
@@ -137,12 +140,15 @@ impl ContainerCalls for Model {
                 // The model does not keep when it was started; its end is no earlier.
                 ContainerState::Exited { at, .. } => Some(at),
             };
+            let (options, mut made) = shown(&found.settings.options);
+            made.limits.pids_max = found.pids_limit;
             let settings = ContainerSettings {
                 is_paused: found.is_paused,
                 restart_policy: found.settings.restart_policy,
                 memory_bytes_max: Some(found.settings.memory_bytes_max).filter(|bytes| *bytes > 0),
                 has_cpu_limit: false,
-                options: shown(&found.settings.options),
+                options,
+                made: Some(made).filter(|_| !found.settings.options.is_empty()),
             };
             Inspected { state, started, error: String::new(), settings }
         }))
@@ -311,7 +317,7 @@ impl EngineCalls for Model {
 
     async fn info(&self) -> Result<EngineInfo, RuntimeError> {
         let root = self.0.settings().storage.clone();
-        Ok(EngineInfo { log_driver: "json-file".to_owned(), root, has_containerd_store: false })
+        Ok(EngineInfo { log_driver: "json-file".to_owned(), root, ..EngineInfo::default() })
     }
 
     async fn watch(&self, counter: &watch::Sender<u64>) {

@@ -47,9 +47,21 @@ pub(super) fn drop_ins(
     let own = paths.drop_in(unit);
     let difference =
         |path: &str| Difference::ForeignDropIn { path: path.to_owned(), unit: unit.clone() };
-    let is_made = move |path: &&str| !is_packaged || (!is_brought(path) && Path::new(path) != own);
+    let is_made = move |path: &&str| match is_of_all_services(path) {
+        // Virtual machines and containers fill the other folders at boot.
+        true => path.starts_with(ADMINISTRATORS),
+        false => !is_packaged || (!is_brought(path) && Path::new(path) != own),
+    };
     loaded.drop_ins().filter(is_made).map(difference)
 }
+
+/// Returns true if the drop-in counts for every service (systemd.unit(5)).
+fn is_of_all_services(path: &str) -> bool {
+    Path::new(path).parent().is_some_and(|folder| folder.ends_with("service.d"))
+}
+
+/// The folder of the administrator of a host (file-hierarchy(7)).
+const ADMINISTRATORS: &str = "/etc/";
 
 /// Returns true if a package brought the file, or a generator of one makes it at every boot.
 fn is_brought(path: &str) -> bool {

@@ -15,8 +15,6 @@ use super::calls::Loaded;
 /// The ways in which a process ends, as waitid(2) numbers them.
 pub(super) const EXITED: i32 = 1;
 pub(super) const KILLED: i32 = 2;
-/// The folder of the drop-ins of every service, which distributions fill too.
-const OF_ALL_SERVICES: &str = "service.d";
 
 impl Loaded {
     /// Returns the unit's own name, where `name` may be an alias of it.
@@ -83,14 +81,10 @@ impl Loaded {
         self.unit.unit_file_state.as_deref().is_some_and(|state| state.starts_with("enabled"))
     }
 
-    /// Returns the paths of the drop-ins of this unit or of the beginning of its name, and not
-    /// those of all units of its type.
+    /// Returns the paths of the drop-ins of this unit, of the beginning of its name, and of all units of
+    /// its type.
     pub(super) fn drop_ins(&self) -> impl Iterator<Item = &str> {
-        let paths = self.unit.drop_in_paths.iter().flatten().map(String::as_str);
-        paths.filter(|path| {
-            let folder = Path::new(path).parent().and_then(Path::file_name);
-            folder.is_none_or(|folder| folder != OF_ALL_SERVICES)
-        })
+        self.unit.drop_in_paths.iter().flatten().map(String::as_str)
     }
 
     /// Returns the path of the unit file that counts; none if there is none.

@@ -259,6 +259,7 @@ fn settings_that_are_those_of_the_creation_are_not_reported() {
         memory_bytes_max: Some(64 << 20),
         has_cpu_limit: true,
         options: FoundOptions::default(),
+        made: None,
     };
     let memory = |is_bytes, was_bytes| ContainerChange::MemoryLimit { is_bytes, was_bytes };
     let expected = [

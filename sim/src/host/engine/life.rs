@@ -216,12 +216,13 @@ impl HostModel {
         self.notify(Daemon::Engine);
     }
 
-    /// Runs `docker update` with a restart policy and a limit of memory in bytes.
+    /// Runs `docker update` with a restart policy, a limit of memory in bytes and a limit of 20 processes.
     pub fn update_by_hand(&self, id: &str, restart_policy: &str, memory_bytes_max: u64) {
         if let Ok(container) = self.state().engine.find(id) {
             let restart_policy = restart_policy.to_owned();
             let options = container.settings.options.clone();
             container.settings = ContainerSettings { restart_policy, memory_bytes_max, options };
+            container.pids_limit = Some(20);
         }
         self.notify(Daemon::Engine);
     }
