@@ -217,6 +217,26 @@ fn a_mode_of_media_that_a_line_does_not_know_is_refused_with_those_that_it_knows
 }
 
 #[test]
+fn a_capture_server_is_named_to_the_programs_that_send_it_a_copy() {
+    let settings =
+        "{homer_host: homer.example, kamailio_webrtc_iface: eth1, itsp_nodes: 192.0.2.20}";
+    let catalog = Catalog::parse(OMNILEADS_3).unwrap();
+    let spec = spec_of(&catalog, settings, |it| it != "haproxy");
+    let plan = plan_for(&hosts(&[("all", &ROLES_OF_3)]), OMNILEADS_3, &spec);
+    for (component, number) in [("kamailio-webrtc", "2003"), ("kamailio-pstn", "2002")] {
+        assert_eq!(value(&plan, component, "HOMER_ENABLE"), "True");
+        assert_eq!(value(&plan, component, "HOMER_HOST"), "homer.example");
+        assert_eq!(value(&plan, component, "HOMER_CAPTURE_ID"), number);
+    }
+    assert_eq!(value(&plan, "kamailio-pstn", "HOMER_NODE_NAME"), "acme-pstn");
+    let catalog = Catalog::parse(OMNILEADS_2_2).unwrap();
+    let spec = spec_of(&catalog, "{homer_host: homer.example}", |_| true);
+    let plan = plan_for(&hosts(&[("all", &["data", "voice", "app", "qa"])]), OMNILEADS_2_2, &spec);
+    assert_eq!(value(&plan, "asterisk", "HOMER_ENABLE"), "True");
+    assert_eq!(value(&plan, "asterisk", "HOMERHOST"), "homer.example");
+}
+
+#[test]
 fn every_name_of_a_site_of_3_is_allowed_and_trusted() {
     let catalog = Catalog::parse(OMNILEADS_3).unwrap();
     let settings = "{kamailio_webrtc_iface: eth1, itsp_nodes: 192.0.2.20, fqdn: a.example, \
