@@ -32,11 +32,11 @@ pub(super) fn hosts(of: &[(&str, &[&str])]) -> BTreeMap<NodeName, NodeFacts> {
 }
 
 pub(super) fn one_host() -> BTreeMap<NodeName, NodeFacts> {
-    hosts(&[("all", &["data", "voice", "app", "dialer"])])
+    hosts(&[("all", &["data", "voice", "app", "dialer", "qa"])])
 }
 
 pub(super) fn three_hosts() -> BTreeMap<NodeName, NodeFacts> {
-    hosts(&[("d", &["data"]), ("v", &["voice"]), ("w", &["app", "dialer"])])
+    hosts(&[("d", &["data"]), ("v", &["voice"]), ("w", &["app", "dialer", "qa"])])
 }
 
 pub(super) fn plan_for(nodes: &BTreeMap<NodeName, NodeFacts>, catalog: &str, spec: &str) -> Plan {
@@ -67,7 +67,7 @@ fn three_hosts_run_omnileads_2_6_and_change_one_after_the_other() {
     let catalog = Catalog::parse(OMNILEADS_2_6).unwrap();
     let plan = plan_for(&three_hosts(), OMNILEADS_2_6, &spec_of(&catalog, "{}", |_| true));
     let carried = plan.nodes.iter().map(|(node, it)| format!("{node} {}", it.instances.len()));
-    assert_eq!(carried.collect::<Vec<_>>(), ["d 8", "v 6", "w 37"]);
+    assert_eq!(carried.collect::<Vec<_>>(), ["d 9", "v 7", "w 44"]);
     let waves = plan.waves.iter().map(|wave| wave.iter().map(AsRef::as_ref).collect());
     assert_eq!(waves.collect::<Vec<Vec<&str>>>(), [["d"], ["v"], ["w"]]);
 }
