@@ -43,8 +43,9 @@ fn every_long_running_service_of_omnileads_2_6_is_a_component() {
          dialer-manage dialer-manage-campaign dialer-process-campaign-1 dialer-process-campaign-10 \
          dialer-process-campaign-2 dialer-process-campaign-3 dialer-process-campaign-4 \
          dialer-process-campaign-5 dialer-process-campaign-6 dialer-process-campaign-7 \
-         dialer-process-campaign-8 dialer-process-campaign-9 dialer-process-contact-1 dialer-process-event-1 dialer-render-template dialer-scheduler \
-         dialer-send-reports node-exporter promtail"
+         dialer-process-campaign-8 dialer-process-campaign-9 dialer-process-contact-1 \
+         dialer-process-event-1 dialer-render-template dialer-scheduler dialer-send-reports \
+         node-exporter promtail"
     );
     assert_eq!(names_of(&catalog, "qa").join(" "), "nginx-qa pstn");
     assert_eq!(catalog.components.len(), 56);
