@@ -3,6 +3,7 @@
 
 mod check;
 mod contract;
+mod page;
 mod planted;
 mod probes;
 mod reload;
