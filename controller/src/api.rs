@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::Stream;
 use oml_common::decide::verdict::ChangeOutcome;
-use oml_common::id::{ComponentName, RevisionNumber, TenantId};
+use oml_common::id::{ComponentName, ImageVersion, RevisionNumber, TenantId};
 #[cfg(feature = "planted-bugs")]
 use oml_common::planted::{Bug, is_planted};
 use oml_common::text::problem::{Problem, Problems};
@@ -34,6 +34,7 @@ use crate::shutdown::ShutdownSignal;
 use crate::wire;
 
 pub mod enrollment;
+mod fields;
 pub mod health;
 mod runs;
 mod secrets;
@@ -41,6 +42,7 @@ mod tls;
 mod tokens;
 mod watch;
 
+use self::fields::RequestFields;
 use self::watch::{Message, Watch};
 
 type Reply<T> = Result<Response<T>, Status>;
@@ -159,15 +161,19 @@ impl Fleet for FleetApi {
     async fn set_version(&self, request: Request<v1::SetVersionRequest>) -> Reply<v1::ChangeReply> {
         let who = policy::operator(&request)?;
         let v1::SetVersionRequest { tenant, versions, options } = request.into_inner();
-        let tenant = field("tenant", &tenant)?;
-        let mut wanted = BTreeMap::new();
-        for (component, version) in versions {
-            wanted.insert(field("component", &component)?, field(&component, &version)?);
-        }
-        if wanted.is_empty() {
+        let mut fields = RequestFields::default();
+        let tenant = fields.read("tenant", &tenant);
+        if versions.is_empty() {
             let problem = Problem::new("versions", "no component is named");
-            return Err(refusal(problem.hint("for example asterisk=230204.01")));
+            fields.push(problem.hint("for example asterisk=230204.01"));
         }
+        let mut wanted: BTreeMap<ComponentName, ImageVersion> = BTreeMap::new();
+        for (component, version) in versions {
+            let name = fields.read("component", &component);
+            let version = fields.read(&component, &version);
+            wanted.extend(name.zip(version));
+        }
+        let tenant = fields.finish(tenant)?;
         self.change(who, &ChangeRequest::SetVersion { tenant, versions: wanted }, options).await
     }
 
@@ -181,7 +187,9 @@ impl Fleet for FleetApi {
     async fn set_release(&self, request: Request<v1::SetReleaseRequest>) -> Reply<v1::ChangeReply> {
         let who = policy::operator(&request)?;
         let v1::SetReleaseRequest { tenant, release, options } = request.into_inner();
-        let (tenant, release) = (field("tenant", &tenant)?, field("release", &release)?);
+        let mut fields = RequestFields::default();
+        let (tenant, release) = (fields.read("tenant", &tenant), fields.read("release", &release));
+        let (tenant, release) = fields.finish(tenant.zip(release))?;
         self.change(who, &ChangeRequest::SetRelease { tenant, release }, options).await
     }
 
@@ -296,7 +304,10 @@ impl Fleet for FleetApi {
     ) -> Reply<v1::RemoveNodeReply> {
         let policy::OperatorCaller { name: who, .. } = policy::operator(&request)?;
         let v1::RemoveNodeRequest { tenant, node } = request.into_inner();
-        let id = NodeId { tenant: field("tenant", &tenant)?, name: field("node", &node)? };
+        let mut fields = RequestFields::default();
+        let (tenant, node) = (fields.read("tenant", &tenant), fields.read("node", &node));
+        let (tenant, name) = fields.finish(tenant.zip(node))?;
+        let id = NodeId { tenant, name };
         let nodes = self.nodes.clone();
         run_to_completion(async move { nodes.remove(&who, &id).await }).await?;
         Ok(Response::new(v1::RemoveNodeReply {}))
@@ -360,8 +371,10 @@ impl Fleet for FleetApi {
 
     async fn list_runs(&self, request: Request<v1::ListRunsRequest>) -> Reply<v1::ListRunsReply> {
         let v1::ListRunsRequest { tenant, component } = request.into_inner();
-        let tenant: TenantId = field("tenant", &tenant)?;
-        let component: Option<ComponentName> = optional("component", &component)?;
+        let mut fields = RequestFields::default();
+        let tenant: Option<TenantId> = fields.read("tenant", &tenant);
+        let component = fields.read_optional::<ComponentName>("component", &component);
+        let (tenant, component) = fields.finish(tenant.zip(component))?;
         let found = self.runs.history(&tenant, component.as_ref()).await;
         let found = found.map_err(|error| wire::status_of(&error))?;
         let now = self.runs.now();

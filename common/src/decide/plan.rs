@@ -145,10 +145,11 @@ pub fn prepare(input: Input<'_>) -> Result<Prepared, Unprepared> {
     let revision = input.revision;
     let plan = Plan { tenant, revision, strategy, policy, nodes, waves, absent };
     let prepared = Prepared::new(plan, images);
-    match problems.into_result(()) {
-        Ok(()) => Ok(prepared),
-        Err(problems) => Err(Unprepared { prepared: Box::new(prepared), problems }),
+    if problems.0.is_empty() {
+        return Ok(prepared);
     }
+    // Others may follow, so they are not cut yet.
+    Err(Unprepared { prepared: Box::new(prepared), problems: problems.in_order() })
 }
 
 fn definition<'a>(

@@ -20,7 +20,7 @@ mod versions;
 
 pub use self::registries::{REGISTRIES_MAX, RegistryUse};
 pub use self::tls::{TLS_NAMES_MAX, TlsMode, TlsSpec};
-pub use self::versions::with_versions;
+pub use self::versions::{with_known_versions, with_versions};
 
 use self::unread::Unread;
 

@@ -28,7 +28,7 @@ pub struct Unprepared {
 
 impl From<Unprepared> for Problems {
     fn from(unprepared: Unprepared) -> Self {
-        unprepared.problems
+        unprepared.problems.sorted()
     }
 }
 
