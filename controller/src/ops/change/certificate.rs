@@ -65,7 +65,10 @@ impl Changes {
         let asked = collect(self.asked_for(draft, request, context).await, &mut wrong)?;
         if !wrong.0.is_empty() || draft.spec.is_unread("tls") {
             draft.problems.extend(wrong.0);
-            draft.stand_in_for_certificate();
+            put_version(&mut draft.secrets, &kept, None);
+            if draft.spec.tls.is_some() {
+                draft.stand_in_for_certificate();
+            }
             return Ok(());
         }
         if let Some(made) = asked.flatten() {
