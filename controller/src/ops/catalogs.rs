@@ -9,6 +9,7 @@ use oml_common::document::catalog::{CATALOG_FILE, Catalog, CatalogSources};
 use oml_common::document::releases::Releases;
 use oml_common::document::spec::TenantSpec;
 use oml_common::id::{CatalogName, ContentHash, RoleName};
+use oml_common::text::error::chain;
 use oml_common::text::problem::{Problem, Problems};
 use oml_daemon::catalog_files::{self, Place};
 
@@ -83,6 +84,9 @@ pub enum CatalogError {
         first: PathBuf,
         name: CatalogName,
     },
+    /// Both a catalog and its releases have mistakes.
+    #[error("{catalog}\n{}", chain(releases.as_ref()))]
+    Both { catalog: Box<CatalogError>, releases: Box<CatalogError> },
 }
 
 impl CatalogError {
@@ -99,6 +103,7 @@ impl CatalogError {
                 format!("{} has no releases that can be used: {first}", path.display())
             }
             Self::Twice { .. } | Self::Orphan { .. } => self.to_string(),
+            Self::Both { catalog, .. } => catalog.summary(),
         }
     }
 
@@ -117,18 +122,21 @@ impl CatalogError {
                 "see omlcontroller catalog check {} on the controller's host, correct the file, and restart omlcontroller",
                 path.display()
             ),
+            Self::Both { catalog, .. } => catalog.hint(),
         }
     }
 
     /// Returns the file or folder that cannot be used.
     #[must_use]
     pub fn path(&self) -> &Path {
-        let (Self::Read { path, .. }
-        | Self::Invalid { path, .. }
-        | Self::Releases { path, .. }
-        | Self::Orphan { path, .. }
-        | Self::Twice { path, .. }) = self;
-        path
+        match self {
+            Self::Read { path, .. }
+            | Self::Invalid { path, .. }
+            | Self::Releases { path, .. }
+            | Self::Orphan { path, .. }
+            | Self::Twice { path, .. } => path,
+            Self::Both { catalog, .. } => catalog.path(),
+        }
     }
 }
 
@@ -312,15 +320,15 @@ impl Catalogs {
     }
 }
 
-/// Reads one catalog or part: a file, or a folder.
+/// Reads one catalog or part: a file, or a folder. The components of a catalog that have mistakes are
+/// set apart with them.
 ///
 /// # Errors
-/// Returns an error if it cannot be read or is not a catalog, with all mistakes in it.
-pub fn read_file(path: &Path) -> Result<Loaded, CatalogError> {
+/// Returns an error if it cannot be read or has other mistakes, with all mistakes in it.
+fn read_file(path: &Path) -> Result<Loaded, CatalogError> {
     let place =
         Place::of(path).map_err(|source| CatalogError::Read { path: path.to_owned(), source })?;
-    let sources = catalog_files::read_alone(&place);
-    made_of(sources, path, CatalogSources::catalog).map_err(|(error, _name)| error)
+    made_of(catalog_files::read_alone(&place), path, usable).map_err(|(error, _name)| error)
 }
 
 /// Returns an error for a file of releases without a catalog.
