@@ -85,7 +85,7 @@ pub enum CatalogError {
         name: CatalogName,
     },
     /// Both a catalog and its releases have mistakes.
-    #[error("{catalog}\n{}", chain(releases.as_ref()))]
+    #[error("{catalog}\n{}", chain(&**releases))]
     Both { catalog: Box<CatalogError>, releases: Box<CatalogError> },
 }
 

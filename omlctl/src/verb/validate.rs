@@ -65,12 +65,10 @@ fn read_catalog(path: &Path) -> Result<Catalog, CommandError> {
 
 /// Adds the mistakes of the document to those of the catalog.
 fn beside(error: CommandError, problems: &Problems) -> CommandError {
-    match error {
-        CommandError::Usage(text) if !problems.0.is_empty() => {
-            CommandError::Usage(format!("{text}\nthe document has mistakes too:\n{problems}"))
-        }
-        other => other,
+    if problems.0.is_empty() || !matches!(error, CommandError::Usage(_)) {
+        return error;
     }
+    CommandError::Usage(format!("{error}\nthe document has mistakes too:\n{problems}"))
 }
 
 /// Says that the catalog itself has mistakes.

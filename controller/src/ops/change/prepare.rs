@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use oml_common::decide::head::next_revision;
-use oml_common::decide::plan::{
-    Input, NodeFacts, Prepared, Unprepared, check_without_catalog, prepare,
-};
+use oml_common::decide::plan::{self, NodeFacts, Prepared, Unprepared, check_without_catalog};
 use oml_common::document;
 use oml_common::document::catalog::Catalog;
 use oml_common::document::plan::Plan;
@@ -28,7 +26,7 @@ impl Changes {
         nodes: &BTreeMap<NodeName, NodeFacts>,
     ) -> (Prepared, Problems) {
         let revision = next_revision(draft.head.as_ref().map(|head| head.value));
-        let prepared = prepare(Input {
+        let prepared = plan::prepare(plan::Input {
             revision,
             spec: &draft.spec,
             catalog,
