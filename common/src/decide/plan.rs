@@ -219,7 +219,8 @@ fn dependency_order(input: Input<'_>, problems: &mut Problems) -> Vec<ComponentN
     let edges: BTreeMap<_, _> =
         names.map(|name| (name.clone(), dependencies(input, name))).collect();
     order::topological(&edges).unwrap_or_else(|cycle| {
-        problems.push(input.spec.problem("components", order::describe_cycle(&cycle)));
+        let problem = input.spec.problem("components", order::describe_cycle(&cycle));
+        problems.push(problem.hint("take one of them out of after"));
         Vec::new()
     })
 }

@@ -99,7 +99,7 @@ impl Changes {
         let mistakes = read.given.as_ref().map(|given| given.problems.clone()).unwrap_or_default();
         match self.try_read(read, request, context, answers).await {
             Err(OpsError::Problems(all)) => Err(OpsError::Problems(all)),
-            // Whatever keeps more from being found, the mistakes of the document are known.
+            // What else is wrong cannot be found now; the mistakes of the document are known.
             Err(_) if !mistakes.0.is_empty() => Err(OpsError::Problems(mistakes.sorted())),
             made => made,
         }
