@@ -167,10 +167,10 @@ impl Fleet for FleetApi {
             let problem = Problem::new("versions", "no component is named");
             fields.push(problem.hint("for example asterisk=230204.01"));
         }
-        let mut wanted: BTreeMap<ComponentName, ImageVersion> = BTreeMap::new();
+        let mut wanted = BTreeMap::new();
         for (component, version) in versions {
-            let name = fields.read("component", &component);
-            let version = fields.read(&component, &version);
+            let name: Option<ComponentName> = fields.read("component", &component);
+            let version: Option<ImageVersion> = fields.read(&component, &version);
             wanted.extend(name.zip(version));
         }
         let tenant = fields.finish(tenant)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use oml_common::decide::operation::{RunRequest, RunState};
-use oml_common::id::{ComponentName, TenantId};
+use oml_common::id::{ComponentName, TenantId, ValueName};
 use oml_common::time::Timestamp;
 use oml_proto::{run, v1};
 use tokio::sync::mpsc;
@@ -62,7 +62,8 @@ impl FleetApi {
         let node = fields.read_optional("node", &node);
         let mut given = BTreeMap::new();
         for (name, value) in values {
-            given.extend(fields.read(&name, &name).map(|name| (name, value)));
+            let name: Option<ValueName> = fields.read(&name, &name);
+            given.extend(name.map(|name| (name, value)));
         }
         if operation.is_empty() {
             let (tenant, component) = fields.finish(tenant.zip(component))?;

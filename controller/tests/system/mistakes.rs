@@ -11,7 +11,7 @@ use crate::changes::problems;
 use crate::fleet::Fleet;
 use crate::secrets::given;
 use crate::tls::chain;
-use crate::world::{StoreKind, World, apply, until};
+use crate::world::{SPEC, StoreKind, World, apply, until};
 
 /// The kinds of records that only operators change.
 const KINDS: [&str; 11] = [
@@ -236,6 +236,24 @@ async fn what_else_is_wrong_with_a_document_of_an_unknown_catalog_is_said_beside
         ],
     );
     assert_eq!(problems(&refused).len(), 9, "{:#?}", lines(&refused));
+    assert_eq!(recorded(&fleet.world).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_takes_two_changes_is_said_beside_other_mistakes() {
+    let mut fleet = Fleet::installed(StoreKind::InMemory).await;
+    let before = recorded(&fleet.world).await;
+    let document = SPEC.replace("voice:", "pbx:");
+    let document = document.replace("components:", "settings: {colour: blue}\ncomponents:");
+    let refused = apply(&mut fleet.operator, &document).await.unwrap_err();
+    assert_said(
+        &refused,
+        &[
+            ("line 4: settings.colour: unknown setting", "(known: sip_port)"),
+            ("line 7: components.pbx: uses port 5060/udp of voice", "(remove voice in a separate"),
+        ],
+    );
+    assert_eq!(problems(&refused).len(), 2, "{:#?}", lines(&refused));
     assert_eq!(recorded(&fleet.world).await, before);
 }
 
