@@ -41,7 +41,7 @@ pub(crate) use images::complete;
 use images::images;
 pub use mirrors::{Mirrors, SourceTooLong};
 pub use operation::operation_command;
-use place::{Placed, place};
+use place::place;
 pub use platform::{ImageFacts, feature_of_platform};
 pub use prepared::{Prepared, Unprepared};
 pub use render::OperationPlace;

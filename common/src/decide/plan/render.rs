@@ -21,10 +21,11 @@ use crate::id::{Address, ComponentName, EnvName, NodeName, Repository};
 use crate::text::problem::{Problem, Problems};
 
 use super::images::image;
+use super::place::Placed;
 use super::prepared::unresolved;
 use super::template::{self, DROP_IN};
 use super::{
-    ImageName, Input, Mirrors, Placed, dependencies, names, policy, registries, secrets, settings,
+    ImageName, Input, Mirrors, dependencies, names, policy, registries, secrets, settings,
 };
 
 mod files;
