@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::str::FromStr;
 use std::time::Duration;
 
 use futures_util::Stream;
@@ -11,7 +10,7 @@ use oml_common::decide::verdict::ChangeOutcome;
 use oml_common::id::{ComponentName, ImageVersion, RevisionNumber, TenantId};
 #[cfg(feature = "planted-bugs")]
 use oml_common::planted::{Bug, is_planted};
-use oml_common::text::problem::{Problem, Problems};
+use oml_common::text::problem::Problem;
 use oml_common::time::Timestamp;
 use oml_daemon::failpoint;
 use oml_proto::v1;
@@ -42,7 +41,7 @@ mod tls;
 mod tokens;
 mod watch;
 
-use self::fields::RequestFields;
+use self::fields::{RequestFields, field, optional, refusal};
 use self::watch::{Message, Watch};
 
 type Reply<T> = Result<Response<T>, Status>;
@@ -118,27 +117,6 @@ pub(crate) async fn run_to_completion<T: Send + 'static>(
     let done = tokio::spawn(work).await;
     let done = done.map_err(|_panic| Status::internal("the operation ended with a panic"))?;
     done.map_err(|error| wire::status_of(&error))
-}
-
-/// Parses one field of a request.
-pub(crate) fn field<T>(name: &str, text: &str) -> Result<T, Status>
-where
-    T: FromStr,
-    T::Err: std::fmt::Display,
-{
-    text.parse().map_err(|error: T::Err| refusal(Problem::new(name, error.to_string())))
-}
-
-pub(crate) fn refusal(problem: Problem) -> Status {
-    wire::status_of(&OpsError::Problems(Problems::from(problem)))
-}
-
-fn optional<T>(name: &str, text: &str) -> Result<Option<T>, Status>
-where
-    T: FromStr,
-    T::Err: std::fmt::Display,
-{
-    if text.is_empty() { Ok(None) } else { field(name, text).map(Some) }
 }
 
 #[tonic::async_trait]

@@ -57,3 +57,26 @@ impl RequestFields {
         }
     }
 }
+
+/// Parses one field of a request.
+pub(super) fn field<T>(name: &str, text: &str) -> Result<T, Status>
+where
+    T: FromStr,
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|error: T::Err| refusal(Problem::new(name, error.to_string())))
+}
+
+/// Makes the reply to a request of one mistake.
+pub(super) fn refusal(problem: Problem) -> Status {
+    wire::status_of(&OpsError::Problems(Problems::from(problem)))
+}
+
+/// Parses one field of a request that may be empty.
+pub(super) fn optional<T>(name: &str, text: &str) -> Result<Option<T>, Status>
+where
+    T: FromStr,
+    T::Err: std::fmt::Display,
+{
+    if text.is_empty() { Ok(None) } else { field(name, text).map(Some) }
+}
