@@ -45,8 +45,15 @@ fn mistakes(fleet: &Fleet) -> Result<()> {
         refuse(&["apply", "-f", &path], expected)
     };
     let keys = spec.replace("catalog:", "catalogue: x\ncatalog:").replace("rollout:", "rolout:");
-    let expected =
-        ["line 2: catalogue", "did you mean catalog?", "line 8: rolout", "did you mean rollout?"];
+    // What the catalog does not know is said beside what is wrong with the document by itself.
+    let keys = keys.replace("first: v1", "frist: v1");
+    let expected = [
+        "line 2: catalogue",
+        "did you mean catalog?",
+        "line 6: components.frist: unknown component",
+        "line 8: rolout",
+        "did you mean rollout?",
+    ];
     apply("keys.yaml", &keys, &expected)?;
     apply(
         "component.yaml",

@@ -37,6 +37,7 @@ fn with_a_call(site: &Site) -> Result<()> {
     let mut call = calls::begin(site)?;
     rotate(site, OF_APPLICATION)?;
     calls::is_heard(&mut call)?;
+    rotate_login(site)?;
     renew(site)?;
     calls::is_heard(&mut call)?;
     site.ctl(0, &["secret", "rotate", "tenant=acme", OF_ASTERISK, "--generate", "--no-wait"])?;
@@ -61,6 +62,14 @@ fn rotate(site: &Site, secret: &str) -> Result<()> {
     let is_new = |name: &&String| before.get(*name) != after.get(*name);
     let moved: BTreeSet<&String> = after.keys().filter(is_new).collect();
     check(!moved.is_empty() && moved.len() < after.len(), format!("{secret} moved {moved:?}"))
+}
+
+/// Gives the login to the registry another version, which replaces nothing: it is for the next pull.
+fn rotate_login(site: &Site) -> Result<()> {
+    let before = starts(site)?;
+    site.give_login("rotate")?;
+    let after = starts(site)?;
+    check(before == after, format!("a login restarted something: {before:?}, {after:?}"))
 }
 
 /// Renews the certificate, which the web server takes over while it runs.

@@ -28,6 +28,8 @@ pub(crate) enum Size {
 pub(crate) const NODES: [&str; 3] = ["acme-data", "acme-voice", "acme-app"];
 /// The only host of a site with one.
 const ALONE: &str = "acme-one";
+/// The secret with which images are pulled.
+const REGISTRY_PASSWORD: &str = "registry_password";
 /// Where the controller reads the rules of mirrors.
 const MIRRORS_FILE: &str = "/etc/omlcontroller/conf.d/mirrors.toml";
 const RESTART: &str =
@@ -142,7 +144,25 @@ impl Site {
     pub(crate) fn document(&self, versions: &Versions) -> Result<String> {
         let secrets = document::secrets(&document::catalog(self.line)?, versions);
         let text = document::text(self.line, versions, &secrets);
+        let text = text.replace("\ncomponents:\n", &format!("\n{}components:\n", self.login()?));
         self.fleet.write_spec("acme.yaml", &text)
+    }
+
+    /// The login of the tenant to the registry, in a document of a line on which it is rotated during a call.
+    fn login(&self) -> Result<String> {
+        if self.line.asterisk.is_none() {
+            return Ok(String::new());
+        }
+        let registry = self.fleet.lab().registry()?;
+        let (name, user) = (registry.name(), registry.user());
+        let login = format!("{{username: {user}, password: {REGISTRY_PASSWORD}}}");
+        Ok(format!("registries:\n  {name}: {login}\n"))
+    }
+
+    /// Gives the controller the password of the registry with `secret set`, or once more with `secret rotate`.
+    pub(crate) fn give_login(&self, verb: &str) -> Result<()> {
+        let registry = self.fleet.lab().registry()?;
+        self.send_secret(verb, REGISTRY_PASSWORD, registry.password())
     }
 
     /// Gives every secret of the site a value: one that the controller makes, or what has a form of its own.
@@ -156,18 +176,25 @@ impl Site {
                 }
             }
         }
+        if self.line.asterisk.is_some() {
+            self.give_login("set")?;
+        }
         Ok(())
     }
 
     /// Gives a secret a value as an operator does, by standard input.
     pub(crate) fn set_secret(&self, name: &str, value: &str) -> Result<()> {
-        let mut command = self.fleet.ctl_command(&["secret", "set", "tenant=acme", name]);
+        self.send_secret("set", name, value)
+    }
+
+    fn send_secret(&self, verb: &str, name: &str, value: &str) -> Result<()> {
+        let mut command = self.fleet.ctl_command(&["secret", verb, "tenant=acme", name]);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
         let mut input = child.stdin.take().context("take the input")?;
         input.write_all(value.as_bytes())?;
         drop(input);
         let ended = child.wait()?;
-        check(ended.success(), format!("omlctl secret set {name}: {ended}"))
+        check(ended.success(), format!("omlctl secret {verb} {name}: {ended}"))
     }
 
     /// Runs `omlctl` and returns what it printed if it ended with this code.

@@ -8,17 +8,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use oml_common::decide::change::already_in_effect;
 use oml_common::decide::diff::{diff, strategy};
-use oml_common::decide::head::{after_change, next_revision};
-use oml_common::decide::plan::{self, ImageName, Unprepared};
+use oml_common::decide::head::after_change;
+use oml_common::decide::plan::{self, ImageName};
 use oml_common::decide::release::Judged;
 use oml_common::decide::rollout::Begin;
 use oml_common::document;
 use oml_common::document::plan::Plan;
 use oml_common::document::revision::Change;
 use oml_common::document::rollout::Rollout;
-use oml_common::document::spec::TenantSpec;
 use oml_common::id::{ContentHash, Digest, NodeName, RevisionNumber};
-use oml_common::text::problem::Problems;
 use oml_common::time::Timestamp;
 use oml_daemon::env::Env;
 use oml_daemon::failpoint;
@@ -27,6 +25,7 @@ mod certificate;
 mod draft;
 mod logins;
 mod nodes;
+mod prepare;
 mod releases;
 mod replay;
 mod request;
@@ -39,7 +38,9 @@ pub use self::releases::{TenantRelease, TenantReleases};
 pub use self::request::{ChangeRequest, ChangeResult, IdempotencyKey, RequestContext};
 
 use self::draft::Draft;
+use self::prepare::check_size;
 use self::releases::said;
+use self::request::ReadRequest;
 use self::rotation::Unused;
 use super::catalogs::Catalogs;
 use super::retries::retry_conflicts;
@@ -49,7 +50,7 @@ use super::{OpsError, Result};
 use crate::records::values::{AuditRecord, IdempotencyRecord, Revision};
 use crate::records::{Batch, Records, if_unchanged, keys};
 use crate::registry::Registries;
-use crate::store::{Expect, VALUE_SIZE_BYTES_MAX};
+use crate::store::Expect;
 
 /// A draft with its complete plan.
 struct Planned {
@@ -94,7 +95,24 @@ impl Changes {
         context: &RequestContext,
         answers: &Answers,
     ) -> Result<ChangeResult> {
-        let (tenant, given) = request.read()?;
+        let read = request.read()?;
+        let mistakes = read.given.as_ref().map(|given| given.problems.clone()).unwrap_or_default();
+        match self.try_read(read, request, context, answers).await {
+            Err(OpsError::Problems(all)) => Err(OpsError::Problems(all)),
+            // What else is wrong cannot be found now; the mistakes of the document are known.
+            Err(_) if !mistakes.0.is_empty() => Err(OpsError::Problems(mistakes.sorted())),
+            made => made,
+        }
+    }
+
+    async fn try_read(
+        &self,
+        read: ReadRequest,
+        request: &ChangeRequest,
+        context: &RequestContext,
+        answers: &Answers,
+    ) -> Result<ChangeResult> {
+        let ReadRequest { tenant, given } = read;
         if let Some(replay) = self.replay(&tenant, request, context).await? {
             return Ok(replay);
         }
@@ -127,25 +145,7 @@ impl Changes {
         if !context.dry_run {
             self.commit_change(&planned, request, context).await?;
         }
-        let (secret_version, certificate) = (planned.secret_version(), planned.certificate());
-        let mut notes = planned.notes(request);
-        notes.extend(planned.pauses());
-        let Planned { draft, plan, changes, judged, .. } = planned;
-        let was = draft.base()?.map(|base| base.rollout);
-        let settings = strategy(was.as_ref(), &draft.spec.rollout);
-        Ok(ChangeResult {
-            changed: true,
-            new_tenant: draft.head.is_none(),
-            changes,
-            settings,
-            secret_version,
-            certificate,
-            notes,
-            one_way: judged.one_way().is_some(),
-            warnings: said(&judged),
-            release: judged.release,
-            ..ChangeResult::nothing(draft.tenant, plan.revision)
-        })
+        planned.result(request)
     }
 
     async fn plan(
@@ -154,31 +154,21 @@ impl Changes {
         answers: &Answers,
         context: &RequestContext,
     ) -> Result<Planned> {
-        let judged = self.check_release(&draft, context).await?;
         let spec = &draft.spec;
-        let catalog = self.catalogs.of(spec)?;
         let nodes = node_facts(&self.records, &draft.tenant).await?;
-        let revision = next_revision(draft.head.as_ref().map(|head| head.value));
-        let prepared = plan::prepare(plan::Input {
-            revision,
-            spec,
-            catalog: &catalog.catalog,
-            nodes: &nodes,
-            mirrors: self.registries.mirrors(),
-            secrets: &draft.secrets,
-            before: draft.before.as_ref().map(|(_, plan)| &**plan),
-        });
+        let catalog = match self.catalogs.of(spec) {
+            Ok(catalog) => catalog,
+            Err(problem) => return Err(self.without_catalog(&draft, &nodes, problem).await),
+        };
+        let judged = self.check_release(&draft, context).await?;
         // The problems are found before the registries are asked, so that all problems
         // are reported together.
-        let (images, mut problems) = match &prepared {
-            Ok(prepared) => (prepared.images(), Problems(draft.conflicts(prepared.layout()))),
-            Err(Unprepared { images, problems }) => (images, problems.clone()),
-        };
+        let (prepared, mut problems) = self.prepare(&draft, &catalog.catalog, &nodes);
+        let images = prepared.images();
         if nodes.is_empty() {
             problems.0.extend(self.suggest_tenant(spec).await?);
         }
         problems.0.extend(judged.problems(spec));
-        problems.0.extend(draft.problems.iter().cloned());
         let is_refused = !problems.0.is_empty();
         let mut digests = answers.lock().unwrap_or_else(PoisonError::into_inner).clone();
         digests.append(&mut draft.known);
@@ -190,14 +180,11 @@ impl Changes {
         let said = self.resolve(questions, &mut digests).await;
         answers.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&digests);
         problems.0.extend(said.problems.0);
-        if let Ok(prepared) = &prepared {
-            problems.0.extend(prepared.unusable(spec, &nodes, &said.facts).0);
-        }
+        problems.0.extend(prepared.unusable(spec, &nodes, &said.facts).0);
         problems.into_result(()).map_err(OpsError::Problems)?;
         if let Some(failure) = said.failure {
             return Err(OpsError::Registry(failure));
         }
-        let prepared = prepared.map_err(|unprepared| OpsError::Problems(unprepared.problems))?;
         let plan = prepared.finish(&digests).map_err(OpsError::Problems)?;
         let plan = releases::without_rollback(plan, &judged);
         check_size(spec, &plan)?;
@@ -270,17 +257,6 @@ fn made(kind: &str, number: RevisionNumber, context: &RequestContext, judged: &J
     format!("{kind} made revision {number}{why}")
 }
 
-/// Refuses a plan that is too large to be kept. Only files can make it so large.
-fn check_size(spec: &TenantSpec, plan: &Plan) -> Result<()> {
-    let size_bytes = document::write(plan).len();
-    if size_bytes <= VALUE_SIZE_BYTES_MAX {
-        return Ok(());
-    }
-    let message = format!("its plan has {size_bytes} bytes, and may have {VALUE_SIZE_BYTES_MAX}");
-    let problem = spec.problem("components", message);
-    Err(problem.hint("make the files of its catalog shorter, or use fewer nodes").into())
-}
-
 impl Planned {
     /// Returns the current revision if the planned change would change nothing.
     fn already_in_effect(&self) -> Result<Option<RevisionNumber>> {
@@ -293,6 +269,29 @@ impl Planned {
             before.as_ref(),
             spec,
         ))
+    }
+
+    /// Returns what is said of the change.
+    fn result(self, request: &ChangeRequest) -> Result<ChangeResult> {
+        let (secret_version, certificate) = (self.secret_version(), self.certificate());
+        let mut notes = self.notes(request);
+        notes.extend(self.pauses());
+        let Self { draft, plan, changes, judged, .. } = self;
+        let was = draft.base()?.map(|base| base.rollout);
+        let settings = strategy(was.as_ref(), &draft.spec.rollout);
+        Ok(ChangeResult {
+            changed: true,
+            new_tenant: draft.head.is_none(),
+            changes,
+            settings,
+            secret_version,
+            certificate,
+            notes,
+            one_way: judged.one_way().is_some(),
+            warnings: said(&judged),
+            release: judged.release,
+            ..ChangeResult::nothing(draft.tenant, plan.revision)
+        })
     }
 
     /// Returns the last revision whose rollout was completed.

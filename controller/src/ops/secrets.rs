@@ -5,33 +5,34 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use oml_common::decide::secrets::{SECRETS_MAX, of_share, retained, users};
-use oml_common::document;
 use oml_common::document::assignment::Assignment;
-use oml_common::document::tls_secret::TlsSecret;
 use oml_common::id::{ComponentName, SecretMark, SecretName, TenantId};
-use oml_common::text::problem::Problem;
+use oml_common::text::problem::{Problem, Problems};
 use oml_common::text::secret_text::SecretText;
 use oml_common::time::Timestamp;
 use oml_daemon::env::Env;
 use oml_daemon::tls::OperatorName;
 
+use super::error::{collect, complete};
 use super::retries::retry_conflicts;
 use super::tenants::Tenants;
 use super::{OpsError, Result};
 use crate::records::values::{AuditRecord, SealedVersion, SecretRecord};
 use crate::records::{Batch, Entry, Records, if_unchanged, keys};
 use crate::seal::{NoKey, SealingKey, SecretPlace};
-use crate::store::VALUE_SIZE_BYTES_MAX;
 
 mod chosen;
 mod key;
 mod named;
+mod refused;
 mod tls;
 mod value;
 
 pub use self::tls::{GivenPem, TlsAuthority, TlsPart, TlsView};
 pub(super) use self::tls::{NewCertificate, records};
 pub use self::value::{GENERATED_LEN, GENERATED_LEN_DEFAULT, NewValue};
+
+use self::refused::{check_size, check_unreserved, unknown};
 
 /// The key with which values are sealed, or why there is none.
 pub type SecretsKey = std::result::Result<SealingKey, NoKey>;
@@ -128,9 +129,11 @@ impl Secrets {
         name: &SecretName,
         value: &NewValue,
     ) -> Result<u64> {
-        check_unreserved(tenant, name)?;
-        self.check_tenant(tenant).await?;
-        let value = value.read(self.env.random())?;
+        let mut wrong = Problems::default();
+        collect(check_unreserved(tenant, name), &mut wrong)?;
+        collect(self.check_tenant(tenant).await, &mut wrong)?;
+        let value = collect(value.read(self.env.random()), &mut wrong)?;
+        let value = complete(value, wrong)?;
         retry_conflicts(|| self.try_set(who, tenant, name, &value)).await
     }
 
@@ -168,23 +171,26 @@ impl Secrets {
     /// names any more are dropped.
     ///
     /// # Errors
-    /// Returns an error if there is no such secret, or if the hosts run so many versions of it that
-    /// no other can be kept.
+    /// Returns an error if there is no such secret, if the value cannot be one, or if the hosts run so
+    /// many versions of the secret that no other can be kept.
     pub(super) async fn next_version(
         &self,
         who: &OperatorName,
         tenant: &TenantId,
         name: &SecretName,
-        value: &SecretText,
+        value: &NewValue,
     ) -> Result<NewVersion> {
-        check_unreserved(tenant, name)?;
+        let mut wrong = Problems::default();
+        let value = collect(value.read(self.env.random()), &mut wrong)?;
+        let is_free = collect(check_unreserved(tenant, name), &mut wrong)?.is_some();
         let mut all = self.of_tenant(tenant).await?;
         let present = all.remove(name).filter(|entry| entry.value.newest().is_some());
-        let Some(present) = present else {
-            return Err(unknown(tenant, name, all).into());
-        };
+        if present.is_none() && is_free {
+            wrong.push(unknown(tenant, name, all));
+        }
+        let (present, value) = complete(present.zip(value), wrong)?;
         let place = SecretPlace { tenant, name, version: next_number(Some(&present)) };
-        let made = NewVersion::after(Some(present), place, self.sealed(who, place, value)?);
+        let made = NewVersion::after(Some(present), place, self.sealed(who, place, &value)?);
         let named = self.named(tenant, &made.record).await?;
         let record = retained(made.record, &named);
         check_size(tenant, name, &record)?;
@@ -341,40 +347,6 @@ impl NewVersion {
         let key = keys::secret(tenant, &self.name);
         batch.put(&key, if_unchanged(self.before.as_ref()), &self.record)
     }
-}
-
-/// Refuses to give the certificate of a tenant, or its key, by itself: they are checked together.
-fn check_unreserved(tenant: &TenantId, name: &SecretName) -> Result<()> {
-    if TlsSecret::of(name).is_none() {
-        return Ok(());
-    }
-    let message = format!("{name} is a part of the certificate of {tenant}");
-    let hint = format!("give both: omlctl tls set tenant={tenant} --certificate FILE --key FILE");
-    Err(Problem::new("name", message).hint(hint).into())
-}
-
-fn unknown(
-    tenant: &TenantId,
-    name: &SecretName,
-    others: BTreeMap<SecretName, Entry<SecretRecord>>,
-) -> Problem {
-    let known = others.iter().filter(|(_, entry)| entry.value.newest().is_some());
-    let known: Vec<&str> = known.map(|(name, _)| name.as_str()).collect();
-    Problem::new("name", format!("{tenant} has no secret {name}")).suggest(name.as_str(), known)
-}
-
-/// Refuses a version with which the record would be too large for the store. Only versions that are
-/// live can make it so large, because they are never dropped.
-fn check_size(tenant: &TenantId, name: &SecretName, record: &SecretRecord) -> Result<()> {
-    if document::write(record).len() <= VALUE_SIZE_BYTES_MAX {
-        return Ok(());
-    }
-    let count = record.versions.len();
-    let message = format!(
-        "the hosts of {tenant} run up to {count} versions of secret {name}, and no more fit"
-    );
-    let hint = format!("bring them to one revision first: omlctl status tenant={tenant}");
-    Err(Problem::new("name", message).hint(hint).into())
 }
 
 /// Returns the number of the next version of a secret.

@@ -10,6 +10,7 @@ mod downgrade;
 mod fleet;
 mod hooked;
 mod logins;
+mod mistakes;
 mod nodes;
 mod registry;
 mod releases;

@@ -39,9 +39,13 @@ impl TlsMode {
     }
 }
 
-pub(super) fn read(field: &FieldNode<'_>, problems: &mut Problems) -> Option<TlsSpec> {
+/// Reads where the certificate comes from. What cannot be read counts as one that the controller makes,
+/// for which an operator has nothing to give.
+pub(super) fn read(field: &FieldNode<'_>, problems: &mut Problems) -> TlsSpec {
     let modes = [TlsMode::SelfSigned, TlsMode::Custom].map(|mode| (mode.as_str(), mode));
-    let mut fields = Fields::open(field, problems)?;
+    let Some(mut fields) = Fields::open(field, problems) else {
+        return TlsSpec { mode: TlsMode::SelfSigned, names: BTreeSet::new() };
+    };
     let mode = fields.need("mode", problems).and_then(|field| field.choice(&modes, problems));
     let names_field = fields.get("names");
     let names: Vec<TlsName> =
@@ -67,7 +71,7 @@ pub(super) fn read(field: &FieldNode<'_>, problems: &mut Problems) -> Option<Tls
         problems
             .push(place.problem(message).hint("for example names: [pbx.example.com, 10.0.0.5]"));
     }
-    Some(TlsSpec { mode: mode?, names: names.into_iter().collect() })
+    TlsSpec { mode: mode.unwrap_or(TlsMode::SelfSigned), names: names.into_iter().collect() }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use oml_common::document::spec::TenantSpec;
 use oml_common::id::{
     ComponentName, ContentHash, ImageVersion, ReleaseName, RevisionNumber, SecretName, TenantId,
 };
-use oml_common::text::problem::Problem;
+use oml_common::text::problem::{Problem, Problems};
 use oml_daemon::tls::OperatorName;
 use serde::Serialize;
 
@@ -193,20 +193,37 @@ impl ChangeResult {
     }
 }
 
+/// A specification that came with a request, as far as it could be read.
+pub(super) struct GivenSpec {
+    pub(super) spec: TenantSpec,
+    /// The mistakes of the document. The request is refused for them, together with all others.
+    pub(super) problems: Problems,
+}
+
+/// What a request says by itself.
+pub(super) struct ReadRequest {
+    pub(super) tenant: TenantId,
+    pub(super) given: Option<GivenSpec>,
+}
+
 impl ChangeRequest {
     /// Reads the tenant, and the specification that came with the request.
-    pub(super) fn read(&self) -> Result<(TenantId, Option<TenantSpec>)> {
+    pub(super) fn read(&self) -> Result<ReadRequest> {
         match self {
             ChangeRequest::Apply { spec_yaml } => {
-                let spec = TenantSpec::parse(spec_yaml).map_err(OpsError::Problems)?;
-                Ok((spec.tenant.clone(), Some(spec)))
+                let read = TenantSpec::read_partly(spec_yaml).map_err(OpsError::Problems)?;
+                let (spec, problems) = read;
+                let (tenant, given) = (spec.tenant.clone(), Some(GivenSpec { spec, problems }));
+                Ok(ReadRequest { tenant, given })
             }
             ChangeRequest::SetVersion { tenant, .. }
             | ChangeRequest::SetRelease { tenant, .. }
             | ChangeRequest::Rollback { tenant, .. }
             | ChangeRequest::RotateSecret { tenant, .. }
             | ChangeRequest::SetCertificate { tenant, .. }
-            | ChangeRequest::RenewCertificate { tenant, .. } => Ok((tenant.clone(), None)),
+            | ChangeRequest::RenewCertificate { tenant, .. } => {
+                Ok(ReadRequest { tenant: tenant.clone(), given: None })
+            }
         }
     }
 

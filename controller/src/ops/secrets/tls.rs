@@ -15,13 +15,14 @@ use oml_common::document::tls_facts::TlsFacts;
 use oml_common::document::tls_secret::TlsSecret;
 use oml_common::id::{SecretName, TenantId, TlsName};
 use oml_common::text::error::chain;
-use oml_common::text::problem::Problem;
+use oml_common::text::problem::{Problem, Problems};
 use oml_common::text::secret_text::SecretText;
 use oml_common::time::Timestamp;
 use oml_daemon::tls::OperatorName;
 use zeroize::Zeroizing;
 
-use super::{NewVersion, Secrets, check_size};
+use super::refused::check_size;
+use super::{NewVersion, Secrets};
 use crate::ops::{OpsError, Result};
 use crate::pki::{self, MadeCertificate, PemPair, read_pair};
 use crate::records::values::{SealedVersion, SecretRecord};
@@ -194,12 +195,15 @@ impl Secrets {
         tls: Option<&TlsSpec>,
         given: &GivenPem,
     ) -> Result<NewCertificate> {
+        let mut long = Problems::default();
         for (field, text) in [("certificate", &given.certificate), ("key", &given.key)] {
             if text.len() > PEM_BYTES_MAX {
                 let message = format!("it has {} bytes (maximum {PEM_BYTES_MAX})", text.len());
-                return Err(Problem::new(field, message).into());
+                let hint = "give only the certificate with those that signed it, and its key";
+                long.push(Problem::new(field, message).hint(hint));
             }
         }
+        long.into_result(()).map_err(OpsError::Problems)?;
         let PemPair { given, certificate_pem, key_pem } = read_pair(&given.certificate, &given.key);
         let none = BTreeSet::<TlsName>::new();
         let names = tls.map_or(&none, |tls| &tls.names);
