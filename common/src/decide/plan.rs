@@ -258,9 +258,13 @@ fn check_features(
             missing.join(", ")
         );
         let problem = input.spec.problem(&format!("components.{component}"), message);
-        problems.push(
-            problem.hint(format!("upgrade the agent on {node}: apt-get install ./omlagent.deb")),
-        );
+        // A current agent lacks it where somebody took a right from its unit.
+        let unit = match missing.contains(&Feature::FileOwners.as_str()) {
+            true => "; if it is current, its unit lacks CAP_CHOWN: systemctl cat omlagent",
+            false => "",
+        };
+        let upgrade = format!("upgrade the agent on {node}: apt-get install ./omlagent.deb");
+        problems.push(problem.hint(format!("{upgrade}{unit}")));
     }
 }
 
