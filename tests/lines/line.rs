@@ -22,6 +22,8 @@ pub(crate) struct Line {
     pub(crate) kamailio: Option<&'static str>,
     /// The component that answers calls; none if the lab has no image of it that carries calls.
     pub(crate) asterisk: Option<&'static str>,
+    /// A secret of the application and of what it works with, which nothing has that carries a call.
+    pub(crate) secret: &'static str,
     /// Whether the catalog migrates the database before a new version of the application starts.
     pub(crate) migrates: bool,
     /// Whether the catalog gives the certificate of the tenant to its web server.
@@ -55,6 +57,7 @@ pub(crate) const LINES: [Line; 4] = [
         application: "omnileads",
         kamailio: Some("oml-kamailio-server"),
         asterisk: Some("asterisk"),
+        secret: "bucket_secret_key",
         migrates: true,
         tls: true,
     },
@@ -67,7 +70,8 @@ pub(crate) const LINES: [Line; 4] = [
         files: &[("/etc/default/rabbitmq.conf", "listeners.tcp.default = ADDRESS:5672\n")],
         application: "omnileads",
         kamailio: Some("oml-kamailio-server"),
-        asterisk: None,
+        asterisk: Some("asterisk"),
+        secret: "bucket_secret_key",
         migrates: true,
         tls: true,
     },
@@ -80,7 +84,9 @@ pub(crate) const LINES: [Line; 4] = [
         files: &[("/etc/asterisk/custom/extensions_custom.conf", "\n")],
         application: "omnileads",
         kamailio: Some("oml-kamailio-server"),
-        asterisk: None,
+        asterisk: Some("asterisk"),
+        // Its Asterisk stores the recordings itself, so it has the keys of the bucket.
+        secret: "dialer_password",
         migrates: true,
         tls: true,
     },
@@ -94,6 +100,7 @@ pub(crate) const LINES: [Line; 4] = [
         application: "omnileads",
         kamailio: None,
         asterisk: None,
+        secret: "bucket_secret_key",
         migrates: true,
         tls: true,
     },

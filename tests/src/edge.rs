@@ -18,6 +18,9 @@ const AGENT: AgentLogin<'static> = AgentLogin { number: "1001", key_file: KEY_FI
 pub struct SipEdge<'a> {
     host: &'a Host,
     address: String,
+    /// Whether Kamailio and Asterisk have the same address, by which Kamailio knows Asterisk. A telephone on their host
+    /// needs another one then.
+    is_shared: bool,
 }
 
 impl<'a> SipEdge<'a> {
@@ -42,7 +45,8 @@ impl<'a> SipEdge<'a> {
             key => key,
         };
         host.push(KEY_FILE, key.as_bytes(), 0o600)?;
-        Ok(Self { host, address })
+        let is_shared = value("ASTERISK_HOSTNAME") == address;
+        Ok(Self { host, address, is_shared })
     }
 
     /// Calls a number of Asterisk over UDP and waits until the call is up.
@@ -71,6 +75,7 @@ impl<'a> SipEdge<'a> {
     }
 
     fn way<'b>(&'b self, port: u16, browser: Option<Browser<'b>>) -> SipWay<'b> {
-        SipWay { address: &self.address, port, domain: &self.address, browser }
+        let from = self.is_shared.then_some("127.0.0.1");
+        SipWay { address: &self.address, port, domain: &self.address, from, browser }
     }
 }

@@ -147,6 +147,10 @@ pub enum Runs {
     /// Real programs behind scripts of their generation, below `images/lines`.
     Postgres,
     Redisgears,
+    #[serde(rename = "asterisk-1.26")]
+    Asterisk126,
+    #[serde(rename = "asterisk-2.2")]
+    Asterisk22,
     #[serde(rename = "nginx-1.26")]
     Nginx126,
     #[serde(rename = "nginx-2.2")]
@@ -166,6 +170,8 @@ impl Runs {
             Self::Redis => "redis",
             Self::Postgres => "postgres",
             Self::Redisgears => "redisgears",
+            Self::Asterisk126 => "asterisk-1.26",
+            Self::Asterisk22 => "asterisk-2.2",
             Self::Nginx126 => "nginx-1.26",
             Self::Nginx22 => "nginx-2.2",
             Self::StandIn => "stand-in",

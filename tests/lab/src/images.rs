@@ -60,6 +60,25 @@ macro_rules! image_file {
     };
 }
 
+/// The files of every image with Asterisk, whose first program only says where it listens.
+pub(crate) const ASTERISK_FILES: &[(&str, &str)] = &[
+    ("oml/configure", image_file!("asterisk/configure.sh")),
+    ("etc/asterisk/asterisk.conf", image_file!("asterisk/asterisk.conf")),
+    ("etc/asterisk/modules.conf", image_file!("asterisk/modules.conf")),
+    ("etc/asterisk/pjsip.conf", image_file!("asterisk/pjsip.conf")),
+    ("etc/asterisk/extensions.conf", image_file!("asterisk/extensions.conf")),
+    ("etc/asterisk/queues.conf", image_file!("asterisk/queues.conf")),
+    ("etc/asterisk/http.conf", image_file!("asterisk/http.conf")),
+    ("etc/asterisk/ari.conf", image_file!("asterisk/ari.conf")),
+    ("etc/asterisk/logger.conf", image_file!("asterisk/logger.conf")),
+    ("etc/asterisk/manager.conf", image_file!("asterisk/manager.conf")),
+    // Asterisk always reads these files; empty files avoid three errors at every start.
+    ("etc/asterisk/acl.conf", ""),
+    ("etc/asterisk/udptl.conf", ""),
+    ("etc/asterisk/pjproject.conf", ""),
+    ("etc/asterisk/rtp.conf", image_file!("asterisk/rtp.conf")),
+];
+
 pub(crate) const ALL: [Image; 9] = [
     Image {
         name: "small",
@@ -92,22 +111,7 @@ pub(crate) const ALL: [Image; 9] = [
         name: "asterisk",
         base: Base::OwnSystem(ASTERISK),
         start: image_file!("asterisk/start.sh"),
-        files: &[
-            ("etc/asterisk/asterisk.conf", image_file!("asterisk/asterisk.conf")),
-            ("etc/asterisk/modules.conf", image_file!("asterisk/modules.conf")),
-            ("etc/asterisk/pjsip.conf", image_file!("asterisk/pjsip.conf")),
-            ("etc/asterisk/extensions.conf", image_file!("asterisk/extensions.conf")),
-            ("etc/asterisk/queues.conf", image_file!("asterisk/queues.conf")),
-            ("etc/asterisk/http.conf", image_file!("asterisk/http.conf")),
-            ("etc/asterisk/ari.conf", image_file!("asterisk/ari.conf")),
-            ("etc/asterisk/logger.conf", image_file!("asterisk/logger.conf")),
-            ("etc/asterisk/manager.conf", image_file!("asterisk/manager.conf")),
-            // Asterisk always reads these files; empty files avoid three errors at every start.
-            ("etc/asterisk/acl.conf", ""),
-            ("etc/asterisk/udptl.conf", ""),
-            ("etc/asterisk/pjproject.conf", ""),
-            ("etc/asterisk/rtp.conf", image_file!("asterisk/rtp.conf")),
-        ],
+        files: ASTERISK_FILES,
         volumes: &[],
         good: &["230204.01", "230215.01", "230220.01"],
         has_bad: true,

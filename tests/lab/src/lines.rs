@@ -9,16 +9,19 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cache::{self, Cache};
-use crate::contract::{Action, Contract, Line, Runs};
+use crate::contract::{Action, Contract, Line};
 use crate::debian::write;
 use crate::error::{LabError, Result};
-use crate::images::{self, ALL, Base, Image, PATH, Target};
+use crate::images::{self, PATH, Target};
 use crate::lab::Lab;
 use crate::oci::{self, ImageConfig};
 use crate::push::{Client, ImageBlobs};
-use crate::recipes::{NGINX, POSTGRES, REDIS};
 use crate::run::Run;
 use crate::stand_in::{Behaviour, PROGRAM, RULES, rules_of};
+
+mod content;
+
+use content::{Content, content};
 
 /// The longest time that the build of the program may take, together with the crates that it needs.
 const BUILD_LIMIT: Duration = Duration::from_secs(900);
@@ -38,39 +41,6 @@ const LINES: [(&str, &str); 4] = [
     ("2.6", contracts!("omnileads-2.6.yaml")),
     ("3", contracts!("omnileads-3.yaml")),
 ];
-
-macro_rules! start_of {
-    ($name:literal, $below:expr, $files:expr) => {
-        Image {
-            name: concat!("lines/", $name),
-            base: Base::Bookworm($below),
-            start: include_str!(concat!("../images/lines/", $name, "/start.sh")),
-            files: $files,
-            volumes: &[],
-            good: &[],
-            has_bad: false,
-        }
-    };
-}
-
-const NGINX_FILES: &[(&str, &str)] =
-    &[("etc/nginx/nginx.conf", include_str!("../images/nginx/nginx.conf"))];
-const POSTGRES_OF_LINES: Image = start_of!("postgres", POSTGRES, &[]);
-const REDISGEARS: Image = start_of!("redisgears", REDIS, &[]);
-const NGINX_1_26: Image = start_of!("nginx-1.26", NGINX, NGINX_FILES);
-const NGINX_2_2: Image = start_of!("nginx-2.2", NGINX, NGINX_FILES);
-
-/// What is in the image of a contract.
-#[derive(Clone, Copy)]
-enum Content {
-    /// A real program. Its lower layers are in the image of the lab with this name already.
-    Real {
-        image: &'static Image,
-        below: &'static str,
-        stop_signal: Option<&'static str>,
-    },
-    StandIn,
-}
 
 /// An image that is to be made: all contracts with its name.
 struct LineImage<'a> {
@@ -139,31 +109,6 @@ fn line_images(line: &Line) -> Result<Vec<LineImage<'_>>> {
         images.push(LineImage { image, contracts, content: content(runs)? });
     }
     Ok(images)
-}
-
-fn content(runs: Runs) -> Result<Content> {
-    let of_lab = |name: &'static str| -> Result<Content> {
-        let image = ALL.iter().find(|image| image.name == name);
-        let image = image.ok_or_else(|| LabError::Invalid(format!("the lab has no {name}")))?;
-        Ok(Content::Real { image, below: name, stop_signal: None })
-    };
-    let of_lines = |image: &'static Image, below| Content::Real { image, below, stop_signal: None };
-    Ok(match runs {
-        Runs::Asterisk => of_lab("asterisk")?,
-        Runs::Kamailio => of_lab("kamailio")?,
-        Runs::Nginx => of_lab("nginx")?,
-        Runs::Rtpengine => of_lab("rtpengine")?,
-        Runs::Redis => of_lab("redis")?,
-        Runs::Redisgears => of_lines(&REDISGEARS, "redis"),
-        Runs::Nginx126 => of_lines(&NGINX_1_26, "nginx"),
-        Runs::Nginx22 => of_lines(&NGINX_2_2, "nginx"),
-        Runs::Postgres => Content::Real {
-            image: &POSTGRES_OF_LINES,
-            below: "postgres",
-            stop_signal: Some("SIGINT"),
-        },
-        Runs::StandIn => Content::StandIn,
-    })
 }
 
 /// Pushes images, and remembers which repository has which layer, so that each is sent once.

@@ -26,6 +26,8 @@ pub struct SipWay<'a> {
     pub port: u16,
     /// The name that Kamailio has for itself, which is `KAMAILIO_HOSTNAME`.
     pub domain: &'a str,
+    /// The address of the telephone itself with UDP; without one, that from which the host reaches Kamailio.
+    pub from: Option<&'a str>,
     /// WebSocket with TLS, as browsers do; otherwise UDP.
     pub browser: Option<Browser<'a>>,
 }
@@ -234,8 +236,11 @@ impl Drop for Telephone<'_> {
 
 /// Returns the program's argument.
 fn asked(does: &str, way: SipWay<'_>) -> Value {
-    let SipWay { address, port, domain, browser } = way;
+    let SipWay { address, port, domain, from, browser } = way;
     let mut asked = json!({"do": does, "address": address, "port": port, "domain": domain});
+    if let Some(from) = from {
+        asked["from"] = json!(from);
+    }
     if let Some(Browser { name, authority, path }) = browser {
         asked["name"] = json!(name);
         asked["authority"] = json!(authority);
