@@ -19,14 +19,7 @@ const OF_ASTERISK: &str = "ami_password";
 
 /// Rotates a secret of every kind, and the certificate.
 pub(crate) fn all(site: &Site) -> Result<()> {
-    match site.line.asterisk {
-        Some(_) => with_a_call(site)?,
-        None => {
-            rotate(site, site.line.secret)?;
-            rotate(site, OF_ASTERISK)?;
-            renew(site)?;
-        }
-    }
+    with_a_call(site)?;
     promises::all(site, "next")
 }
 

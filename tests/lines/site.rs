@@ -99,6 +99,11 @@ impl Site {
         self.host(2)
     }
 
+    /// The host with the Kamailio of browsers.
+    pub(crate) fn edge(&self) -> &'static str {
+        self.host(self.line.edge)
+    }
+
     /// Puts the images of both releases into the registry, and that of an application whose migration fails.
     fn push_images(&self) -> Result<()> {
         let next = document::next(&self.first);
@@ -142,7 +147,8 @@ impl Site {
     pub(crate) fn document(&self, versions: &Versions) -> Result<String> {
         let secrets = document::secrets(&document::catalog(self.line)?, versions);
         let text = document::text(self.line, versions, &secrets);
-        self.fleet.write_spec("acme.yaml", &text)
+        let edge = self.fleet.host(self.edge())?.address().to_string();
+        self.fleet.write_spec("acme.yaml", &text.replace("EDGE_ADDRESS", &edge))
     }
 
     /// Gives every secret of the site a value: one that the controller makes, or what has a form of its own.

@@ -2,23 +2,25 @@
 //! the name of the real one below the registry, with the name of its own registry as the first part, so that one rule
 //! of `[mirrors]` leads from every registry to the lab's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cache::{self, Cache};
-use crate::contract::{Action, Contract, Line};
+use crate::contract::{Action, Contract, Line, Runs};
 use crate::debian::write;
 use crate::error::{LabError, Result};
 use crate::images::{self, PATH, Target};
 use crate::lab::Lab;
 use crate::oci::{self, ImageConfig};
 use crate::push::{Client, ImageBlobs};
+use crate::recipes::BOOKWORM;
 use crate::run::Run;
 use crate::stand_in::{Behaviour, PROGRAM, RULES, rules_of};
 
+mod beside;
 mod content;
 
 use content::{Content, content};
@@ -101,12 +103,11 @@ fn line_images(line: &Line) -> Result<Vec<LineImage<'_>>> {
     let mut images = Vec::new();
     for (image, contracts) in grouped {
         let wrong = |what: &str| LabError::Invalid(format!("{}: {image}: {what}", line.catalog));
-        let mut kinds = contracts.iter().map(|contract| contract.runs);
-        let runs = kinds.next().flatten().ok_or_else(|| wrong("its contract says no program"))?;
-        if kinds.any(|other| other != Some(runs)) {
-            return Err(wrong("its contracts say different programs"));
-        }
-        images.push(LineImage { image, contracts, content: content(runs)? });
+        let runs: Option<BTreeSet<Runs>> = contracts.iter().map(|contract| contract.runs).collect();
+        let runs = runs.ok_or_else(|| wrong("a contract of it says no program"))?;
+        let content = content(&runs)?;
+        let content = content.ok_or_else(|| wrong("its contracts say different programs"))?;
+        images.push(LineImage { image, contracts, content });
     }
     Ok(images)
 }
@@ -145,6 +146,14 @@ impl<'a> Shelf<'a> {
                 image.push_as(target, &self.client, &base, &folder)
             }
             Content::StandIn => self.push_stand_in(image, &repository, tag, &folder),
+            Content::Both { image: real, below } => {
+                let mut layers = images::base_layers(real, &self.cache)?;
+                self.mount(&repository, &layers, &format!("omnileads/{below}"))?;
+                layers.push(beside::layer(image, tag, &folder, &BOOKWORM.build(&self.cache)?)?);
+                let behaviour = Behaviour::of_tag(tag).as_str();
+                let target = Target { repository: &repository, tag, behaviour, stop_signal: None };
+                real.push_as(target, &self.client, &layers, &folder)
+            }
         }
     }
 
@@ -215,11 +224,7 @@ fn repository(image: &str) -> String {
 fn write_rules(tree: &Path, image: &LineImage<'_>, tag: &str) -> Result<()> {
     let rules = rules_of(&image.contracts, tag)?;
     write(&tree.join(FOLDER).join(RULES), &rules, 0o644)?;
-    for contract in &image.contracts {
-        for (path, text) in &contract.files {
-            write(&tree.join(path.trim_start_matches('/')), text, 0o644)?;
-        }
-    }
+    write_files(tree, &image.contracts)?;
     for place in links(&image.contracts) {
         let place = tree.join(place);
         let folder = place.parent().unwrap_or(tree);
@@ -228,6 +233,14 @@ fn write_rules(tree: &Path, image: &LineImage<'_>, tag: &str) -> Result<()> {
             let program = format!("/{FOLDER}/{PROGRAM}");
             symlink(program, &place).map_err(LabError::io("link", &place))?;
         }
+    }
+    Ok(())
+}
+
+/// Writes the files that commands of the catalog expect.
+fn write_files(tree: &Path, contracts: &[&Contract]) -> Result<()> {
+    for (path, text) in contracts.iter().flat_map(|contract| &contract.files) {
+        write(&tree.join(path.trim_start_matches('/')), text, 0o644)?;
     }
     Ok(())
 }

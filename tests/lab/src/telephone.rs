@@ -1,4 +1,4 @@
-//! A telephone of an agent on a host: it logs in at Kamailio, calls a number and stays, and says what it sees. The program
+//! A telephone on a host: it logs in at Kamailio as an agent, calls a number and stays, and says what it sees. The program
 //! is `telephone/agent.py`, which runs with the Python of the host.
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -112,6 +112,17 @@ impl<'a> Telephone<'a> {
         let mut asked = asked("call", way);
         asked["agent"] = json!(agent.number);
         asked["key_file"] = json!(agent.key_file);
+        asked["number"] = json!(number);
+        Self::start(host, asked)
+    }
+
+    /// Calls a number as somebody who is no agent and has no login, and waits until the call is up.
+    ///
+    /// # Errors
+    /// The call was refused, or not answered in time.
+    pub fn call_as(host: &'a Host, way: SipWay<'_>, caller: &str, number: &str) -> Result<Self> {
+        let mut asked = asked("call", way);
+        asked["caller"] = json!(caller);
         asked["number"] = json!(number);
         Self::start(host, asked)
     }

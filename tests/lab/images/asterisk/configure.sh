@@ -1,5 +1,5 @@
 # What the scripts of all images with Asterisk do in the end. They have set where it listens: `trunks` and `agents` (an
-# address with a port), `management` and `programs` (addresses).
+# address with a port), `management` and `programs` (addresses); and `further` settings of SIP, if there are any.
 version=$(cat /oml/version)
 mkdir -p /run/asterisk /var/lib/asterisk /var/log/asterisk /var/spool/asterisk
 cat > /run/asterisk/transports.conf <<END
@@ -14,6 +14,7 @@ bind=$trunks
 type=transport
 protocol=udp
 bind=$agents
+${further:-}
 END
 cat > /run/asterisk/manager.conf <<END
 [general]
