@@ -1,5 +1,30 @@
 //! The lines that are tried, as data.
 
+/// The number of hosts of a site. With three it has every component of its catalog, with one those of the handbook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Size {
+    One,
+    Three,
+}
+
+impl Size {
+    pub(crate) const ALL: [Self; 2] = [Self::One, Self::Three];
+
+    pub(crate) fn hosts(self) -> usize {
+        match self {
+            Self::One => 1,
+            Self::Three => 3,
+        }
+    }
+
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::One => "one_host",
+            Self::Three => "three_hosts",
+        }
+    }
+}
+
 /// Whose call is held while a site changes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Caller {
@@ -81,10 +106,16 @@ pub(crate) const LINES: [Line; 4] = [
     Line {
         name: "2.2",
         catalog: "omnileads-2-2",
-        roles: ["data", "voice", "app"],
+        roles: ["data,qa", "voice", "app"],
         settings: "dialer_host: 192.0.2.9",
         further: &[],
-        files: &[("/etc/default/rabbitmq.conf", "listeners.tcp.default = ADDRESS:5672\n")],
+        files: &[
+            ("/etc/default/rabbitmq.conf", "listeners.tcp.default = ADDRESS:5672\n"),
+            ("/etc/default/prometheus.yml", "\n"),
+            ("/etc/default/promtail.yml", "\n"),
+            // The folder is there only where the journal is not kept.
+            ("/run/log/journal/README", "\n"),
+        ],
         application: "omnileads",
         kamailio: "oml-kamailio-server",
         edge: 2,
@@ -98,10 +129,20 @@ pub(crate) const LINES: [Line; 4] = [
     Line {
         name: "1.26",
         catalog: "omnileads-1-26",
-        roles: ["data", "voice", "app"],
+        // HAProxy has the ports of Redis and of the web server, which are on the two other hosts.
+        roles: ["data", "voice,haproxy", "app"],
         settings: "infra_env: lan, minio_console_port: \"9001\"",
         further: &[],
-        files: &[("/etc/asterisk/custom/extensions_custom.conf", "\n")],
+        files: &[
+            ("/etc/asterisk/custom/extensions_custom.conf", "\n"),
+            ("/etc/default/bootstrap", "\n"),
+            ("/etc/default/loki.yml", "\n"),
+            ("/etc/default/prometheus.yml", "\n"),
+            ("/etc/default/promtail.yml", "\n"),
+            ("/etc/omnileads/hap.pem", "\n"),
+            ("/etc/omnileads/haproxy.cfg", "\n"),
+            ("/var/log/syslog", "\n"),
+        ],
         application: "omnileads",
         kamailio: "oml-kamailio-server",
         edge: 2,
@@ -116,12 +157,18 @@ pub(crate) const LINES: [Line; 4] = [
     Line {
         name: "3",
         catalog: "omnileads-3",
-        roles: ["data,stateless", "acd,edge,callrec", "web,workers,dialer"],
+        roles: ["data,stateless,qa", "acd,edge,callrec", "web,workers,dialer"],
         // The host with the Kamailio of carriers is a carrier.
         settings: "kamailio_webrtc_iface: host0, itsp_nodes: EDGE_ADDRESS, kamailio_shm_size: \"64\", \
                    kamailio_pkg_size: \"8\"",
         further: &[],
-        files: &[("/etc/omnileads/omnidialer.sql", "CREATE TABLE campaign (id integer);\n")],
+        files: &[
+            ("/etc/default/haproxy.cfg", "\n"),
+            ("/etc/default/promtail.yml", "\n"),
+            ("/etc/omnileads/omnidialer.sql", "CREATE TABLE campaign (id integer);\n"),
+            ("/etc/prometheus/prometheus.yml", "\n"),
+            ("/run/log/journal/README", "\n"),
+        ],
         application: "omnileads",
         kamailio: "kamailio-webrtc",
         edge: 1,

@@ -12,17 +12,10 @@ use oml_tests::trial::{check, lab_name};
 use oml_tests::{CtlOutput, Fleet, Packages};
 
 use crate::document::{self, Versions};
-use crate::line::Line;
+use crate::line::{Line, Size};
 
 /// The tag of an image of the application whose migration fails.
 pub(crate) const BAD_MIGRATION: &str = "20991231-bad-migration";
-
-/// The number of hosts of a site.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Size {
-    One,
-    Three,
-}
 
 /// The hosts for data, voice and the application.
 pub(crate) const NODES: [&str; 3] = ["acme-data", "acme-voice", "acme-app"];
@@ -32,25 +25,9 @@ const ALONE: &str = "acme-one";
 const MIRRORS_FILE: &str = "/etc/omlcontroller/conf.d/mirrors.toml";
 const RESTART: &str =
     "chown -R omlcontroller: /etc/omlcontroller && systemctl restart omlcontroller";
+const NO_PROMETHEUS: &str = "rm -f /lib/systemd/system/prometheus.service /etc/init.d/prometheus && \
+                             systemctl daemon-reload";
 const CATALOGS: &str = "/usr/share/omlcontroller/catalog";
-
-impl Size {
-    pub(crate) const ALL: [Self; 2] = [Self::One, Self::Three];
-
-    pub(crate) fn hosts(self) -> usize {
-        match self {
-            Self::One => 1,
-            Self::Three => 3,
-        }
-    }
-
-    pub(crate) fn words(self) -> &'static str {
-        match self {
-            Self::One => "one_host",
-            Self::Three => "three_hosts",
-        }
-    }
-}
 
 /// A site on which a line is tried.
 pub(crate) struct Site {
@@ -76,7 +53,7 @@ impl Site {
         let topology = Topology { nodes, ..Topology::acme() };
         let name = lab_name(&format!("line{}-{}", line.name.replace('.', ""), size.hosts()));
         let Some(fleet) = Fleet::up_or_skip(&name, packages, topology)? else { return Ok(None) };
-        let site = Self { fleet, line, size, first: document::versions(line)? };
+        let site = Self { fleet, line, size, first: document::versions(line, size)? };
         site.push_images().context("put the images into the registry")?;
         site.configure_controller().context("configure the controller")?;
         site.write_files().context("write the files of the hosts")?;
@@ -132,9 +109,13 @@ impl Site {
         Ok(())
     }
 
+    /// Writes the files, and makes room for the unit of Prometheus, of which the test hosts have the package.
     fn write_files(&self) -> Result<()> {
         for node in self.fleet.nodes() {
             let host = self.fleet.host(node)?;
+            if self.size == Size::Three {
+                sh(&self.fleet, node, NO_PROMETHEUS)?;
+            }
             for (path, text) in self.line.files {
                 let text = text.replace("ADDRESS", &host.address().to_string());
                 host.push(path, text.as_bytes(), 0o644)?;
