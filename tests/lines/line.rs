@@ -25,7 +25,7 @@ impl Size {
     }
 }
 
-/// Whose call is held while a site changes.
+/// The side from which the call comes that is held while a site changes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Caller {
     /// An agent, who calls through the Kamailio of browsers.
