@@ -34,16 +34,21 @@ const UNIT: &str = "prometheus-node-exporter";
 /// The time limit for several ends.
 const ENDS_LIMIT: Duration = Duration::from_secs(150);
 
-/// Runs another program in the packaged unit for as long as `trial` takes.
+/// Runs another program in the packaged unit for as long as `trial` takes. Afterwards the unit is
+/// ready with its own program, and how often the other one ended is forgotten.
 fn with_program(fleet: &Fleet, lines: &str, trial: impl FnOnce() -> Result<()>) -> Result<()> {
     let folder = format!("/run/systemd/system/{UNIT}.service.d");
     let text = format!("[Service]\nExecStart=\n{lines}\n");
     let put = format!("mkdir -p {folder} && cat > {folder}/trial.conf && systemctl daemon-reload");
     fleet.host(NODE)?.exec_with_input(text.as_bytes(), &["sh", "-c", &put])?;
     let outcome = trial();
+    let own = format!("rm {folder}/trial.conf; systemctl daemon-reload");
     let start = format!("systemctl reset-failed {UNIT} || true; systemctl restart {UNIT}");
-    sh(fleet, NODE, &format!("rm {folder}/trial.conf; systemctl daemon-reload; {start}"))?;
-    outcome
+    let forget = "rm -rf /run/omlagent/ends; systemctl start omlagent";
+    let restarted_ms = now_ms()?;
+    sh(fleet, NODE, &format!("systemctl stop omlagent; {own}; {start}; {forget}"))?;
+    outcome?;
+    wait_ready_after(fleet, restarted_ms, NODE, COMPONENT).map(drop)
 }
 
 fn is_in(phase: &'static str, words: &'static [&'static str]) -> impl Fn(&Value) -> bool {
@@ -92,10 +97,7 @@ fn crash_loop(fleet: &Fleet) -> Result<()> {
         wait.until("the next agent knows of it", is_in("crash-looping", words))?;
         sh(fleet, NODE, &format!("systemctl stop {UNIT}"))?;
         stays_stopped(fleet)
-    })?;
-    let restarted_ms = now_ms()?;
-    sh(fleet, NODE, "rm -rf /run/omlagent/ends; systemctl restart omlagent")?;
-    wait_ready_after(fleet, restarted_ms, NODE, COMPONENT).map(drop)
+    })
 }
 
 /// It ends with status 0 and is not restarted by systemd. One that says that it stops looks to systemd
@@ -107,7 +109,7 @@ fn ends_well(fleet: &Fleet) -> Result<()> {
         wait_ready(fleet, NODE, COMPONENT)?;
         with_program(fleet, program, || is_started_again(fleet))?;
     }
-    wait_ready(fleet, NODE, COMPONENT).map(drop)
+    Ok(())
 }
 
 /// Checks that the unit is started after its program has ended, and never shown as stopped by hand.
@@ -135,9 +137,7 @@ fn ends_in_start(fleet: &Fleet) -> Result<()> {
         let long = InstanceWait::new(fleet, NODE, COMPONENT).within(ENDS_LIMIT);
         let words = &["ends again and again"];
         long.until("the crash loop is reported", is_in("crash-looping", words)).map(drop)
-    })?;
-    sh(fleet, NODE, "rm -rf /run/omlagent/ends; systemctl restart omlagent")?;
-    wait_ready(fleet, NODE, COMPONENT).map(drop)
+    })
 }
 
 /// systemd knows no main process of it, so what it says of its end does not tell a stop from an end.
@@ -163,8 +163,7 @@ fn unseen_stop(fleet: &Fleet) -> Result<()> {
         sh(fleet, NODE, &format!("systemctl stop {UNIT}"))?;
         let stopped = |seen: &Value| seen["reason"] == "stopped on the host by hand";
         wait_instance(fleet, NODE, COMPONENT, "the stop is noticed", stopped).map(drop)
-    })?;
-    wait_ready(fleet, NODE, COMPONENT).map(drop)
+    })
 }
 
 /// A unit such as the `postgresql.service` of Debian, which only starts others.
@@ -179,8 +178,7 @@ fn exited(fleet: &Fleet) -> Result<()> {
         check(seen["health"] == "unknown", format!("{seen}"))?;
         let state = sh(fleet, NODE, &format!("systemctl is-active {UNIT} || true"))?;
         check(state.trim() == "active", state)
-    })?;
-    wait_ready(fleet, NODE, COMPONENT).map(drop)
+    })
 }
 
 /// A mask, a drop-in that lifts the limit of the tenant, and the copy that `systemctl edit --full`

@@ -9,14 +9,14 @@ use super::bench::{Bench, name};
 const ASTERISK: &str = "oml-asterisk";
 const REDIS: &str = "oml-redis";
 
-/// The container of a component, whatever its name.
+/// The container of a component, by its labels, which a new name does not change.
 fn container(bench: &Bench, component: &str) -> Container {
     let mut found = bench.host.host.containers().into_iter();
     found.find(|found| found.labels["io.oml.component"] == component).unwrap()
 }
 
 fn phase(report: &Report, component: &str) -> Phase {
-    report.instances[&name(component)].phase.clone()
+    report.instances[&name(component)].phase
 }
 
 fn drift(report: &Report, component: &str) -> String {
