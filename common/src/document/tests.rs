@@ -17,6 +17,7 @@ use crate::id::{ContentHash, Digest, Generation, RevisionNumber};
 
 mod golden;
 mod later;
+mod strict;
 mod values;
 
 fn digest() -> Digest {
