@@ -16,6 +16,7 @@ use super::*;
 use crate::id::{ContentHash, Digest, Generation, RevisionNumber};
 
 mod golden;
+mod held;
 mod later;
 mod strict;
 mod values;

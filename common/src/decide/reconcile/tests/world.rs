@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::difference::ForeignObject;
 use crate::decide::observed::{
-    ActiveState, ContainerState, Counting, Observed, ObservedContainer, ObservedDocument,
-    ObservedInstance, ObservedRun, ObservedUnit, UnitEnd,
+    ActiveState, ContainerState, Observed, ObservedContainer, ObservedDocument, ObservedInstance,
+    ObservedRun, ObservedUnit, UnitEnd,
 };
 use crate::decide::reconcile::{Action, Decision, Input, decide, reconcile};
 use crate::decide::rights::Right;
@@ -19,8 +19,8 @@ use crate::decide::update::{self, NotDone, Outcome, nothing};
 use crate::document::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
 use crate::document::instance::Workload;
 use crate::document::instance::{
-    ActiveProbe, Check, Container, Instance, KeptSecret, PackagedUnit, PidsLimit, Probe, Reload,
-    Timing,
+    ActiveProbe, Check, Container, Counting, Instance, KeptSecret, PackagedUnit, PidsLimit, Probe,
+    Reload, Timing,
 };
 use crate::document::operation::{RunOutcome, RunResult};
 use crate::document::report::{Failure, Phase};
