@@ -86,7 +86,7 @@ fn a_way_of_counting_calls_is_known_only_if_all_of_it_is() {
     let plain: Value = serde_json::from_str(&fixture("instance.json")).unwrap();
     assert_ne!(held(&plain, "").counting, Counting::Unknown);
     let mut word = whole.clone();
-    word["active"]["total"] = "min".into();
+    word["active"]["total"] = json!("min");
     let field = |place: &str| with_unknown_field(&whole, place);
     for later in [word, field("/active"), field("/active/more/0")] {
         let held = held(&later, "/active");
@@ -98,6 +98,6 @@ fn a_way_of_counting_calls_is_known_only_if_all_of_it_is() {
 #[test]
 fn an_instance_is_never_restarted_for_its_health_by_words_of_a_later_release() {
     let mut later = everything();
-    later["restart_unhealthy"]["after_ms"] = "soon".into();
+    later["restart_unhealthy"]["after_ms"] = json!("soon");
     assert_eq!(held(&later, "").restart_unhealthy.after_ms, None);
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::golden::{fixture, objects};
 use super::*;
 use crate::document::instance::HeldInstance;
+use crate::id::ComponentName;
 
 /// A field that this release does not know.
 const UNKNOWN: &str = "of_a_later_release";
@@ -30,11 +31,11 @@ pub(super) fn everything() -> Value {
         let (parent, name) = place.rsplit_once('/').unwrap();
         whole.pointer_mut(parent).unwrap()[name] = part;
     }
-    let more = json!([{"command": ["dialer"], "before": "waiting"}]);
-    (whole["active"]["more"], whole["active"]["total"]) = (more, "max".into());
+    whole["active"]["more"] = json!([{"command": ["dialer"], "before": "waiting"}]);
+    whole["active"]["total"] = json!("max");
     let password = whole["workload"]["kept_secrets"]["REDIS_PASSWORD"].clone();
     whole["pull_login"] = json!({"user": "puller", "password": password});
-    whole["pull_from"] = "mirror.example.com/asterisk".into();
+    whole["pull_from"] = json!("mirror.example.com/asterisk");
     // What is left has every field.
     whole["workload"]["kept_secrets"].as_object_mut().unwrap().remove("REDIS_PASSWORD").unwrap();
     whole["workload"]["options"]["files"].as_array_mut().unwrap().truncate(1);
@@ -54,7 +55,8 @@ fn why_held(instance: &Value, path: &str) -> String {
     let mut sent: Value = serde_json::from_str(&write(&assignment())).unwrap();
     sent["content"]["instances"]["asterisk"]["instance"] = instance.clone();
     let read = Verbatim::<Assignment>::read(&sent.to_string()).unwrap();
-    let held = read.content.share.unreadable.get(&"asterisk".parse().unwrap());
+    let name: ComponentName = "asterisk".parse().unwrap();
+    let held = read.content.share.unreadable.get(&name);
     held.unwrap_or_else(|| panic!("an unknown field in {path:?} is left out")).why.clone()
 }
 
