@@ -3,13 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use oml_common::decide::difference::{Difference, FileChange};
-use oml_common::decide::observed::{
-    Counting, Observed, ObservedDocument, ObservedInstance, ObservedRun,
-};
+use oml_common::decide::observed::{Observed, ObservedDocument, ObservedInstance, ObservedRun};
 use oml_common::decide::rights::refused;
 use oml_common::document::assignment::Assignment;
 use oml_common::document::host_policy::HostPolicy;
-use oml_common::document::instance::{HeldInstance, KeptSecret, Reload};
+use oml_common::document::instance::{Counting, HeldInstance, KeptSecret, Reload};
 use oml_common::document::status::Status;
 use oml_common::id::{ComponentName, Digest};
 use oml_common::time::Timestamp;
@@ -126,10 +124,10 @@ fn with_refused_rights(
 /// How calls are counted, by the document on disk or else the running container's label.
 fn counting(name: &ComponentName, sources: Sources<'_>) -> Counting {
     if let Some(document) = sources.documents.get(name) {
-        return document.active.clone().into();
+        return document.counting.clone();
     }
     match sources.engine.labels.get(name) {
-        Some(Some(labelled)) => labelled.active.clone().into(),
+        Some(Some(labelled)) => labelled.counting.clone(),
         Some(None) => Counting::Unknown,
         // Nothing of it runs.
         None => Counting::Nothing,

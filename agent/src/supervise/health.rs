@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use oml_common::decide::{crash_loop, unhealthy};
-use oml_common::document::instance::HeldInstance;
+use oml_common::document::instance::{Counting, HeldInstance};
 use oml_common::document::status::{Drift, Health, LastExit, Status, SupervisorRelease};
 use oml_common::time::Timestamp;
 
@@ -97,7 +97,11 @@ impl Record {
                 self.become_(Health::Unknown, now);
             }
         }
-        self.noun = instance.active.as_ref().map(|active| active.noun.clone());
+        self.noun = match &instance.counting {
+            Counting::By(active) => Some(active.noun.clone()),
+            Counting::Unknown => Some("calls".to_owned()),
+            Counting::Nothing => None,
+        };
         self.failures_max = instance.probe.as_ref().map_or(1, |probe| probe.failures_max.max(1));
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::difference::{Difference, FileChange, ForeignObject, UnitChange};
 use crate::decide::rights::Right;
-use crate::document::instance::{ActiveProbe, KeptSecret, Probe};
+use crate::document::instance::{Counting, KeptSecret, Probe};
 use crate::document::operation::RunResult;
 use crate::document::status::{Health, Status};
 use crate::id::{ComponentName, ContentHash, Digest, OperationName, RunId, Version};
@@ -71,17 +71,6 @@ pub struct UnseenContainer {
     pub name: String,
     /// The error of the engine, or that it gives no answer.
     pub why: String,
-}
-
-/// The way in which the calls of a running instance are counted, from its document or label.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Counting {
-    /// The instance has no calls, so a stop cuts none.
-    #[default]
-    Nothing,
-    By(ActiveProbe),
-    /// The document and the label are missing, so there may be calls.
-    Unknown,
 }
 
 /// The instance document on a host, from its file or, if that is lost, from the label of the
@@ -196,23 +185,6 @@ pub enum ContainerState {
         /// Whether the kernel killed it because memory ran out.
         out_of_memory: bool,
     },
-}
-
-impl From<Option<ActiveProbe>> for Counting {
-    fn from(probe: Option<ActiveProbe>) -> Self {
-        probe.map_or(Self::Nothing, Self::By)
-    }
-}
-
-impl Counting {
-    /// Returns the probe that counts calls, if there is one.
-    #[must_use]
-    pub fn probe(&self) -> Option<&ActiveProbe> {
-        match self {
-            Self::By(probe) => Some(probe),
-            Self::Nothing | Self::Unknown => None,
-        }
-    }
 }
 
 impl ObservedInstance {

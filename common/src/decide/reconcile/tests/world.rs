@@ -1,15 +1,16 @@
 //! A host as a value: what the steps would do to it, and what goes wrong.
 //!
 //! The model of the whole host is the crate `sim`, which behaves as the real daemons do, on
-//! tokio's clock. This one is smaller: a plain value that a step changes at once, so that
-//! the tests of properties can try thousands of histories, and the core needs no runtime.
+//! tokio's clock. This is none of daemons, but a world for properties of the decision alone: a
+//! plain value that a step changes at once, so that they can be tried on thousands of histories,
+//! and the core needs no runtime. Its own rules are the constants below and what a prune removes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::difference::ForeignObject;
 use crate::decide::observed::{
-    ActiveState, ContainerState, Counting, Observed, ObservedContainer, ObservedDocument,
-    ObservedInstance, ObservedRun, ObservedUnit, UnitEnd,
+    ActiveState, ContainerState, Observed, ObservedContainer, ObservedDocument, ObservedInstance,
+    ObservedRun, ObservedUnit, UnitEnd,
 };
 use crate::decide::reconcile::{Action, Decision, Input, decide, reconcile};
 use crate::decide::rights::Right;
@@ -19,8 +20,8 @@ use crate::decide::update::{self, NotDone, Outcome, nothing};
 use crate::document::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
 use crate::document::instance::Workload;
 use crate::document::instance::{
-    ActiveProbe, Check, Container, Instance, KeptSecret, PackagedUnit, PidsLimit, Probe, Reload,
-    Timing,
+    ActiveProbe, Check, Container, Counting, Instance, KeptSecret, PackagedUnit, PidsLimit, Probe,
+    Reload, Timing,
 };
 use crate::document::operation::{RunOutcome, RunResult};
 use crate::document::report::{Failure, Phase};
@@ -59,14 +60,22 @@ pub(super) enum Fault {
     StoppedByHand,
 }
 
-/// From a program's end to its next start by systemd.
-const RESTART_PAUSE_MS: u64 = 1_000;
+/// A unit file as the agent writes it.
+const UNIT_FILE: &str = include_str!("../../../document/v1/fixtures/unit_mark.service");
 /// From its start to the end of a program that dies.
 const DEATH_MS: u64 = 2_000;
 /// How long a program that never answers is waited for.
 const START_TIMEOUT_MS: u64 = 30_000;
-/// Starts in a row after which systemd gives up.
+/// Restarts in a row after which systemd gives up here. They are few, so that a history comes to
+/// that: our unit files allow more (`StartLimitBurst`).
 const RESTARTS_MAX: u32 = 5;
+
+/// Returns the time from a program's end to its next start by systemd, as our unit files say it.
+fn restart_pause_ms() -> u64 {
+    let pause =
+        UNIT_FILE.lines().find_map(|line| line.strip_prefix("RestartSec=")?.strip_suffix('s'));
+    pause.unwrap().parse::<u64>().unwrap() * 1_000
+}
 
 /// One instance's share of the host.
 #[derive(Debug, Clone, Default)]
@@ -166,7 +175,7 @@ pub(super) fn instance(component: &str, version: &str) -> Instance {
             failures_max: 3,
         },
         active: None,
-        timing: Timing { start_timeout_ms: 30_000, stop_grace_ms: 10_000 },
+        timing: Timing { start_timeout_ms: START_TIMEOUT_MS, stop_grace_ms: 10_000 },
         restart_unhealthy: Default::default(),
         checks: Vec::new(),
         preparations: Vec::new(),
@@ -878,7 +887,7 @@ fn fail(place: &mut HostInstance, result: &'static str, now: Timestamp) {
     }
     if let Some(unit) = &mut place.unit {
         (unit.active, unit.since, unit.result) = (ActiveState::Activating, now, result);
-        unit.due = Some((now.plus_ms(RESTART_PAUSE_MS), Happening::Restarts));
+        unit.due = Some((now.plus_ms(restart_pause_ms()), Happening::Restarts));
     }
 }
 

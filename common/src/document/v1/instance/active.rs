@@ -42,6 +42,35 @@ pub enum ActiveTotal {
     Max,
 }
 
+/// The way in which the calls of a running instance are counted, from its document or label.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Counting {
+    /// The instance has no calls, so a stop cuts none.
+    #[default]
+    Nothing,
+    By(ActiveProbe),
+    /// There may be calls: the document and the label are missing, or only a later release
+    /// understands how they are counted.
+    Unknown,
+}
+
+impl From<Option<ActiveProbe>> for Counting {
+    fn from(probe: Option<ActiveProbe>) -> Self {
+        probe.map_or(Self::Nothing, Self::By)
+    }
+}
+
+impl Counting {
+    /// Returns the probe that counts calls, if there is one.
+    #[must_use]
+    pub fn probe(&self) -> Option<&ActiveProbe> {
+        match self {
+            Self::By(probe) => Some(probe),
+            Self::Nothing | Self::Unknown => None,
+        }
+    }
+}
+
 impl ActiveProbe {
     /// Makes a probe with one command.
     #[must_use]
