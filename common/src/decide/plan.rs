@@ -16,6 +16,7 @@ use crate::id::{ComponentName, NodeName, RevisionNumber, RoleName};
 use crate::text::problem::{Problem, Problems};
 
 pub mod conflicts;
+mod features;
 mod images;
 mod migrations;
 mod mirrors;
@@ -126,7 +127,7 @@ pub fn prepare(input: Input<'_>) -> Result<Prepared, Unprepared> {
         let Some(agent) = input.nodes.get(node).and_then(|facts| facts.agent.as_ref()) else {
             continue;
         };
-        check_features(input, node, agent, share, &mut problems);
+        features::check(input.spec, node, agent, share, &mut problems);
         rights::check(input, node, agent, share, &mut problems);
     }
     let strategy = Strategy {
@@ -289,32 +290,6 @@ fn nodes_by_role(
         problems.push(problem.hint(format!("enrolled nodes: {}", have.join("; "))));
     }
     carriers
-}
-
-/// Checks that the agent of a node has the features that its instances need.
-fn check_features(
-    input: Input<'_>,
-    node: &NodeName,
-    agent: &AgentFacts,
-    share: &Share,
-    problems: &mut Problems,
-) {
-    for (component, desired) in &share.instances {
-        let missing: Vec<&str> =
-            desired.instance.needs().difference(&agent.features).map(|f| f.as_str()).collect();
-        if missing.is_empty() {
-            continue;
-        }
-        let message = format!(
-            "{node} cannot run it: its agent {} does not support {}",
-            agent.version,
-            missing.join(", ")
-        );
-        let problem = input.spec.problem(&format!("components.{component}"), message);
-        problems.push(
-            problem.hint(format!("upgrade the agent on {node}: apt-get install ./omlagent.deb")),
-        );
-    }
 }
 
 fn policy(spec: &TenantSpec) -> ChangePolicy {

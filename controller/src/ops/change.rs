@@ -9,16 +9,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use oml_common::decide::change::already_in_effect;
 use oml_common::decide::diff::{diff, strategy};
 use oml_common::decide::head::{after_change, next_revision};
-use oml_common::decide::plan::{self, ImageName, Unprepared};
+use oml_common::decide::plan::{self, ImageName, NodeFacts, Prepared, Unprepared};
 use oml_common::decide::release::Judged;
 use oml_common::decide::rollout::Begin;
 use oml_common::document;
+use oml_common::document::catalog::Catalog;
 use oml_common::document::plan::Plan;
 use oml_common::document::revision::Change;
 use oml_common::document::rollout::Rollout;
 use oml_common::document::spec::TenantSpec;
 use oml_common::id::{ContentHash, Digest, NodeName, RevisionNumber};
-use oml_common::text::problem::Problems;
 use oml_common::time::Timestamp;
 use oml_daemon::env::Env;
 use oml_daemon::failpoint;
@@ -158,20 +158,11 @@ impl Changes {
         let spec = &draft.spec;
         let catalog = self.catalogs.of(spec)?;
         let nodes = node_facts(&self.records, &draft.tenant).await?;
-        let revision = next_revision(draft.head.as_ref().map(|head| head.value));
-        let prepared = plan::prepare(plan::Input {
-            revision,
-            spec,
-            catalog: &catalog.catalog,
-            nodes: &nodes,
-            mirrors: self.registries.mirrors(),
-            secrets: &draft.secrets,
-            before: draft.before.as_ref().map(|(_, plan)| &**plan),
-        });
+        let prepared = self.prepare(&draft, &catalog.catalog, &nodes, &judged);
         // The problems are found before the registries are asked, so that all problems
         // are reported together.
         let (images, mut problems) = match &prepared {
-            Ok(prepared) => (prepared.images(), Problems(draft.conflicts(prepared.layout()))),
+            Ok(prepared) => (prepared.images(), draft.refused(prepared, &nodes)),
             Err(Unprepared { images, problems }) => (images, problems.clone()),
         };
         if nodes.is_empty() {
@@ -199,12 +190,31 @@ impl Changes {
         }
         let prepared = prepared.map_err(|unprepared| OpsError::Problems(unprepared.problems))?;
         let plan = prepared.finish(&digests).map_err(OpsError::Problems)?;
-        let plan = releases::without_rollback(plan, &judged);
         check_size(spec, &plan)?;
         let mut changes = diff(draft.before.as_ref().map(|(_, plan)| &**plan), &plan);
         plan::presence::explain(&mut changes, &plan.absent);
         let (catalog, enrolled) = (catalog.content.clone(), nodes.into_keys().collect());
         Ok(Planned { draft, plan, catalog, changes, enrolled, judged })
+    }
+
+    /// Makes the plan of a draft without digests, with what its releases say about the change.
+    fn prepare(
+        &self,
+        draft: &Draft,
+        catalog: &Catalog,
+        nodes: &BTreeMap<NodeName, NodeFacts>,
+        judged: &Judged,
+    ) -> Result<Prepared, Unprepared> {
+        let prepared = plan::prepare(plan::Input {
+            revision: next_revision(draft.head.as_ref().map(|head| head.value)),
+            spec: &draft.spec,
+            catalog,
+            nodes,
+            mirrors: self.registries.mirrors(),
+            secrets: &draft.secrets,
+            before: draft.before.as_ref().map(|(_, plan)| &**plan),
+        })?;
+        Ok(prepared.edited(|plan| releases::without_rollback(plan, judged)))
     }
 
     async fn commit_change(

@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use oml_common::decide::plan::ImageName;
 use oml_common::decide::plan::conflicts;
+use oml_common::decide::plan::{ImageName, NodeFacts, Prepared};
 use oml_common::decide::secrets::{ChosenSecrets, choose};
 use oml_common::decide::{self, head::base};
 use oml_common::document::plan::Plan;
 use oml_common::document::rollout::Rollout;
 use oml_common::document::spec::{TenantSpec, with_versions};
-use oml_common::id::{Digest, RevisionNumber, TenantId};
-use oml_common::text::problem::Problem;
+use oml_common::id::{Digest, NodeName, RevisionNumber, TenantId};
+use oml_common::text::problem::{Problem, Problems};
 
 use super::Changes;
 use super::request::ChangeRequest;
@@ -198,8 +198,20 @@ impl Draft {
         base.map_err(OpsError::Problems)
     }
 
+    /// Returns a problem for everything for which that plan is refused without a registry: what the agents
+    /// of its nodes cannot do, and what takes two changes.
+    pub(super) fn refused(
+        &self,
+        prepared: &Prepared,
+        nodes: &BTreeMap<NodeName, NodeFacts>,
+    ) -> Problems {
+        let mut problems = prepared.unsupported(&self.spec, nodes);
+        problems.0.extend(self.conflicts(prepared.layout()));
+        problems
+    }
+
     /// Returns a problem for everything that takes two changes to reach that plan.
-    pub(super) fn conflicts(&self, plan: &Plan) -> Vec<Problem> {
+    fn conflicts(&self, plan: &Plan) -> Vec<Problem> {
         let found = self.may_run.iter().flat_map(|before| conflicts::check(before, plan).0);
         let lines = found
             .map(|problem| Problem { line: self.spec.problem(&problem.path, "").line, ..problem });
