@@ -341,7 +341,7 @@ fn order(number: u64, component: &str) -> RunOrder {
 
 fn host_run(order: RunOrder, is_over: bool) -> (RunId, HostRun) {
     let result = is_over.then(|| result(RunOutcome::Exited { status: 0 }));
-    (order.id, HostRun { order: Some(order), result })
+    (order.id, HostRun { order: Some(Verbatim::seal(order)), result })
 }
 
 #[test]
