@@ -127,7 +127,10 @@ impl Host {
         let why = RunOnceFailed { kind, operation, result, deadline_ms, has_old };
         let exit_code = match result.outcome {
             RunOutcome::Exited { status } => Some(status),
-            RunOutcome::DeadlineExceeded | RunOutcome::Interrupted | RunOutcome::NotStarted => None,
+            RunOutcome::DeadlineExceeded
+            | RunOutcome::Interrupted
+            | RunOutcome::NotStarted
+            | RunOutcome::Unknown => None,
         };
         let report = ExitReport { exit_code, log_tail: result.last_lines.clone() };
         let failure = self.failure(work, why.to_string(), report);

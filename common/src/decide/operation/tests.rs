@@ -316,6 +316,11 @@ fn what_became_of_a_run_is_said_in_a_sentence() {
         ..result(RunOutcome::NotStarted)
     };
     assert_eq!(why.to_string(), "was not started: no such image");
+    assert_eq!(
+        said(RunOutcome::Unknown),
+        "ended in a way that only a later release knows after 3s; upgrade the controller, then the \
+         agent of its node"
+    );
     assert_eq!(left_out(1), "[1 line left out]");
 }
 
