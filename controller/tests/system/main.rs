@@ -21,6 +21,7 @@ mod sessions;
 mod stock;
 mod tags;
 mod tls;
+mod unreadable;
 mod verdicts;
 mod web;
 mod world;
