@@ -98,6 +98,14 @@ fn an_instance_that_cannot_be_read_is_unknown_and_does_not_affect_the_others() {
 }
 
 #[test]
+fn an_outcome_that_an_agent_does_not_know_itself_is_no_matter_of_the_controller() {
+    let mut report = of(1, "exited with 7");
+    let instance = report.instances.get_mut(&"c0".parse().unwrap()).unwrap();
+    instance.update_runs[0].result.as_mut().unwrap().outcome = RunOutcome::Unknown;
+    assert_eq!(from_wire(to_wire(&report)).unwrap(), report);
+}
+
+#[test]
 fn a_key_that_has_not_the_form_of_one_is_left_out() {
     for key in ["a b", "\u{1b}[2J", &"a".repeat(65)] {
         let mut wire = to_wire(&of(1, "exited with 7"));

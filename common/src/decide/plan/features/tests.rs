@@ -29,7 +29,7 @@ fn problems(lacking: Feature, warnings: Vec<VersionWarning>) -> Vec<(String, Str
     let judged = Judged { warnings, ..Judged::default() };
     let prepared = prepare(input).unwrap().edited(|plan| keep_forward(plan, &judged));
     let found = prepared.unsupported(&spec, &nodes).0.into_iter();
-    found.map(|problem| (problem.path, problem.to_string())).collect()
+    found.map(|problem| (problem.path.clone(), problem.to_string())).collect()
 }
 
 fn no_way_back() -> VersionWarning {
