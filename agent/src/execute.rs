@@ -31,6 +31,7 @@ mod check;
 mod failure;
 mod once;
 mod reload;
+mod repair;
 mod switch;
 mod work;
 
@@ -86,6 +87,7 @@ impl Host {
                 self.run_once(work, *kind, operation, *run).await
             }
             Step::RevertDocument { running } => self.revert_document(work, running).await,
+            Step::Repair { in_use } => self.repair(work, in_use).await,
             Step::Start => self.start(work, progress).await,
             Step::RewriteConfig => self.rewrite_config(work).await,
             Step::Reload { content: _, runs, was_healthy } => {
