@@ -136,6 +136,8 @@ struct State {
     reviving: BTreeMap<ComponentName, Option<u64>>,
     /// The last step that was done, to notice one that changed nothing.
     last_done: BTreeMap<ComponentName, Step>,
+    /// The last good workloads on disk of the instances by which the host does not work.
+    noted: BTreeMap<ComponentName, ContentHash>,
     /// The last good workloads, as recorded on disk.
     last_good: BTreeMap<ComponentName, ContentHash>,
     /// The updates were compared with what the host shows since the agent started.

@@ -30,6 +30,7 @@ mod count;
 mod failure;
 mod once;
 mod reload;
+mod repair;
 mod switch;
 mod work;
 
@@ -85,6 +86,7 @@ impl Host {
                 self.run_once(work, *kind, operation, *run).await
             }
             Step::RevertDocument { running } => self.revert_document(work, running).await,
+            Step::Repair { in_use } => self.repair(work, in_use).await,
             Step::Start => self.start(work, progress).await,
             Step::RewriteConfig => self.rewrite_config(work).await,
             Step::Reload { content: _, runs, was_healthy } => {

@@ -53,8 +53,13 @@ pub struct ObservedInstance {
     pub not_allowed: BTreeSet<Right>,
     /// The secrets of the desired instance that the controller has not sent yet.
     pub missing_secrets: BTreeSet<KeptSecret>,
-    /// What somebody changed in the files of the desired workload, if the host works by it.
+    /// What somebody changed in the files of the workload by which the host works.
     pub file_changes: Vec<FileChange>,
+    /// Whether what the host works by runs in a unit of another name than the desired one.
+    pub is_in_another_unit: bool,
+    /// The last good workload, as it is noted apart from the updates. It is only looked for if the host
+    /// does not work by the desired one.
+    pub last_good: Option<ContentHash>,
 }
 
 impl ObservedInstance {

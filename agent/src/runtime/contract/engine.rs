@@ -249,7 +249,11 @@ async fn a_container_renamed_by_hand_stays_ours_and_gets_its_name_back(host: &Co
     let renamed = host.container(&instance).await.unwrap();
     assert_eq!((renamed.name.as_str(), &renamed.id), ("contract-mine", &original.id));
     assert!(renamed.is_running());
+    let change = ContainerChange::Renamed { own: original.name.clone() };
+    let expected = Difference::Container { name: "contract-mine".to_owned(), change };
+    assert_eq!(host.differs(&instance).await, [expected]);
     host.docker.promote(in_container(&instance)).await.unwrap();
+    assert_eq!(host.differs(&instance).await, []);
     let again = host.container(&instance).await.unwrap();
     assert_eq!((again.name, again.id), (original.name, original.id));
     host.clear(&instance).await;

@@ -14,7 +14,7 @@ use super::health::{
 };
 use super::reason::{InactiveUnit, Lack, ManualStop, Reason};
 use super::reload::{self, Due};
-use super::stopped::stopped;
+use super::stopped::{put_right, stopped};
 
 /// The pause before the next start of a unit that systemd no longer restarts, so that the unit
 /// does not flap.
@@ -30,7 +30,7 @@ pub(super) fn maintain(case: Case<'_>) -> Decision {
         return Decision::act(Phase::Preparing, step, Reason::Lacks(Lack::Unit));
     };
     if unit.counts_as_stopped() {
-        return stopped(case, unit, ManualStop::of(unit));
+        return put_right(case, unit, stopped(case, unit, ManualStop::of(unit)));
     }
     if let Some(failed) = reload::failed(case) {
         return reload::after_failure(failed, keep(case, unit));

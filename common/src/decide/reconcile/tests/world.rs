@@ -321,16 +321,13 @@ impl World {
                 .map(|container| self.status(container, place.current.as_ref(), answers)),
             counting: self.counting(place),
             units_at: Some(self.now),
-            systemd_is_away: false,
             foreign: place.foreign.clone(),
-            unseen: None,
-            differs: Vec::new(),
             not_allowed: place.not_allowed.clone(),
             missing_secrets: place.missing_secrets.clone(),
-            file_changes: Vec::new(),
             images: place.images_in_use(),
             images_before: place.image_before().into_iter().collect(),
             runs: place.runs.clone(),
+            ..ObservedInstance::default()
         }
     }
 
@@ -517,6 +514,7 @@ impl World {
             }
             Step::RollBack { previous, runs } => host.roll_back(previous, *runs),
             Step::RevertDocument { running } => host.revert_document(running),
+            Step::Repair { in_use } => host.repair(in_use),
             Step::ReplaceSupervisor => {
                 self.supervisor = Some(SupervisorRelease::own());
                 return Outcome::Done;
@@ -562,6 +560,7 @@ impl World {
             | Step::Remove { .. }
             | Step::Create
             | Step::RevertDocument { .. }
+            | Step::Repair { .. }
             | Step::RunOnce { .. }
             | Step::Soak
             | Step::Fail { .. }
@@ -731,6 +730,7 @@ impl Effects<'_> {
             | Step::Remove { .. }
             | Step::CountActive
             | Step::RevertDocument { .. }
+            | Step::Repair { .. }
             | Step::RollBack { .. }
             | Step::ReplaceSupervisor
             | Step::StopContainer
@@ -807,6 +807,15 @@ impl Effects<'_> {
             return Outcome::Retry(host_error("what runs is not known any more"));
         };
         self.effect(|place, _| place.current = Some(instance));
+        Outcome::Done
+    }
+
+    fn repair(&mut self, in_use: &ContentHash) -> Outcome {
+        let Some(instance) = self.place.known(in_use) else {
+            return Outcome::Retry(host_error("what is in use is not known any more"));
+        };
+        self.effect(|place, _| place.current = Some(instance.clone()));
+        self.effect(|place, now| write_unit(place, &instance, now));
         Outcome::Done
     }
 
