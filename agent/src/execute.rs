@@ -181,7 +181,7 @@ impl Host {
             Ok(instance) => {
                 self.restore_image(&instance, progress).await?;
                 container_files::ensure(&self.paths, &instance)?;
-                reloaded_files::ensure(&self.paths, &instance)?;
+                reloaded_files::ensure_again(&self.paths, &instance)?;
                 Ok(self.systemd.start(&instance).await?)
             }
             Err(_later) => Ok(self.systemd.start_held(&held).await?),

@@ -199,6 +199,10 @@ impl Host {
             return Ok(None);
         }
         let Some(former) = &current.reload else { return Ok(Some(PutBack::Unknown)) };
+        // One that was read from a label may name what the host has no longer.
+        if !reloaded_files::has_secrets(&self.paths, &current) {
+            return Ok(Some(PutBack::Unknown));
+        }
         reloaded_files::ensure(&self.paths, &current)?;
         failpoint::reach("L4");
         Ok(Some(match self.ask_to_reload(container, former).await? {
@@ -215,7 +219,10 @@ impl Host {
         }
         let current = documents::read_usable(&self.paths, &instance.component, Slot::Current)?;
         let same = current.filter(|it| it.workload_hash() == instance.workload_hash());
-        Ok(reloaded_files::ensure(&self.paths, same.as_ref().unwrap_or(instance))?)
+        Ok(match &same {
+            Some(same) => reloaded_files::ensure_again(&self.paths, same)?,
+            None => reloaded_files::ensure(&self.paths, instance)?,
+        })
     }
 }
 

@@ -22,6 +22,8 @@ use crate::kept_secrets::{self, SentSecret};
 use crate::paths::Slot;
 use crate::reloaded_files::placed_of;
 
+mod former_secrets;
+
 const COMMAND: [&str; 2] = ["voice", "reload"];
 
 /// Version 1, whose program takes these over while it runs.
@@ -226,6 +228,12 @@ fn arrive(bench: &Bench, version: u64) -> KeptSecret {
     KeptSecret { name, version, mark, file }
 }
 
+/// Whether that version of the secret is on the host.
+fn is_kept(bench: &Bench, version: u64) -> bool {
+    let mark: SecretMark = format!("{version:032}").parse().unwrap();
+    bench.host.paths.mounted_secret(&"tls_key".parse().unwrap(), &mark).exists()
+}
+
 #[tokio::test(start_paused = true)]
 async fn another_version_of_a_secret_is_copied_to_where_it_is_mounted_and_reloaded() {
     let mut bench = Bench::new();
@@ -248,11 +256,7 @@ async fn another_version_of_a_secret_is_copied_to_where_it_is_mounted_and_reload
     assert_eq!((restarts(&bench), execs(&bench)), (before, 1));
     // The version that nothing names any more goes, and the one in use stays.
     bench.pass_time(60).await;
-    let kept = |version: u64| {
-        let mark = format!("{version:032}").parse().unwrap();
-        bench.host.paths.mounted_secret(&"tls_key".parse().unwrap(), &mark).exists()
-    };
-    assert_eq!([kept(1), kept(2)], [false, true]);
+    assert_eq!([1, 2].map(|version| is_kept(&bench, version)), [false, true]);
 }
 
 #[tokio::test(start_paused = true)]
