@@ -29,7 +29,7 @@ pub fn count_of(active: &ActiveProbe, answers: Vec<Result<ExecOutput, RuntimeErr
             None => Err("its command was not run".to_owned()),
         };
         // Of several it is not known otherwise whose words these are.
-        let named = |why: String| match active.more.is_empty() {
+        let named = |why: String| match active.several.is_empty() {
             true => why,
             false => format!("{why}; the command is {}", printable(&shown(&command.join(" ")))),
         };

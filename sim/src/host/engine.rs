@@ -347,9 +347,12 @@ impl HostModel {
     /// Runs a command in a running container.
     ///
     /// # Errors
-    /// It does not run, or a fault that was asked for.
+    /// It does not run, there is no command, or a fault that was asked for.
     pub async fn exec(&self, id: &str, command: &[String]) -> Result<ExecAnswer, EngineError> {
         self.enter(Daemon::Engine, Verb::Exec).await?;
+        if command.is_empty() {
+            return Err(EngineError::NoCommand);
+        }
         let container = self.state().engine.find(id)?.clone();
         if !container.is_running() {
             return Err(EngineError::Conflict(format!("container {id} is not running")));

@@ -153,6 +153,9 @@ async fn a_command_gives_its_status_and_output(host: &ContractHost) {
     assert_eq!((output.exit_code, output.stdout.as_str()), (0, "three\n"));
     let output = host.docker.exec(&component, &command(&["false"]), 5_000).await.unwrap();
     assert_eq!(output.exit_code, 1);
+    // Release 0.1.0 relies on it where several commands count calls.
+    let refused = host.docker.exec(&component, &[], 5_000).await.unwrap_err();
+    assert!(matches!(refused, RuntimeError::Refused { .. }), "{refused}");
     host.clear(&instance).await;
 }
 

@@ -39,7 +39,7 @@ fn failure(verb: &'static str, object: &str) -> impl FnOnce(EngineError) -> Runt
             EngineError::Fault(Fault::Refused { transient, .. })
             | EngineError::Pull { transient, .. } => *transient,
             EngineError::Conflict(_) => true,
-            EngineError::NoContainer(_) | EngineError::NoImage(_) => false,
+            EngineError::NoContainer(_) | EngineError::NoImage(_) | EngineError::NoCommand => false,
         };
         let detail = error.to_string();
         RuntimeError::Refused { verb, object: object.to_owned(), detail, transient }

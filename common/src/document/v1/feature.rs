@@ -349,13 +349,13 @@ fn of_port(port: &Port) -> BTreeSet<Feature> {
 }
 
 fn of_active(active: &ActiveProbe) -> BTreeSet<Feature> {
-    let ActiveProbe { command: _, before: _, noun: _, more, total } = active;
+    let ActiveProbe { command: _, before: _, noun: _, several, total } = active;
     let (ActiveTotal::Sum | ActiveTotal::Max) = total;
     let of_source = |source: &ActiveSource| {
         let ActiveSource { command: _, before: _ } = source;
         Feature::ActiveSources
     };
-    [Feature::ActiveCount].into_iter().chain(more.iter().map(of_source)).collect()
+    [Feature::ActiveCount].into_iter().chain(several.iter().map(of_source)).collect()
 }
 
 fn of_check(check: &Check) -> Feature {
