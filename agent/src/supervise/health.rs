@@ -113,6 +113,11 @@ impl Record {
         self.status.health
     }
 
+    /// Notes when the probe was asked whose result comes next.
+    pub(super) fn asked(&mut self, at: Timestamp) {
+        self.status.asked_at = Some(at);
+    }
+
     /// Applies a result of the probe.
     pub(super) fn answered(&mut self, answer: Answer, now: Timestamp) {
         self.status.checked_at = now;
@@ -205,6 +210,7 @@ impl Record {
 
     /// Records that the container ended.
     pub(super) fn ended(&mut self, detail: String, drift: Option<Drift>, now: Timestamp) {
+        self.asked(now);
         self.status.checked_at = now;
         self.say(Detail::Ended(detail));
         self.status.active = None;

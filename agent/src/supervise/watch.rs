@@ -167,11 +167,15 @@ impl Supervisor {
     async fn probe(&mut self, instance: &HeldInstance, id: &str, state: &mut WatchState) {
         let client = self.client.clone();
         let target = client.target(id);
+        let asked_at = client.env.now();
         let answer = match &instance.probe {
             Some(probe) => client.prober.ask(probe, target).await,
             None => Answer::Unknown("needs a newer agent, which understands its probe".to_owned()),
         };
-        self.write_down(|record, now| record.answered(answer, now));
+        self.write_down(|record, now| {
+            record.asked(asked_at);
+            record.answered(answer, now);
+        });
         let health = self.record.as_ref().map_or(Health::Unknown, |record| record.health());
         if health == Health::Healthy && state.ready_by.take().is_some() {
             self.client.systemd.ready();

@@ -143,6 +143,13 @@ async fn a_program_that_stops_answering_after_its_reload_gets_its_former_content
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_status_says_when_its_probe_was_asked_which_is_before_the_answer() {
+    let bench = Bench::settled().await;
+    let status = bench.host.statuses.borrow()[&name("asterisk")].clone();
+    assert!(status.asked_at.is_some_and(|asked| asked < status.checked_at), "{status:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reload_that_was_interrupted_is_done_again() {
     for verb in [Verb::Exec, Verb::Read] {
         let (mut bench, first) = settled().await;
