@@ -191,7 +191,7 @@ impl Host {
     async fn rewrite_config(&self, work: &Work) -> Result<(), StepError> {
         let instance = work.instance()?;
         container_files::ensure(&self.paths, instance)?;
-        documents::write(&self.paths, instance, Slot::Current)?;
+        documents::replace(&self.paths, instance)?;
         Ok(self.systemd.write(instance).await?)
     }
 

@@ -60,8 +60,7 @@ impl Host {
         }
         failpoint::reach("L2");
         container_files::ensure(&self.paths, instance)?;
-        documents::write(&self.paths, instance, Slot::Current)?;
-        documents::remove_next(&self.paths, &work.component, &work.desired_hash)?;
+        documents::replace(&self.paths, instance)?;
         failpoint::reach("L3");
         Ok(self.systemd.write(instance).await?)
     }

@@ -1,4 +1,5 @@
-//! What starts again by a document that names an earlier version of a secret than the program has.
+//! Earlier versions of a secret: what starts by a document that names one, and that none stays which a
+//! program has no longer.
 
 use super::*;
 use crate::agent::tests::EXITS;
@@ -80,4 +81,29 @@ async fn a_reload_that_fails_by_a_document_from_a_label_says_that_the_former_fil
     let report = bench.until(|report| report.phase == Phase::RolledBack).await;
     let words = "its former files are not known any more; nothing was restarted";
     assert!(report.reason.ends_with(words), "{}", report.reason);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_is_renewed_after_a_rollback_does_not_stay_on_the_host() {
+    let mut bench = Bench::new();
+    bench.offer("1", Behaviour::Good);
+    bench.offer("2", EXITS);
+    let first = with_secret(&bench, "1", 1);
+    bench.desire_document(first.clone());
+    bench.until_ready("1").await;
+    let next = with_secret(&bench, "2", 1);
+    bench.desire_document(next);
+    bench.until_returned("1").await;
+    bench.desire_document(first.clone());
+    bench.until_ready("1").await;
+    let read =
+        |bench: &Bench, slot| documents::read(&bench.host.paths, &name("asterisk"), slot).unwrap();
+    assert_eq!(read(&bench, Slot::Previous), Some(first));
+    let second = with_secret(&bench, "1", 2);
+    bench.desire_document(second.clone());
+    bench.until_report(|_| document(&bench).hash() == second.hash()).await;
+    bench.until_ready("1").await;
+    assert_eq!(read(&bench, Slot::Previous), Some(second));
+    bench.until_report(|_| !is_kept(&bench, 1)).await;
+    assert!(is_kept(&bench, 2));
 }
