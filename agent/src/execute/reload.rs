@@ -6,8 +6,10 @@
 
 use std::time::Duration;
 
+use oml_common::decide::exit::asks_for_end;
 use oml_common::decide::reload::{
     NotTaken, Probed, PutBack, ReloadFailed, ReloadMoment, not_probed, probe_limit_ms, probed,
+    would_end,
 };
 use oml_common::document::instance::{InstanceDocument, Reload, ReloadBy};
 use oml_common::id::ComponentName;
@@ -135,9 +137,7 @@ impl Host {
     async fn ask_to_reload(&self, container: &str, reload: &Reload) -> Result<Asked, RuntimeError> {
         let calls = self.docker.calls();
         let answered = match &reload.by {
-            ReloadBy::Signal { signal } => {
-                calls.signal(container, signal).await.map(|()| Asked::Taken)
-            }
+            ReloadBy::Signal { signal } => self.send(container, signal).await,
             ReloadBy::NextStart => Ok(Asked::Taken),
             ReloadBy::Command { command } => {
                 let limit = Duration::from_millis(reload.deadline_ms);
@@ -153,6 +153,18 @@ impl Host {
             }
             answered => answered,
         }
+    }
+
+    /// Sends a signal to a program, unless it is that by which the engine stops it.
+    async fn send(&self, container: &str, signal: &str) -> Result<Asked, RuntimeError> {
+        let calls = self.docker.calls();
+        let found = calls.inspect(container).await?;
+        let stop_signal = found.and_then(|found| found.settings.options.options.stop_signal);
+        if asks_for_end(Some(signal), stop_signal.as_deref()) {
+            let why = NotTaken::NotRun { error: would_end(signal) };
+            return Ok(Asked::NotTaken { why, lines: Vec::new() });
+        }
+        calls.signal(container, signal).await.map(|()| Asked::Taken)
     }
 
     /// Waits for the probes after a reload, and returns what is wrong with the program if it stopped

@@ -134,6 +134,12 @@ impl Display for ReloadFailed {
     }
 }
 
+/// Says why a signal is not sent that stops the program of its container.
+#[must_use]
+pub fn would_end(signal: &str) -> String {
+    format!("{signal} is the signal that stops its container, so it was not sent")
+}
+
 /// Says that no probe ended in time after a reload.
 #[must_use]
 pub fn not_probed(probe: &Probe) -> String {

@@ -200,6 +200,32 @@ async fn a_program_is_reloaded_by_a_signal_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_signal_that_stops_the_container_is_not_sent_and_fails_the_change() {
+    let mut bench = Bench::new();
+    bench.offer("1", Behaviour::Good);
+    let with = |text| {
+        let by = ReloadBy::Signal { signal: "SIGUSR1".to_owned() };
+        with_reload(by, vec![file(text)], Vec::new()).edited(|instance| {
+            instance.workload = instance.workload.edited(|workload| {
+                let Workload::Container(container) = workload else { panic!("it is a container") };
+                container.options.stop_signal = Some("SIGUSR1".to_owned());
+            });
+        })
+    };
+    let first = with("first\n");
+    bench.desire_document(first.clone());
+    bench.until_ready("1").await;
+    bench.desire_document(with("second\n"));
+    let report = bench.until_returned("1").await;
+    let words =
+        "the reload failed: SIGUSR1 is the signal that stops its container, so it was not sent";
+    assert!(report.reason.starts_with(words), "{}", report.reason);
+    assert_eq!(fs::read_to_string(place(&bench, &first)).unwrap(), "first\n");
+    let running = bench.host.running(&name("asterisk")).unwrap();
+    assert_eq!((running.signals, running.starts), (Vec::new(), 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_program_that_reads_its_files_only_when_it_starts_is_left_alone_until_then() {
     let mut bench = Bench::new();
     bench.offer("1", Behaviour::Good);
