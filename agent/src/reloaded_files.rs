@@ -10,7 +10,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use oml_common::decide::difference::FileChange;
+use oml_common::decide::difference::{FileChange, FileChangeKind};
 use oml_common::document::instance::{ContainerFile, Instance, KeptSecret, Reload};
 use oml_common::id::ContentHash;
 use zeroize::Zeroizing;
@@ -77,7 +77,11 @@ pub fn add_missing(paths: &Paths, instance: &Instance) -> Result<(), FileError> 
 /// Whether every secret is on this host that the program of an instance takes over.
 #[must_use]
 pub fn has_secrets(paths: &Paths, instance: &Instance) -> bool {
-    let mut secrets = instance.reload.iter().flat_map(|reload| &reload.secrets);
+    instance.reload.as_ref().is_none_or(|reload| has_all(paths, reload))
+}
+
+fn has_all(paths: &Paths, reload: &Reload) -> bool {
+    let mut secrets = reload.secrets.iter();
     secrets.all(|secret| secret.file.is_none() || kept_secrets::is_here(paths, secret))
 }
 
@@ -101,12 +105,14 @@ fn write(
 }
 
 /// Returns what somebody changed in the files of an instance. What its document on this host, which
-/// may be another of the same workload, says of them is no such change.
+/// may be another of the same workload, says of them is no such change. If that names a secret which
+/// the host has no longer, nobody knows what they were, and only that one is gone is seen.
 #[must_use]
 pub fn changes(paths: &Paths, instance: &Instance, held: Option<&Reload>) -> Vec<FileChange> {
     let known = |reload: &Reload| contents(paths, reload).unwrap_or_default();
     let wanted = instance.reload.as_ref().map(known).unwrap_or_default();
     let former = held.map(known).unwrap_or_default();
+    let is_known = held.is_none_or(|held| has_all(paths, held));
     let placed = placed_of(paths, instance, &instance.workload_hash());
     let changed = |ReloadedFile { path, place }: ReloadedFile| {
         let of = |contents: &[Content]| {
@@ -115,7 +121,8 @@ pub fn changes(paths: &Paths, instance: &Instance, held: Option<&Reload>) -> Vec
         };
         let kind = of(&wanted)??;
         let is_former = of(&former) == Some(None);
-        (!is_former).then(|| FileChange { path: path.clone(), kind })
+        let is_seen = !is_former && (is_known || kind == FileChangeKind::Removed);
+        is_seen.then(|| FileChange { path: path.clone(), kind })
     };
     placed.into_iter().filter_map(changed).collect()
 }

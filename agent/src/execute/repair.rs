@@ -27,7 +27,7 @@ impl Host {
         };
         self.systemd.write(&instance).await?;
         container_files::ensure(&self.paths, &instance)?;
-        reloaded_files::ensure(&self.paths, &instance)?;
+        reloaded_files::ensure_again(&self.paths, &instance)?;
         let Some(in_container) = ContainerInstance::of(&instance) else { return Ok(()) };
         let own = self.docker.containers_of(&work.component).await?;
         if own.iter().any(|container| container.is_running && container.hash == *in_use) {

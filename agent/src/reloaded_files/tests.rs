@@ -133,8 +133,11 @@ fn what_a_program_has_stays_when_its_document_names_a_secret_that_the_host_has_n
     fs::remove_file(paths.mounted_secret(&secret.name, &secret.mark)).unwrap();
     fs::write(&placed[0].place, "edited").unwrap();
     fs::remove_file(&placed[1].place).unwrap();
+    let removed = ["file /etc/web/b.conf was removed"];
+    assert_eq!(words(&paths, &second, &first), removed, "what the first one was is not known");
     ensure_again(&paths, &first).unwrap();
     assert_eq!(texts(&paths, &first), ["edited", "b", "key 2"]);
+    assert_eq!(words(&paths, &second, &second), ["file /etc/web/a.conf was edited"]);
     ensure_again(&paths, &second).unwrap();
     assert_eq!(texts(&paths, &first), ["a", "b", "key 2"]);
     add_missing(&paths, &first).unwrap();

@@ -149,7 +149,8 @@ impl DriftLog {
         let is_failing = is_failing(input.updates.get(component));
         let found = match step {
             // These write the unit, also where their change fails again and again.
-            Step::Repair { .. } => in_use(component, seen, desired, input).unwrap_or_default(),
+            Step::Repair { .. } => in_use(component, seen, desired, input)
+                .unwrap_or_else(|| self.rewritten(component, seen, &desired.instance)),
             Step::RollBack { runs: false, .. } => units(seen).collect(),
             Step::Switch { .. } if desired.instance.container().is_none() => units(seen).collect(),
             Step::Create | Step::RewriteConfig | Step::Reload { .. } if is_failing => {

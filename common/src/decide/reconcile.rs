@@ -264,9 +264,10 @@ fn decide_busy(case: Case<'_>, busy: &Busy) -> Decision {
         Step::Create if !case.desired.instance.checks.is_empty() => {
             doing(Phase::Preparing, Activity::Checking)
         }
-        Step::Create | Step::RewriteConfig | Step::RevertDocument { .. } | Step::Repair { .. } => {
+        Step::Create | Step::RewriteConfig | Step::RevertDocument { .. } => {
             doing(Phase::Preparing, Activity::Preparing)
         }
+        Step::Repair { .. } => reload::being_repaired(case),
         Step::Reload { .. } => doing(Phase::Preparing, Activity::Reloading),
         Step::RunOnce { kind, operation, run: _ } => {
             doing(Phase::Preparing, Activity::RunningOnce(*kind, operation.clone()))

@@ -22,6 +22,7 @@ use crate::kept_secrets::{self, SentSecret};
 use crate::paths::Slot;
 use crate::reloaded_files::placed_of;
 
+mod after_failure;
 mod former_secrets;
 
 const COMMAND: [&str; 2] = ["voice", "reload"];

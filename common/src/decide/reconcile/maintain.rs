@@ -33,7 +33,8 @@ pub(super) fn maintain(case: Case<'_>) -> Decision {
         return put_right(case, unit, stopped(case, unit, ManualStop::of(unit)));
     }
     if let Some(failed) = reload::failed(case) {
-        return reload::after_failure(failed, keep(case, unit));
+        let repair = reload::put_right(case, unit);
+        return reload::after_failure(failed, repair.unwrap_or_else(|| keep(case, unit)));
     }
     match reload::due(case, unit) {
         Some(Due::Now(decision)) => return decision,

@@ -23,8 +23,8 @@ pub(super) fn stopped(case: Case<'_>, unit: &ObservedUnit, stop: ManualStop) -> 
 /// nothing: a start by hand would run by what was changed. What may have been stopped and shows it no
 /// more once it is enabled is left as it is.
 pub(super) fn put_right(case: Case<'_>, unit: &ObservedUnit, decision: Decision) -> Decision {
-    let may_act = unit.was_stopped() && reload::not_taken(case).is_none();
-    let step = (may_act && is_changed(case, unit)).then_some(Step::RewriteConfig);
+    let may_act = unit.was_stopped() && is_changed(case, unit);
+    let step = reload::rewrite(case).filter(|_| may_act);
     Decision { step, ..decision }
 }
 
