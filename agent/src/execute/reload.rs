@@ -230,10 +230,11 @@ impl Host {
         }
         let current = documents::read_usable(&self.paths, &instance.component, Slot::Current)?;
         let same = current.filter(|it| it.workload_hash() == instance.workload_hash());
-        Ok(match &same {
-            Some(same) => reloaded_files::ensure_again(&self.paths, same)?,
-            None => reloaded_files::ensure(&self.paths, instance)?,
-        })
+        let written = match &same {
+            Some(same) => reloaded_files::ensure_again(&self.paths, same),
+            None => reloaded_files::ensure(&self.paths, instance),
+        };
+        Ok(written?)
     }
 }
 
