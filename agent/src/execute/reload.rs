@@ -230,11 +230,7 @@ impl Host {
         }
         let current = documents::read_usable(&self.paths, &instance.component, Slot::Current)?;
         let same = current.filter(|it| it.workload_hash() == instance.workload_hash());
-        let written = match &same {
-            Some(same) => reloaded_files::ensure_again(&self.paths, same),
-            None => reloaded_files::ensure(&self.paths, instance),
-        };
-        Ok(written?)
+        Ok(reloaded_files::ensure_again(&self.paths, same.as_ref().unwrap_or(instance))?)
     }
 }
 
