@@ -339,6 +339,23 @@ fn order(number: u64, component: &str) -> RunOrder {
     RunOrder { id: RunId { epoch: 1, number }, operation, instance: run.instance, run: run.command }
 }
 
+#[test]
+fn a_run_waits_for_every_run_of_its_component_of_which_no_result_is_known() {
+    let unreadable = (RunId { epoch: 1, number: 4 }, HostRun { order: None, result: None });
+    let known = BTreeMap::from([
+        host_run(order(1, "db"), true),
+        host_run(order(2, "db"), false),
+        host_run(order(3, "voice"), false),
+        unreadable,
+    ]);
+    let of = |component: &str| -> Vec<u64> {
+        may_go_on(&component.parse().unwrap(), &known).map(|id| id.number).collect()
+    };
+    assert_eq!(of("db"), [2, 4]);
+    assert_eq!(of("voice"), [3, 4]);
+    assert_eq!(of("exporter"), [4]);
+}
+
 fn host_run(order: RunOrder, is_over: bool) -> (RunId, HostRun) {
     let result = is_over.then(|| result(RunOutcome::Exited { status: 0 }));
     (order.id, HostRun { order: Some(order), result })
@@ -360,6 +377,10 @@ fn a_host_begins_no_run_that_may_have_run_before_or_beside_another() {
     let unreadable = HostRun { order: None, result: None };
     let known = BTreeMap::from([(RunId { epoch: 1, number: 8 }, unreadable)]);
     assert!(matches!(refusal(&order(9, "db"), &known), Some(RunRefused::Another(_))));
+    assert_eq!(
+        RunRefused::Another(RunId { epoch: 1, number: 8 }).to_string(),
+        format!("run {} of the component is not over on this host", RunId { epoch: 1, number: 8 })
+    );
 }
 
 #[test]
