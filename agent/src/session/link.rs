@@ -18,6 +18,7 @@ use tonic::transport::Channel;
 use tracing::{info, warn};
 
 use super::error::{CALL_TIMEOUT, SessionError, refused};
+use super::reason::NotInForce;
 use super::renewal::CurrentIdentity;
 use super::{Next, Session, secrets};
 use crate::file_rights;
@@ -214,17 +215,13 @@ impl Session {
 
     /// Reads an assignment; none if it may not follow the present one.
     fn take(&self, document: &[u8], identity: &HostIdentity) -> Option<AssignmentDocument> {
-        let read =
-            std::str::from_utf8(document).map_err(|error| error.to_string()).and_then(|text| {
-                AssignmentDocument::read(text).map_err(|error| match error.of_later_release() {
-                    Some(why) => format!("needs a newer agent: {why}"),
-                    None => error.to_string(),
-                })
-            });
+        let text = std::str::from_utf8(document)
+            .map_err(|error| NotInForce::Unreadable(error.to_string()));
+        let read = text.and_then(|text| Ok(AssignmentDocument::read(text)?));
         let assignment = match read {
             Ok(assignment) => assignment,
-            Err(error) => {
-                self.refuse(&format!("cannot read an assignment: {error}"));
+            Err(why) => {
+                self.refuse(&why);
                 return None;
             }
         };
@@ -232,7 +229,7 @@ impl Session {
         let accepted =
             assignment.accept_after(current.as_deref(), &identity.tenant, &identity.node);
         if let Err(refusal) = accepted {
-            self.refuse(&format!("an assignment was refused: {refusal}"));
+            self.refuse(&NotInForce::Refused(refusal));
             return None;
         }
         Some(assignment)
@@ -243,9 +240,8 @@ impl Session {
     fn keep(&self, assignment: AssignmentDocument) -> Option<AssignmentDocument> {
         let is_current = self.assignments.borrow().as_deref() == Some(&assignment);
         if !is_current && let Err(error) = self.cache.save_assignment(&assignment) {
-            let generation = assignment.generation;
-            let why = chain(&error);
-            self.refuse(&format!("cannot save assignment {generation}; it is not in force: {why}"));
+            let (generation, error) = (assignment.generation, chain(&error));
+            self.refuse(&NotInForce::NotSaved { generation, error });
             return Some(assignment);
         }
         self.error.send_if_modified(|error| error.take().is_some());
@@ -256,9 +252,9 @@ impl Session {
     }
 
     /// Reports why an assignment is not in force. The same reason is logged once.
-    fn refuse(&self, why: &str) {
+    fn refuse(&self, why: &NotInForce) {
         // It may repeat words of the assignment.
-        let why = printable(why);
+        let why = printable(&why.to_string());
         self.error.send_if_modified(|error| {
             let is_new = error.as_ref() != Some(&why);
             if is_new {
