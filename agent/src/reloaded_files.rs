@@ -15,7 +15,7 @@ use oml_common::document::instance::{ContainerFile, Instance, KeptSecret, Reload
 use oml_common::id::ContentHash;
 use zeroize::Zeroizing;
 
-use crate::container_files::{self, Wanted};
+use crate::container_files::{self, FileSpec};
 use crate::files::{self, FileError};
 use crate::paths::Paths;
 
@@ -70,7 +70,7 @@ fn write(
     let content = |file: &ReloadedFile| contents.iter().find(|it| it.path == file.path);
     let wanted = placed.iter().filter(|file| is_written(&file.place));
     let wanted = wanted.filter_map(|file| Some((content(file)?.wanted(), file.place.as_path())));
-    let wanted: Vec<(Wanted<'_>, &Path)> = wanted.collect();
+    let wanted: Vec<(FileSpec<'_>, &Path)> = wanted.collect();
     let folder = paths.files_of(&instance.component, &instance.workload_hash());
     container_files::put_all_right(paths, &folder, &wanted)
 }
@@ -106,9 +106,9 @@ struct Content {
 }
 
 impl Content {
-    fn wanted(&self) -> Wanted<'_> {
+    fn wanted(&self) -> FileSpec<'_> {
         let Self { path: _, mode, uid, gid, text } = self;
-        Wanted { mode: *mode, uid: *uid, gid: *gid, text }
+        FileSpec { mode: *mode, uid: *uid, gid: *gid, text }
     }
 }
 
