@@ -70,9 +70,9 @@ impl Bench {
             loop {
                 match self.line.board.next(10) {
                     None => changes.changed().await.unwrap(),
-                    Some(news) if news.id != id(number) => {}
-                    Some(RunNews { lines, result: None, .. }) => output.extend(lines),
-                    Some(RunNews { lines, result: Some(result), .. }) => {
+                    Some(message) if message.id != id(number) => {}
+                    Some(RunMessage { lines, result: None, .. }) => output.extend(lines),
+                    Some(RunMessage { lines, result: Some(result), .. }) => {
                         output.extend(lines);
                         return result;
                     }

@@ -96,13 +96,13 @@ impl Session {
         let Line { mut client, mut inbound, outbound } = line;
         let mut refresh = interval(REFRESH);
         let mut renewal = Box::pin(sleep_until(self.renewal(current, renew_after)));
-        let (mut pending, mut has_news) = (true, true);
+        let (mut pending, mut runs_pending) = (true, true);
         let mut keep_again = interval(KEEP_AGAIN);
         keep_again.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut unkept = Unkept::default();
         let mut runs_changed = self.runs.board.changes();
         // What the last session sent may be lost.
-        self.runs.board.tell_all_again();
+        self.runs.board.report_all_again();
         loop {
             // Reading a message, a mark, a permit and the timers can each be
             // dropped and taken up again without losing anything.
@@ -119,18 +119,18 @@ impl Session {
                 },
                 Ok(()) = self.reports.changed() => pending = true,
                 Ok(()) = self.policy.changed() => return Ok(Next::Policy),
-                Ok(()) = runs_changed.changed() => has_news = true,
+                Ok(()) = runs_changed.changed() => runs_pending = true,
                 _ = refresh.tick() => pending = true,
                 _ = keep_again.tick(), if unkept.is_any() => self.try_again(&mut unkept),
-                permit = outbound.reserve(), if pending || has_news => {
+                permit = outbound.reserve(), if pending || runs_pending => {
                     let Ok(permit) = permit else { return Err(SessionError::Ended) };
                     let message = match std::mem::take(&mut pending) {
                         true => Some(self.latest_report()),
-                        false => self.news_of_runs(),
+                        false => self.next_run_message(),
                     };
                     match message {
                         Some(message) => permit.send(message),
-                        None => has_news = false,
+                        None => runs_pending = false,
                     }
                 }
                 () = &mut renewal => match self.renew(&mut client).await {

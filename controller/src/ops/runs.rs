@@ -286,7 +286,7 @@ impl Runs {
         if run.value.node != node.name {
             return Ok(false);
         }
-        let Some(known) = with_news(&run, result, self.env.now()) else { return Ok(true) };
+        let Some(known) = with_report(&run, result, self.env.now()) else { return Ok(true) };
         let batch = Batch::default().put(&key, if_unchanged(Some(&run)), &known);
         self.records.commit(batch).await?;
         if let Some(result) = result {
@@ -307,14 +307,14 @@ fn last_number(listed: &LossyList<RunRecord>, epoch: u64) -> u64 {
 
 /// Returns the record of a run with what its host says, or `None` if that is known. The first
 /// result counts: a run ends once.
-fn with_news(
+fn with_report(
     run: &Entry<RunRecord>,
     result: Option<&RunResult>,
     now: Timestamp,
 ) -> Option<RunRecord> {
     let known = &run.value;
-    let is_news = known.taken.is_none() || (known.result.is_none() && result.is_some());
-    is_news.then(|| RunRecord {
+    let is_changed = known.taken.is_none() || (known.result.is_none() && result.is_some());
+    is_changed.then(|| RunRecord {
         order: None,
         taken: known.taken.or(Some(now)),
         result: known.result.clone().or_else(|| result.cloned()),
