@@ -8,7 +8,7 @@ use oml_common::document::operation::RunResult;
 use oml_common::id::RunId;
 use oml_common::text::error::chain;
 use oml_common::time::Timestamp;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing::warn;
 
 use crate::host::Host;
@@ -17,8 +17,8 @@ use crate::runs;
 /// The pause between two looks at a run whose container does not run, and whose result is not
 /// there yet.
 const LOOK_PAUSE: Duration = Duration::from_millis(250);
-/// The pause between two looks at the unit of a run whose program runs.
-const UNIT_PAUSE: Duration = Duration::from_secs(5);
+/// The longest time between two looks at the unit of a run whose program runs: a signal may be lost.
+const UNIT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Where the output of a run goes.
 pub(crate) trait Output: Send + Sync {
@@ -92,11 +92,15 @@ impl Followed<'_> {
 
     /// Waits until the unit is gone, though the program may go on: somebody killed what waits for it.
     async fn until_unit_is_gone(&self) {
-        loop {
-            sleep(UNIT_PAUSE).await;
-            if matches!(self.host.systemd.run_is_up(self.id).await, Ok(false)) {
-                return;
-            }
+        let mut changes = self.host.systemd.run_changes();
+        while !matches!(self.host.systemd.run_is_up(self.id).await, Ok(false)) {
+            let changed = async {
+                if changes.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            };
+            // Not in time is fine: it is looked at either way.
+            timeout(UNIT_INTERVAL, changed).await.unwrap_or(());
         }
     }
 

@@ -289,10 +289,13 @@ async fn a_run_whose_waiting_program_was_killed_was_interrupted_and_stopped() {
     let bench = Bench::new(Behaviour::Good).await;
     bench.order(order(1, "asterisk")).await;
     bench.until_container_runs().await;
+    let begun = tokio::time::Instant::now();
     bench.host.host.kill_main_process("oml-run-1-1.service");
     let (_, result) = bench.ended(1).await;
     assert_eq!(result.outcome, RunOutcome::Interrupted);
     assert_eq!(bench.host.host.containers(), []);
+    // It is announced, and not found at the next look.
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

@@ -320,6 +320,24 @@ fn what_became_of_a_run_is_said_in_a_sentence() {
 }
 
 #[test]
+fn it_is_known_when_the_state_of_a_run_changes_by_time_alone() {
+    let mut run = record("n1", "db", 1_000);
+    let changes_at = |run: &RunRecord, now: u64| {
+        let then = now + RunState::changes_in_ms(run, Timestamp(now))?;
+        let states = [then - 1, then].map(|at| RunState::of(run, Timestamp(at)));
+        assert_ne!(states[0], states[1]);
+        Some(then)
+    };
+    assert_eq!(changes_at(&run, 1_000), Some(31_001));
+    assert_eq!(changes_at(&run, 31_000), Some(31_001));
+    assert_eq!(changes_at(&run, 31_001), None);
+    (run.taken, run.deadline_ms) = (Some(Timestamp(5_000)), 10_000);
+    assert_eq!(changes_at(&run, 100_000), Some(615_001));
+    run.result = Some(result(RunOutcome::Interrupted));
+    assert_eq!(changes_at(&run, 100_000), None);
+}
+
+#[test]
 fn the_oldest_runs_make_room_and_one_that_goes_on_is_kept() {
     let mut runs: Vec<RunRecord> = (0..205).map(|_| record("n1", "db", 0)).collect();
     runs[0].taken = Some(Timestamp(999_000));
