@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use oml_common::decide::observed::ContainerState;
-use oml_common::decide::operation::abandoned;
+use oml_common::decide::operation::{abandoned, has_ended};
 use oml_common::document::operation::RunResult;
 use oml_common::id::RunId;
 use oml_common::text::error::chain;
@@ -45,10 +44,9 @@ impl Host {
             return false;
         }
         let Ok(container) = self.docker.run_container(id).await else { return false };
-        let Some(container) = container else { return true };
+        let Some(container) = container else { return has_ended(None) };
         let found = self.docker.calls().inspect(&container).await;
-        let state = found.map(|found| found.map(|found| found.state));
-        matches!(state, Ok(None | Some(ContainerState::Exited { .. })))
+        found.is_ok_and(|found| has_ended(found.map(|found| found.state).as_ref()))
     }
 }
 

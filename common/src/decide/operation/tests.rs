@@ -358,6 +358,14 @@ fn order(number: u64, component: &str) -> RunOrder {
 }
 
 #[test]
+fn a_run_whose_container_was_not_started_or_runs_has_not_ended() {
+    let exited = ContainerState::Exited { code: 1, at: Timestamp(5), out_of_memory: false };
+    assert!(has_ended(None) && has_ended(Some(&exited)));
+    let running = ContainerState::Running { since: Timestamp(5) };
+    assert!(!has_ended(Some(&ContainerState::Created)) && !has_ended(Some(&running)));
+}
+
+#[test]
 fn a_run_waits_for_every_run_of_its_component_of_which_no_result_is_known() {
     let unreadable = (RunId { epoch: 1, number: 4 }, HostRun { order: None, result: None });
     let known = BTreeMap::from([
