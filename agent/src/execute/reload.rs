@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use oml_common::decide::reload::{
-    FormerContent, NotTaken, Probed, PutBack, ReloadFailed, ReloadMoment, former_content,
-    not_probed, probe_limit_ms, probed,
+    FormerContent, NotTaken, Probed, PutBack, ReloadFailed, ReloadMoment, before_reload,
+    former_content, not_probed, probe_limit_ms, probed,
 };
 use oml_common::document::instance::{InstanceDocument, Reload, ReloadBy};
 use oml_common::id::ComponentName;
@@ -203,15 +203,14 @@ impl Host {
         }))
     }
 
-    /// Writes the files of an instance that its program takes over while it runs, as the document of
-    /// the same workload on this host says: only a reload changes what that program has.
+    /// Writes the files of an instance that its program takes over while it runs, as they are before
+    /// a reload.
     pub(super) fn write_reloaded(&self, instance: &InstanceDocument) -> Result<(), StepError> {
         if instance.reload.is_none() {
             return Ok(());
         }
         let current = documents::read_usable(&self.paths, &instance.component, Slot::Current)?;
-        let same = current.filter(|it| it.workload_hash() == instance.workload_hash());
-        Ok(reloaded_files::ensure(&self.paths, same.as_ref().unwrap_or(instance))?)
+        Ok(reloaded_files::ensure(&self.paths, before_reload(instance, current.as_deref()))?)
     }
 }
 

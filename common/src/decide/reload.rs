@@ -104,8 +104,8 @@ pub fn former_content<'a>(
     desired: &Instance,
     current: Option<&'a InstanceDocument>,
 ) -> FormerContent<'a> {
-    let same_workload = |it: &&InstanceDocument| it.workload_hash() == desired.workload_hash();
-    let Some(document) = current.filter(same_workload) else { return FormerContent::Unknown };
+    let has_same_workload = |it: &&InstanceDocument| it.workload_hash() == desired.workload_hash();
+    let Some(document) = current.filter(has_same_workload) else { return FormerContent::Unknown };
     let content = |instance: &Instance| instance.reload.as_ref().map(Reload::content);
     if content(document) == content(desired) {
         return FormerContent::Same;
@@ -114,6 +114,15 @@ pub fn former_content<'a>(
         Some(reload) => FormerContent::Other { document, reload },
         None => FormerContent::Unknown,
     }
+}
+
+/// Returns the instance whose files are written before the container of the desired one is made: that
+/// of the current document if it has the same workload, because only a reload changes what its program
+/// has.
+#[must_use]
+pub fn before_reload<'a>(desired: &'a Instance, current: Option<&'a Instance>) -> &'a Instance {
+    let has_same_workload = |it: &&Instance| it.workload_hash() == desired.workload_hash();
+    current.filter(has_same_workload).unwrap_or(desired)
 }
 
 /// A reload that failed.

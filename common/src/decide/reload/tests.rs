@@ -101,6 +101,19 @@ fn a_program_gets_the_former_content_that_the_document_of_its_workload_names() {
 }
 
 #[test]
+fn a_container_that_is_made_again_gets_the_files_that_its_program_has() {
+    let (old, new) = (Some(reload_of("old")), Some(reload_of("new")));
+    let desired = database("1", new);
+    let written = |current: Option<InstanceDocument>| {
+        let instance = before_reload(&desired, current.as_deref());
+        instance.reload.as_ref().unwrap().files[0].text.clone()
+    };
+    assert_eq!(written(Some(database("1", old.clone()))), "old");
+    assert_eq!(written(Some(database("2", old))), "new");
+    assert_eq!(written(None), "new");
+}
+
+#[test]
 fn only_a_command_that_ended_has_an_exit_code() {
     let (program, line) = ("nginx".to_owned(), String::new());
     assert_eq!(NotTaken::Exited { program, exit_code: 3, line }.exit_code(), Some(3));
