@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::decide::observed::ContainerState;
 use crate::document::Verbatim;
 use crate::document::operation::{RunOrder, RunOutcome, RunResult};
-use crate::id::RunId;
+use crate::id::{ComponentName, RunId};
 use crate::time::Timestamp;
 
 /// A run of which a host has the order.
@@ -35,13 +35,32 @@ pub fn refusal(order: &RunOrder, known: &BTreeMap<RunId, HostRun>) -> Option<Run
     if let Some(latest) = latest.filter(|latest| *latest > order.id) {
         return Some(RunRefused::Late(latest));
     }
-    let component = &order.instance.component;
-    let mut running = known.iter().filter(|(_, run)| run.result.is_none());
-    // One whose order cannot be read may be of any component.
-    let another = running.find(|(_, run)| {
-        run.order.as_ref().is_none_or(|order| &order.instance.component == component)
+    may_go_on(&order.instance.component, known).next().map(RunRefused::Another)
+}
+
+/// Returns the runs of a component that may go on, as far as the disk of their host says: it has no
+/// result of them. Two of a component never run at the same time, because both may write to the same
+/// database.
+pub fn may_go_on<'a>(
+    component: &'a ComponentName,
+    known: &'a BTreeMap<RunId, HostRun>,
+) -> impl Iterator<Item = RunId> + 'a {
+    let may_go_on = known.iter().filter(move |(_, run)| {
+        // One whose order cannot be read may be of any component.
+        run.result.is_none()
+            && run.order.as_ref().is_none_or(|order| &order.instance.component == component)
     });
-    another.map(|(id, _)| RunRefused::Another(*id))
+    may_go_on.map(|(id, _)| *id)
+}
+
+/// Returns whether nothing of a run whose unit is gone goes on, from the state of its container; none if
+/// it has no container any more. One that was created may be started yet.
+#[must_use]
+pub fn has_ended(container: Option<&ContainerState>) -> bool {
+    match container {
+        None | Some(ContainerState::Exited { .. }) => true,
+        Some(ContainerState::Created | ContainerState::Running { .. }) => false,
+    }
 }
 
 /// Returns the result of a run that is over although nobody wrote down how, from what is left of
