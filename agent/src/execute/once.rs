@@ -3,6 +3,7 @@
 //! result before it is reported. None is begun twice.
 
 use oml_common::decide::observed::{ContainerState, ObservedRun};
+use oml_common::decide::operation::{RunRefused, may_go_on};
 use oml_common::decide::run_once::{RunOnce, RunOnceFailed, disproved, observed, surplus};
 use oml_common::document::instance::{Instance, InstanceDocument};
 use oml_common::document::operation::{RunOrder, RunOutcome, RunResult};
@@ -78,18 +79,16 @@ impl Host {
         Ok(order)
     }
 
-    /// Waits for what an operator has asked for: both may write to the same database. A run whose
-    /// order cannot be read may be of any component.
+    /// Refuses to begin beside what an operator has asked for, which is waited for.
     async fn refuse_beside_another(
         &self,
         instance: &Instance,
         operation: &OperationName,
     ) -> Result<(), StepError> {
-        let of_it = |order: &RunOrder| order.instance.component == instance.component;
-        for (id, run) in runs::known(&self.paths, Some(&instance.tenant))? {
-            let may_go_on = run.result.is_none() && run.order.as_ref().is_none_or(of_it);
-            if may_go_on && !self.has_left(id).await {
-                let detail = format!("run {id} of the component is not over on this host");
+        let known = runs::known(&self.paths, Some(&instance.tenant))?;
+        for id in may_go_on(&instance.component, &known) {
+            if !self.has_left(id).await {
+                let detail = RunRefused::beside(id, &known).to_string();
                 let (verb, object) = ("begin", operation.to_string());
                 return Err(RuntimeError::Refused { verb, object, detail, transient: true }.into());
             }
