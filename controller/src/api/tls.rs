@@ -1,5 +1,6 @@
 //! The calls about the certificate of a tenant. No reply has its key.
 
+use oml_common::decide::tls;
 use oml_common::id::TenantId;
 use oml_proto::v1;
 use tonic::{Request, Response};
@@ -13,7 +14,12 @@ impl FleetApi {
     pub(super) async fn show_tls(&self, request: v1::GetTlsRequest) -> Reply<v1::GetTlsReply> {
         let tenant: TenantId = field("tenant", &request.tenant)?;
         let view = self.secrets.tls(&tenant).await.map_err(|error| wire::status_of(&error))?;
-        Ok(Response::new(wire::tls(view)))
+        let read = self.status.read(Some(&tenant)).await;
+        let read = read.map_err(|error| wire::status_of(&error))?;
+        let in_use = read.tenants.into_iter().find_map(|status| status.certificate);
+        let now = self.status.now();
+        let warning = in_use.as_ref().and_then(|in_use| tls::warning(&tenant, in_use, now));
+        Ok(Response::new(wire::tls(view, in_use.as_ref(), warning)))
     }
 
     pub(super) async fn give_certificate(
