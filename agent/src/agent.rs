@@ -13,6 +13,7 @@ use std::time::Duration;
 use oml_common::decide::difference::FileChange;
 use oml_common::decide::drift::DriftLog;
 use oml_common::decide::reconcile::Busy;
+use oml_common::decide::reload::check;
 use oml_common::decide::step::Step;
 use oml_common::decide::update::{self, NotDone, Outcome};
 use oml_common::document::assignment::AssignmentDocument;
@@ -98,7 +99,7 @@ struct Running {
     desired_hash: ContentHash,
     progress: watch::Receiver<PullProgress>,
     task: AbortHandle,
-    /// Tells the step that another workload is desired.
+    /// Tells the step that another workload, or another content of its files, is desired.
     superseded: Superseded,
     /// The step, if it is the start of the version in use beside another step.
     beside: Option<Step>,
@@ -238,18 +239,22 @@ impl Agent {
         self.read_policy();
     }
 
-    /// Ends pulls and checks for superseded workloads, because they delay the next ones.
+    /// Ends pulls and checks for superseded workloads and files, because they delay the next ones.
     fn end_superseded(&self) {
         for running in self.state.running.values().filter(|running| running.beside.is_none()) {
+            let step = self.state.busy.get(&running.component).map(|busy| &busy.step);
+            let desired = self.desired(&running.component);
+            if step.is_some_and(|step| check::is_superseded(step, desired.as_deref())) {
+                running.superseded.set();
+            }
             if self.desired_hash(&running.component) == running.desired_hash {
                 continue;
             }
-            let step = self.state.busy.get(&running.component).map(|busy| &busy.step);
             if step == Some(&Step::Pull) {
                 running.task.abort();
             }
             // It ends its check by itself, and leaves no container of it.
-            if step == Some(&Step::Create) {
+            if matches!(step, Some(Step::Create | Step::Reload { .. })) {
                 running.superseded.set();
             }
         }

@@ -37,12 +37,14 @@ impl Host {
         Ok(())
     }
 
-    async fn run_check(
+    /// Runs a check of an instance in a container of its own, and returns how its program ended; without
+    /// a status if it did not end in time.
+    pub(super) async fn end_of_check(
         &self,
         work: &Work,
         instance: &InstanceDocument,
         step: &OperationStep,
-    ) -> Result<(), StepError> {
+    ) -> Result<ExitReport, StepError> {
         let id = id_of(&work.component);
         let OperationStep { operation, run, irreversible: _ } = step;
         let (operation, run) = (operation.clone(), run.clone());
@@ -58,15 +60,24 @@ impl Host {
             Vec::new()
         });
         self.remove_check(id).await?;
-        let (component, operation) = (&work.component, &order.operation);
-        let exit_code = status?;
+        Ok(ExitReport { exit_code: status?, log_tail })
+    }
+
+    async fn run_check(
+        &self,
+        work: &Work,
+        instance: &InstanceDocument,
+        step: &OperationStep,
+    ) -> Result<(), StepError> {
+        let ExitReport { exit_code, log_tail } = self.end_of_check(work, instance, step).await?;
+        let (component, operation) = (&work.component, &step.operation);
         let why = match exit_code {
             Some(0) => {
                 info!(%component, check = %operation, "check of the new version passed");
                 return Ok(());
             }
             Some(status) => format!("ended with status {status}"),
-            None => format!("did not end within {}", print_duration_ms(order.run.deadline_ms)),
+            None => format!("did not end within {}", print_duration_ms(step.run.deadline_ms)),
         };
         let message =
             format!("the check {operation} of the new version {why}; nothing was stopped");
