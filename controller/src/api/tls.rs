@@ -1,6 +1,5 @@
 //! The calls about the certificate of a tenant. No reply has its key.
 
-use oml_common::decide::tls;
 use oml_common::id::TenantId;
 use oml_proto::v1;
 use tonic::{Request, Response};
@@ -18,8 +17,7 @@ impl FleetApi {
         let read = read.map_err(|error| wire::status_of(&error))?;
         let in_use = read.tenants.into_iter().find_map(|status| status.certificate);
         let now = self.status.now();
-        let warning = in_use.as_ref().and_then(|in_use| tls::warning(&tenant, in_use, now));
-        Ok(Response::new(wire::tls(view, in_use.as_ref(), warning)))
+        Ok(Response::new(wire::tls(&tenant, view, in_use.as_ref(), now)))
     }
 
     pub(super) async fn give_certificate(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use oml_common::decide::tls::{ServesOlder, TlsInUse, warning};
+use oml_common::decide::tls::{ServesOlder, TlsInUse, warning as end_of};
 use oml_common::document::tls_facts::TlsFacts;
 use oml_common::id::TenantId;
 use oml_common::time::Timestamp;
@@ -20,19 +20,21 @@ pub(crate) fn given_pem(
     GivenPem { certificate: text(certificate), key: text(key) }
 }
 
-/// Converts what people may know of the certificate of a tenant. The one in use at this time, with its
-/// sentence if it ends soon, may be an older one.
+/// Converts what people may know of the certificate of a tenant. The one that is in use at this time may
+/// be an older one; if it is known, people are warned of its end.
 pub(crate) fn tls(
+    tenant: &TenantId,
     view: TlsView,
     in_use: Option<&TlsInUse>,
-    in_use_warning: Option<String>,
+    now: Timestamp,
 ) -> v1::GetTlsReply {
     let TlsView { wanted, certificate, authority, warning } = view;
     let mode = wanted.as_ref().map_or("", |wanted| wanted.mode.as_str()).to_owned();
     let names = wanted.iter().flat_map(|wanted| &wanted.names).map(ToString::to_string).collect();
+    let of_used = in_use.and_then(|it| end_of(tenant, it, now));
     let certificate = certificate.map(|it| v1::TlsCertificate {
         used_by: it.used_by.iter().map(ToString::to_string).collect(),
-        warning: in_use_warning.or(warning).unwrap_or_default(),
+        warning: of_used.or(warning).unwrap_or_default(),
         serves_older: in_use.map(|it| older(&it.serves_older)).unwrap_or_default(),
         ..of_facts(it.version, &it.facts)
     });
@@ -54,7 +56,7 @@ pub(super) fn part(part: TlsPart) -> v1::TlsCertificate {
 pub(super) fn in_use(tenant: &TenantId, it: &TlsInUse, now: Timestamp) -> v1::TlsCertificate {
     v1::TlsCertificate {
         used_by: it.used_by.iter().map(ToString::to_string).collect(),
-        warning: warning(tenant, it, now).unwrap_or_default(),
+        warning: end_of(tenant, it, now).unwrap_or_default(),
         serves_older: older(&it.serves_older),
         ..of_facts(it.version, &it.facts)
     }
