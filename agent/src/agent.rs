@@ -137,6 +137,8 @@ struct State {
     reviving: BTreeMap<ComponentName, Option<u64>>,
     /// The last step that was done, to notice one that changed nothing.
     last_done: BTreeMap<ComponentName, Step>,
+    /// The last good workloads on disk of the instances by which the host does not work.
+    noted: BTreeMap<ComponentName, ContentHash>,
     /// The last good workloads, as recorded on disk.
     last_good: BTreeMap<ComponentName, ContentHash>,
     /// The updates were compared with what the host shows since the agent started.
@@ -242,19 +244,17 @@ impl Agent {
     /// Ends pulls and checks for superseded workloads and files, because they delay the next ones.
     fn end_superseded(&self) {
         for running in self.state.running.values().filter(|running| running.beside.is_none()) {
+            let is_other = self.desired_hash(&running.component) != running.desired_hash;
             let step = self.state.busy.get(&running.component).map(|busy| &busy.step);
-            let desired = self.desired(&running.component);
-            if step.is_some_and(|step| check::is_superseded(step, desired.as_deref())) {
-                running.superseded.set();
-            }
-            if self.desired_hash(&running.component) == running.desired_hash {
-                continue;
-            }
-            if step == Some(&Step::Pull) {
+            if is_other && step == Some(&Step::Pull) {
                 running.task.abort();
             }
+            let desired = self.desired(&running.component);
+            let has_other_files =
+                step.is_some_and(|it| check::is_superseded(it, desired.as_deref()));
+            let has_checks = matches!(step, Some(Step::Create | Step::Reload { .. }));
             // It ends its check by itself, and leaves no container of it.
-            if matches!(step, Some(Step::Create | Step::Reload { .. })) {
+            if has_other_files || (is_other && has_checks) {
                 running.superseded.set();
             }
         }

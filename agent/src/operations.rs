@@ -129,7 +129,7 @@ impl Operations {
     }
 
     /// Takes an order. One that is known already is only reported again.
-    fn take(&mut self, order: &RunOrder) {
+    fn take(&mut self, order: &Verbatim<RunOrder>) {
         let id = order.id;
         let (operation, component) = (&order.operation, &order.instance.component);
         let mut known = match self.known() {
@@ -171,7 +171,7 @@ impl Operations {
 
     /// Reports that a run is not begun, and writes it down: its order may come again when nothing
     /// is against it any more, and what was reported counts.
-    fn refuse(&self, order: &RunOrder, why: &str) {
+    fn refuse(&self, order: &Verbatim<RunOrder>, why: &str) {
         // Before it is written: what is pruned is reported no more.
         self.prune();
         let result = self.report_refused(order.id, why);

@@ -3,6 +3,7 @@
 
 pub mod adopt;
 pub mod assign;
+mod by_hand;
 pub mod certificates;
 pub mod change;
 pub mod crash_loop;

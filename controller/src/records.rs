@@ -7,7 +7,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use oml_common::document::{self, Document, ReadError};
+use oml_common::document::{self, Document, ReadError, Verbatim};
 use oml_common::text::error::chain;
 
 use crate::store::{self, ChangeSignal, Expect, RawKey, Store, StoreError, Versioned, Write};
@@ -112,6 +112,19 @@ impl Batch {
     #[must_use]
     pub fn put<T: Document>(mut self, key: &RecordKey<T>, expect: Expect, value: &T) -> Self {
         let bytes = document::write(value).into_bytes();
+        self.writes.push(Write::put(key.text.as_str(), expect, bytes));
+        self
+    }
+
+    /// Adds the write of a record in the bytes that its value has.
+    #[must_use]
+    pub fn put_verbatim<T>(
+        mut self,
+        key: &RecordKey<T>,
+        expect: Expect,
+        value: &Verbatim<T>,
+    ) -> Self {
+        let bytes = value.text().as_bytes().to_vec();
         self.writes.push(Write::put(key.text.as_str(), expect, bytes));
         self
     }

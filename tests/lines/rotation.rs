@@ -12,8 +12,6 @@ use crate::life::starts;
 use crate::site::Site;
 use crate::{calls, promises};
 
-/// A secret of the application and of what it works with, none of which carries a call.
-const OF_APPLICATION: &str = "bucket_secret_key";
 /// The longest time for a rotation that has waited for a call.
 const ROTATION: Duration = Duration::from_secs(300);
 /// A secret of Asterisk.
@@ -21,21 +19,14 @@ const OF_ASTERISK: &str = "ami_password";
 
 /// Rotates a secret of every kind, and the certificate.
 pub(crate) fn all(site: &Site) -> Result<()> {
-    match site.line.asterisk {
-        Some(_) => with_a_call(site)?,
-        None => {
-            rotate(site, OF_APPLICATION)?;
-            rotate(site, OF_ASTERISK)?;
-            renew(site)?;
-        }
-    }
+    with_a_call(site)?;
     promises::all(site, "next")
 }
 
 /// What is rotated while a call is up cuts it never; what Asterisk has is rotated when it has ended.
 fn with_a_call(site: &Site) -> Result<()> {
     let mut call = calls::begin(site)?;
-    rotate(site, OF_APPLICATION)?;
+    rotate(site, site.line.secret)?;
     calls::is_heard(&mut call)?;
     rotate_login(site)?;
     renew(site)?;

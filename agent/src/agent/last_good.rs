@@ -36,6 +36,20 @@ impl Agent {
         }
     }
 
+    /// Reads the last good workload of every desired instance by which the host does not work. It shows
+    /// what ran last where somebody changed the document of what does not run.
+    pub(super) fn read_noted(&mut self) {
+        let desired = self.state.assignment.iter().flat_map(|it| it.content.share.instances.iter());
+        let others = desired.filter(|(name, desired)| {
+            let document = self.state.documents.get(*name);
+            document.is_none_or(|it| it.workload.hash != desired.instance.workload_hash())
+        });
+        let noted = others.filter_map(|(name, _)| {
+            Some((name.clone(), documents::read_last_good(&self.host.paths, name).ok()??))
+        });
+        self.state.noted = noted.collect();
+    }
+
     /// Records every version that is ready, which one in the middle of its change is not.
     pub(super) fn record_last_good(&mut self, decisions: &BTreeMap<ComponentName, Decision>) {
         for (name, _) in decisions.iter().filter(|(_, decision)| decision.phase == Phase::Ready) {

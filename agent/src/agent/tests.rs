@@ -12,6 +12,7 @@ use crate::paths::Slot;
 
 mod bench;
 mod by_hand;
+mod changed_in_use;
 mod checked;
 mod copied_documents;
 mod copied_files;

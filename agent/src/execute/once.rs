@@ -5,6 +5,7 @@
 use oml_common::decide::observed::{ContainerState, ObservedRun};
 use oml_common::decide::operation::{RunRefused, may_go_on};
 use oml_common::decide::run_once::{RunOnce, RunOnceFailed, disproved, observed, surplus};
+use oml_common::document::Verbatim;
 use oml_common::document::instance::{Instance, InstanceDocument};
 use oml_common::document::operation::{RunOrder, RunOutcome, RunResult};
 use oml_common::id::{ComponentName, OperationName, RunId};
@@ -55,7 +56,7 @@ impl Host {
         kind: RunOnce,
         operation: &OperationName,
         id: RunId,
-    ) -> Result<RunOrder, StepError> {
+    ) -> Result<Verbatim<RunOrder>, StepError> {
         let instance = work.instance()?;
         let steps = match kind {
             RunOnce::Preparation => &instance.preparations,
@@ -66,6 +67,7 @@ impl Host {
         self.refuse_beside_another(instance, operation).await?;
         let (operation, run) = (step.operation, step.run);
         let order = RunOrder { id, operation, instance: instance.clone(), run };
+        let order = Verbatim::seal(order);
         // An agent that was killed before it wrote the order may have left one.
         self.docker.remove_run(id).await?;
         self.docker.create_run(&order).await?;
@@ -124,7 +126,10 @@ impl Host {
         let why = RunOnceFailed { kind, operation, result, deadline_ms, has_old };
         let exit_code = match result.outcome {
             RunOutcome::Exited { status } => Some(status),
-            RunOutcome::DeadlineExceeded | RunOutcome::Interrupted | RunOutcome::NotStarted => None,
+            RunOutcome::DeadlineExceeded
+            | RunOutcome::Interrupted
+            | RunOutcome::NotStarted
+            | RunOutcome::Unknown => None,
         };
         let report = ExitReport { exit_code, log_tail: result.last_lines.clone() };
         let failure = self.failure(work, why.to_string(), report);

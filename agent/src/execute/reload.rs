@@ -6,8 +6,10 @@
 
 use std::time::Duration;
 
+use oml_common::decide::exit::asks_for_end;
 use oml_common::decide::reload::{
     NotTaken, Probed, PutBack, ReloadFailed, ReloadMoment, not_probed, probe_limit_ms, probed,
+    would_end,
 };
 use oml_common::document::instance::{InstanceDocument, Reload, ReloadBy};
 use oml_common::id::ComponentName;
@@ -63,8 +65,7 @@ impl Host {
         }
         failpoint::reach("L2");
         container_files::ensure(&self.paths, instance)?;
-        documents::write(&self.paths, instance, Slot::Current)?;
-        documents::remove_next(&self.paths, &work.component, &work.desired_hash)?;
+        documents::replace(&self.paths, instance)?;
         failpoint::reach("L3");
         Ok(self.systemd.write(instance).await?)
     }
@@ -139,9 +140,7 @@ impl Host {
     async fn ask_to_reload(&self, container: &str, reload: &Reload) -> Result<Asked, RuntimeError> {
         let calls = self.docker.calls();
         let answered = match &reload.by {
-            ReloadBy::Signal { signal } => {
-                calls.signal(container, signal).await.map(|()| Asked::Taken)
-            }
+            ReloadBy::Signal { signal } => self.send(container, signal).await,
             ReloadBy::NextStart => Ok(Asked::Taken),
             ReloadBy::Command { command } => {
                 let limit = Duration::from_millis(reload.deadline_ms);
@@ -157,6 +156,18 @@ impl Host {
             }
             answered => answered,
         }
+    }
+
+    /// Sends a signal to a program, unless it is that by which the engine stops it.
+    async fn send(&self, container: &str, signal: &str) -> Result<Asked, RuntimeError> {
+        let calls = self.docker.calls();
+        let found = calls.inspect(container).await?;
+        let stop_signal = found.and_then(|found| found.settings.options.options.stop_signal);
+        if asks_for_end(Some(signal), stop_signal.as_deref()) {
+            let why = NotTaken::NotRun { error: would_end(signal) };
+            return Ok(Asked::NotTaken { why, lines: Vec::new() });
+        }
+        calls.signal(container, signal).await.map(|()| Asked::Taken)
     }
 
     /// Waits for the probes after a reload, and returns what is wrong with the program if it stopped
@@ -202,6 +213,10 @@ impl Host {
             return Ok(None);
         }
         let Some(former) = &current.reload else { return Ok(Some(PutBack::Unknown)) };
+        // One that was read from a label may name what the host has no longer.
+        if !reloaded_files::has_secrets(&self.paths, &current) {
+            return Ok(Some(PutBack::Unknown));
+        }
         reloaded_files::ensure(&self.paths, &current)?;
         failpoint::reach("L4");
         Ok(Some(match self.ask_to_reload(container, former).await? {
@@ -218,7 +233,7 @@ impl Host {
         }
         let current = documents::read_usable(&self.paths, &instance.component, Slot::Current)?;
         let same = current.filter(|it| it.workload_hash() == instance.workload_hash());
-        Ok(reloaded_files::ensure(&self.paths, same.as_ref().unwrap_or(instance))?)
+        Ok(reloaded_files::ensure_again(&self.paths, same.as_ref().unwrap_or(instance))?)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::difference::{Difference, FileChange, ForeignObject, UnitChange};
 use crate::decide::rights::Right;
-use crate::document::instance::{ActiveProbe, KeptSecret, Probe};
+use crate::document::instance::{Counting, KeptSecret, Probe};
 use crate::document::operation::RunResult;
 use crate::document::status::{Health, Status};
 use crate::id::{ComponentName, ContentHash, Digest, OperationName, RunId, Version};
@@ -53,8 +53,13 @@ pub struct ObservedInstance {
     pub not_allowed: BTreeSet<Right>,
     /// The secrets of the desired instance that the controller has not sent yet.
     pub missing_secrets: BTreeSet<KeptSecret>,
-    /// What somebody changed in the files of the desired workload, if the host works by it.
+    /// What somebody changed in the files of the workload by which the host works.
     pub file_changes: Vec<FileChange>,
+    /// Whether what the host works by runs in a unit of another name than the desired one.
+    pub is_in_another_unit: bool,
+    /// The last good workload, as it is noted apart from the updates. It is only looked for if the host
+    /// does not work by the desired one.
+    pub last_good: Option<ContentHash>,
 }
 
 impl ObservedInstance {
@@ -71,17 +76,6 @@ pub struct UnseenContainer {
     pub name: String,
     /// The error of the engine, or that it gives no answer.
     pub why: String,
-}
-
-/// The way in which the calls of a running instance are counted, from its document or label.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Counting {
-    /// The instance has no calls, so a stop cuts none.
-    #[default]
-    Nothing,
-    By(ActiveProbe),
-    /// The document and the label are missing, so there may be calls.
-    Unknown,
 }
 
 /// The instance document on a host, from its file or, if that is lost, from the label of the
@@ -196,23 +190,6 @@ pub enum ContainerState {
         /// Whether the kernel killed it because memory ran out.
         out_of_memory: bool,
     },
-}
-
-impl From<Option<ActiveProbe>> for Counting {
-    fn from(probe: Option<ActiveProbe>) -> Self {
-        probe.map_or(Self::Nothing, Self::By)
-    }
-}
-
-impl Counting {
-    /// Returns the probe that counts calls, if there is one.
-    #[must_use]
-    pub fn probe(&self) -> Option<&ActiveProbe> {
-        match self {
-            Self::By(probe) => Some(probe),
-            Self::Nothing | Self::Unknown => None,
-        }
-    }
 }
 
 impl ObservedInstance {

@@ -16,6 +16,7 @@ use crate::id::{ComponentName, NodeName, RevisionNumber, RoleName};
 use crate::text::problem::{Problem, Problems};
 
 pub mod conflicts;
+mod features;
 mod images;
 mod migrations;
 mod mirrors;
@@ -133,7 +134,7 @@ pub fn prepare(input: Input<'_>) -> Result<Prepared, Unprepared> {
         let Some(agent) = input.nodes.get(node).and_then(|facts| facts.agent.as_ref()) else {
             continue;
         };
-        check_features(input, node, agent, share, &mut problems);
+        features::check(input.spec, node, agent, share, &mut problems);
         rights::check(input, node, agent, share, &mut problems);
     }
     let strategy = Strategy {
@@ -236,36 +237,6 @@ fn dependencies(input: Input<'_>, name: &ComponentName) -> Vec<ComponentName> {
     all.sort();
     all.dedup();
     all
-}
-
-/// Checks that the agent of a node has the features that its instances need.
-fn check_features(
-    input: Input<'_>,
-    node: &NodeName,
-    agent: &AgentFacts,
-    share: &Share,
-    problems: &mut Problems,
-) {
-    for (component, desired) in &share.instances {
-        let missing: Vec<&str> =
-            desired.instance.needs().difference(&agent.features).map(|f| f.as_str()).collect();
-        if missing.is_empty() {
-            continue;
-        }
-        let message = format!(
-            "{node} cannot run it: its agent {} does not support {}",
-            agent.version,
-            missing.join(", ")
-        );
-        let problem = input.spec.problem(&format!("components.{component}"), message);
-        // A current agent lacks it where somebody took a right from its unit.
-        let unit = match missing.contains(&Feature::FileOwners.as_str()) {
-            true => "; if it is current, its unit lacks CAP_CHOWN: systemctl cat omlagent",
-            false => "",
-        };
-        let upgrade = format!("upgrade the agent on {node}: apt-get install ./omlagent.deb");
-        problems.push(problem.hint(format!("{upgrade}{unit}")));
-    }
 }
 
 fn policy(spec: &TenantSpec) -> ChangePolicy {

@@ -35,7 +35,8 @@ pub struct ReloadMoment<'a> {
 /// Returns what the last status of a supervisor says about a reload.
 #[must_use]
 pub fn probed(status: Option<&Status>, reload: ReloadMoment<'_>) -> Probed {
-    let is_since = |it: &&Status| it.container == reload.container && it.checked_at > reload.at;
+    // The answer to an earlier one may come after the reload, and is about the program before it.
+    let is_since = |it: &&Status| it.container == reload.container && asked_at(it) > reload.at;
     let Some(status) = status.filter(is_since) else { return Probed::NotYet };
     match status.health {
         Health::Healthy if status.failures == 0 => Probed::Good,
@@ -45,6 +46,14 @@ pub fn probed(status: Option<&Status>, reload: ReloadMoment<'_>) -> Probed {
         Health::Unknown if !reload.was_healthy => Probed::Good,
         Health::Healthy | Health::Starting | Health::Unknown => Probed::NotYet,
     }
+}
+
+/// Returns when the last probe was asked. Where the supervisor does not say it, that was no earlier than
+/// the limit of a probe before its answer.
+fn asked_at(status: &Status) -> Timestamp {
+    let limit_ms = status.probe.as_ref().map_or(0, |probe| probe.timeout_ms);
+    let earliest = Timestamp(status.checked_at.0.saturating_sub(limit_ms));
+    status.asked_at.unwrap_or(earliest)
 }
 
 /// Returns true if a supervisor says that the program of a container is healthy.
@@ -125,6 +134,12 @@ impl Display for ReloadFailed {
             }
         }
     }
+}
+
+/// Says why a signal is not sent that stops the program of its container.
+#[must_use]
+pub fn would_end(signal: &str) -> String {
+    format!("{signal} is the signal that stops its container, so it was not sent")
 }
 
 /// Says that no probe ended in time after a reload.

@@ -181,6 +181,10 @@ impl fmt::Display for RunOnceFailed<'_> {
                 f.write_str("was not started")?;
                 "it changed nothing"
             }
+            RunOutcome::Unknown => {
+                f.write_str("ended in a way that only a later release of the agent knows")?;
+                "what the database holds is not known"
+            }
         };
         if !result.reason.is_empty() {
             write!(f, ": {}", result.reason)?;

@@ -12,7 +12,7 @@ use oml_common::decide::head::after_change;
 use oml_common::decide::plan::{self, ImageName};
 use oml_common::decide::release::Judged;
 use oml_common::decide::rollout::Begin;
-use oml_common::document;
+use oml_common::document::Verbatim;
 use oml_common::document::plan::Plan;
 use oml_common::document::revision::Change;
 use oml_common::document::rollout::Rollout;
@@ -55,7 +55,8 @@ use crate::store::Expect;
 /// A draft with its complete plan.
 struct Planned {
     draft: Draft,
-    plan: Plan,
+    /// The plan in the bytes that are hashed and stored.
+    plan: Verbatim<Plan>,
     /// The hash of the catalog that it was planned with.
     catalog: ContentHash,
     changes: Vec<Change>,
@@ -163,7 +164,7 @@ impl Changes {
         let judged = self.check_release(&draft, context).await?;
         // The problems are found before the registries are asked, so that all problems
         // are reported together.
-        let (prepared, mut problems) = self.prepare(&draft, &catalog.catalog, &nodes);
+        let (prepared, mut problems) = self.prepare(&draft, &catalog.catalog, &nodes, &judged);
         let images = prepared.images();
         if nodes.is_empty() {
             problems.0.extend(self.suggest_tenant(spec).await?);
@@ -185,8 +186,7 @@ impl Changes {
         if let Some(failure) = said.failure {
             return Err(OpsError::Registry(failure));
         }
-        let plan = prepared.finish(&digests).map_err(OpsError::Problems)?;
-        let plan = releases::without_rollback(plan, &judged);
+        let plan = Verbatim::seal(prepared.finish(&digests).map_err(OpsError::Problems)?);
         check_size(spec, &plan)?;
         let mut changes = diff(draft.before.as_ref().map(|(_, plan)| &**plan), &plan);
         plan::presence::explain(&mut changes, &plan.absent);
@@ -203,12 +203,11 @@ impl Changes {
         let Planned { draft, plan, .. } = planned;
         let (tenant, number, now) = (&draft.tenant, plan.revision, self.env.now());
         let rollout = self.begin(planned, now).await?;
-        let content = ContentHash::of(document::write(plan).as_bytes());
-        let plan_key = keys::plan(tenant, number, &content);
+        let plan_key = keys::plan(tenant, number, plan.hash());
         // The plan is written first and alone. No record names it until the commit below.
-        self.records.commit(Batch::default().put(&plan_key, Expect::Any, plan)).await?;
+        self.records.commit(Batch::default().put_verbatim(&plan_key, Expect::Any, plan)).await?;
         failpoint::reach("C3");
-        let mut batch = planned.intent(context, content, now).put(
+        let mut batch = planned.intent(context, now).put(
             &keys::rollout(tenant),
             if_unchanged(draft.rollout.as_ref()),
             &rollout,
@@ -300,7 +299,7 @@ impl Planned {
     }
 
     /// Returns the records of the change itself and of the revision that it supersedes.
-    fn intent(&self, context: &RequestContext, content: ContentHash, now: Timestamp) -> Batch {
+    fn intent(&self, context: &RequestContext, now: Timestamp) -> Batch {
         let Self { draft, plan, catalog, changes, judged, .. } = self;
         let (tenant, number) = (&draft.tenant, plan.revision);
         let head = draft.head.as_ref().map(|head| head.value);
@@ -321,7 +320,7 @@ impl Planned {
             why: context.recorded_why(judged),
             kind: draft.kind,
             changes: changes.clone(),
-            plan: content,
+            plan: plan.hash().clone(),
             catalog: Some(catalog.clone()),
         };
         let batch = Batch::default()

@@ -150,6 +150,18 @@ pub enum OpsError {
 }
 
 impl OpsError {
+    /// Returns the key of the record that cannot be read, because it is damaged or of a later release,
+    /// if that is the error. The store itself can be read then.
+    #[must_use]
+    pub fn unreadable_record(&self) -> Option<&str> {
+        let Self::Store(StoreError::Damaged { key, .. } | StoreError::NeedsNewer { key, .. }) =
+            self
+        else {
+            return None;
+        };
+        Some(key.as_str())
+    }
+
     /// Returns true if only a newer controller can go on, which lasts until the operator acts.
     #[must_use]
     pub fn needs_newer_controller(&self) -> bool {

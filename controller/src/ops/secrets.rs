@@ -4,9 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use oml_common::decide::secrets::{SECRETS_MAX, of_share, retained, users};
-use oml_common::document::assignment::Assignment;
-use oml_common::id::{ComponentName, SecretMark, SecretName, TenantId};
+use oml_common::decide::secrets::{SECRETS_MAX, retained, users};
+use oml_common::id::{ComponentName, SecretName, TenantId};
 use oml_common::text::problem::{Problem, Problems};
 use oml_common::text::secret_text::SecretText;
 use oml_common::time::Timestamp;
@@ -24,10 +23,12 @@ use crate::seal::{NoKey, SealingKey, SecretPlace};
 mod chosen;
 mod key;
 mod named;
+mod opened;
 mod refused;
 mod tls;
 mod value;
 
+pub use self::opened::OpenedSecret;
 pub use self::tls::{GivenPem, TlsAuthority, TlsPart, TlsView};
 pub(super) use self::tls::{NewCertificate, records};
 pub use self::value::{GENERATED_LEN, GENERATED_LEN_DEFAULT, NewValue};
@@ -58,17 +59,6 @@ pub struct SecretSummary {
     pub used_by: BTreeMap<ComponentName, u64>,
     /// The numbers of the kept versions.
     pub kept: Vec<u64>,
-}
-
-/// A secret for a node, whose instances name it.
-#[derive(Debug, Clone)]
-pub struct OpenedSecret {
-    pub name: SecretName,
-    pub version: u64,
-    pub mark: SecretMark,
-    /// Whether a container mounts it as a file.
-    pub is_mounted: bool,
-    pub value: SecretText,
 }
 
 /// A new version of a secret that is not recorded yet.
@@ -269,51 +259,6 @@ impl Secrets {
             }
         }
         Ok(())
-    }
-
-    /// Opens the secrets that the instances of an assignment name.
-    ///
-    /// # Errors
-    /// Returns an error if the store cannot be read. A secret that cannot be opened is the error of
-    /// its own entry.
-    pub async fn of_assignment(
-        &self,
-        assignment: &Assignment,
-    ) -> Result<Vec<Result<OpenedSecret>>> {
-        let tenant = &assignment.tenant;
-        let mut wanted: BTreeMap<(SecretName, u64, SecretMark), bool> = BTreeMap::new();
-        for (_, secret) in of_share(&assignment.content.share) {
-            let place = (secret.name.clone(), secret.version, secret.mark.clone());
-            *wanted.entry(place).or_default() |= secret.file.is_some();
-        }
-        if wanted.is_empty() {
-            return Ok(Vec::new());
-        }
-        let all = self.of_tenant(tenant).await?;
-        let open = |((name, version, mark), is_mounted)| {
-            let record = all.get(&name).map(|entry| &entry.value);
-            let place = SecretPlace { tenant, name: &name, version };
-            let value = self.open(record, place, &mark)?;
-            Ok(OpenedSecret { name, version, mark, is_mounted, value })
-        };
-        Ok(wanted.into_iter().map(open).collect())
-    }
-
-    fn open(
-        &self,
-        record: Option<&SecretRecord>,
-        place: SecretPlace<'_>,
-        mark: &SecretMark,
-    ) -> Result<SecretText> {
-        let SecretPlace { tenant, name, version } = place;
-        let sealed = record.and_then(|record| record.versions.get(&version));
-        let Some(sealed) = sealed.filter(|sealed| sealed.mark == *mark) else {
-            let message = format!("secret {name} version {version} of {tenant} is not kept");
-            return Err(Problem::new("", message).into());
-        };
-        let opened = self.key()?.open(place, sealed);
-        let (tenant, name) = (tenant.clone(), name.clone());
-        opened.map_err(|source| OpsError::Sealed { tenant, name, version, source })
     }
 
     pub(super) async fn check_tenant(&self, tenant: &TenantId) -> Result<()> {

@@ -22,6 +22,7 @@ mod sessions;
 mod stock;
 mod tags;
 mod tls;
+mod unreadable;
 mod verdicts;
 mod web;
 mod world;

@@ -27,7 +27,7 @@ pub(super) fn of_earlier_release(text: &str) -> String {
 }
 
 /// Somebody edits the unit file and reloads systemd.
-async fn edit(bench: &Bench, text: &str) {
+pub(super) async fn edit(bench: &Bench, text: &str) {
     std::fs::write(bench.host.paths.units.join(UNIT), text).unwrap();
     bench.host.host.reload_units().await.unwrap();
 }

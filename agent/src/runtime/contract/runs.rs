@@ -3,6 +3,7 @@
 
 use std::sync::Mutex;
 
+use oml_common::document::Verbatim;
 use oml_common::document::instance::InstanceDocument;
 use oml_common::document::operation::{OperationCommand, RunOrder, RunOutcome};
 use oml_common::id::RunId;
@@ -78,7 +79,7 @@ async fn the_unit_of_a_run_runs_it_once_and_writes_its_result(host: &ContractHos
     host.pull(&instance).await.unwrap();
     let order = order(&instance, 3);
     assert!(!host.systemd.run_is_up(order.id).await.unwrap());
-    runs::write_order(&host.paths, &order).unwrap();
+    runs::write_order(&host.paths, &Verbatim::seal(order.clone())).unwrap();
     host.docker.create_run(&order).await.unwrap();
     host.systemd.start_run(&order).await.unwrap();
     until_ended(host, &order).await;

@@ -140,7 +140,10 @@ impl ContainerCalls for Engine {
         since: Timestamp,
         until: Timestamp,
     ) -> Result<ContainerEvents, RuntimeError> {
-        events::of(self, id, since, until).await
+        // The engine shows the stop signal of the image where the document names none.
+        let found = self.inspect(id).await?;
+        let stop_signal = found.and_then(|found| found.settings.options.options.stop_signal);
+        events::of(self, id, stop_signal.as_deref(), since, until).await
     }
 }
 

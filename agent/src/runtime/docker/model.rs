@@ -12,6 +12,7 @@ use bollard::models::{
     EndpointSettings, NetworkSettings, PortMap,
 };
 use oml_common::decide::drift::{ContainerSettings, FoundContainer, FoundOptions};
+use oml_common::decide::exit::asks_for_end;
 use oml_common::decide::observed::ContainerState;
 use oml_common::document::instance::Container;
 use oml_common::id::TenantId;
@@ -39,7 +40,7 @@ fn failure(verb: &'static str, object: &str) -> impl FnOnce(EngineError) -> Runt
             EngineError::Fault(Fault::Refused { transient, .. })
             | EngineError::Pull { transient, .. } => *transient,
             EngineError::Conflict(_) => true,
-            EngineError::NoContainer(_) | EngineError::NoImage(_) => false,
+            EngineError::NoContainer(_) | EngineError::NoImage(_) | EngineError::NoCommand => false,
         };
         let detail = error.to_string();
         RuntimeError::Refused { verb, object: object.to_owned(), detail, transient }
@@ -207,13 +208,19 @@ impl ContainerCalls for Model {
         since: Timestamp,
         until: Timestamp,
     ) -> Result<ContainerEvents, RuntimeError> {
+        let containers = self.0.containers();
+        let found = containers.into_iter().find(|container| container.id == id);
+        let stop_signal = found.and_then(|container| container.stop_signal);
         let events = self.0.events(id, since.0, until.0).await;
         let mut container_events = ContainerEvents::default();
         for event in events.map_err(failure("read the events of", id))? {
             match event.action {
                 EventAction::Die => container_events.ended = true,
                 EventAction::Stop => container_events.stopped = true,
-                EventAction::Kill => container_events.killed = true,
+                EventAction::Kill => {
+                    let signal = Some(event.signal.as_str()).filter(|signal| !signal.is_empty());
+                    container_events.killed |= asks_for_end(signal, stop_signal.as_deref());
+                }
                 EventAction::Destroy => container_events.removed = true,
                 EventAction::Create | EventAction::Start | EventAction::Rename => {}
             }
@@ -263,6 +270,7 @@ impl EngineCalls for Model {
             pids_limit: config.pids_limit,
             security_options: config.security_opt.unwrap_or_default(),
             published,
+            stop_signal: body.stop_signal,
             settings,
         };
         self.0.create_container(new).await.map_err(failure("create", name))

@@ -35,6 +35,18 @@ pub(super) fn disabled(instance: &InstanceDocument) -> UnitChange {
     UnitChange::Disabled { unit: instance.unit.clone() }
 }
 
+/// Returns what somebody changed about the unit of a file whose component is not desired any more, or is
+/// so only by a document of a later release. What would be written in its place is not known.
+pub(super) fn left(file: &OurFile, is_disabled: bool) -> impl Iterator<Item = UnitChange> {
+    let unit = || file.unit.clone();
+    let edited = (!file.mark.is_whole).then(|| UnitChange::Edited {
+        unit: unit(),
+        added: None,
+        removed: None,
+    });
+    edited.into_iter().chain(is_disabled.then(|| UnitChange::Disabled { unit: unit() }))
+}
+
 /// Returns the drop-ins that people made for a unit, except those of all services: of a unit of which
 /// we write the whole file every one, and of that of a package those that it did not bring.
 pub(super) fn drop_ins(

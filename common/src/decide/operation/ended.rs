@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::decide::observed::ContainerState;
+use crate::document::Verbatim;
 use crate::document::operation::{RunOrder, RunOutcome, RunResult};
 use crate::id::{ComponentName, RunId};
 use crate::time::Timestamp;
@@ -11,7 +12,7 @@ use crate::time::Timestamp;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostRun {
     /// The order, if it can be read.
-    pub order: Option<RunOrder>,
+    pub order: Option<Verbatim<RunOrder>>,
     /// The result; none if the run is not over, or its result cannot be read.
     pub result: Option<RunResult>,
 }

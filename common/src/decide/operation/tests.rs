@@ -316,6 +316,11 @@ fn what_became_of_a_run_is_said_in_a_sentence() {
         ..result(RunOutcome::NotStarted)
     };
     assert_eq!(why.to_string(), "was not started: no such image");
+    assert_eq!(
+        said(RunOutcome::Unknown),
+        "ended in a way that only a later release knows after 3s; upgrade the controller, then the \
+         agent of its node"
+    );
     assert_eq!(left_out(1), "[1 line left out]");
 }
 
@@ -341,7 +346,7 @@ fn order(number: u64, component: &str) -> RunOrder {
 
 fn host_run(order: RunOrder, is_over: bool) -> (RunId, HostRun) {
     let result = is_over.then(|| result(RunOutcome::Exited { status: 0 }));
-    (order.id, HostRun { order: Some(order), result })
+    (order.id, HostRun { order: Some(Verbatim::seal(order)), result })
 }
 
 #[test]

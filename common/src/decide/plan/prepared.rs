@@ -50,6 +50,14 @@ impl Prepared {
         &self.plan
     }
 
+    /// Returns the plan with what is known of the change beyond its specification. What the edit asks of
+    /// agents is checked by [`Prepared::unsupported`].
+    #[must_use]
+    pub fn edited(mut self, edit: impl FnOnce(&mut Plan)) -> Self {
+        edit(&mut self.plan);
+        self
+    }
+
     /// Completes the plan with digests.
     ///
     /// # Errors

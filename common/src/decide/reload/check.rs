@@ -54,6 +54,7 @@ pub fn is_superseded(step: &Step, desired: Option<&Instance>) -> bool {
         | Step::Soak
         | Step::Fail { .. }
         | Step::RevertDocument { .. }
+        | Step::Repair { .. }
         | Step::RollBack { .. }
         | Step::Commit { .. }
         | Step::Start

@@ -6,12 +6,24 @@ use crate::id::ContentHash;
 
 const AT: Timestamp = Timestamp(1_000);
 
-fn status(checked_at: u64, health: Health, failures: u32) -> Status {
+/// The status after an answer that took half a second.
+fn status(asked_at: u64, health: Health, failures: u32) -> Status {
     Status {
         container: "web-1".to_owned(),
         health,
         failures,
-        ..Status::new(ContentHash::of(b"web"), Timestamp(checked_at))
+        asked_at: Some(Timestamp(asked_at)),
+        ..Status::new(ContentHash::of(b"web"), Timestamp(asked_at + 500))
+    }
+}
+
+fn probe() -> Probe {
+    Probe {
+        check: Check::Tcp { port: 443 },
+        address: None,
+        interval_ms: 10_000,
+        timeout_ms: 2_000,
+        failures_max: 3,
     }
 }
 
@@ -20,7 +32,7 @@ fn reload(was_healthy: bool) -> ReloadMoment<'static> {
 }
 
 #[test]
-fn only_a_probe_that_ended_after_the_reload_counts() {
+fn only_a_probe_that_was_asked_after_the_reload_counts() {
     let good = |at| probed(Some(&status(at, Health::Healthy, 0)), reload(true));
     assert_eq!(
         (good(999), good(1_000), good(1_001)),
@@ -29,6 +41,18 @@ fn only_a_probe_that_ended_after_the_reload_counts() {
     assert_eq!(probed(None, reload(true)), Probed::NotYet);
     let other = Status { container: "web-2".to_owned(), ..status(2_000, Health::Healthy, 0) };
     assert_eq!(probed(Some(&other), reload(true)), Probed::NotYet);
+}
+
+#[test]
+fn an_answer_of_a_supervisor_that_does_not_say_when_it_asked_counts_a_limit_later() {
+    let good = |checked_at| {
+        let healthy = status(0, Health::Healthy, 0);
+        let checked_at = Timestamp(checked_at);
+        let status = Status { asked_at: None, checked_at, probe: Some(probe()), ..healthy };
+        probed(Some(&status), reload(true))
+    };
+    assert_eq!((good(1_001), good(3_000)), (Probed::NotYet, Probed::NotYet));
+    assert_eq!(good(3_001), Probed::Good);
 }
 
 #[test]
@@ -46,13 +70,7 @@ fn one_wrong_answer_decides_nothing_and_a_program_that_was_unhealthy_before_is_n
 
 #[test]
 fn as_many_probes_are_waited_for_as_make_a_program_unhealthy_and_one_more() {
-    let probe = Probe {
-        check: Check::Tcp { port: 443 },
-        address: None,
-        interval_ms: 10_000,
-        timeout_ms: 2_000,
-        failures_max: 3,
-    };
+    let probe = probe();
     assert_eq!(probe_limit_ms(&probe), 4 * 12_000 + 10_000);
     assert_eq!(not_probed(&probe), "no probe ended within 58s after its reload");
     let endless = Probe { interval_ms: u64::MAX, ..probe };

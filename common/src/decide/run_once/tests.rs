@@ -129,6 +129,15 @@ fn it_is_said_what_happened_what_goes_on_and_what_the_database_may_hold() {
             "the migration upgrade-schema of the new version was not started: no such file; the old \
              version was not stopped, and it changed nothing",
         ),
+        (
+            RunOnce::Migration,
+            RunOutcome::Unknown,
+            "",
+            true,
+            "the migration upgrade-schema of the new version ended in a way that only a later \
+             release of the agent knows; the old version was not stopped, and what the database \
+             holds is not known",
+        ),
     ] {
         assert_eq!(said(kind, outcome, reason, has_old), format!("{words}{again}"));
     }

@@ -241,17 +241,29 @@ fn a_field_that_is_absent_or_empty_is_not_written() {
 
 /// Fields whose value is an object without a fixed set of fields: a map by name, or a
 /// variant with its content.
-const MAPS: [&str; 8] =
-    ["instances", "nodes", "updates", "env", "secrets", "last_good", "values", "versions"];
+const MAPS: [&str; 12] = [
+    "instances",
+    "nodes",
+    "updates",
+    "env",
+    "secrets",
+    "kept_secrets",
+    "ulimits",
+    "sysctls",
+    "extra_hosts",
+    "last_good",
+    "values",
+    "versions",
+];
 
 /// Returns the paths of all objects that have a fixed set of fields, without workloads.
-fn objects(value: &Value, path: &str, found: &mut Vec<String>) {
+pub(super) fn objects(value: &Value, path: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
             let key = path.rsplit('/').next().unwrap_or_default();
             // The nodes of a plan map to shares, which are maps too.
             let is_share = path.contains("/nodes/") && path.split('/').count() == 3;
-            // What an agent must not leave out is refused, behind a feature.
+            // What an agent must not leave out is refused, behind a feature; `strict` looks at it.
             if matches!(key, "workload" | "run") {
                 return;
             }

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use oml_common::decide::plan::ImageName;
-use oml_common::decide::plan::conflicts;
+use oml_common::decide::plan::{ImageName, conflicts};
 use oml_common::decide::secrets::{ChosenSecret, ChosenSecrets, choose};
 use oml_common::decide::{self, head::base};
 use oml_common::document::plan::Plan;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use oml_common::decide::head::next_revision;
 use oml_common::decide::plan::{self, NodeFacts, Prepared, Unprepared, check_without_catalog};
-use oml_common::document;
+use oml_common::decide::release::Judged;
+use oml_common::document::Verbatim;
 use oml_common::document::catalog::Catalog;
 use oml_common::document::plan::Plan;
 use oml_common::document::spec::TenantSpec;
@@ -13,6 +14,7 @@ use oml_common::text::problem::{Problem, Problems};
 
 use super::Changes;
 use super::draft::Draft;
+use super::releases::without_rollback;
 use crate::ops::{OpsError, Result};
 use crate::store::VALUE_SIZE_BYTES_MAX;
 
@@ -24,6 +26,7 @@ impl Changes {
         draft: &Draft,
         catalog: &Catalog,
         nodes: &BTreeMap<NodeName, NodeFacts>,
+        judged: &Judged,
     ) -> (Prepared, Problems) {
         let revision = next_revision(draft.head.as_ref().map(|head| head.value));
         let prepared = plan::prepare(plan::Input {
@@ -36,7 +39,11 @@ impl Changes {
             before: draft.before.as_ref().map(|(_, plan)| &**plan),
         });
         let (prepared, mut problems) = match prepared {
-            Ok(prepared) => (prepared, Problems::default()),
+            Ok(prepared) => {
+                let prepared = prepared.edited(|plan| without_rollback(plan, judged));
+                let unsupported = prepared.unsupported(&draft.spec, nodes);
+                (prepared, unsupported)
+            }
             Err(Unprepared { prepared, problems }) => (*prepared, problems),
         };
         problems.0.extend(draft.conflicts(prepared.layout()));
@@ -66,8 +73,8 @@ impl Changes {
 }
 
 /// Refuses a plan that is too large to be kept. Only files can make it so large.
-pub(super) fn check_size(spec: &TenantSpec, plan: &Plan) -> Result<()> {
-    let size_bytes = document::write(plan).len();
+pub(super) fn check_size(spec: &TenantSpec, plan: &Verbatim<Plan>) -> Result<()> {
+    let size_bytes = plan.text().len();
     if size_bytes <= VALUE_SIZE_BYTES_MAX {
         return Ok(());
     }

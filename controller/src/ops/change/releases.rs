@@ -238,12 +238,11 @@ impl Draft {
     }
 }
 
-/// Returns a plan whose rollout pauses if it fails over a step without a way back, or over one of which
+/// Makes the rollout of a plan pause if it fails over a step without a way back, or over one of which
 /// this is not known. A rollback would start the version before on what it cannot read.
-pub(super) fn without_rollback(mut plan: Plan, judged: &Judged) -> Plan {
+pub(super) fn without_rollback(plan: &mut Plan, judged: &Judged) {
     if judged.crosses() || judged.may_cross() {
         plan.strategy.on_failure = OnFailure::Pause;
     }
-    release::keep_forward(&mut plan, judged);
-    plan
+    release::keep_forward(plan, judged);
 }

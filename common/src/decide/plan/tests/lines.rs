@@ -42,9 +42,9 @@ fn one_host_and_three_run_omnileads_1_26() {
         &one,
         &three,
         &[
-            ("kamailio", "KAMAILIO_HOSTNAME", "10.0.0.1", "10.0.0.3"),
-            ("nginx", "KAMAILIO_HOSTNAME", "10.0.0.1", "10.0.0.3"),
-            ("kamailio", "ASTERISK_HOSTNAME", "10.0.0.1", "10.0.0.2"),
+            ("kamailio", "KAMAILIO_HOSTNAME", "127.0.0.2", "10.0.0.3"),
+            ("kamailio", "ASTERISK_HOSTNAME", "127.0.0.1", "10.0.0.2"),
+            ("nginx", "KAMAILIO_HOSTNAME", "127.0.0.2", "10.0.0.3"),
             ("asterisk", "PGHOST", "10.0.0.1", "10.0.0.1"),
             ("asterisk", "HOMER_ENABLE", "True", "True"),
             ("asterisk", "HOMERHOST", "10.0.0.1", "10.0.0.2"),
