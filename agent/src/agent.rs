@@ -13,7 +13,7 @@ use std::time::Duration;
 use oml_common::decide::difference::FileChange;
 use oml_common::decide::drift::DriftLog;
 use oml_common::decide::reconcile::Busy;
-use oml_common::decide::reload::check;
+use oml_common::decide::schedule::{self, EarlyEnd, RunningStep};
 use oml_common::decide::step::Step;
 use oml_common::decide::update::{self, NotDone, Outcome};
 use oml_common::document::assignment::AssignmentDocument;
@@ -241,21 +241,19 @@ impl Agent {
         self.read_policy();
     }
 
-    /// Ends pulls and checks for superseded workloads and files, because they delay the next ones.
+    /// Ends the steps that are not needed any more, because another workload or another content of files is
+    /// desired.
     fn end_superseded(&self) {
-        for running in self.state.running.values().filter(|running| running.beside.is_none()) {
-            let is_other = self.desired_hash(&running.component) != running.desired_hash;
-            let step = self.state.busy.get(&running.component).map(|busy| &busy.step);
-            if is_other && step == Some(&Step::Pull) {
-                running.task.abort();
-            }
-            let desired = self.desired(&running.component);
-            let has_other_files =
-                step.is_some_and(|it| check::is_superseded(it, desired.as_deref()));
-            let has_checks = matches!(step, Some(Step::Create | Step::Reload { .. }));
-            // It ends its check by itself, and leaves no container of it.
-            if has_other_files || (is_other && has_checks) {
-                running.superseded.set();
+        for running in self.state.running.values() {
+            let Running { component, desired_hash, beside, .. } = running;
+            let step = self.state.busy.get(component).map(|busy| &busy.step);
+            let (towards, is_beside) = (desired_hash, beside.is_some());
+            let doing = RunningStep { step, towards, is_beside };
+            let desired = self.desired(component);
+            match schedule::early_end(doing, &self.desired_hash(component), desired.as_deref()) {
+                EarlyEnd::None => {}
+                EarlyEnd::Abort => running.task.abort(),
+                EarlyEnd::Request => running.superseded.set(),
             }
         }
     }
@@ -280,11 +278,10 @@ impl Agent {
         match ended {
             Ok((id, (work, outcome))) => {
                 let running = self.state.running.remove(&id);
-                // Why it gave up is nothing that went wrong.
-                let gave_up = work.superseded.is_set() && matches!(outcome, Outcome::Retry(_));
+                let ended_early = schedule::has_ended_early(work.superseded.is_set(), &outcome);
                 match running.and_then(|running| running.beside) {
                     Some(_) => self.finish_beside(&work, outcome),
-                    None if gave_up => self.settle(work.component),
+                    None if ended_early => self.settle(work.component),
                     None => self.finish(&work, outcome),
                 }
             }

@@ -30,7 +30,7 @@ use crate::runtime::RuntimeError;
 
 mod board;
 
-pub use board::{RunBoard, RunNews};
+pub use board::{RunBoard, RunMessage};
 
 /// The number of orders that may wait.
 pub const ORDERS_LEN_MAX: usize = 8;
@@ -137,10 +137,10 @@ impl Operations {
             Err(error) => return drop(self.report_refused(id, &chain(&error))),
         };
         match known.get(&id).map(|run| run.order.as_ref() == Some(order)) {
-            Some(true) => return self.board.tell_again(id),
+            Some(true) => return self.board.report_again(id),
             Some(false) => return drop(self.report_refused(id, OTHER_ORDER)),
             // It was refused, and could not be written.
-            None if self.board.has_result(id) => return self.board.tell_again(id),
+            None if self.board.has_result(id) => return self.board.report_again(id),
             None => {}
         }
         // Whether those of updates go on is asked of the engine and of systemd, which may be slow.

@@ -15,7 +15,7 @@ use oml_common::document::instance::{ContainerFile, Instance, KeptSecret, Reload
 use oml_common::id::ContentHash;
 use zeroize::Zeroizing;
 
-use crate::container_files::{self, Wanted};
+use crate::container_files::{self, FileSpec};
 use crate::files::{self, FileError};
 use crate::kept_secrets;
 use crate::paths::Paths;
@@ -99,7 +99,7 @@ fn write(
         }
     }
     let wanted = contents.iter().map(|(content, place)| (content.wanted(), *place));
-    let wanted: Vec<(Wanted<'_>, &Path)> = wanted.collect();
+    let wanted: Vec<(FileSpec<'_>, &Path)> = wanted.collect();
     let folder = paths.files_of(&instance.component, &instance.workload_hash());
     container_files::put_all_right(paths, &folder, &wanted)
 }
@@ -138,9 +138,9 @@ struct Content {
 }
 
 impl Content {
-    fn wanted(&self) -> Wanted<'_> {
+    fn wanted(&self) -> FileSpec<'_> {
         let Self { path: _, mode, uid, gid, text } = self;
-        Wanted { mode: *mode, uid: *uid, gid: *gid, text }
+        FileSpec { mode: *mode, uid: *uid, gid: *gid, text }
     }
 }
 

@@ -278,6 +278,9 @@ pub trait UnitManager: Send + Sync + 'static {
     /// Returns true if the unit of a run runs, or is being started or stopped.
     async fn run_is_up(&self, id: RunId) -> Result<bool, RuntimeError>;
 
+    /// Returns a counter that grows when the unit of a run changed, or may have.
+    fn run_changes(&self) -> watch::Receiver<u64>;
+
     /// Reports how the component's unit ended.
     async fn exit_report(&self, component: &ComponentName) -> Result<ExitReport, RuntimeError>;
 

@@ -4,10 +4,12 @@
 
 use oml_common::decide::observed::{ContainerState, ObservedRun};
 use oml_common::decide::operation::{RunRefused, may_go_on};
-use oml_common::decide::run_once::{RunOnce, RunOnceFailed, disproved, observed, surplus};
+use oml_common::decide::run_once::{
+    AfterRun, RunOnce, RunOnceFailed, after_run, disproved, observed, surplus,
+};
 use oml_common::document::Verbatim;
 use oml_common::document::instance::{Instance, InstanceDocument};
-use oml_common::document::operation::{RunOrder, RunOutcome, RunResult};
+use oml_common::document::operation::{RunOrder, RunResult};
 use oml_common::id::{ComponentName, OperationName, RunId};
 use oml_daemon::failpoint;
 use tracing::info;
@@ -46,7 +48,7 @@ impl Host {
         failpoint::reach("M4");
         self.docker.remove_run(id).await?;
         self.prune_runs(&work.component).await?;
-        self.judge_run(work, kind, &order, &result)
+        self.end_run_once(work, kind, &order, &result)
     }
 
     /// Writes the order of a run and begins it.
@@ -98,8 +100,8 @@ impl Host {
         Ok(())
     }
 
-    /// Says what a run that is over means for the update.
-    fn judge_run(
+    /// Ends the step of a run that is over.
+    fn end_run_once(
         &self,
         work: &Work,
         kind: RunOnce,
@@ -109,28 +111,20 @@ impl Host {
         let (component, operation) = (&work.component, &order.operation);
         let (id, kind_word) = (order.id, kind.as_str());
         info!(%component, %operation, kind = kind_word, run = %id, %result, "run of an update ended");
-        let digest = |instance: &Instance| instance.container().map(|it| it.digest.clone());
-        let is_of_desired = digest(&order.instance) == digest(work.instance()?);
-        if result.is_success() || !is_of_desired {
-            return Ok(());
-        }
-        if result.outcome == RunOutcome::NotStarted {
-            // Nothing of it ran, so it may be begun again.
-            runs::forget(&self.paths, order.id)?;
-            let (verb, object) = ("start", operation.to_string());
-            let detail = result.reason.clone();
-            return Err(RuntimeError::Refused { verb, object, detail, transient: false }.into());
-        }
+        let exit_code = match after_run(&order.instance, work.instance()?, result) {
+            AfterRun::GoOn => return Ok(()),
+            AfterRun::Forget => {
+                runs::forget(&self.paths, order.id)?;
+                let (verb, object) = ("start", operation.to_string());
+                let detail = result.reason.clone();
+                let refused = RuntimeError::Refused { verb, object, detail, transient: false };
+                return Err(refused.into());
+            }
+            AfterRun::Fail { exit_code } => exit_code,
+        };
         let has_old = documents::read_usable_held(&self.paths, component)?.is_some();
         let deadline_ms = order.run.deadline_ms;
         let why = RunOnceFailed { kind, operation, result, deadline_ms, has_old };
-        let exit_code = match result.outcome {
-            RunOutcome::Exited { status } => Some(status),
-            RunOutcome::DeadlineExceeded
-            | RunOutcome::Interrupted
-            | RunOutcome::NotStarted
-            | RunOutcome::Unknown => None,
-        };
         let report = ExitReport { exit_code, log_tail: result.last_lines.clone() };
         let failure = self.failure(work, why.to_string(), report);
         Err(StepError::OperationFailed(Box::new(failure)))

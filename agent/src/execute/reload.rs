@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use oml_common::decide::exit::asks_for_end;
 use oml_common::decide::reload::{
-    NotTaken, Probed, PutBack, ReloadFailed, ReloadMoment, not_probed, probe_limit_ms, probed,
-    would_end,
+    FormerContent, NotTaken, Probed, PutBack, ReloadFailed, ReloadMoment, before_reload,
+    former_content, not_probed, probe_limit_ms, probed, would_end,
 };
 use oml_common::document::instance::{InstanceDocument, Reload, ReloadBy};
 use oml_common::id::ComponentName;
@@ -101,10 +101,7 @@ impl Host {
             let detail = why.to_string();
             return Err(RuntimeError::Refused { verb, object, detail, transient: true }.into());
         };
-        let exit_code = match &why {
-            NotTaken::Exited { exit_code, .. } => Some(*exit_code),
-            NotTaken::NotRun { .. } | NotTaken::Unhealthy { .. } => None,
-        };
+        let exit_code = why.exit_code();
         let failed = ReloadFailed { why, put_back };
         warn!(%component, reason = %failed, "program has not taken over its files");
         let report = ExitReport { exit_code, log_tail: lines };
@@ -206,34 +203,32 @@ impl Host {
     ) -> Result<Option<PutBack>, StepError> {
         let component = &instance.component;
         let current = documents::read_usable(&self.paths, component, Slot::Current)?;
-        let current = current.filter(|it| it.workload_hash() == instance.workload_hash());
-        let Some(current) = current else { return Ok(Some(PutBack::Unknown)) };
-        let content = |instance: &InstanceDocument| instance.reload.as_ref().map(Reload::content);
-        if content(&current) == content(instance) {
-            return Ok(None);
-        }
-        let Some(former) = &current.reload else { return Ok(Some(PutBack::Unknown)) };
+        let (document, reload) = match former_content(instance, current.as_ref()) {
+            FormerContent::Same => return Ok(None),
+            FormerContent::Unknown => return Ok(Some(PutBack::Unknown)),
+            FormerContent::Other { document, reload } => (document, reload),
+        };
         // One that was read from a label may name what the host has no longer.
-        if !reloaded_files::has_secrets(&self.paths, &current) {
+        if !reloaded_files::has_secrets(&self.paths, document) {
             return Ok(Some(PutBack::Unknown));
         }
-        reloaded_files::ensure(&self.paths, &current)?;
+        reloaded_files::ensure(&self.paths, document)?;
         failpoint::reach("L4");
-        Ok(Some(match self.ask_to_reload(container, former).await? {
+        Ok(Some(match self.ask_to_reload(container, reload).await? {
             Asked::Taken => PutBack::Done,
             Asked::NotTaken { why, .. } => PutBack::NotTaken(why),
         }))
     }
 
-    /// Writes the files of an instance that its program takes over while it runs, as the document of
-    /// the same workload on this host says: only a reload changes what that program has.
+    /// Writes the files of an instance that its program takes over while it runs, as they are before
+    /// a reload.
     pub(super) fn write_reloaded(&self, instance: &InstanceDocument) -> Result<(), StepError> {
         if instance.reload.is_none() {
             return Ok(());
         }
         let current = documents::read_usable(&self.paths, &instance.component, Slot::Current)?;
-        let same = current.filter(|it| it.workload_hash() == instance.workload_hash());
-        Ok(reloaded_files::ensure_again(&self.paths, same.as_ref().unwrap_or(instance))?)
+        let before = before_reload(instance, current.as_deref());
+        Ok(reloaded_files::ensure_again(&self.paths, before)?)
     }
 }
 

@@ -70,9 +70,9 @@ impl Bench {
             loop {
                 match self.line.board.next(10) {
                     None => changes.changed().await.unwrap(),
-                    Some(news) if news.id != id(number) => {}
-                    Some(RunNews { lines, result: None, .. }) => output.extend(lines),
-                    Some(RunNews { lines, result: Some(result), .. }) => {
+                    Some(message) if message.id != id(number) => {}
+                    Some(RunMessage { lines, result: None, .. }) => output.extend(lines),
+                    Some(RunMessage { lines, result: Some(result), .. }) => {
                         output.extend(lines);
                         return result;
                     }
@@ -305,10 +305,13 @@ async fn a_run_whose_waiting_program_was_killed_was_interrupted_and_stopped() {
     let bench = Bench::new(Behaviour::Good).await;
     bench.order(order(1, "asterisk")).await;
     bench.until_container_runs().await;
+    let begun = tokio::time::Instant::now();
     bench.host.host.kill_main_process("oml-run-1-1.service");
     let (_, result) = bench.ended(1).await;
     assert_eq!(result.outcome, RunOutcome::Interrupted);
     assert_eq!(bench.host.host.containers(), []);
+    // It is announced, and not found at the next look.
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

@@ -291,6 +291,10 @@ impl UnitManager for Systemd {
         Ok(loaded.is_up() || loaded.has_any_job())
     }
 
+    fn run_changes(&self) -> watch::Receiver<u64> {
+        self.signals.run_changes()
+    }
+
     async fn exit_report(&self, component: &ComponentName) -> Result<ExitReport, RuntimeError> {
         let Some(file) = self.files_of(component)?.pop() else {
             return Ok(ExitReport::default());

@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 mod ended;
 mod state;
 
-pub use ended::{HostRun, RunRefused, abandoned, may_go_on, refusal};
+pub use ended::{HostRun, RunRefused, abandoned, has_ended, may_go_on, refusal};
 pub use state::{RunState, left_out, surplus};
 
 /// The request to run an operation once.

@@ -206,7 +206,7 @@ fn decide_desired(name: &ComponentName, case: Case<'_>) -> Decision {
     }
     if let Some(unit) = case.seen.unit.as_ref().filter(|unit| unit.masked) {
         return match case.update.map(|update| &update.stage) {
-            // What soaks runs already, and is judged without another start.
+            // What soaks runs already, and is decision without another start.
             Some(Stage::Soaking { since, .. }) if case::is_active(unit) => {
                 change::soak(case, *since)
             }

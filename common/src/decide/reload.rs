@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Formatter, Result};
 
-use crate::document::instance::Probe;
+use crate::document::instance::{Instance, InstanceDocument, Probe, Reload};
 use crate::document::status::{Health, Status};
 use crate::time::{Timestamp, print_duration_ms};
 
@@ -97,11 +97,61 @@ pub enum PutBack {
     Unknown,
 }
 
+/// The former content of a program that has not taken over its files, as its host knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FormerContent<'a> {
+    /// It is what the program was asked to take over, so there is no other content that it could
+    /// have.
+    Same,
+    /// This document names it, and says here how the program is asked to take it over.
+    Other { document: &'a InstanceDocument, reload: &'a Reload },
+    /// No document names it.
+    Unknown,
+}
+
+/// Returns the former content of the program of an instance, by the current document on its host.
+#[must_use]
+pub fn former_content<'a>(
+    desired: &Instance,
+    current: Option<&'a InstanceDocument>,
+) -> FormerContent<'a> {
+    let has_same_workload = |it: &&InstanceDocument| it.workload_hash() == desired.workload_hash();
+    let Some(document) = current.filter(has_same_workload) else { return FormerContent::Unknown };
+    let content = |instance: &Instance| instance.reload.as_ref().map(Reload::content);
+    if content(document) == content(desired) {
+        return FormerContent::Same;
+    }
+    match &document.reload {
+        Some(reload) => FormerContent::Other { document, reload },
+        None => FormerContent::Unknown,
+    }
+}
+
+/// Returns the instance whose files are written before the container of the desired one is made: that
+/// of the current document if it has the same workload, because only a reload changes what its program
+/// has.
+#[must_use]
+pub fn before_reload<'a>(desired: &'a Instance, current: Option<&'a Instance>) -> &'a Instance {
+    let has_same_workload = |it: &&Instance| it.workload_hash() == desired.workload_hash();
+    current.filter(has_same_workload).unwrap_or(desired)
+}
+
 /// A reload that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReloadFailed {
     pub why: NotTaken,
     pub put_back: PutBack,
+}
+
+impl NotTaken {
+    /// Returns the exit code of its command, if that ended.
+    #[must_use]
+    pub fn exit_code(&self) -> Option<i64> {
+        match self {
+            Self::Exited { exit_code, .. } => Some(*exit_code),
+            Self::NotRun { .. } | Self::Unhealthy { .. } => None,
+        }
+    }
 }
 
 impl Display for NotTaken {

@@ -15,8 +15,10 @@ use crate::id::{ComponentName, ContentHash, Digest, OperationName, RevisionNumbe
 use crate::time::print_duration_ms;
 
 mod known;
+mod over;
 
 pub use known::{disproved, observed, reported, surplus};
+pub use over::{AfterRun, after_run};
 
 /// What runs once in an update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -8,6 +8,10 @@ use crate::document::assignment::Assignment;
 use crate::document::report::Phase;
 use crate::id::ComponentName;
 
+mod superseded;
+
+pub use superseded::{EarlyEnd, RunningStep, early_end, has_ended_early};
+
 /// The most steps that run at the same time, without pulls and runs of operations.
 pub const STEPS_MAX: usize = 4;
 /// The most images that are pulled at the same time.

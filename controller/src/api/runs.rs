@@ -22,8 +22,8 @@ use crate::policy;
 use crate::shutdown::ShutdownSignal;
 use crate::wire;
 
-/// The interval at which it is seen that no host answers.
-const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+/// The longest time between two looks at a run that somebody follows: a nudge may be lost.
+const LOOK_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A run that an operator follows.
 struct Followed {
@@ -120,7 +120,10 @@ impl Followed {
         self.send(OutputLines::default()).await;
         let mut has_output = true;
         loop {
-            let look = Instant::now() + LOOK_INTERVAL;
+            // That no host answers is no change of the store.
+            let until_change = RunState::changes_in_ms(&self.run, self.runs.now());
+            let until_change = until_change.map_or(LOOK_INTERVAL, Duration::from_millis);
+            let look = Instant::now() + until_change.min(LOOK_INTERVAL);
             // Lines and nudges that are not returned now are returned in the next round.
             tokio::select! {
                 biased;

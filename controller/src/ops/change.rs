@@ -10,7 +10,7 @@ use oml_common::decide::change::already_in_effect;
 use oml_common::decide::diff::{diff, strategy};
 use oml_common::decide::head::after_change;
 use oml_common::decide::plan::{self, ImageName};
-use oml_common::decide::release::Judged;
+use oml_common::decide::release::VersionDecision;
 use oml_common::decide::rollout::Begin;
 use oml_common::document::Verbatim;
 use oml_common::document::plan::Plan;
@@ -61,7 +61,7 @@ struct Planned {
     catalog: ContentHash,
     changes: Vec<Change>,
     enrolled: BTreeSet<NodeName>,
-    judged: Judged,
+    decision: VersionDecision,
 }
 
 /// The digests that registries returned in the course of one request.
@@ -141,7 +141,7 @@ impl Changes {
         }
         context.check_revision(&planned.draft.tenant, planned.plan.revision)?;
         context.check_removals(&planned.draft.tenant, &planned.changes)?;
-        context.check_one_way(&planned.judged)?;
+        context.check_one_way(&planned.decision)?;
         failpoint::reach("C2");
         if !context.dry_run {
             self.commit_change(&planned, request, context).await?;
@@ -161,15 +161,15 @@ impl Changes {
             Ok(catalog) => catalog,
             Err(problem) => return Err(self.without_catalog(&draft, &nodes, problem).await),
         };
-        let judged = self.check_release(&draft, context).await?;
+        let decision = self.check_release(&draft, context).await?;
         // The problems are found before the registries are asked, so that all problems
         // are reported together.
-        let (prepared, mut problems) = self.prepare(&draft, &catalog.catalog, &nodes, &judged);
+        let (prepared, mut problems) = self.prepare(&draft, &catalog.catalog, &nodes, &decision);
         let images = prepared.images();
         if nodes.is_empty() {
             problems.0.extend(self.suggest_tenant(spec).await?);
         }
-        problems.0.extend(judged.problems(spec));
+        problems.0.extend(decision.problems(spec));
         let is_refused = !problems.0.is_empty();
         let mut digests = answers.lock().unwrap_or_else(PoisonError::into_inner).clone();
         digests.append(&mut draft.known);
@@ -191,7 +191,7 @@ impl Changes {
         let mut changes = diff(draft.before.as_ref().map(|(_, plan)| &**plan), &plan);
         plan::presence::explain(&mut changes, &plan.absent);
         let (catalog, enrolled) = (catalog.content.clone(), nodes.into_keys().collect());
-        Ok(Planned { draft, plan, catalog, changes, enrolled, judged })
+        Ok(Planned { draft, plan, catalog, changes, enrolled, decision })
     }
 
     async fn commit_change(
@@ -214,8 +214,8 @@ impl Changes {
         );
         if let Some(op_id) = &context.op_id {
             let made = IdempotencyRecord {
-                warnings: said(&planned.judged),
-                release: planned.judged.release.clone(),
+                warnings: said(&planned.decision),
+                release: planned.decision.release.clone(),
                 secret_version: planned.made_version(),
                 ..IdempotencyRecord::new(number, self.fingerprint(request)?)
             };
@@ -250,8 +250,13 @@ impl Changes {
 }
 
 /// Returns what is audited of a change.
-fn made(kind: &str, number: RevisionNumber, context: &RequestContext, judged: &Judged) -> String {
-    let why = if judged.is_forced() { context.recorded_why(judged) } else { String::new() };
+fn made(
+    kind: &str,
+    number: RevisionNumber,
+    context: &RequestContext,
+    decision: &VersionDecision,
+) -> String {
+    let why = if decision.is_forced() { context.recorded_why(decision) } else { String::new() };
     let why = if why.is_empty() { why } else { format!(" ({why})") };
     format!("{kind} made revision {number}{why}")
 }
@@ -275,7 +280,7 @@ impl Planned {
         let (secret_version, certificate) = (self.secret_version(), self.certificate());
         let mut notes = self.notes(request);
         notes.extend(self.pauses());
-        let Self { draft, plan, changes, judged, .. } = self;
+        let Self { draft, plan, changes, decision, .. } = self;
         let was = draft.base()?.map(|base| base.rollout);
         let settings = strategy(was.as_ref(), &draft.spec.rollout);
         Ok(ChangeResult {
@@ -286,9 +291,9 @@ impl Planned {
             secret_version,
             certificate,
             notes,
-            one_way: judged.one_way().is_some(),
-            warnings: said(&judged),
-            release: judged.release,
+            one_way: decision.one_way().is_some(),
+            warnings: said(&decision),
+            release: decision.release,
             ..ChangeResult::nothing(draft.tenant, plan.revision)
         })
     }
@@ -300,7 +305,7 @@ impl Planned {
 
     /// Returns the records of the change itself and of the revision that it supersedes.
     fn intent(&self, context: &RequestContext, now: Timestamp) -> Batch {
-        let Self { draft, plan, catalog, changes, judged, .. } = self;
+        let Self { draft, plan, catalog, changes, decision, .. } = self;
         let (tenant, number) = (&draft.tenant, plan.revision);
         let head = draft.head.as_ref().map(|head| head.value);
         let rollout = draft.rollout.as_ref().map(|rollout| &rollout.value);
@@ -308,7 +313,7 @@ impl Planned {
         let audit = AuditRecord {
             at: now,
             who: context.who.to_string(),
-            what: made(draft.kind.as_str(), number, context, judged),
+            what: made(draft.kind.as_str(), number, context, decision),
             tenant: Some(tenant.clone()),
             node: None,
         };
@@ -317,7 +322,7 @@ impl Planned {
             spec_yaml: draft.text.clone(),
             at: now,
             who: context.who.to_string(),
-            why: context.recorded_why(judged),
+            why: context.recorded_why(decision),
             kind: draft.kind,
             changes: changes.clone(),
             plan: plan.hash().clone(),

@@ -51,7 +51,7 @@ pub struct Secrets {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretSummary {
     pub name: SecretName,
-    /// The newest version.
+    /// The highest number of its versions.
     pub version: u64,
     pub at: Timestamp,
     pub who: String,

@@ -198,7 +198,7 @@ impl Signals {
                     Err(RecvError::Closed) => return,
                 },
                 changed = changes.changed() => match changed {
-                    Ok(()) => self.bump(),
+                    Ok(()) => self.bump_all(),
                     Err(_) => return,
                 },
             }

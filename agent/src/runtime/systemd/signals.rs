@@ -14,6 +14,7 @@ use zbus::{MatchRule, Message, MessageStream, OwnedObjectPath};
 use super::bus::{self, ManagerProxy};
 use super::calls::{Loaded, ServiceProperties, UnitProperties};
 use super::ends::OwnEnd;
+use super::transient;
 use crate::pause::RetryPause;
 
 /// The number of job ends that are kept for a slow reader.
@@ -28,6 +29,8 @@ pub(super) const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) struct Signals {
     ends: broadcast::Sender<OwnedObjectPath>,
     counter: watch::Sender<u64>,
+    /// Counts the changes of the units of runs, which wake only those who follow a run.
+    runs: watch::Sender<u64>,
     /// Our units, by their objects.
     ours: Arc<Mutex<BTreeMap<String, OurUnit>>>,
 }
@@ -53,7 +56,8 @@ impl Signals {
     pub(super) fn new() -> Self {
         let (ends, _) = broadcast::channel(QUEUE);
         let (counter, _) = watch::channel(0);
-        Self { ends, counter, ours: Arc::default() }
+        let (runs, _) = watch::channel(0);
+        Self { ends, counter, runs, ours: Arc::default() }
     }
 
     /// Ends of jobs from now on.
@@ -64,6 +68,11 @@ impl Signals {
     /// Counts up for every change of a unit of ours.
     pub(super) fn changes(&self) -> watch::Receiver<u64> {
         self.counter.subscribe()
+    }
+
+    /// Counts up for every change of a unit of a run.
+    pub(super) fn run_changes(&self) -> watch::Receiver<u64> {
+        self.runs.subscribe()
     }
 
     /// Notes what a look found of a unit of ours. From here on its changes count.
@@ -92,7 +101,7 @@ impl Signals {
             if let Err(error) = self.follow(&mut backoff).await {
                 tracing::debug!(%error, "cannot subscribe to the signals of systemd");
             }
-            self.bump();
+            self.bump_all();
             backoff.pause().await;
         }
     }
@@ -108,7 +117,7 @@ impl Signals {
             unit.seen.was_lost();
         }
         // Changes before the first signal are found by a look.
-        self.bump();
+        self.bump_all();
         backoff.reset();
         while let Some(message) = stream.next().await {
             self.take(&message?);
@@ -123,8 +132,10 @@ impl Signals {
         match member {
             Some("JobRemoved") => self.end_of_job(message),
             Some("PropertiesChanged") => {
-                let path = header.path().map(|path| path.as_str()).unwrap_or_default();
-                self.change(path, message);
+                match header.path().map(|path| path.as_str()).unwrap_or_default() {
+                    run if run.starts_with(transient::OBJECTS) => count_up(&self.runs),
+                    path => self.change(path, message),
+                }
             }
             // Somebody re-read the unit files, or a unit came or went.
             Some("Reloading") => self.bump(),
@@ -220,8 +231,18 @@ impl Signals {
     }
 
     pub(super) fn bump(&self) {
-        self.counter.send_modify(|count| *count = count.wrapping_add(1));
+        count_up(&self.counter);
     }
+
+    /// Wakes everybody, because any unit may have changed.
+    pub(super) fn bump_all(&self) {
+        self.bump();
+        count_up(&self.runs);
+    }
+}
+
+fn count_up(counter: &watch::Sender<u64>) {
+    counter.send_modify(|count| *count = count.wrapping_add(1));
 }
 
 impl OurUnit {

@@ -70,6 +70,16 @@ pub fn may_go_on<'a>(
     may_go_on.map(|(id, _)| *id)
 }
 
+/// Returns whether nothing of a run whose unit is gone goes on, from the state of its container; none if
+/// it has no container any more. One that was created may be started yet.
+#[must_use]
+pub fn has_ended(container: Option<&ContainerState>) -> bool {
+    match container {
+        None | Some(ContainerState::Exited { .. }) => true,
+        Some(ContainerState::Created | ContainerState::Running { .. }) => false,
+    }
+}
+
 /// Returns the result of a run that is over although nobody wrote down how, from what is left of
 /// its container.
 #[must_use]

@@ -46,6 +46,21 @@ impl RunState {
         }
     }
 
+    /// Returns after how many milliseconds the state becomes another one although nothing is recorded;
+    /// none if it never does.
+    #[must_use]
+    pub fn changes_in_ms(run: &RunRecord, now: Timestamp) -> Option<u64> {
+        if run.result.is_some() {
+            return None;
+        }
+        let (since, limit_ms) = match run.taken {
+            None => (run.asked, HAND_OUT_MS),
+            Some(taken) => (taken, run.deadline_ms.saturating_add(OVERDUE_MS)),
+        };
+        let left_ms = limit_ms.checked_sub(now.since_ms(since))?;
+        Some(left_ms.saturating_add(1))
+    }
+
     /// Returns whether another run of the component has to wait for this one.
     #[must_use]
     pub fn blocks(&self) -> bool {

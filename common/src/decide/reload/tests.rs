@@ -1,8 +1,12 @@
 //! Tests of what is made of the probes after a reload, and of its words.
 
+use std::collections::BTreeSet;
+
 use super::*;
-use crate::document::instance::Check;
-use crate::id::ContentHash;
+use crate::document::Verbatim;
+use crate::document::instance::{Check, ContainerFile, ReloadBy};
+use crate::id::{ComponentName, ContentHash, NodeName};
+use crate::testing::{plan_of, spec_with};
 
 const AT: Timestamp = Timestamp(1_000);
 
@@ -75,6 +79,64 @@ fn as_many_probes_are_waited_for_as_make_a_program_unhealthy_and_one_more() {
     assert_eq!(not_probed(&probe), "no probe ended within 58s after its reload");
     let endless = Probe { interval_ms: u64::MAX, ..probe };
     assert_eq!(probe_limit_ms(&endless), u64::MAX);
+}
+
+/// Returns the database of the tenant in that version, with what it takes over while it runs.
+fn database(version: &str, reload: Option<Reload>) -> InstanceDocument {
+    let plan = plan_of(&spec_with("db", version), 1).unwrap();
+    let (node, component): (NodeName, ComponentName) =
+        ("n1".parse().unwrap(), "db".parse().unwrap());
+    let instance: &Instance = &plan.nodes[&node].instances[&component].instance;
+    Verbatim::seal(Instance { reload, ..instance.clone() })
+}
+
+fn reload_of(content: &str) -> Reload {
+    let file = ContainerFile {
+        path: "/etc/db.conf".to_owned(),
+        text: content.to_owned(),
+        mode: 0o644,
+        uid: 0,
+        gid: 0,
+    };
+    let by = ReloadBy::Signal { signal: "SIGHUP".to_owned() };
+    Reload { by, deadline_ms: 10_000, files: vec![file], secrets: BTreeSet::new() }
+}
+
+#[test]
+fn a_program_gets_the_former_content_that_the_document_of_its_workload_names() {
+    let (old, new) = (Some(reload_of("old")), Some(reload_of("new")));
+    let desired = database("1", new.clone());
+    let former = |current: Option<&InstanceDocument>| match former_content(&desired, current) {
+        FormerContent::Same => "same".to_owned(),
+        FormerContent::Unknown => "unknown".to_owned(),
+        FormerContent::Other { reload, .. } => reload.files[0].text.clone(),
+    };
+    assert_eq!(former(Some(&database("1", old.clone()))), "old");
+    assert_eq!(former(Some(&database("1", new))), "same");
+    assert_eq!(former(Some(&database("1", None))), "unknown");
+    assert_eq!(former(Some(&database("2", old))), "unknown");
+    assert_eq!(former(None), "unknown");
+}
+
+#[test]
+fn a_container_that_is_made_again_gets_the_files_that_its_program_has() {
+    let (old, new) = (Some(reload_of("old")), Some(reload_of("new")));
+    let desired = database("1", new);
+    let written = |current: Option<InstanceDocument>| {
+        let instance = before_reload(&desired, current.as_deref());
+        instance.reload.as_ref().unwrap().files[0].text.clone()
+    };
+    assert_eq!(written(Some(database("1", old.clone()))), "old");
+    assert_eq!(written(Some(database("2", old))), "new");
+    assert_eq!(written(None), "new");
+}
+
+#[test]
+fn only_a_command_that_ended_has_an_exit_code() {
+    let (program, line) = ("nginx".to_owned(), String::new());
+    assert_eq!(NotTaken::Exited { program, exit_code: 3, line }.exit_code(), Some(3));
+    assert_eq!(NotTaken::NotRun { error: String::new() }.exit_code(), None);
+    assert_eq!(NotTaken::Unhealthy { detail: String::new() }.exit_code(), None);
 }
 
 #[test]

@@ -92,7 +92,7 @@ impl SeenUnit {
         self.done = Some(job);
     }
 
-    /// Forgets the jobs.
+    /// Forgets which job the unit showed at rest and which one was done.
     pub fn forget_jobs(&mut self) {
         (self.at_rest, self.done) = (None, None);
     }

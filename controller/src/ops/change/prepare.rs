@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use oml_common::decide::head::next_revision;
 use oml_common::decide::plan::{self, NodeFacts, Prepared, Unprepared, check_without_catalog};
-use oml_common::decide::release::Judged;
+use oml_common::decide::release::VersionDecision;
 use oml_common::document::Verbatim;
 use oml_common::document::catalog::Catalog;
 use oml_common::document::plan::Plan;
@@ -26,7 +26,7 @@ impl Changes {
         draft: &Draft,
         catalog: &Catalog,
         nodes: &BTreeMap<NodeName, NodeFacts>,
-        judged: &Judged,
+        decision: &VersionDecision,
     ) -> (Prepared, Problems) {
         let revision = next_revision(draft.head.as_ref().map(|head| head.value));
         let prepared = plan::prepare(plan::Input {
@@ -40,7 +40,7 @@ impl Changes {
         });
         let (prepared, mut problems) = match prepared {
             Ok(prepared) => {
-                let prepared = prepared.edited(|plan| without_rollback(plan, judged));
+                let prepared = prepared.edited(|plan| without_rollback(plan, decision));
                 let unsupported = prepared.unsupported(&draft.spec, nodes);
                 (prepared, unsupported)
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use oml_common::decide::diff::StrategyChange;
 use oml_common::decide::plan::presence::{self, Absent};
-use oml_common::decide::release::Judged;
+use oml_common::decide::release::VersionDecision;
 use oml_common::document::revision::{Change, ChangeKind};
 use oml_common::document::spec::TenantSpec;
 use oml_common::id::{
@@ -106,8 +106,8 @@ impl RequestContext {
 
     /// Checks that there is a way back from the change, if the operator has not seen that there is
     /// none.
-    pub(super) fn check_one_way(&self, judged: &Judged) -> Result<()> {
-        let Some(step) = judged.one_way().filter(|_| self.no_one_way && !self.dry_run) else {
+    pub(super) fn check_one_way(&self, decision: &VersionDecision) -> Result<()> {
+        let Some(step) = decision.one_way().filter(|_| self.no_one_way && !self.dry_run) else {
             return Ok(());
         };
         let hint = "look at the plan (dry_run), then send the change again without no_one_way and \

@@ -55,7 +55,7 @@ impl Runs {
         if run.value.node != node.name {
             return Ok(false);
         }
-        let Some(known) = with_news(&run, result, self.env.now()) else { return Ok(true) };
+        let Some(known) = with_report(&run, result, self.env.now()) else { return Ok(true) };
         let batch = Batch::default().put(&key, if_unchanged(Some(&run)), &known);
         self.records.commit(batch).await?;
         if let Some(result) = result {
@@ -69,7 +69,7 @@ impl Runs {
 /// Returns the record of a run with what its host says, or `None` if that is known. The first
 /// result counts, because a run ends once; in the place of one whose outcome only a later release
 /// knows, the first that this one can read.
-fn with_news(
+fn with_report(
     run: &Entry<RunRecord>,
     result: Option<&RunResult>,
     now: Timestamp,

@@ -1,6 +1,7 @@
 #![expect(clippy::disallowed_methods, reason = "a real bus, by real time")]
 
 use oml_common::decide::observed::UnitEnd;
+use oml_common::id::RunId;
 
 use super::*;
 use zbus::{ObjectPath, Variant};
@@ -128,6 +129,43 @@ fn the_jobs_of_the_units_of_others_wake_nobody_and_are_not_kept() {
     assert!(changes.has_changed().unwrap());
     signals.keep_ours(&BTreeSet::new());
     assert!(signals.ours.lock().unwrap().is_empty());
+}
+
+/// Returns the object of a unit (sd_bus_path_encode(3)).
+fn object_of(unit: &str) -> String {
+    let escaped = unit.chars().map(|c| match c {
+        c if c.is_ascii_alphanumeric() => c.to_string(),
+        c => format!("_{:02x}", u32::from(c)),
+    });
+    format!("{UNITS}/{}", escaped.collect::<String>())
+}
+
+fn notify_change_of(signals: &Signals, unit: &str) {
+    let properties = BTreeMap::from([
+        ("ActiveState", Variant::from("inactive")),
+        ("SubState", Variant::from("dead")),
+    ]);
+    let none: Vec<&str> = Vec::new();
+    let interface = "org.freedesktop.DBus.Properties";
+    let message = Message::signal(object_of(unit).as_str(), interface, "PropertiesChanged")
+        .build(&("org.freedesktop.systemd1.Unit", properties, none))
+        .unwrap();
+    signals.take(&message);
+}
+
+#[test]
+fn a_change_of_the_unit_of_a_run_wakes_those_who_follow_runs_and_nobody_else() {
+    let signals = listening();
+    let (runs, changes) = (signals.run_changes(), signals.changes());
+    notify_change_of(&signals, "session-1.scope");
+    notify_change_of(&signals, OWN_NAME);
+    assert!(!runs.has_changed().unwrap());
+    assert!(changes.has_changed().unwrap());
+    let changes = signals.changes();
+    let run = RunId { epoch: 1, number: 7 };
+    notify_change_of(&signals, &transient::unit_name(run));
+    assert!(runs.has_changed().unwrap());
+    assert!(!changes.has_changed().unwrap());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::decide::plan::{Input, Mirrors, prepare};
-use crate::decide::release::{Judged, VersionStep, VersionWarning, keep_forward};
+use crate::decide::release::{VersionDecision, VersionStep, VersionWarning, keep_forward};
 use crate::document::Feature;
 use crate::document::catalog::Catalog;
 use crate::id::RevisionNumber;
@@ -26,8 +26,8 @@ fn problems(lacking: Feature, warnings: Vec<VersionWarning>) -> Vec<(String, Str
     let (catalog, secrets) = (&catalog, &BTreeMap::new());
     let input =
         Input { revision, spec: &spec, catalog, nodes: &nodes, mirrors, secrets, before: None };
-    let judged = Judged { warnings, ..Judged::default() };
-    let prepared = prepare(input).unwrap().edited(|plan| keep_forward(plan, &judged));
+    let decision = VersionDecision { warnings, ..VersionDecision::default() };
+    let prepared = prepare(input).unwrap().edited(|plan| keep_forward(plan, &decision));
     let found = prepared.unsupported(&spec, &nodes).0.into_iter();
     found.map(|problem| (problem.path.clone(), problem.to_string())).collect()
 }
