@@ -99,7 +99,7 @@ struct Running {
     desired_hash: ContentHash,
     progress: watch::Receiver<PullProgress>,
     task: AbortHandle,
-    /// Tells the step that another workload is desired.
+    /// Tells the step that another workload, or another content of its files, is desired.
     superseded: Superseded,
     /// The step, if it is the start of the version in use beside another step.
     beside: Option<Step>,
@@ -241,14 +241,16 @@ impl Agent {
         self.read_policy();
     }
 
-    /// Ends the steps that superseded workloads do not need any more.
+    /// Ends the steps that are not needed any more, because another workload or another content of files is
+    /// desired.
     fn end_superseded(&self) {
         for running in self.state.running.values() {
             let Running { component, desired_hash, beside, .. } = running;
             let step = self.state.busy.get(component).map(|busy| &busy.step);
             let (towards, is_beside) = (desired_hash, beside.is_some());
             let doing = RunningStep { step, towards, is_beside };
-            match schedule::early_end(doing, &self.desired_hash(component)) {
+            let desired = self.desired(component);
+            match schedule::early_end(doing, &self.desired_hash(component), desired.as_deref()) {
                 EarlyEnd::None => {}
                 EarlyEnd::Abort => running.task.abort(),
                 EarlyEnd::Request => running.superseded.set(),

@@ -157,6 +157,22 @@ pub fn remove(
     sync(&folder)
 }
 
+/// Removes the files of one workload of a component, if there are any.
+///
+/// # Errors
+/// An error of the file system.
+pub(crate) fn remove_of(
+    paths: &Paths,
+    component: &ComponentName,
+    workload: &ContentHash,
+) -> Result<(), FileError> {
+    let folder = paths.files_of(component, workload);
+    match fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => removed.map_err(FileError::of("remove the folder", &folder)),
+    }
+}
+
 /// Returns the second name of the file that was made at this place. The container has that file mounted, also if
 /// another one has its first name now.
 fn second_name(place: &Path) -> PathBuf {

@@ -30,6 +30,7 @@ mod count;
 mod failure;
 mod once;
 mod reload;
+mod reload_check;
 mod repair;
 mod switch;
 mod work;
@@ -90,7 +91,7 @@ impl Host {
             Step::Start => self.start(work, progress).await,
             Step::RewriteConfig => self.rewrite_config(work).await,
             Step::Reload { content: _, runs, was_healthy } => {
-                self.reload(work, *runs, *was_healthy).await
+                self.reload(work, *runs, *was_healthy, progress).await
             }
             Step::ReplaceSupervisor => self.replace_supervisor(work).await,
             Step::StopContainer => self.stop_container(work).await,

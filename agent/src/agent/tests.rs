@@ -28,6 +28,7 @@ mod interrupted;
 mod lost_record;
 mod migrated;
 mod reload;
+mod reload_check;
 mod revived;
 mod secrets;
 mod stopped;

@@ -35,12 +35,14 @@ impl Host {
         Ok(())
     }
 
-    async fn run_check(
+    /// Runs a check of an instance in a container of its own, and returns how its program ended; without
+    /// a status if it did not end in time.
+    pub(super) async fn end_of_check(
         &self,
         work: &Work,
         instance: &InstanceDocument,
         step: &OperationStep,
-    ) -> Result<(), StepError> {
+    ) -> Result<ExitReport, StepError> {
         let id = id_of(&work.component);
         let OperationStep { operation, run, irreversible: _ } = step;
         let (operation, run) = (operation.clone(), run.clone());
@@ -56,12 +58,19 @@ impl Host {
             Vec::new()
         });
         self.remove_check(id).await?;
-        let (component, operation) = (&work.component, &order.operation);
-        let exit_code = status?;
-        let deadline_ms = order.run.deadline_ms;
-        if let Err(failed) = check::passed(operation, exit_code, deadline_ms) {
-            let report = ExitReport { exit_code, log_tail };
-            let failure = self.failure(work, failed.to_string(), report);
+        Ok(ExitReport { exit_code: status?, log_tail })
+    }
+
+    async fn run_check(
+        &self,
+        work: &Work,
+        instance: &InstanceDocument,
+        step: &OperationStep,
+    ) -> Result<(), StepError> {
+        let ended = self.end_of_check(work, instance, step).await?;
+        let (component, operation) = (&work.component, &step.operation);
+        if let Err(failed) = check::passed(operation, ended.exit_code, step.run.deadline_ms) {
+            let failure = self.failure(work, failed.to_string(), ended);
             return Err(StepError::OperationFailed(Box::new(failure)));
         }
         info!(%component, check = %operation, "check of the new version passed");

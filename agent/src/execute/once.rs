@@ -92,7 +92,7 @@ impl Host {
         let known = runs::known(&self.paths, Some(&instance.tenant))?;
         for id in may_go_on(&instance.component, &known) {
             if !self.has_left(id).await {
-                let detail = RunRefused::Another(id).to_string();
+                let detail = RunRefused::beside(id, &known).to_string();
                 let (verb, object) = ("begin", operation.to_string());
                 return Err(RuntimeError::Refused { verb, object, detail, transient: true }.into());
             }

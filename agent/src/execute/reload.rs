@@ -16,6 +16,7 @@ use oml_common::id::ComponentName;
 use oml_common::text::error::chain;
 use oml_common::text::printable::{printable, shortened};
 use oml_daemon::failpoint;
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
@@ -25,7 +26,7 @@ use crate::documents;
 use crate::host::Host;
 use crate::paths::Slot;
 use crate::reloaded_files;
-use crate::runtime::{ExecOutput, ExitReport, RuntimeError};
+use crate::runtime::{ExecOutput, ExitReport, PullProgress, RuntimeError};
 
 /// The last lines of a command that are kept.
 const LINES_MAX: usize = 20;
@@ -43,15 +44,17 @@ enum Asked {
 }
 
 impl Host {
-    /// Writes the files of the desired instance that its program takes over while it runs, and lets
-    /// it do so if it runs.
+    /// Writes the files of the desired instance that its program takes over while it runs, after their
+    /// checks, and lets it do so if it runs.
     pub(super) async fn reload(
         &self,
         work: &Work,
         runs: bool,
         was_healthy: bool,
+        progress: &watch::Sender<PullProgress>,
     ) -> Result<(), StepError> {
         let instance = work.instance()?;
+        self.check_reload(work, progress).await?;
         reloaded_files::ensure(&self.paths, instance)?;
         failpoint::reach("L1");
         match &instance.reload {

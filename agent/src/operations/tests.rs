@@ -358,6 +358,27 @@ async fn a_run_of_an_update_that_goes_on_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_order_whose_wait_for_systemd_hangs_keeps_no_other_from_being_taken() {
+    let bench = Bench::new(exits(0)).await;
+    run_of_update(&bench);
+    bench.host.host.hold(Daemon::Systemd, Verb::Read);
+    bench.order(order(1, "asterisk")).await;
+    bench.order(order(2, "redis")).await;
+    let mut changes = bench.line.board.changes();
+    let known = || runs::known(&bench.host.paths, None).unwrap();
+    let taken = async {
+        while !known().contains_key(&id(2)) {
+            changes.changed().await.unwrap();
+        }
+    };
+    timeout(LIMIT, taken).await.unwrap();
+    assert_eq!(known()[&id(1)].result, None);
+    bench.host.host.release(Daemon::Systemd, Verb::Read);
+    let (_, result) = bench.ended(1).await;
+    assert_eq!(result.outcome, RunOutcome::Exited { status: 0 });
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_order_that_was_refused_is_not_begun_when_it_comes_again() {
     let mut bench = Bench::new(Behaviour::Good).await;
     bench.order(order(1, "asterisk")).await;

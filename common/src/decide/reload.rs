@@ -6,6 +6,8 @@ use crate::document::instance::{Instance, InstanceDocument, Probe, Reload};
 use crate::document::status::{Health, Status};
 use crate::time::{Timestamp, print_duration_ms};
 
+pub mod check;
+
 /// The time for a supervisor beyond the pauses and the limits of its probes.
 const PROBE_MARGIN_MS: u64 = 10_000;
 

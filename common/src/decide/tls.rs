@@ -21,7 +21,9 @@ mod given;
 mod used;
 
 pub use self::given::{GivenCertificate, GivenKey, GivenPair, check};
-pub use self::used::{TlsInUse, in_use, in_use_now, is_used, uses_version, warning};
+pub use self::used::{
+    NodeInUse, ServesOlder, Successor, TlsInUse, in_use, in_use_now, is_used, uses_version, warning,
+};
 
 /// How long a certificate of a tenant's own authority is valid: browsers refuse those of more than 398
 /// days.

@@ -28,7 +28,7 @@ mod former_secrets;
 const COMMAND: [&str; 2] = ["voice", "reload"];
 
 /// Version 1, whose program takes these over while it runs.
-fn with_reload(
+pub(super) fn with_reload(
     by: ReloadBy,
     files: Vec<ContainerFile>,
     secrets: Vec<KeptSecret>,
@@ -42,12 +42,12 @@ fn with_reload(
     Verbatim::seal(Instance { workload, reload, ..fixtures::instance("asterisk", "1") })
 }
 
-fn by_command() -> ReloadBy {
+pub(super) fn by_command() -> ReloadBy {
     ReloadBy::Command { command: COMMAND.map(str::to_owned).to_vec() }
 }
 
 /// A file of that text, of the owner of this process.
-fn file(text: &str) -> ContainerFile {
+pub(super) fn file(text: &str) -> ContainerFile {
     let (uid, gid) = (nix::unistd::getuid().as_raw(), nix::unistd::getgid().as_raw());
     let (path, text) = ("/etc/voice.pem".to_owned(), text.to_owned());
     ContainerFile { path, mode: 0o640, uid, gid, text }
@@ -57,12 +57,12 @@ fn with_file(text: &str) -> InstanceDocument {
     with_reload(by_command(), vec![file(text)], Vec::new())
 }
 
-fn place(bench: &Bench, instance: &Instance) -> PathBuf {
+pub(super) fn place(bench: &Bench, instance: &Instance) -> PathBuf {
     let hash = instance.workload_hash();
     placed_of(&bench.host.paths, instance, &hash).remove(0).place
 }
 
-fn execs(bench: &Bench) -> usize {
+pub(super) fn execs(bench: &Bench) -> usize {
     bench.host.count(Daemon::Engine, Verb::Exec)
 }
 
@@ -76,7 +76,7 @@ async fn settled() -> (Bench, InstanceDocument) {
     (bench, first)
 }
 
-fn document(bench: &Bench) -> InstanceDocument {
+pub(super) fn document(bench: &Bench) -> InstanceDocument {
     documents::read(&bench.host.paths, &name("asterisk"), Slot::Current).unwrap().unwrap()
 }
 

@@ -26,6 +26,22 @@ pub enum RunRefused {
     /// Another run of the component is not over.
     #[error("run {0} of the component is not over on this host")]
     Another(RunId),
+    /// A run that is not over may be one of the component.
+    #[error(
+        "run {0} is not over on this host, and its order cannot be read, so it may be of this component"
+    )]
+    Unreadable(RunId),
+}
+
+impl RunRefused {
+    /// Says that a run that may go on keeps another one from beginning.
+    #[must_use]
+    pub fn beside(id: RunId, known: &BTreeMap<RunId, HostRun>) -> Self {
+        match known.get(&id).and_then(|run| run.order.as_ref()) {
+            Some(_) => Self::Another(id),
+            None => Self::Unreadable(id),
+        }
+    }
 }
 
 /// Decides whether a host may not begin a run that is none of those that it knows.
@@ -35,7 +51,8 @@ pub fn refusal(order: &RunOrder, known: &BTreeMap<RunId, HostRun>) -> Option<Run
     if let Some(latest) = latest.filter(|latest| *latest > order.id) {
         return Some(RunRefused::Late(latest));
     }
-    may_go_on(&order.instance.component, known).next().map(RunRefused::Another)
+    let another = may_go_on(&order.instance.component, known).next();
+    another.map(|id| RunRefused::beside(id, known))
 }
 
 /// Returns the runs of a component that may go on, as far as the disk of their host says: it has no

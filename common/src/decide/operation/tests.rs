@@ -407,10 +407,14 @@ fn a_host_begins_no_run_that_may_have_run_before_or_beside_another() {
     );
     let unreadable = HostRun { order: None, result: None };
     let known = BTreeMap::from([(RunId { epoch: 1, number: 8 }, unreadable)]);
-    assert!(matches!(refusal(&order(9, "db"), &known), Some(RunRefused::Another(_))));
+    let refused = refusal(&order(9, "db"), &known).unwrap();
+    assert_eq!(refused, RunRefused::Unreadable(RunId { epoch: 1, number: 8 }));
+    let words = "run 1-8 is not over on this host, and its order cannot be read, so it may be of \
+                 this component";
+    assert_eq!(refused.to_string(), words);
     assert_eq!(
         RunRefused::Another(RunId { epoch: 1, number: 8 }).to_string(),
-        format!("run {} of the component is not over on this host", RunId { epoch: 1, number: 8 })
+        "run 1-8 of the component is not over on this host"
     );
 }
 

@@ -1,7 +1,9 @@
 //! What becomes of the steps that are being done when another workload is desired.
 
+use crate::decide::reload::check;
 use crate::decide::step::Step;
 use crate::decide::update::Outcome;
+use crate::document::instance::Instance;
 use crate::id::ContentHash;
 
 /// A step that is being done.
@@ -26,17 +28,28 @@ pub enum EarlyEnd {
     Request,
 }
 
-/// Returns what becomes of a step now that this workload is desired. Pulls and checks for another
-/// workload end, because they delay the next ones.
+/// Returns what becomes of a step now that this workload is desired, as the instance says unless the
+/// component is removed. Pulls and checks for another workload, and checks of other files than those of
+/// the instance, end, because they delay the next ones.
 #[must_use]
-pub fn early_end(running: RunningStep<'_>, desired: &ContentHash) -> EarlyEnd {
-    if running.is_beside || running.towards == desired {
+pub fn early_end(
+    running: RunningStep<'_>,
+    desired: &ContentHash,
+    instance: Option<&Instance>,
+) -> EarlyEnd {
+    if running.is_beside {
+        return EarlyEnd::None;
+    }
+    if running.step.is_some_and(|step| check::is_superseded(step, instance)) {
+        return EarlyEnd::Request;
+    }
+    if running.towards == desired {
         return EarlyEnd::None;
     }
     match running.step {
         Some(Step::Pull) => EarlyEnd::Abort,
         // Its checks may take long; it leaves no container of one.
-        Some(Step::Create) => EarlyEnd::Request,
+        Some(Step::Create | Step::Reload { .. }) => EarlyEnd::Request,
         Some(
             Step::Remove { .. }
             | Step::RunOnce { .. }
@@ -50,7 +63,6 @@ pub fn early_end(running: RunningStep<'_>, desired: &ContentHash) -> EarlyEnd {
             | Step::Start
             | Step::RewriteConfig
             | Step::Repair { .. }
-            | Step::Reload { .. }
             | Step::ReplaceSupervisor
             | Step::StopContainer
             | Step::Promote,
@@ -75,7 +87,7 @@ mod tests {
     fn end_of(step: Option<&Step>, is_beside: bool, desired: &str) -> EarlyEnd {
         let towards = &ContentHash::of(b"new");
         let running = RunningStep { step, towards, is_beside };
-        early_end(running, &ContentHash::of(desired.as_bytes()))
+        early_end(running, &ContentHash::of(desired.as_bytes()), None)
     }
 
     #[test]
@@ -88,6 +100,15 @@ mod tests {
             assert_eq!(newer(&step), EarlyEnd::None, "{step:?}");
         }
         assert_eq!(end_of(None, false, "newer"), EarlyEnd::None);
+    }
+
+    #[test]
+    fn a_reload_of_files_that_are_not_desired_any_more_ends_early() {
+        let content = ContentHash::of(b"files");
+        let reload = Step::Reload { content, runs: true, was_healthy: true };
+        let seen = ["new", "newer"].map(|desired| end_of(Some(&reload), false, desired));
+        assert_eq!(seen, [EarlyEnd::Request, EarlyEnd::Request]);
+        assert_eq!(end_of(Some(&reload), true, "newer"), EarlyEnd::None);
     }
 
     #[test]
