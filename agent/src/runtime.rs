@@ -275,8 +275,13 @@ pub trait UnitManager: Send + Sync + 'static {
     /// Returns true if the unit of a run runs, or is being started or stopped.
     async fn run_is_up(&self, id: RunId) -> Result<bool, RuntimeError>;
 
-    /// Reports how the component's unit ended.
-    async fn exit_report(&self, component: &ComponentName) -> Result<ExitReport, RuntimeError>;
+    /// Reports how the program of the component's unit ended. One that was started before `since` is
+    /// not part of it.
+    async fn exit_report(
+        &self,
+        component: &ComponentName,
+        since: Timestamp,
+    ) -> Result<ExitReport, RuntimeError>;
 
     /// Returns a counter that grows when one of our units changed.
     fn changes(&self) -> watch::Receiver<u64>;

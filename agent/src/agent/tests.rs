@@ -29,6 +29,7 @@ mod migrated;
 mod reload;
 mod revived;
 mod secrets;
+mod skipped;
 mod stopped;
 mod unhealthy;
 mod unreadable;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::difference::{Difference, FileChange, ForeignObject, UnitChange};
 use crate::decide::rights::Right;
+use crate::decide::unit_end::Unmet;
 use crate::document::instance::{ActiveProbe, KeptSecret, Probe};
 use crate::document::operation::RunResult;
 use crate::document::status::{Health, Status};
@@ -138,6 +139,8 @@ pub struct ObservedUnit {
     pub by_hand: Vec<UnitChange>,
     /// The unit's `Result`, such as `exit-code`, `start-limit-hit` or `timeout`.
     pub result: String,
+    /// Why systemd skipped its last start; none if it did not.
+    pub unmet: Option<Unmet>,
 }
 
 /// systemd's ActiveState (org.freedesktop.systemd1(5)).

@@ -6,7 +6,7 @@
 use std::sync::PoisonError;
 
 use oml_common::decide::observed::{ObservedUnit, UnitEnd};
-use oml_common::decide::unit_end::{RestingUnit, UnitMemory, remember};
+use oml_common::decide::unit_end::{RestingUnit, UnitMemory, Unmet, remember, unmet};
 use oml_common::document;
 use oml_common::document::host_notes::{Note as _, StopNote};
 use oml_common::document::instance::{InstanceDocument, Workload};
@@ -40,12 +40,14 @@ impl Systemd {
             return observed;
         }
         let at = loaded.unit.inactive_enter_timestamp.unwrap_or(0);
+        let unmet = self.unmet(unit, loaded);
         let memory = remember(
             before,
             RestingUnit {
                 at,
                 shown: observed.ended.unwrap_or(UnitEnd::ByItself),
                 was_stopped_at_rest: self.was_stopped_at_rest(unit, loaded, at),
+                was_skipped: unmet.is_some(),
                 seen: self.signals.seen_rest(unit),
                 noted: self.noted_stop(unit, at),
                 unloads_at_rest: !loaded.is_enabled(),
@@ -57,13 +59,27 @@ impl Systemd {
         let UnitMemory::Rests { at: ended_at, end } = memory else { return observed };
         if end == UnitEnd::Stopped && before != Some(memory) {
             self.note_stop(unit, ended_at);
+        } else if unmet.is_some() && before != Some(memory) {
+            self.forget_stop(unit);
         }
         ObservedUnit {
             // A job of the unit, such as a start, cancels the stop.
             ended: (!loaded.has_any_job()).then_some(end),
+            unmet: unmet.filter(|_| !loaded.has_any_job()),
             since: if at == 0 { Timestamp(ended_at / 1000) } else { observed.since },
             ..observed
         }
+    }
+
+    /// Returns why systemd skipped the last start of a unit; none if it did not, or the unit runs. Of a
+    /// unit that it requires only the agent knows that saw the start.
+    pub(super) fn unmet(&self, unit: &str, loaded: &Loaded) -> Option<Unmet> {
+        unmet(&loaded.tested()).or_else(|| {
+            let at = loaded.unit.inactive_enter_timestamp?;
+            let is_skipped =
+                !loaded.is_up() && self.signals.skipped_at_rest_since(unit) == Some(at);
+            is_skipped.then_some(Unmet::Dependency)
+        })
     }
 
     /// Returns true if a job was done while the unit stayed as it was. A start makes it active
