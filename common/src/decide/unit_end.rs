@@ -20,7 +20,7 @@ pub use self::seen::{SeenRest, SeenUnit};
 pub use self::supervised::{
     ProcessEnd, StartedUnit, SupervisedLife, how_supervised_ended, was_interrupted,
 };
-pub use self::unmet::{JobResult, TestedUnit, UnitTest, UnitTests, Unmet, unmet, why_skipped};
+pub use self::unmet::{JobResult, TestedUnit, UnitTest, UnitTests, unmet, why_skipped};
 
 /// What systemd says about the last life of a unit. The times are in microseconds since boot, and 0
 /// if it never happened.

@@ -5,8 +5,8 @@
 
 use std::sync::PoisonError;
 
-use oml_common::decide::observed::{ObservedUnit, UnitEnd};
-use oml_common::decide::unit_end::{RestingUnit, UnitMemory, Unmet, remember, unmet};
+use oml_common::decide::observed::{ObservedUnit, UnitEnd, Unmet};
+use oml_common::decide::unit_end::{RestingUnit, UnitMemory, remember, unmet};
 use oml_common::document;
 use oml_common::document::host_notes::{Note as _, StopNote};
 use oml_common::document::instance::{InstanceDocument, Workload};

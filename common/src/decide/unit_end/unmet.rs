@@ -7,9 +7,7 @@
 //! required unit that did not start, the unit shows nothing: only the end of its job says so
 //! (`JobRemoved` of org.freedesktop.systemd1(5)).
 
-use std::fmt::{Display, Formatter};
-
-use crate::decide::observed::ActiveState;
+use crate::decide::observed::{ActiveState, Unmet};
 use crate::text::printable::printable;
 
 /// The characters of a test that are shown, at most.
@@ -61,16 +59,6 @@ pub struct TestedUnit<'a> {
     pub result: &'a str,
     pub conditions: UnitTests<'a>,
     pub assertions: UnitTests<'a>,
-}
-
-/// Why systemd skipped a start, with the test that did not hold as the unit file has it, if that is
-/// known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unmet {
-    Condition(Option<String>),
-    Assertion(Option<String>),
-    /// A unit that it requires, or the mount of a path that it requires, did not start.
-    Dependency,
 }
 
 impl JobResult {
@@ -147,26 +135,6 @@ pub fn why_skipped(unit: &TestedUnit<'_>, job: Option<JobResult>) -> Option<Unme
         Some(JobResult::Dependency) => Some(Unmet::Dependency),
         // Another job may have taken its place before anything was tested.
         Some(JobResult::Other) => None,
-    }
-}
-
-impl Unmet {
-    /// Says it with what to do about it. `unit` is the unit's name.
-    #[must_use]
-    pub fn explain(&self, unit: &str) -> String {
-        format!("{self}; run systemctl status {unit} on the host to see why")
-    }
-}
-
-impl Display for Unmet {
-    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
-        let (what, test) = match self {
-            Self::Condition(test) => ("a condition of its unit does not hold", test.as_deref()),
-            Self::Assertion(test) => ("an assertion of its unit does not hold", test.as_deref()),
-            Self::Dependency => ("a unit that its unit requires did not start", None),
-        };
-        f.write_str(what)?;
-        test.map_or(Ok(()), |test| write!(f, " ({test})"))
     }
 }
 

@@ -1,4 +1,5 @@
-use oml_common::decide::unit_end::{Unmet, unmet};
+use oml_common::decide::observed::Unmet;
+use oml_common::decide::unit_end::unmet;
 
 use super::super::calls::{ServiceProperties, UnitProperties};
 use super::*;

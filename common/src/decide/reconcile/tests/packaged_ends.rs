@@ -2,9 +2,8 @@
 
 use super::world::{World, name, packaged};
 use super::{ActiveState, Health, LastGood, Phase, Reason, Step, Timestamp};
-use crate::decide::observed::{ObservedUnit, UnitEnd};
+use crate::decide::observed::{ObservedUnit, UnitEnd, Unmet};
 use crate::decide::reconcile::{Decision, SoakState};
-use crate::decide::unit_end::Unmet;
 use crate::document::status::{LastExit, Status};
 
 const SECOND_MS: u64 = 1_000;
