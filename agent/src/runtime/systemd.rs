@@ -32,6 +32,7 @@ mod model;
 mod observe;
 mod origin;
 mod signals;
+mod skips;
 mod state;
 mod stops;
 mod text;

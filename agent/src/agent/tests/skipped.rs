@@ -115,6 +115,10 @@ async fn a_change_of_a_packaged_unit_whose_start_is_skipped_fails_and_blames_no_
             let of_earlier_life = (failure.exit_code, failure.log_tail);
             assert_eq!(of_earlier_life, (None, Vec::new()), "{words}{kind}");
             is_tried_now_and_then(&bench, words).await;
+            // The next agent knows of it too.
+            bench.stop();
+            bench.start();
+            is_tried_now_and_then(&bench, words).await;
             std::fs::create_dir(&path).unwrap();
             bench.until_report(|_| is_up(&bench, UNIT)).await;
         }

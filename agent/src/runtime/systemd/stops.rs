@@ -6,7 +6,7 @@
 use std::sync::PoisonError;
 
 use oml_common::decide::observed::{ObservedUnit, UnitEnd, Unmet};
-use oml_common::decide::unit_end::{RestingUnit, UnitMemory, remember, unmet};
+use oml_common::decide::unit_end::{RestingUnit, UnitMemory, remember};
 use oml_common::document;
 use oml_common::document::host_notes::{Note as _, StopNote};
 use oml_common::document::instance::{InstanceDocument, Workload};
@@ -35,7 +35,7 @@ impl Systemd {
             let since = loaded.unit.inactive_exit_timestamp.unwrap_or(0);
             all.insert(unit.to_owned(), UnitMemory::Runs { since });
             if !matches!(before, Some(UnitMemory::Runs { .. })) {
-                self.forget_stop(unit);
+                self.forget_notes(unit);
             }
             return observed;
         }
@@ -57,10 +57,8 @@ impl Systemd {
         );
         all.insert(unit.to_owned(), memory);
         let UnitMemory::Rests { at: ended_at, end } = memory else { return observed };
-        if end == UnitEnd::Stopped && before != Some(memory) {
-            self.note_stop(unit, ended_at);
-        } else if unmet.is_some() && before != Some(memory) {
-            self.forget_stop(unit);
+        if before != Some(memory) {
+            self.note_rest(unit, memory, unmet.as_ref());
         }
         ObservedUnit {
             // A job of the unit, such as a start, cancels the stop.
@@ -69,17 +67,6 @@ impl Systemd {
             since: if at == 0 { Timestamp(ended_at / 1000) } else { observed.since },
             ..observed
         }
-    }
-
-    /// Returns why systemd skipped the last start of a unit; none if it did not, or the unit runs. Of a
-    /// unit that it requires only the agent knows that saw the start.
-    pub(super) fn unmet(&self, unit: &str, loaded: &Loaded) -> Option<Unmet> {
-        unmet(&loaded.tested()).or_else(|| {
-            let at = loaded.unit.inactive_enter_timestamp?;
-            let is_skipped =
-                !loaded.is_up() && self.signals.skipped_at_rest_since(unit) == Some(at);
-            is_skipped.then_some(Unmet::Dependency)
-        })
     }
 
     /// Returns true if a job was done while the unit stayed as it was. A start makes it active
@@ -98,10 +85,31 @@ impl Systemd {
         }
     }
 
+    /// Notes for the next agent what this one knows of a unit that came to rest.
+    fn note_rest(&self, unit: &str, memory: UnitMemory, unmet: Option<&Unmet>) {
+        match (memory, unmet) {
+            (UnitMemory::Rests { at, end: UnitEnd::Stopped }, _) => {
+                self.forget_skip(unit);
+                self.note_stop(unit, at);
+            }
+            (UnitMemory::Rests { at, .. }, Some(Unmet::Dependency)) => {
+                self.forget_stop(unit);
+                self.note_skip(unit, at);
+            }
+            (_, Some(Unmet::Condition(_) | Unmet::Assertion(_))) => self.forget_notes(unit),
+            (_, Some(Unmet::Dependency) | None) => {}
+        }
+    }
+
     /// Forgets what is known of a unit that the agent itself stopped or takes away.
     pub(super) fn forget_unit(&self, unit: &str) {
         self.memories.lock().unwrap_or_else(PoisonError::into_inner).remove(unit);
+        self.forget_notes(unit);
+    }
+
+    fn forget_notes(&self, unit: &str) {
         self.forget_stop(unit);
+        self.forget_skip(unit);
     }
 
     /// Returns when a unit ended that somebody stopped, if that is noted. A note that only a later
