@@ -74,7 +74,7 @@ pub struct UnitState {
     pub result: String,
     /// The number of restarts by systemd itself since the last requested start.
     pub restarts: u32,
-    /// "simple", "notify" …
+    /// Its type, such as "simple" or "notify".
     pub kind: String,
     /// Its conditions at the last start.
     pub conditions: Tests,

@@ -52,7 +52,7 @@ impl Definition {
         self.values("Requires").flat_map(str::split_whitespace).map(str::to_owned).collect()
     }
 
-    /// Returns "simple", "notify" …
+    /// Returns its type, which is "simple" if the files name none.
     pub(super) fn kind(&self) -> &str {
         self.value("Type").unwrap_or("simple")
     }
