@@ -281,8 +281,13 @@ pub trait UnitManager: Send + Sync + 'static {
     /// Returns a counter that grows when the unit of a run changed, or may have.
     fn run_changes(&self) -> watch::Receiver<u64>;
 
-    /// Reports how the component's unit ended.
-    async fn exit_report(&self, component: &ComponentName) -> Result<ExitReport, RuntimeError>;
+    /// Reports how the program of the component's unit ended. One that was started before `since` is
+    /// not part of it.
+    async fn exit_report(
+        &self,
+        component: &ComponentName,
+        since: Timestamp,
+    ) -> Result<ExitReport, RuntimeError>;
 
     /// Returns a counter that grows when one of our units changed.
     fn changes(&self) -> watch::Receiver<u64>;

@@ -21,7 +21,7 @@ const WRITES: [&str; 6] = [
 
 /// The files of the programs that write to a disk, and what. A text that is not in the table needs a row
 /// there, or a place below it.
-const WRITERS: [(&str, &str); 20] = [
+const WRITERS: [(&str, &str); 21] = [
     ("agent/src/alive.rs", "an empty file that is locked"),
     ("agent/src/cache.rs", "Assignment, SavedUpdates, MachineNote"),
     ("agent/src/container_files.rs", "files of a catalog, which programs of others read"),
@@ -34,6 +34,7 @@ const WRITERS: [(&str, &str); 20] = [
     ("agent/src/runs.rs", "RunOrder, RunResult"),
     ("agent/src/runtime/systemd.rs", "UnitMark"),
     ("agent/src/runtime/systemd/ends.rs", "Status"),
+    ("agent/src/runtime/systemd/skips.rs", "SkipNote"),
     ("agent/src/runtime/systemd/stops.rs", "StopNote"),
     ("agent/src/status.rs", "Report, LeftOut"),
     ("controller/src/offline.rs", "certificates and keys of a backup"),

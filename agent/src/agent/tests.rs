@@ -31,6 +31,7 @@ mod reload;
 mod reload_check;
 mod revived;
 mod secrets;
+mod skipped;
 mod stopped;
 mod unhealthy;
 mod unreadable;

@@ -1,6 +1,7 @@
 //! The state that an agent found on its host, as the engine and systemd report it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{Display, Formatter};
 
 use crate::decide::difference::{Difference, FileChange, ForeignObject, UnitChange};
 use crate::decide::rights::Right;
@@ -132,6 +133,8 @@ pub struct ObservedUnit {
     pub by_hand: Vec<UnitChange>,
     /// The unit's `Result`, such as `exit-code`, `start-limit-hit` or `timeout`.
     pub result: String,
+    /// Why systemd skipped its last start; none if it did not.
+    pub unmet: Option<Unmet>,
 }
 
 /// systemd's ActiveState (org.freedesktop.systemd1(5)).
@@ -159,6 +162,16 @@ pub enum UnitEnd {
     Stopped,
     /// systemd says the same of both.
     Unknown,
+}
+
+/// Why systemd skipped a start, with the test that did not hold as the unit file has it, if that is
+/// known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unmet {
+    Condition(Option<String>),
+    Assertion(Option<String>),
+    /// A unit that it requires, or the mount of a path that it requires, did not start.
+    Dependency,
 }
 
 /// One of our containers as the engine reports it.
@@ -190,6 +203,26 @@ pub enum ContainerState {
         /// Whether the kernel killed it because memory ran out.
         out_of_memory: bool,
     },
+}
+
+impl Unmet {
+    /// Says it with what to do about it. `unit` is the unit's name.
+    #[must_use]
+    pub fn explain(&self, unit: &str) -> String {
+        format!("{self}; run systemctl status {unit} on the host to see why")
+    }
+}
+
+impl Display for Unmet {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        let (what, test) = match self {
+            Self::Condition(test) => ("a condition of its unit does not hold", test.as_deref()),
+            Self::Assertion(test) => ("an assertion of its unit does not hold", test.as_deref()),
+            Self::Dependency => ("a unit that its unit requires did not start", None),
+        };
+        f.write_str(what)?;
+        test.map_or(Ok(()), |test| write!(f, " ({test})"))
+    }
 }
 
 impl ObservedInstance {

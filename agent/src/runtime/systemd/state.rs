@@ -4,13 +4,14 @@ use std::path::Path;
 
 use oml_common::decide::observed::{ActiveState, ObservedUnit, UnitEnd};
 use oml_common::decide::unit_end::{
-    ProcessEnd, StartedUnit, SupervisedLife, how_supervised_ended, was_interrupted,
+    ProcessEnd, StartedUnit, SupervisedLife, TestedUnit, UnitTest, UnitTests, how_supervised_ended,
+    was_interrupted,
 };
 use oml_common::id::ContentHash;
 use oml_common::time::Timestamp;
 use zbus::OwnedObjectPath;
 
-use super::calls::Loaded;
+use super::calls::{Loaded, TestProperty};
 
 /// The ways in which a process ends, as waitid(2) numbers them.
 pub(super) const EXITED: i32 = 1;
@@ -130,7 +131,33 @@ impl Loaded {
             restarts: self.service.restarts.unwrap_or(0),
             by_hand: Vec::new(),
             result: self.service.result.clone().unwrap_or_default(),
+            unmet: None,
         }
+    }
+
+    /// Returns what shows whether the last start of the unit was skipped.
+    pub(super) fn tested(&self) -> TestedUnit<'_> {
+        let unit = &self.unit;
+        TestedUnit {
+            state: self.active(),
+            result: self.service.result.as_deref().unwrap_or_default(),
+            conditions: UnitTests {
+                // Nothing is known of a unit that does not show them.
+                held: unit.condition_result.unwrap_or(true),
+                at: unit.condition_monotonic.unwrap_or(0),
+                each: unit_tests(unit.conditions.as_deref()),
+            },
+            assertions: UnitTests {
+                held: unit.assert_result.unwrap_or(true),
+                at: unit.assert_monotonic.unwrap_or(0),
+                each: unit_tests(unit.asserts.as_deref()),
+            },
+        }
+    }
+
+    /// Returns true if the last main process of the unit started at that time or later.
+    pub(super) fn was_started_since(&self, since: Timestamp) -> bool {
+        self.service.main_start.unwrap_or(0) / 1000 >= since.0
     }
 
     /// Returns how a unit in which a supervisor runs ended last.
@@ -170,6 +197,21 @@ impl Loaded {
         };
         Timestamp(entered.unwrap_or(0) / 1000)
     }
+}
+
+fn unit_test(property: &TestProperty) -> UnitTest<'_> {
+    let (name, is_trigger, is_negated, parameter, result) = property;
+    UnitTest {
+        name,
+        is_trigger: *is_trigger,
+        is_negated: *is_negated,
+        parameter,
+        has_failed: *result < 0,
+    }
+}
+
+fn unit_tests(properties: Option<&[TestProperty]>) -> Vec<UnitTest<'_>> {
+    properties.unwrap_or_default().iter().map(unit_test).collect()
 }
 
 #[cfg(test)]

@@ -95,6 +95,11 @@ fn run(case: Case<'_>, unit: &ObservedUnit) -> Decision {
 
 /// Returns why a unit is not active.
 pub(super) fn inactive_unit(case: Case<'_>, unit: &ObservedUnit) -> InactiveUnit {
+    if let Some(unmet) = &unit.unmet {
+        return InactiveUnit::NotStarted {
+            why: unmet.explain(case.desired.instance.unit.as_str()),
+        };
+    }
     match unit.active {
         ActiveState::Activating if unit.restarts > 0 => {
             let why = not_started(case.seen).map(|it| it.why.clone());

@@ -10,15 +10,19 @@ fn path(number: u32) -> OwnedObjectPath {
     OwnedObjectPath::try_from(format!("/org/freedesktop/systemd1/job/{number}")).unwrap()
 }
 
+fn end_of(number: u32) -> JobEnd {
+    JobEnd { number, job: path(number), result: JobResult::Done }
+}
+
 #[tokio::test]
 async fn the_end_of_the_job_is_not_waited_past() {
     let signals = Signals::new();
     let mut ends = signals.ends();
     // Both before the waiter knows its job: fast jobs end like that.
-    signals.ends.send(path(1)).unwrap();
-    signals.ends.send(path(2)).unwrap();
+    signals.ends.send(end_of(1)).unwrap();
+    signals.ends.send(end_of(2)).unwrap();
     let begun = std::time::Instant::now();
-    next_look(&mut ends, &path(2)).await;
+    assert_eq!(next_look(&mut ends, &path(2)).await, Some(end_of(2)));
     assert!(begun.elapsed() < LOOK_INTERVAL / 2);
 }
 
@@ -26,8 +30,8 @@ async fn the_end_of_the_job_is_not_waited_past() {
 async fn a_lost_signal_only_delays_the_look() {
     let signals = Signals::new();
     let mut ends = signals.ends();
-    signals.ends.send(path(1)).unwrap();
-    next_look(&mut ends, &path(2)).await;
+    signals.ends.send(end_of(1)).unwrap();
+    assert_eq!(next_look(&mut ends, &path(2)).await, None);
 }
 
 #[tokio::test]
@@ -35,10 +39,10 @@ async fn signals_that_overran_the_queue_lead_to_a_look_at_once() {
     let signals = Signals::new();
     let mut ends = signals.ends();
     for number in 0..2 * u32::try_from(QUEUE).unwrap() {
-        signals.ends.send(path(number)).unwrap();
+        signals.ends.send(end_of(number)).unwrap();
     }
     let begun = std::time::Instant::now();
-    next_look(&mut ends, &path(9_999)).await;
+    assert_eq!(next_look(&mut ends, &path(9_999)).await, None);
     assert!(begun.elapsed() < LOOK_INTERVAL / 2);
 }
 
@@ -252,4 +256,31 @@ fn an_end_that_looks_like_a_stop_is_taken_where_nobody_stopped_the_unit() {
     notify_state(&signals, "deactivating", 0);
     notify_end(&signals, 4_500_000, "failed", 0);
     assert_eq!(signals.take_ends(NAME).len(), 1);
+}
+
+#[test]
+fn the_end_of_a_job_says_that_a_restart_only_stopped_the_unit() {
+    for (result, since) in [
+        ("dependency", Some(5_000_000)),
+        ("assert", Some(5_000_000)),
+        ("failed", None),
+        ("canceled", None),
+    ] {
+        let signals = listening();
+        signals.note_loaded(&loaded("active"), NAME);
+        notify_state(&signals, "inactive", 7);
+        notify_end_of(&signals, OWN_NAME, 7, result);
+        assert_eq!(signals.skipped_at_rest_since(NAME), since, "{result}");
+        let end = if since.is_some() { UnitEnd::ByItself } else { UnitEnd::Stopped };
+        assert_eq!(signals.seen_rest(NAME).map(|rest| rest.end), Some(end), "{result}");
+    }
+}
+
+#[tokio::test]
+async fn the_result_of_a_job_reaches_the_one_who_waits_for_it() {
+    let signals = Signals::new();
+    let mut ends = signals.ends();
+    notify_end_of(&signals, "other.service", 7, "dependency");
+    let end = next_look(&mut ends, &path(7)).await.unwrap();
+    assert_eq!((end.number, end.result), (7, JobResult::Dependency));
 }

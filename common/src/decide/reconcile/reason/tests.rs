@@ -233,6 +233,10 @@ fn an_instance_with_nothing_to_change_reports_how_it_is() {
         (unit(InactiveUnit::Starting), "systemd is starting it"),
         (unit(InactiveUnit::Stopping), "systemd is stopping it"),
         (
+            unit(InactiveUnit::NotStarted { why: "a condition does not hold".to_owned() }),
+            "did not start: a condition does not hold",
+        ),
+        (
             unit(InactiveUnit::Restarting { times: 3, not_started: None }),
             "started again by systemd, 3 times so far",
         ),

@@ -295,6 +295,7 @@ impl World {
             restarts: unit.restarts,
             by_hand: Vec::new(),
             result: unit.result.to_owned(),
+            unmet: None,
         });
         let running = place.containers.iter().find(|c| c.is_running());
         let document = place.current.as_ref().map(|document| ObservedDocument {

@@ -83,6 +83,8 @@ pub(super) const HASHES: &[(&str, &str)] = &[
     ),
     ("stop_note.json", "6c13d44f8433c374dce22a7f969c5bc0b6ecbecefb425f0862cc1f3868593a03"),
     ("stop_note_minimal.json", "6c13d44f8433c374dce22a7f969c5bc0b6ecbecefb425f0862cc1f3868593a03"),
+    ("skip_note.json", "6c13d44f8433c374dce22a7f969c5bc0b6ecbecefb425f0862cc1f3868593a03"),
+    ("skip_note_minimal.json", "6c13d44f8433c374dce22a7f969c5bc0b6ecbecefb425f0862cc1f3868593a03"),
     ("secret_record.json", "05ce26c45cc1254de8c6705add0a0ba57434396b9957788935e52cad3980635d"),
     (
         "secret_record_minimal.json",
