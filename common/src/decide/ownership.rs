@@ -15,7 +15,6 @@ const ID_PREFIX: &str = "sha256:";
 pub struct LabelledContainer<'a> {
     pub id: &'a str,
     pub name: &'a str,
-    pub is_running: bool,
     pub tenant: &'a TenantId,
     /// The name of its component's container by its own document; none if the document cannot
     /// be read.
@@ -61,9 +60,9 @@ pub struct Excuse<'a> {
     /// The id of the container that the component's supervisor holds: that one may have been
     /// renamed by hand.
     pub supervised: Option<&'a str>,
-    /// The names of the containers of this host's components, if the component has no other container
-    /// of that workload. Nobody else gives such a name, so somebody exchanged two of them. One that
-    /// runs without a supervisor was started by hand, perhaps with another command.
+    /// The names of the containers of this host's components; none if the component has another
+    /// container of that workload. Nobody else gives such a name, so somebody exchanged two of them. A
+    /// second one was made by hand, perhaps with another command.
     pub neighbours: &'a BTreeSet<String>,
 }
 
@@ -73,8 +72,7 @@ impl Excuse<'_> {
 
     fn covers(self, found: LabelledContainer<'_>) -> bool {
         let is_exchanged = |own: &String| found.name == own || found.name == previous_name(own);
-        self.supervised == Some(found.id)
-            || (!found.is_running && self.neighbours.iter().any(is_exchanged))
+        self.supervised == Some(found.id) || self.neighbours.iter().any(is_exchanged)
     }
 }
 

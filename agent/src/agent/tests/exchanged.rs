@@ -117,7 +117,7 @@ async fn exchanged_names_are_put_right_though_the_document_of_the_running_one_is
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_runs_under_the_name_of_another_component_without_a_supervisor_is_not_ours() {
+async fn a_second_container_under_the_name_of_another_component_is_not_ours() {
     let bench = both_ready().await;
     stop(&bench, "redis").await;
     std::fs::remove_dir_all(bench.host.paths.statuses()).unwrap();

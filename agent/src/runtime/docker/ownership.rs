@@ -90,7 +90,6 @@ impl Docker {
         let found = LabelledContainer {
             id: &marked.id,
             name: &marked.name,
-            is_running: marked.is_running,
             tenant: &marked.tenant,
             own_name: own_name.as_deref(),
             hash: &marked.hash,

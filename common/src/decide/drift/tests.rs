@@ -131,6 +131,7 @@ fn what_has_to_be_brought_back_where_nothing_had_to_be_changed_has_drifted() {
 /// A unit of which somebody changed that.
 fn unit(by_hand: Vec<UnitChange>) -> ObservedUnit {
     ObservedUnit {
+        unmet: None,
         hash: Some(ContentHash::of(b"unit")),
         stale: true,
         active: ActiveState::Active,

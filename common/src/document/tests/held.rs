@@ -88,7 +88,7 @@ fn a_way_of_counting_calls_is_known_only_if_all_of_it_is() {
     let mut word = whole.clone();
     word["active"]["total"] = json!("min");
     let field = |place: &str| with_unknown_field(&whole, place);
-    for later in [word, field("/active"), field("/active/more/0")] {
+    for later in [word, field("/active"), field("/active/several/0")] {
         let held = held(&later, "/active");
         assert_eq!(held.counting, Counting::Unknown);
         assert!(held.may_carry_calls);

@@ -31,7 +31,10 @@ pub(super) fn everything() -> Value {
         let (parent, name) = place.rsplit_once('/').unwrap();
         whole.pointer_mut(parent).unwrap()[name] = part;
     }
-    whole["active"]["more"] = json!([{"command": ["dialer"], "before": "waiting"}]);
+    whole["active"]["several"] = json!([
+        {"command": ["count"], "before": "up"},
+        {"command": ["dialer"], "before": "waiting"},
+    ]);
     whole["active"]["total"] = json!("max");
     let password = whole["workload"]["kept_secrets"]["REDIS_PASSWORD"].clone();
     whole["pull_login"] = json!({"user": "puller", "password": password});
