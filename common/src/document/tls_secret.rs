@@ -16,7 +16,7 @@ pub enum TlsSecret {
 }
 
 impl TlsSecret {
-    /// All of them.
+    /// The secrets of a certificate and of its authority.
     pub const ALL: [Self; 4] = [Self::Certificate, Self::Key, Self::Authority, Self::AuthorityKey];
 
     /// Returns its reserved name.

@@ -1,5 +1,6 @@
 //! Tests of typed records over a store.
 
+use oml_common::document::Verbatim;
 use oml_common::id::RevisionNumber;
 
 use super::values::Head;

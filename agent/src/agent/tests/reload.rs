@@ -206,12 +206,12 @@ async fn a_signal_that_stops_the_container_is_not_sent_and_fails_the_change() {
     bench.offer("1", Behaviour::Good);
     let with = |text| {
         let by = ReloadBy::Signal { signal: "SIGUSR1".to_owned() };
-        with_reload(by, vec![file(text)], Vec::new()).edited(|instance| {
-            instance.workload = instance.workload.edited(|workload| {
-                let Workload::Container(container) = workload else { panic!("it is a container") };
-                container.options.stop_signal = Some("SIGUSR1".to_owned());
-            });
-        })
+        let document = with_reload(by, vec![file(text)], Vec::new());
+        let workload = document.workload.edited(|workload| {
+            let Workload::Container(container) = workload else { panic!("it is a container") };
+            container.options.stop_signal = Some("SIGUSR1".to_owned());
+        });
+        document.edited(|instance| instance.workload = workload)
     };
     let first = with("first\n");
     bench.desire_document(first.clone());

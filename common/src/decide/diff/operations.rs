@@ -15,7 +15,7 @@ pub(super) fn run_first(old: Option<&Instance>, new: &Instance) -> Vec<ChangeNot
     if let Some(old) = old.filter(|old| old.workload == new.workload) {
         let checks = names(check::due(new, Some(old)));
         return (!checks.is_empty())
-            .then(|| ChangeNote::CheckedFirst(checks))
+            .then_some(ChangeNote::CheckedFirst(checks))
             .into_iter()
             .collect();
     }

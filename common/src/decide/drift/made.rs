@@ -71,7 +71,7 @@ fn limits(created: &Container, found: &FoundLimits, memory: Option<u64>) -> Vec<
         let was = memory.map(|bytes| bytes.to_string());
         changes.push(change("memory with swap", Some(found.to_string()), was));
     }
-    changes.extend(others.iter().map(|(word, value)| change(*word, Some(value.clone()), None)));
+    changes.extend(others.iter().map(|(word, value)| change(word, Some(value.clone()), None)));
     changes
 }
 

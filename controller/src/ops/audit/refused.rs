@@ -21,11 +21,19 @@ pub struct RefusedCalls {
     counts: Arc<Mutex<Counts>>,
 }
 
+/// Refused calls that are counted together.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct RefusedKind {
+    /// The caller.
+    who: String,
+    /// The call with the reason.
+    what: String,
+}
+
 /// The number of refused calls of each kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Counts {
-    /// The number of calls, by the caller and by the call with its reason.
-    reported: BTreeMap<(String, String), u64>,
+    reported: BTreeMap<RefusedKind, u64>,
     /// The number of all other calls.
     others: u64,
 }
@@ -34,7 +42,7 @@ impl RefusedCalls {
     /// Counts a refused call: who made it, which one, and why it was refused.
     pub fn note(&self, who: &str, call: &str, why: &str) {
         let what = format!("{}: {}", printable(call), printable(&shortened(why, REASON_CHARS_MAX)));
-        self.counts().add((printable(who), what), 1);
+        self.counts().add(RefusedKind { who: printable(who), what }, 1);
     }
 
     /// Returns the counts since the last time, and starts them again.
@@ -48,8 +56,8 @@ impl RefusedCalls {
         let mut counts = self.counts();
         let since = std::mem::replace(&mut *counts, taken);
         counts.others += since.others;
-        for (line, count) in since.reported {
-            counts.add(line, count);
+        for (kind, count) in since.reported {
+            counts.add(kind, count);
         }
     }
 
@@ -59,9 +67,9 @@ impl RefusedCalls {
 }
 
 impl Counts {
-    fn add(&mut self, line: (String, String), count: u64) {
-        if self.reported.len() < LINES_MAX || self.reported.contains_key(&line) {
-            *self.reported.entry(line).or_default() += count;
+    fn add(&mut self, kind: RefusedKind, count: u64) {
+        if self.reported.len() < LINES_MAX || self.reported.contains_key(&kind) {
+            *self.reported.entry(kind).or_default() += count;
         } else {
             self.others += count;
         }
@@ -72,7 +80,7 @@ impl Counts {
         let Self { reported, others } = self.clone();
         let line =
             |who: String, what: String| AuditRecord { at, who, what, tenant: None, node: None };
-        let reported = reported.into_iter().map(|((who, what), count)| {
+        let reported = reported.into_iter().map(|(RefusedKind { who, what }, count)| {
             let times = if count == 1 { String::new() } else { format!(" {count} times") };
             line(who, format!("{REFUSED}{times}: {what}"))
         });

@@ -12,11 +12,7 @@ use oml_common::text::problem::Problems;
 pub enum CatalogError {
     /// A file or the folder could not be read.
     #[error("cannot read {}", path.display())]
-    Read {
-        path: PathBuf,
-        /// What went wrong.
-        source: io::Error,
-    },
+    Read { path: PathBuf, source: io::Error },
     /// A file is not a catalog.
     #[error("{} is not a catalog:\n{problems}", path.display())]
     Invalid {

@@ -78,8 +78,8 @@ fn with_report(
     let before = known.result.as_ref();
     let is_read = |result: &&RunResult| result.outcome != RunOutcome::Unknown;
     let counts = before.filter(is_read).or(result.filter(is_read)).or(before).or(result);
-    let is_news = known.taken.is_none() || counts != before;
-    is_news.then(|| RunRecord {
+    let is_changed = known.taken.is_none() || counts != before;
+    is_changed.then(|| RunRecord {
         order: None,
         taken: known.taken.or(Some(now)),
         result: counts.cloned(),

@@ -226,7 +226,7 @@ fn a_soak_reports_how_it_stands_and_why_it_failed() {
 }
 
 #[test]
-fn an_instance_with_nothing_to_change_reports_how_it_is() {
+fn a_unit_that_does_not_run_is_reported_with_why() {
     let unit = |state| Reason::Unit(state);
     texts(&[
         (unit(InactiveUnit::NotRunning), "its unit is not running"),
@@ -264,6 +264,12 @@ fn an_instance_with_nothing_to_change_reports_how_it_is() {
             "ended or could not be started 6 times in a row: its last start failed: no space left \
              on device",
         ),
+    ]);
+}
+
+#[test]
+fn an_instance_with_nothing_to_change_reports_how_it_is() {
+    texts(&[
         (
             Reason::Beside {
                 change: Box::new(Reason::Probe { detail: "toomanyrequests".to_owned() }),
