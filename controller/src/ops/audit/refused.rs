@@ -21,10 +21,9 @@ pub struct RefusedCalls {
     counts: Arc<Mutex<Counts>>,
 }
 
-/// Refused calls that are counted together.
+/// Refused calls that are counted together: those of a caller.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct RefusedKind {
-    /// The caller.
     who: String,
     /// The call with the reason.
     what: String,
