@@ -13,6 +13,7 @@ use std::time::Duration;
 use oml_common::decide::difference::FileChange;
 use oml_common::decide::drift::DriftLog;
 use oml_common::decide::reconcile::Busy;
+use oml_common::decide::schedule::{self, EarlyEnd, RunningStep};
 use oml_common::decide::step::Step;
 use oml_common::decide::update::{self, NotDone, Outcome};
 use oml_common::document::assignment::AssignmentDocument;
@@ -98,7 +99,7 @@ struct Running {
     desired_hash: ContentHash,
     progress: watch::Receiver<PullProgress>,
     task: AbortHandle,
-    /// Tells the step that another workload is desired.
+    /// Tells the step that another workload, or another content of its files, is desired.
     superseded: Superseded,
     /// The step, if it is the start of the version in use beside another step.
     beside: Option<Step>,
@@ -136,6 +137,8 @@ struct State {
     reviving: BTreeMap<ComponentName, Option<u64>>,
     /// The last step that was done, to notice one that changed nothing.
     last_done: BTreeMap<ComponentName, Step>,
+    /// The last good workloads on disk of the instances by which the host does not work.
+    noted: BTreeMap<ComponentName, ContentHash>,
     /// The last good workloads, as recorded on disk.
     last_good: BTreeMap<ComponentName, ContentHash>,
     /// The updates were compared with what the host shows since the agent started.
@@ -238,19 +241,19 @@ impl Agent {
         self.read_policy();
     }
 
-    /// Ends pulls and checks for superseded workloads, because they delay the next ones.
+    /// Ends the steps that are not needed any more, because another workload or another content of files is
+    /// desired.
     fn end_superseded(&self) {
-        for running in self.state.running.values().filter(|running| running.beside.is_none()) {
-            if self.desired_hash(&running.component) == running.desired_hash {
-                continue;
-            }
-            let step = self.state.busy.get(&running.component).map(|busy| &busy.step);
-            if step == Some(&Step::Pull) {
-                running.task.abort();
-            }
-            // It ends its check by itself, and leaves no container of it.
-            if step == Some(&Step::Create) {
-                running.superseded.set();
+        for running in self.state.running.values() {
+            let Running { component, desired_hash, beside, .. } = running;
+            let step = self.state.busy.get(component).map(|busy| &busy.step);
+            let (towards, is_beside) = (desired_hash, beside.is_some());
+            let doing = RunningStep { step, towards, is_beside };
+            let desired = self.desired(component);
+            match schedule::early_end(doing, &self.desired_hash(component), desired.as_deref()) {
+                EarlyEnd::None => {}
+                EarlyEnd::Abort => running.task.abort(),
+                EarlyEnd::Request => running.superseded.set(),
             }
         }
     }
@@ -275,11 +278,10 @@ impl Agent {
         match ended {
             Ok((id, (work, outcome))) => {
                 let running = self.state.running.remove(&id);
-                // Why it gave up is nothing that went wrong.
-                let gave_up = work.superseded.is_set() && matches!(outcome, Outcome::Retry(_));
+                let ended_early = schedule::has_ended_early(work.superseded.is_set(), &outcome);
                 match running.and_then(|running| running.beside) {
                     Some(_) => self.finish_beside(&work, outcome),
-                    None if gave_up => self.settle(work.component),
+                    None if ended_early => self.settle(work.component),
                     None => self.finish(&work, outcome),
                 }
             }

@@ -34,14 +34,14 @@ const NAME_CHARS_MAX: usize = 80;
 
 /// What a file should be.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Wanted<'a> {
+pub(crate) struct FileSpec<'a> {
     pub(crate) mode: u32,
     pub(crate) uid: u32,
     pub(crate) gid: u32,
     pub(crate) text: &'a str,
 }
 
-impl<'a> From<&'a ContainerFile> for Wanted<'a> {
+impl<'a> From<&'a ContainerFile> for FileSpec<'a> {
     fn from(file: &'a ContainerFile) -> Self {
         let ContainerFile { path: _, mode, uid, gid, text } = file;
         Self { mode: *mode, uid: *uid, gid: *gid, text }
@@ -90,7 +90,7 @@ pub(crate) fn name(number: usize, path: &str) -> String {
 /// An error of the file system.
 pub fn ensure(paths: &Paths, instance: &Instance) -> Result<(), FileError> {
     let placed = placed(paths, instance);
-    let files: Vec<(Wanted<'_>, &Path)> =
+    let files: Vec<(FileSpec<'_>, &Path)> =
         placed.iter().map(|it| (it.file.into(), it.place.as_path())).collect();
     put_all_right(paths, &paths.files_of(&instance.component, &instance.workload_hash()), &files)
 }
@@ -102,7 +102,7 @@ pub fn ensure(paths: &Paths, instance: &Instance) -> Result<(), FileError> {
 pub(crate) fn put_all_right(
     paths: &Paths,
     folder: &Path,
-    files: &[(Wanted<'_>, &Path)],
+    files: &[(FileSpec<'_>, &Path)],
 ) -> Result<(), FileError> {
     if files.is_empty() {
         return Ok(());
@@ -157,6 +157,22 @@ pub fn remove(
     sync(&folder)
 }
 
+/// Removes the files of one workload of a component, if there are any.
+///
+/// # Errors
+/// An error of the file system.
+pub(crate) fn remove_of(
+    paths: &Paths,
+    component: &ComponentName,
+    workload: &ContentHash,
+) -> Result<(), FileError> {
+    let folder = paths.files_of(component, workload);
+    match fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => removed.map_err(FileError::of("remove the folder", &folder)),
+    }
+}
+
 /// Returns the second name of the file that was made at this place. The container has that file mounted, also if
 /// another one has its first name now.
 fn second_name(place: &Path) -> PathBuf {
@@ -171,7 +187,7 @@ fn is_another(place: &Path) -> bool {
 }
 
 /// Returns how a file on this host differs from what it should be.
-pub(crate) fn change(file: Wanted<'_>, place: &Path) -> Option<FileChangeKind> {
+pub(crate) fn change(file: FileSpec<'_>, place: &Path) -> Option<FileChangeKind> {
     let found = match look(file, place) {
         Ok(found) => found,
         Err(error) if error.kind() == ErrorKind::NotFound => return Some(FileChangeKind::Removed),
@@ -202,7 +218,7 @@ struct Found {
     gid: u32,
 }
 
-fn look(file: Wanted<'_>, place: &Path) -> io::Result<Found> {
+fn look(file: FileSpec<'_>, place: &Path) -> io::Result<Found> {
     let (opened, metadata) = open(place)?;
     if !metadata.is_file() {
         return Err(io::Error::new(ErrorKind::InvalidData, "it is no file"));
@@ -236,7 +252,7 @@ fn open(place: &Path) -> io::Result<(File, Metadata)> {
     }
 }
 
-fn put_right(file: Wanted<'_>, place: &Path, change: &FileChangeKind) -> Result<(), FileError> {
+fn put_right(file: FileSpec<'_>, place: &Path, change: &FileChangeKind) -> Result<(), FileError> {
     match change {
         FileChangeKind::Edited | FileChangeKind::Mode { .. } => {
             rewrite(file, place).map_err(FileError::of("write", place))
@@ -258,7 +274,7 @@ fn put_right(file: Wanted<'_>, place: &Path, change: &FileChangeKind) -> Result<
 }
 
 /// Writes a file that exists in place.
-fn rewrite(file: Wanted<'_>, place: &Path) -> io::Result<()> {
+fn rewrite(file: FileSpec<'_>, place: &Path) -> io::Result<()> {
     take_back(place)?;
     // Even root does not write what its owner may not, without a capability for it.
     fs::set_permissions(place, Permissions::from_mode(file.mode | UNFINISHED_MODE))?;
@@ -279,7 +295,7 @@ fn take_back(place: &Path) -> io::Result<()> {
 }
 
 /// Writes a file that is not at its place: the one that was made there before, if there is one, else a new one.
-fn make(file: Wanted<'_>, place: &Path) -> Result<(), FileError> {
+fn make(file: FileSpec<'_>, place: &Path) -> Result<(), FileError> {
     let made = second_name(place);
     if fs::symlink_metadata(&made).is_ok_and(|it| it.is_file()) {
         return name_again(file, place, &made).map_err(FileError::of("write", place));
@@ -288,7 +304,7 @@ fn make(file: Wanted<'_>, place: &Path) -> Result<(), FileError> {
 }
 
 /// Gives a file that was made its first name again, and its text.
-fn name_again(file: Wanted<'_>, place: &Path, made: &Path) -> io::Result<()> {
+fn name_again(file: FileSpec<'_>, place: &Path, made: &Path) -> io::Result<()> {
     // Without a capability for it, only its owner gives a file another name (`fs.protected_hardlinks`, proc(5)).
     take_back(made)?;
     let temporary = place.with_extension("tmp~");
@@ -307,7 +323,7 @@ fn forget(path: &Path) -> io::Result<()> {
 }
 
 /// Writes a new file. It has its name only when it is complete.
-fn make_new(file: Wanted<'_>, place: &Path) -> Result<(), FileError> {
+fn make_new(file: FileSpec<'_>, place: &Path) -> Result<(), FileError> {
     let temporary = place.with_extension("tmp~");
     let written = (|| {
         forget(&temporary)?;
@@ -330,7 +346,7 @@ fn make_new(file: Wanted<'_>, place: &Path) -> Result<(), FileError> {
 
 /// Gives a file its permissions and its owner, and makes it survive a power cut. The owner comes last,
 /// because only an owner changes the permissions without a capability for it.
-fn finish(file: Wanted<'_>, opened: &File) -> io::Result<()> {
+fn finish(file: FileSpec<'_>, opened: &File) -> io::Result<()> {
     opened.set_permissions(Permissions::from_mode(file.mode))?;
     let metadata = opened.metadata()?;
     if (metadata.uid(), metadata.gid()) != (file.uid, file.gid) {

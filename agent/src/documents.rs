@@ -186,19 +186,22 @@ fn write_text(
     reserve::release_and_retry(paths, || files::write_durably(&path, text.as_bytes(), 0o600))
 }
 
-/// Removes the next document of a component if it is of that workload, which runs already. It would
-/// keep secrets of an earlier content on the host.
+/// Writes another document of the workload by which the host works as the current one. No other
+/// document of that workload stays as it was: it would keep secrets of an earlier content on the host.
 ///
 /// # Errors
 /// An error of the file system.
-pub fn remove_next(
-    paths: &Paths,
-    component: &ComponentName,
-    workload: &ContentHash,
-) -> Result<(), FileError> {
-    let next = read_usable(paths, component, Slot::Next)?;
-    if next.is_some_and(|next| next.workload_hash() == *workload) {
+pub fn replace(paths: &Paths, instance: &InstanceDocument) -> Result<(), FileError> {
+    write(paths, instance, Slot::Current)?;
+    let component = &instance.component;
+    let is_same = |found: &InstanceDocument| found.workload_hash() == instance.workload_hash();
+    if read_usable(paths, component, Slot::Next)?.as_ref().is_some_and(is_same) {
         files::remove_durably(&paths.document(component, Slot::Next))?;
+    }
+    // After a rollback, the current one and the previous one are of the same workload.
+    let previous = read_usable(paths, component, Slot::Previous)?;
+    if previous.filter(is_same).is_some_and(|previous| previous.hash() != instance.hash()) {
+        write(paths, instance, Slot::Previous)?;
     }
     Ok(())
 }

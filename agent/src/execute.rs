@@ -3,11 +3,10 @@
 //! It makes no decision and keeps no state: `reconcile` decides which step is due, and the
 //! loop records it before and after.
 
-use futures_util::future::join_all;
+use oml_common::decide::retention;
 use oml_common::decide::step::Step;
 use oml_common::decide::update::{Counted, NotDone, Outcome};
-use oml_common::decide::{retention, start};
-use oml_common::document::instance::{ActiveProbe, HeldInstance, InstanceDocument};
+use oml_common::document::instance::InstanceDocument;
 use oml_common::document::report::Failure;
 use oml_common::id::{ComponentName, ContentHash};
 #[cfg(feature = "planted-bugs")]
@@ -15,7 +14,6 @@ use oml_common::planted::{Bug, is_planted};
 use oml_common::text::error::chain;
 use oml_daemon::failpoint;
 use tokio::sync::watch;
-use tracing::debug;
 
 use crate::container_files;
 use crate::documents;
@@ -28,9 +26,12 @@ use crate::runs::RunFileError;
 use crate::runtime::{ContainerInstance, PullProgress, RuntimeError};
 
 mod check;
+mod count;
 mod failure;
 mod once;
 mod reload;
+mod reload_check;
+mod repair;
 mod switch;
 mod work;
 
@@ -86,10 +87,11 @@ impl Host {
                 self.run_once(work, *kind, operation, *run).await
             }
             Step::RevertDocument { running } => self.revert_document(work, running).await,
+            Step::Repair { in_use } => self.repair(work, in_use).await,
             Step::Start => self.start(work, progress).await,
             Step::RewriteConfig => self.rewrite_config(work).await,
             Step::Reload { content: _, runs, was_healthy } => {
-                self.reload(work, *runs, *was_healthy).await
+                self.reload(work, *runs, *was_healthy, progress).await
             }
             Step::ReplaceSupervisor => self.replace_supervisor(work).await,
             Step::StopContainer => self.stop_container(work).await,
@@ -166,68 +168,6 @@ impl Host {
         }
     }
 
-    /// Counts the active calls.
-    async fn count(&self, work: &Work) -> Counted {
-        failpoint::reach("A6");
-        let current = documents::read_usable_held(&self.paths, &work.component);
-        let current = match current.ok().flatten() {
-            Some(current) => Some(current),
-            None => self.labelled(&work.component).await,
-        };
-        // The running version knows how its calls are counted, so its document goes first.
-        let current = current.as_ref().map(|i| (i.active.as_ref(), i.probe_timeout_ms()));
-        let desired = work.desired.as_ref().map(|i| (i.active.as_ref(), i.probe.timeout_ms));
-        let mut known = [current, desired].into_iter().flatten();
-        match known.find_map(|(active, limit)| Some((active?, limit))) {
-            Some((active, timeout_ms)) => self.count_by(work, active, timeout_ms).await,
-            None => Err("no document says how they are counted".to_owned()),
-        }
-    }
-
-    async fn count_by(&self, work: &Work, probe: &ActiveProbe, timeout_ms: u64) -> Counted {
-        let commands = probe.sources().map(|(command, _before)| command);
-        let asked: Vec<_> =
-            commands.map(|it| self.docker.exec(&work.component, it, timeout_ms)).collect();
-        crate::probe::count_of(probe, join_all(asked).await)
-    }
-
-    /// Counts the calls once more just before a stop that is allowed because there were none:
-    /// calls may have come since.
-    async fn recheck_active(&self, work: &Work) -> Result<(), StepError> {
-        if !start::needs_recount(&work.step) {
-            return Ok(());
-        }
-        let counted = self.recount(work).await;
-        if start::may_stop(&counted) { Ok(()) } else { Err(StepError::CallsActive(counted)) }
-    }
-
-    /// Counts the calls of what runs, by its own document, which is not the current one any more.
-    async fn recount(&self, work: &Work) -> Counted {
-        let containers = self.docker.containers_of(&work.component).await;
-        let containers = containers.map_err(|error| chain(&error))?;
-        let Some(running) = containers.iter().find(|container| container.is_running) else {
-            return Ok(0);
-        };
-        let Ok(instance) = self.known(work, &running.hash).await else {
-            return self.count(work).await;
-        };
-        match &instance.active {
-            Some(active) => self.count_by(work, active, instance.probe.timeout_ms).await,
-            None => self.count(work).await,
-        }
-    }
-
-    /// Reads the instance of the running container from its label.
-    async fn labelled(&self, component: &ComponentName) -> Option<HeldInstance> {
-        match self.docker.list(&[]).await {
-            Ok(mut listing) => listing.labels.remove(component).flatten(),
-            Err(error) => {
-                debug!(%component, error = chain(&error), "cannot read label");
-                None
-            }
-        }
-    }
-
     async fn start(
         &self,
         work: &Work,
@@ -242,7 +182,7 @@ impl Host {
             Ok(instance) => {
                 self.restore_image(&instance, progress).await?;
                 container_files::ensure(&self.paths, &instance)?;
-                reloaded_files::ensure(&self.paths, &instance)?;
+                reloaded_files::ensure_again(&self.paths, &instance)?;
                 Ok(self.systemd.start(&instance).await?)
             }
             Err(_later) => Ok(self.systemd.start_held(&held).await?),
@@ -252,7 +192,7 @@ impl Host {
     async fn rewrite_config(&self, work: &Work) -> Result<(), StepError> {
         let instance = work.instance()?;
         container_files::ensure(&self.paths, instance)?;
-        documents::write(&self.paths, instance, Slot::Current)?;
+        documents::replace(&self.paths, instance)?;
         Ok(self.systemd.write(instance).await?)
     }
 

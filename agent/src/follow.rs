@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use oml_common::decide::observed::ContainerState;
-use oml_common::decide::operation::abandoned;
+use oml_common::decide::operation::{abandoned, has_ended};
 use oml_common::document::operation::RunResult;
 use oml_common::id::RunId;
 use oml_common::text::error::chain;
 use oml_common::time::Timestamp;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing::warn;
 
 use crate::host::Host;
@@ -17,8 +16,8 @@ use crate::runs;
 /// The pause between two looks at a run whose container does not run, and whose result is not
 /// there yet.
 const LOOK_PAUSE: Duration = Duration::from_millis(250);
-/// The pause between two looks at the unit of a run whose program runs.
-const UNIT_PAUSE: Duration = Duration::from_secs(5);
+/// The longest time between two looks at the unit of a run whose program runs: a signal may be lost.
+const UNIT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Where the output of a run goes.
 pub(crate) trait Output: Send + Sync {
@@ -45,10 +44,9 @@ impl Host {
             return false;
         }
         let Ok(container) = self.docker.run_container(id).await else { return false };
-        let Some(container) = container else { return true };
+        let Some(container) = container else { return has_ended(None) };
         let found = self.docker.calls().inspect(&container).await;
-        let state = found.map(|found| found.map(|found| found.state));
-        matches!(state, Ok(None | Some(ContainerState::Exited { .. })))
+        found.is_ok_and(|found| has_ended(found.map(|found| found.state).as_ref()))
     }
 }
 
@@ -92,11 +90,15 @@ impl Followed<'_> {
 
     /// Waits until the unit is gone, though the program may go on: somebody killed what waits for it.
     async fn until_unit_is_gone(&self) {
-        loop {
-            sleep(UNIT_PAUSE).await;
-            if matches!(self.host.systemd.run_is_up(self.id).await, Ok(false)) {
-                return;
-            }
+        let mut changes = self.host.systemd.run_changes();
+        while !matches!(self.host.systemd.run_is_up(self.id).await, Ok(false)) {
+            let changed = async {
+                if changes.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            };
+            // Not in time is fine: it is looked at either way.
+            timeout(UNIT_INTERVAL, changed).await.unwrap_or(());
         }
     }
 

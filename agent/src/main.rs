@@ -41,7 +41,7 @@ enum Verb {
     Run,
     /// Runs the container of one component; the component's unit does this.
     Supervise {
-        /// The component.
+        /// The component whose container it is, as the catalog names it.
         component: ComponentName,
     },
     /// Runs one operation of a component once; its transient unit does this.

@@ -3,15 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use oml_common::decide::difference::{Difference, FileChange};
-use oml_common::decide::observed::{
-    Counting, Observed, ObservedDocument, ObservedInstance, ObservedRun,
-};
+use oml_common::decide::observed::{Observed, ObservedDocument, ObservedInstance, ObservedRun};
 use oml_common::decide::rights::refused;
 use oml_common::document::assignment::Assignment;
 use oml_common::document::host_policy::HostPolicy;
-use oml_common::document::instance::{HeldInstance, KeptSecret, Reload};
+use oml_common::document::instance::{Counting, HeldInstance, Instance, KeptSecret, Reload};
 use oml_common::document::status::Status;
-use oml_common::id::{ComponentName, Digest};
+use oml_common::id::{ComponentName, ContentHash, Digest};
 use oml_common::time::Timestamp;
 
 use crate::runtime::{ContainerListing, UnitListing};
@@ -36,10 +34,12 @@ pub(crate) struct Sources<'a> {
     pub(crate) systemd: &'a UnitListing,
     /// The current document of each component, as far as there is one on disk.
     pub(crate) documents: &'a BTreeMap<ComponentName, HeldInstance>,
-    /// What somebody changed in the files of the desired instances.
+    /// What somebody changed in the files of the instances by which the host works.
     pub(crate) file_changes: &'a BTreeMap<ComponentName, Vec<FileChange>>,
     /// What was started and run of the instances before which something has to run once.
     pub(crate) started: &'a BTreeMap<ComponentName, Started>,
+    /// The last good workloads of the desired instances by which the host does not work.
+    pub(crate) last_good: &'a BTreeMap<ComponentName, ContentHash>,
     pub(crate) statuses: &'a Statuses,
     /// When systemd last answered.
     pub(crate) units_at: Option<Timestamp>,
@@ -75,6 +75,7 @@ pub(crate) fn join(sources: Sources<'_>) -> Observed {
         let container = desired.instance.container();
         seen.image_present = container.is_none_or(|it| sources.engine.images.contains(&it.digest));
         seen.not_allowed = container.map(|it| refused(it, sources.policy)).unwrap_or_default();
+        add_version_in_use(seen, &desired.instance, sources);
     }
     for (name, missing) in sources.missing_secrets {
         instances.entry(name.clone()).or_default().missing_secrets = missing.clone();
@@ -111,6 +112,15 @@ pub(crate) fn join(sources: Sources<'_>) -> Observed {
     Observed { instances }
 }
 
+/// Adds what is known of the version by which the host works, if it is not the desired one.
+fn add_version_in_use(seen: &mut ObservedInstance, desired: &Instance, sources: Sources<'_>) {
+    let name = &desired.component;
+    let labelled = || sources.engine.labels.get(name)?.as_ref();
+    let held = sources.documents.get(name).or_else(labelled);
+    seen.is_in_another_unit = held.is_some_and(|held| held.unit != desired.unit);
+    seen.last_good = sources.last_good.get(name).cloned();
+}
+
 /// Returns the running container if it has rights that the host does not allow any more.
 fn with_refused_rights(
     seen: &ObservedInstance,
@@ -126,10 +136,10 @@ fn with_refused_rights(
 /// How calls are counted, by the document on disk or else the running container's label.
 fn counting(name: &ComponentName, sources: Sources<'_>) -> Counting {
     if let Some(document) = sources.documents.get(name) {
-        return document.active.clone().into();
+        return document.counting.clone();
     }
     match sources.engine.labels.get(name) {
-        Some(Some(labelled)) => labelled.active.clone().into(),
+        Some(Some(labelled)) => labelled.counting.clone(),
         Some(None) => Counting::Unknown,
         // Nothing of it runs.
         None => Counting::Nothing,

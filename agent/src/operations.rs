@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use oml_common::decide::operation::{HostRun, refusal};
+use oml_common::decide::operation::{HostRun, RunRefused, may_go_on, refusal};
 use oml_common::document::Verbatim;
 use oml_common::document::operation::{RunOrder, RunOutcome, RunResult};
 use oml_common::id::{RunId, TenantId};
@@ -30,7 +30,7 @@ use crate::runtime::RuntimeError;
 
 mod board;
 
-pub use board::{RunBoard, RunNews};
+pub use board::{RunBoard, RunMessage};
 
 /// The number of orders that may wait.
 pub const ORDERS_LEN_MAX: usize = 8;
@@ -78,7 +78,7 @@ impl Operations {
             // Dropping an arm loses nothing: both keep what they have not returned.
             tokio::select! {
                 biased;
-                Some(order) = self.orders.recv() => self.take(&order).await,
+                Some(order) = self.orders.recv() => self.take(&order),
                 Some(ended) = self.tasks.join_next(), if !self.tasks.is_empty() => {
                     self.take_end(ended);
                 }
@@ -129,7 +129,7 @@ impl Operations {
     }
 
     /// Takes an order. One that is known already is only reported again.
-    async fn take(&mut self, order: &RunOrder) {
+    fn take(&mut self, order: &Verbatim<RunOrder>) {
         let id = order.id;
         let (operation, component) = (&order.operation, &order.instance.component);
         let mut known = match self.known() {
@@ -137,18 +137,14 @@ impl Operations {
             Err(error) => return drop(self.report_refused(id, &chain(&error))),
         };
         match known.get(&id).map(|run| run.order.as_ref() == Some(order)) {
-            Some(true) => return self.board.tell_again(id),
+            Some(true) => return self.board.report_again(id),
             Some(false) => return drop(self.report_refused(id, OTHER_ORDER)),
             // It was refused, and could not be written.
-            None if self.board.has_result(id) => return self.board.tell_again(id),
+            None if self.board.has_result(id) => return self.board.report_again(id),
             None => {}
         }
-        let of_updates = known.iter().filter(|(id, run)| id.is_of_host() && run.result.is_none());
-        for begun in of_updates.map(|(id, _)| *id).collect::<Vec<RunId>>() {
-            if self.host.has_left(begun).await {
-                known.remove(&begun);
-            }
-        }
+        // Whether those of updates go on is asked of the engine and of systemd, which may be slow.
+        known.retain(|id, run| !id.is_of_host() || run.result.is_some());
         if let Some(why) = refusal(order, &known) {
             return self.refuse(order, &why.to_string());
         }
@@ -159,20 +155,23 @@ impl Operations {
         info!(run = %id, %operation, %component, "operation ordered");
         self.board.begin(id);
         let (host, order, follower) = (self.host.clone(), order.clone(), self.follower(id));
+        let tenant = self.tenant.clone();
         self.spawn(id, async move {
-            match begin(&host, &order).await {
+            let begun = match beside_update(&host, tenant.as_ref(), &order).await {
+                Ok(None) => begin(&host, &order).await.map_err(|error| chain(&error)),
+                Ok(Some(why)) => Err(why.to_string()),
+                Err(error) => Err(chain(&error)),
+            };
+            match begun {
                 Ok(()) => follower.run().await,
-                Err(error) => {
-                    let result = not_started(&printable(&chain(&error)), host.clock.now());
-                    follower.end(result).await;
-                }
+                Err(why) => follower.end(not_started(&printable(&why), host.clock.now())).await,
             }
         });
     }
 
     /// Reports that a run is not begun, and writes it down: its order may come again when nothing
     /// is against it any more, and what was reported counts.
-    fn refuse(&self, order: &RunOrder, why: &str) {
+    fn refuse(&self, order: &Verbatim<RunOrder>, why: &str) {
         // Before it is written: what is pruned is reported no more.
         self.prune();
         let result = self.report_refused(order.id, why);
@@ -204,6 +203,26 @@ impl Operations {
 fn not_started(why: &str, now: Timestamp) -> RunResult {
     let (outcome, reason) = (RunOutcome::NotStarted, why.to_owned());
     RunResult { outcome, started: None, ended: now, reason, last_lines: Vec::new() }
+}
+
+/// Looks for a run of an update that goes on and beside which the order must not begin. One that is
+/// written meanwhile is found too.
+async fn beside_update(
+    host: &Host,
+    tenant: Option<&TenantId>,
+    order: &RunOrder,
+) -> Result<Option<RunRefused>, FileError> {
+    let mut left = BTreeSet::new();
+    loop {
+        let known = runs::known(&host.paths, tenant)?;
+        let is_waited_for = |id: &RunId| id.is_of_host() && !left.contains(id);
+        let begun = may_go_on(&order.instance.component, &known).find(is_waited_for);
+        let Some(begun) = begun else { return Ok(None) };
+        if !host.has_left(begun).await {
+            return Ok(Some(RunRefused::beside(begun, &known)));
+        }
+        left.insert(begun);
+    }
 }
 
 /// Creates the container of a run and starts its unit. An error means that it was not started.

@@ -157,6 +157,12 @@ impl Paths {
         self.run.join("stopped").join(unit)
     }
 
+    /// The note that systemd skipped a start of a unit.
+    #[must_use]
+    pub fn skip_note(&self, unit: &str) -> PathBuf {
+        self.run.join("skipped").join(unit)
+    }
+
     /// The note of the recent ends of a packaged unit.
     #[must_use]
     pub fn ends_note(&self, unit: &str) -> PathBuf {

@@ -32,7 +32,7 @@ mod silence;
 mod sip;
 mod tls;
 
-pub use active::count_of;
+pub use active::{NEEDS_NEWER_AGENT, count_of};
 use ask::ask_at;
 #[cfg(any(test, feature = "sim"))]
 pub use model::ModelProber;

@@ -10,13 +10,14 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use oml_common::decide::difference::FileChange;
+use oml_common::decide::difference::{FileChange, FileChangeKind};
 use oml_common::document::instance::{ContainerFile, Instance, KeptSecret, Reload};
 use oml_common::id::ContentHash;
 use zeroize::Zeroizing;
 
-use crate::container_files::{self, Wanted};
+use crate::container_files::{self, FileSpec};
 use crate::files::{self, FileError};
+use crate::kept_secrets;
 use crate::paths::Paths;
 
 /// The mode of a secret, whose folder only root enters: the program may run as any user.
@@ -51,12 +52,37 @@ pub fn ensure(paths: &Paths, instance: &Instance) -> Result<(), FileError> {
     write(paths, instance, |_place| true)
 }
 
+/// Writes the files of an instance whose program had them before, and that are not as they should
+/// be. A document that was read from a label may name secrets which the host has no longer, because
+/// the program has taken over later ones. Then what is there stays: a key fits its own certificate
+/// only.
+///
+/// # Errors
+/// An error of the file system, or a secret that is neither on the host nor at its place.
+pub fn ensure_again(paths: &Paths, instance: &Instance) -> Result<(), FileError> {
+    match has_secrets(paths, instance) {
+        true => ensure(paths, instance),
+        false => add_missing(paths, instance),
+    }
+}
+
 /// Writes the files of an instance that do not exist. Those that do are what its program has.
 ///
 /// # Errors
-/// As [`ensure`].
+/// As [`ensure`], of the files that do not exist.
 pub fn add_missing(paths: &Paths, instance: &Instance) -> Result<(), FileError> {
     write(paths, instance, |place| !place.exists())
+}
+
+/// Whether every secret is on this host that the program of an instance takes over.
+#[must_use]
+pub fn has_secrets(paths: &Paths, instance: &Instance) -> bool {
+    instance.reload.as_ref().is_none_or(|reload| has_all(paths, reload))
+}
+
+fn has_all(paths: &Paths, reload: &Reload) -> bool {
+    let mut secrets = reload.secrets.iter();
+    secrets.all(|secret| secret.file.is_none() || kept_secrets::is_here(paths, secret))
 }
 
 fn write(
@@ -65,23 +91,28 @@ fn write(
     is_written: impl Fn(&Path) -> bool,
 ) -> Result<(), FileError> {
     let Some(reload) = &instance.reload else { return Ok(()) };
-    let contents = contents(paths, reload)?;
     let placed = placed_of(paths, instance, &instance.workload_hash());
-    let content = |file: &ReloadedFile| contents.iter().find(|it| it.path == file.path);
-    let wanted = placed.iter().filter(|file| is_written(&file.place));
-    let wanted = wanted.filter_map(|file| Some((content(file)?.wanted(), file.place.as_path())));
-    let wanted: Vec<(Wanted<'_>, &Path)> = wanted.collect();
+    let mut contents = Vec::new();
+    for ReloadedFile { path, place } in placed.iter().filter(|file| is_written(&file.place)) {
+        if let Some(content) = content_at(paths, reload, path)? {
+            contents.push((content, place.as_path()));
+        }
+    }
+    let wanted = contents.iter().map(|(content, place)| (content.wanted(), *place));
+    let wanted: Vec<(FileSpec<'_>, &Path)> = wanted.collect();
     let folder = paths.files_of(&instance.component, &instance.workload_hash());
     container_files::put_all_right(paths, &folder, &wanted)
 }
 
 /// Returns what somebody changed in the files of an instance. What its document on this host, which
-/// may be another of the same workload, says of them is no such change.
+/// may be another of the same workload, says of them is no such change. If that names a secret which
+/// the host has no longer, nobody knows what they were, and only that one is gone is seen.
 #[must_use]
 pub fn changes(paths: &Paths, instance: &Instance, held: Option<&Reload>) -> Vec<FileChange> {
     let known = |reload: &Reload| contents(paths, reload).unwrap_or_default();
     let wanted = instance.reload.as_ref().map(known).unwrap_or_default();
     let former = held.map(known).unwrap_or_default();
+    let is_known = held.is_none_or(|held| has_all(paths, held));
     let placed = placed_of(paths, instance, &instance.workload_hash());
     let changed = |ReloadedFile { path, place }: ReloadedFile| {
         let of = |contents: &[Content]| {
@@ -90,7 +121,8 @@ pub fn changes(paths: &Paths, instance: &Instance, held: Option<&Reload>) -> Vec
         };
         let kind = of(&wanted)??;
         let is_former = of(&former) == Some(None);
-        (!is_former).then(|| FileChange { path: path.clone(), kind })
+        let is_seen = !is_former && (is_known || kind == FileChangeKind::Removed);
+        is_seen.then(|| FileChange { path: path.clone(), kind })
     };
     placed.into_iter().filter_map(changed).collect()
 }
@@ -106,16 +138,23 @@ struct Content {
 }
 
 impl Content {
-    fn wanted(&self) -> Wanted<'_> {
+    fn wanted(&self) -> FileSpec<'_> {
         let Self { path: _, mode, uid, gid, text } = self;
-        Wanted { mode: *mode, uid: *uid, gid: *gid, text }
+        FileSpec { mode: *mode, uid: *uid, gid: *gid, text }
     }
 }
 
 fn contents(paths: &Paths, reload: &Reload) -> Result<Vec<Content>, FileError> {
-    let files = reload.files.iter().map(|file| Ok(of_file(file)));
-    let secrets = reload.secrets.iter().filter_map(|secret| of_secret(paths, secret).transpose());
-    files.chain(secrets).collect()
+    reload.places().filter_map(|path| content_at(paths, reload, path).transpose()).collect()
+}
+
+/// Reads the content of the file at a place in the container; none if no file is there.
+fn content_at(paths: &Paths, reload: &Reload, path: &str) -> Result<Option<Content>, FileError> {
+    if let Some(file) = reload.files.iter().find(|file| file.path == path) {
+        return Ok(Some(of_file(file)));
+    }
+    let secret = reload.secrets.iter().find(|secret| secret.file.as_deref() == Some(path));
+    secret.map_or(Ok(None), |secret| of_secret(paths, secret))
 }
 
 fn of_file(file: &ContainerFile) -> Content {

@@ -2,10 +2,11 @@
 //! its run begins, and a result before it is reported.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use oml_common::decide::operation::HostRun;
 use oml_common::document::operation::{RunOrder, RunResult};
-use oml_common::document::{self, Document, ReadError};
+use oml_common::document::{self, ReadError, Verbatim};
 use oml_common::id::{ComponentName, RunId, TenantId};
 use oml_common::text::error::chain;
 use tracing::warn;
@@ -27,13 +28,13 @@ pub enum RunFileError {
     Unreadable { id: RunId, source: ReadError },
 }
 
-/// Writes the order of a run.
+/// Writes the order of a run in the bytes that it has: a later release of the agent finds in them what
+/// this one does not know, and that it is the same order if it comes again.
 ///
 /// # Errors
 /// An error of the file system; nothing of the run may begin then.
-pub fn write_order(paths: &Paths, order: &RunOrder) -> Result<(), RunFileError> {
-    let text = document::write(order);
-    Ok(files::write_durably(&paths.run_order(order.id), text.as_bytes(), 0o600)?)
+pub fn write_order(paths: &Paths, order: &Verbatim<RunOrder>) -> Result<(), RunFileError> {
+    Ok(files::write_durably(&paths.run_order(order.id), order.text().as_bytes(), 0o600)?)
 }
 
 /// Writes the order of a run that is to begin. What another tenant left of a run of this number is
@@ -41,7 +42,7 @@ pub fn write_order(paths: &Paths, order: &RunOrder) -> Result<(), RunFileError> 
 ///
 /// # Errors
 /// An error of the file system; nothing of the run may begin then.
-pub(crate) fn begin(paths: &Paths, order: &RunOrder) -> Result<(), RunFileError> {
+pub(crate) fn begin(paths: &Paths, order: &Verbatim<RunOrder>) -> Result<(), RunFileError> {
     files::remove_durably(&paths.run_result(order.id))?;
     write_order(paths, order)
 }
@@ -52,7 +53,7 @@ pub(crate) fn begin(paths: &Paths, order: &RunOrder) -> Result<(), RunFileError>
 /// An error of the file system.
 pub(crate) fn write_refused(
     paths: &Paths,
-    order: &RunOrder,
+    order: &Verbatim<RunOrder>,
     result: &RunResult,
 ) -> Result<(), RunFileError> {
     // An order without a result would be one that has begun.
@@ -82,8 +83,8 @@ pub(crate) fn set_aside(paths: &Paths) -> Result<(), FileError> {
 ///
 /// # Errors
 /// A file that cannot be read or is no order.
-pub fn read_order(paths: &Paths, id: RunId) -> Result<Option<RunOrder>, RunFileError> {
-    read(id, files::read_if_there(&paths.run_order(id))?)
+pub fn read_order(paths: &Paths, id: RunId) -> Result<Option<Verbatim<RunOrder>>, RunFileError> {
+    read(id, &paths.run_order(id), Verbatim::read)
 }
 
 /// Writes the result of a run.
@@ -100,11 +101,17 @@ pub fn write_result(paths: &Paths, id: RunId, result: &RunResult) -> Result<(), 
 /// # Errors
 /// A file that cannot be read or is no result.
 pub fn read_result(paths: &Paths, id: RunId) -> Result<Option<RunResult>, RunFileError> {
-    read(id, files::read_if_there(&paths.run_result(id))?)
+    read(id, &paths.run_result(id), document::read)
 }
 
-fn read<T: Document>(id: RunId, text: Option<String>) -> Result<Option<T>, RunFileError> {
-    let read = text.map(|text| document::read(&text)).transpose();
+/// Reads a file of a run, if it is there.
+fn read<T>(
+    id: RunId,
+    path: &Path,
+    read: impl FnOnce(&str) -> Result<T, ReadError>,
+) -> Result<Option<T>, RunFileError> {
+    let text = files::read_if_there(path)?;
+    let read = text.map(|text| read(&text)).transpose();
     read.map_err(|source| RunFileError::Unreadable { id, source })
 }
 

@@ -206,6 +206,9 @@ pub trait ContainerEngine: Send + Sync + 'static {
     /// does run.
     async fn containers_of(&self, component: &ComponentName) -> Result<Vec<Marked>, RuntimeError>;
 
+    /// Lists the containers of a component, newest first, each in its true state.
+    async fn looked_at(&self, component: &ComponentName) -> Result<Vec<Marked>, RuntimeError>;
+
     /// Checks that the instance's container could be created: its image is present, and this host
     /// allows its rights and mounts and has its secrets. Nothing is made.
     async fn may_create(&self, instance: ContainerInstance<'_>) -> Result<(), RuntimeError>;
@@ -275,8 +278,16 @@ pub trait UnitManager: Send + Sync + 'static {
     /// Returns true if the unit of a run runs, or is being started or stopped.
     async fn run_is_up(&self, id: RunId) -> Result<bool, RuntimeError>;
 
-    /// Reports how the component's unit ended.
-    async fn exit_report(&self, component: &ComponentName) -> Result<ExitReport, RuntimeError>;
+    /// Returns a counter that grows when the unit of a run changed, or may have.
+    fn run_changes(&self) -> watch::Receiver<u64>;
+
+    /// Reports how the program of the component's unit ended. One that was started before `since` is
+    /// not part of it.
+    async fn exit_report(
+        &self,
+        component: &ComponentName,
+        since: Timestamp,
+    ) -> Result<ExitReport, RuntimeError>;
 
     /// Returns a counter that grows when one of our units changed.
     fn changes(&self) -> watch::Receiver<u64>;

@@ -31,6 +31,7 @@ mod error;
 mod facts;
 mod link;
 mod orders;
+mod reason;
 mod renewal;
 mod secrets;
 #[cfg(test)]
@@ -39,6 +40,7 @@ pub(crate) mod stub;
 pub use self::error::DialError;
 use self::error::SessionError;
 pub use self::facts::{HostFacts, OwnAddress};
+use self::reason::NoSession;
 use self::renewal::{CurrentIdentity, RETRY_MIN};
 
 /// The upper bound of the first pause after a failure.
@@ -123,13 +125,13 @@ impl Session {
     pub async fn run(mut self) {
         let identity = match self.files.load() {
             Ok(Some(identity)) => identity,
-            Ok(None) => return self.rest("this host is not enrolled; it works by its cache").await,
-            Err(error) => return self.rest(&chain(&error)).await,
+            Ok(None) => return self.rest(NoSession::NotEnrolled).await,
+            Err(error) => return self.rest(NoSession::Identity(error)).await,
         };
         let expires = Some(identity.peer.expires);
         self.state.send_modify(|state| state.certificate_expires = expires);
         if self.settings.controllers.is_empty() {
-            return self.rest("no controllers are configured; it works by its cache").await;
+            return self.rest(NoSession::NoControllers).await;
         }
         let mut current = CurrentIdentity::loaded(identity);
         let (mut turn, mut failures) = (0, 0);
@@ -168,9 +170,9 @@ impl Session {
     }
 
     /// Never returns: without an identity or a controller no session can begin.
-    async fn rest(&self, why: &str) {
-        info!(reason = why, "no session");
-        self.error.send_replace(Some(why.to_owned()));
+    async fn rest(&self, why: NoSession) {
+        info!(reason = %why, "no session");
+        self.error.send_replace(Some(why.to_string()));
         pending().await
     }
 

@@ -30,13 +30,18 @@ pub struct SupervisorSettings {
 }
 
 /// Runs the main process of a unit, `omlagent supervise COMPONENT` or `omlagent operate RUN`,
-/// until it ends or is killed.
+/// until it ends or is killed. Every other command fails at once.
 ///
 /// # Panics
 /// Where the unit's command does not end with the name of a component or a run.
 pub async fn run_supervisor(settings: SupervisorSettings, mut process: Process) {
     if process.command().get(1).is_some_and(|verb| verb == "operate") {
         return run_operation(settings, process).await;
+    }
+    if process.command().get(1).is_none_or(|verb| verb != "supervise") {
+        // Somebody edited the unit, and `false` runs in it.
+        process.exit(1);
+        return;
     }
     let component: Option<ComponentName> =
         process.command().last().and_then(|word| word.parse().ok());

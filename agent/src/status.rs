@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use oml_common::document::left_out::LeftOut;
 use oml_common::document::report::{InstanceReport, Report};
 use oml_common::document::status::Health;
 use oml_common::document::{self, ReadError};
@@ -37,8 +38,8 @@ pub fn say_left_out(paths: &Paths, problems: &Problems) {
     for problem in &problems.0 {
         warn!(%problem, "a setting is left out, because it cannot be used");
     }
-    let text: String = problems.0.iter().map(|problem| format!("{problem}\n")).collect();
-    if let Err(error) = files::write_volatile(&left_out(paths), text.as_bytes(), 0o644) {
+    let kept = LeftOut { problems: problems.0.iter().map(ToString::to_string).collect() };
+    if let Err(error) = files::write_volatile(&left_out(paths), kept.write().as_bytes(), 0o644) {
         warn!(error = chain(&error), "cannot write the problems that omlagent status shows");
     }
 }
@@ -112,8 +113,8 @@ pub fn show_agent(paths: &Paths, now: Timestamp) -> Result<String, StatusError> 
         ))),
         Life::Runs { .. } => {}
     }
-    let problems = files::read_if_there(&left_out(paths)).map_err(StatusError::File)?;
-    lines.extend(problems.unwrap_or_default().lines().map(|problem| {
+    let kept = files::read_if_there(&left_out(paths)).map_err(StatusError::File)?;
+    lines.extend(LeftOut::read(&kept.unwrap_or_default()).problems.iter().map(|problem| {
         format!("a setting is left out: {problem}; then run systemctl restart omlagent")
     }));
     Ok(lines.iter().map(|line| format!("{}\n", printable(line))).collect())

@@ -4,8 +4,10 @@
 pub mod acme;
 pub mod adopt;
 pub mod assign;
+mod by_hand;
 pub mod certificates;
 pub mod change;
+pub mod check;
 pub mod crash_loop;
 pub mod diff;
 pub mod difference;
@@ -13,6 +15,7 @@ pub mod drift;
 pub mod exit;
 pub mod head;
 pub mod ineffective;
+pub mod last_good_note;
 pub mod lost_update;
 pub mod mount;
 pub mod observed;

@@ -30,8 +30,8 @@ pub use self::v1::feature::{Feature, UnknownFeature};
 pub use self::v1::share::{Share, Unreadable};
 pub use self::v1::{
     acme, assignment, backup, bundle, cluster, container_labels, host_notes, host_policy, instance,
-    node, operation, plan, report, revision, rollout, secret, status, tls_facts, token, unit_mark,
-    update,
+    left_out, node, operation, plan, report, revision, rollout, run_labels, secret, status,
+    tls_facts, token, unit_mark, update,
 };
 pub use self::verbatim::Verbatim;
 

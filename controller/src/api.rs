@@ -3,15 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::str::FromStr;
 use std::time::Duration;
 
 use futures_util::Stream;
 use oml_common::decide::verdict::ChangeOutcome;
-use oml_common::id::{ComponentName, RevisionNumber, TenantId};
+use oml_common::id::{ComponentName, ImageVersion, RevisionNumber, TenantId};
 #[cfg(feature = "planted-bugs")]
 use oml_common::planted::{Bug, is_planted};
-use oml_common::text::problem::{Problem, Problems};
+use oml_common::text::problem::Problem;
 use oml_common::time::Timestamp;
 use oml_daemon::failpoint;
 use oml_proto::v1;
@@ -34,6 +33,7 @@ use crate::shutdown::ShutdownSignal;
 use crate::wire;
 
 pub mod enrollment;
+mod fields;
 pub mod health;
 mod runs;
 mod secrets;
@@ -41,6 +41,7 @@ mod tls;
 mod tokens;
 mod watch;
 
+use self::fields::{RequestFields, field, optional, refusal};
 use self::watch::{Message, Watch};
 
 type Reply<T> = Result<Response<T>, Status>;
@@ -118,27 +119,6 @@ pub(crate) async fn run_to_completion<T: Send + 'static>(
     done.map_err(|error| wire::status_of(&error))
 }
 
-/// Parses one field of a request.
-pub(crate) fn field<T>(name: &str, text: &str) -> Result<T, Status>
-where
-    T: FromStr,
-    T::Err: std::fmt::Display,
-{
-    text.parse().map_err(|error: T::Err| refusal(Problem::new(name, error.to_string())))
-}
-
-pub(crate) fn refusal(problem: Problem) -> Status {
-    wire::status_of(&OpsError::Problems(Problems::from(problem)))
-}
-
-fn optional<T>(name: &str, text: &str) -> Result<Option<T>, Status>
-where
-    T: FromStr,
-    T::Err: std::fmt::Display,
-{
-    if text.is_empty() { Ok(None) } else { field(name, text).map(Some) }
-}
-
 #[tonic::async_trait]
 impl Fleet for FleetApi {
     async fn who_am_i(&self, request: Request<v1::WhoAmIRequest>) -> Reply<v1::WhoAmIReply> {
@@ -159,15 +139,19 @@ impl Fleet for FleetApi {
     async fn set_version(&self, request: Request<v1::SetVersionRequest>) -> Reply<v1::ChangeReply> {
         let who = policy::operator(&request)?;
         let v1::SetVersionRequest { tenant, versions, options } = request.into_inner();
-        let tenant = field("tenant", &tenant)?;
+        let mut fields = RequestFields::default();
+        let tenant = fields.read("tenant", &tenant);
+        if versions.is_empty() {
+            let problem = Problem::new("versions", "no component is named");
+            fields.push(problem.hint("for example asterisk=230204.01"));
+        }
         let mut wanted = BTreeMap::new();
         for (component, version) in versions {
-            wanted.insert(field("component", &component)?, field(&component, &version)?);
+            let name: Option<ComponentName> = fields.read("component", &component);
+            let version: Option<ImageVersion> = fields.read(&component, &version);
+            wanted.extend(name.zip(version));
         }
-        if wanted.is_empty() {
-            let problem = Problem::new("versions", "no component is named");
-            return Err(refusal(problem.hint("for example asterisk=230204.01")));
-        }
+        let tenant = fields.finish(tenant)?;
         self.change(who, &ChangeRequest::SetVersion { tenant, versions: wanted }, options).await
     }
 
@@ -181,7 +165,9 @@ impl Fleet for FleetApi {
     async fn set_release(&self, request: Request<v1::SetReleaseRequest>) -> Reply<v1::ChangeReply> {
         let who = policy::operator(&request)?;
         let v1::SetReleaseRequest { tenant, release, options } = request.into_inner();
-        let (tenant, release) = (field("tenant", &tenant)?, field("release", &release)?);
+        let mut fields = RequestFields::default();
+        let (tenant, release) = (fields.read("tenant", &tenant), fields.read("release", &release));
+        let (tenant, release) = fields.finish(tenant.zip(release))?;
         self.change(who, &ChangeRequest::SetRelease { tenant, release }, options).await
     }
 
@@ -296,7 +282,10 @@ impl Fleet for FleetApi {
     ) -> Reply<v1::RemoveNodeReply> {
         let policy::OperatorCaller { name: who, .. } = policy::operator(&request)?;
         let v1::RemoveNodeRequest { tenant, node } = request.into_inner();
-        let id = NodeId { tenant: field("tenant", &tenant)?, name: field("node", &node)? };
+        let mut fields = RequestFields::default();
+        let (tenant, node) = (fields.read("tenant", &tenant), fields.read("node", &node));
+        let (tenant, name) = fields.finish(tenant.zip(node))?;
+        let id = NodeId { tenant, name };
         let nodes = self.nodes.clone();
         run_to_completion(async move { nodes.remove(&who, &id).await }).await?;
         Ok(Response::new(v1::RemoveNodeReply {}))
@@ -360,8 +349,10 @@ impl Fleet for FleetApi {
 
     async fn list_runs(&self, request: Request<v1::ListRunsRequest>) -> Reply<v1::ListRunsReply> {
         let v1::ListRunsRequest { tenant, component } = request.into_inner();
-        let tenant: TenantId = field("tenant", &tenant)?;
-        let component: Option<ComponentName> = optional("component", &component)?;
+        let mut fields = RequestFields::default();
+        let tenant: Option<TenantId> = fields.read("tenant", &tenant);
+        let component = fields.read_optional::<ComponentName>("component", &component);
+        let (tenant, component) = fields.finish(tenant.zip(component))?;
         let found = self.runs.history(&tenant, component.as_ref()).await;
         let found = found.map_err(|error| wire::status_of(&error))?;
         let now = self.runs.now();

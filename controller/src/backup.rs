@@ -85,11 +85,9 @@ pub async fn backup(
     let mut write = |line: String| file.write_all(line.as_bytes());
     let release = env!("CARGO_PKG_VERSION").to_owned();
     write(BackupBegin::new(release, env.now(), ca_pem, ca_key).write()).map_err(unusable)?;
-    for (key, value) in archive.iter() {
-        let (key, value) = (key.to_owned(), value.to_owned());
-        write(BackupLine::Record { key, value }.write()).map_err(unusable)?;
+    for line in archive.lines() {
+        write(line.write()).map_err(unusable)?;
     }
-    write(BackupLine::End { records: archive.len() }.write()).map_err(unusable)?;
     file.flush().map_err(unusable)?;
     drop(file);
     let secrets = secrets_in(&archive);
@@ -177,15 +175,11 @@ pub fn read_backup(path: &Path) -> Result<Backup, BackupError> {
     let (mut archive, mut count) = (Archive::default(), 0);
     loop {
         let line = next()?.map(|line| BackupLine::read(version, &line)).transpose();
-        match line.map_err(unreadable)? {
-            Some(BackupLine::Record { key, value }) => {
-                count += 1;
-                archive.insert(key, value);
-            }
-            Some(BackupLine::End { records }) if records == count => break,
-            Some(BackupLine::End { .. }) | None => {
-                return Err(damaged("lines at its end or in its middle are missing"));
-            }
+        let incomplete = || damaged("lines at its end or in its middle are missing");
+        match archive.add(line.map_err(unreadable)?.ok_or_else(incomplete)?) {
+            None => count += 1,
+            Some(records) if records == count => break,
+            Some(_) => return Err(incomplete()),
         }
     }
     let epoch =

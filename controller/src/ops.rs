@@ -100,9 +100,9 @@ pub struct Ops {
     pub tenants: Tenants,
     /// The controller's own certificates.
     pub own_certificates: OwnCertificates,
-    /// The audit trail.
+    /// Who did what, newest last, for as many lines as are kept.
     pub audit: AuditTrail,
-    /// The revoked certificates.
+    /// The newest certificate of each identity that is refused with all older ones.
     pub revoked: Arc<Revoked>,
 }
 

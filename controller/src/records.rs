@@ -15,15 +15,16 @@ use crate::store::{COMMIT_SIZE_BYTES_MAX, COMMIT_WRITES_MAX};
 
 mod archive;
 mod audit_numbers;
+mod batch;
 mod decoded_cache;
 pub mod keys;
 pub mod values;
 
 pub use self::archive::Archive;
+pub use self::batch::Batch;
 
 use self::audit_numbers::AuditNumbers;
 use self::decoded_cache::DecodedCache;
-use self::values::AuditRecord;
 
 /// The result of an operation on records. A value that cannot be read is
 /// [`StoreError::Damaged`] or, if a later release wrote it, [`StoreError::NeedsNewer`].
@@ -97,50 +98,6 @@ impl<T> LossyList<T> {
 #[must_use]
 pub fn if_unchanged<T>(read: Option<&Entry<T>>) -> Expect {
     read.map_or(Expect::Absent, |entry| Expect::Version(entry.version))
-}
-
-/// Changes that are committed together or not at all.
-#[derive(Debug, Default)]
-pub struct Batch {
-    writes: Vec<Write>,
-    /// Lines of the audit trail, which are numbered when they are committed.
-    audits: Vec<Vec<u8>>,
-}
-
-impl Batch {
-    /// Adds the write of a record.
-    #[must_use]
-    pub fn put<T: Document>(mut self, key: &RecordKey<T>, expect: Expect, value: &T) -> Self {
-        let bytes = document::write(value).into_bytes();
-        self.writes.push(Write::put(key.text.as_str(), expect, bytes));
-        self
-    }
-
-    /// Adds a line at the end of the audit trail.
-    #[must_use]
-    pub fn audit(mut self, line: &AuditRecord) -> Self {
-        self.audits.push(document::write(line).into_bytes());
-        self
-    }
-
-    /// Adds the removal of a record.
-    #[must_use]
-    pub fn delete<T>(mut self, key: &RecordKey<T>, expect: Expect) -> Self {
-        self.writes.push(Write::delete(key.text.as_str(), expect));
-        self
-    }
-
-    /// Returns the number of keys that the batch writes.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.writes.len() + self.audits.len()
-    }
-
-    /// Returns whether the batch writes nothing.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
 }
 
 /// The numbers of commits since the start.

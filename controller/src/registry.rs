@@ -130,6 +130,14 @@ impl Registries {
         &self.mirrors
     }
 
+    /// Returns the key of the registry that is asked for the images of a repository. Of one that no rule
+    /// of mirrors can name it is the repository's own, and the question is refused.
+    #[must_use]
+    pub fn asked_for(&self, repository: &Repository) -> String {
+        let mirrored = self.mirrors.source(repository).ok().flatten();
+        mirrored.as_ref().unwrap_or(repository).registry()
+    }
+
     /// Returns the image that a version names now, asked where hosts pull it from, with the login of
     /// the tenant if it has one for that registry.
     ///

@@ -96,11 +96,7 @@ pub enum StartError {
     Ops(OpsError),
     /// A port cannot be opened.
     #[error("cannot listen on {address}")]
-    Listen {
-        address: SocketAddr,
-        /// What went wrong.
-        source: io::Error,
-    },
+    Listen { address: SocketAddr, source: io::Error },
 }
 
 /// A running controller.

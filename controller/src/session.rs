@@ -21,9 +21,11 @@ use crate::tls::ConnectionInfo;
 use crate::wire;
 
 mod agent_stream;
+mod assignments;
 mod rate_limit;
 mod runs;
 mod secrets;
+mod unreadable;
 
 use self::agent_stream::AgentStream;
 

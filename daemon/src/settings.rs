@@ -49,7 +49,6 @@ pub enum SettingsError {
     Read {
         /// The file or folder.
         path: PathBuf,
-        /// What went wrong.
         source: io::Error,
     },
     /// Values are not possible, each with its place.

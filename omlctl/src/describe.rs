@@ -1,6 +1,6 @@
 //! Describes the states of the protocol in words for people.
 
-use oml_common::decide::rights::POLICY_FILE;
+use oml_common::decide::rights::UnusablePolicy;
 use oml_common::text::printable::printable;
 use oml_proto::enums::{EnumName as _, name_of};
 use oml_proto::v1::{
@@ -56,10 +56,7 @@ pub(crate) fn policy(node: &NodeStatus) -> Option<String> {
     let name = printable(&node.node);
     if !policy.problem.is_empty() {
         let problem = printable(&policy.problem);
-        return Some(format!(
-            "{name}: {POLICY_FILE} cannot be used, so nothing that it could forbid is allowed until \
-             it is mended: {problem}"
-        ));
+        return Some(format!("{name}: {}", UnusablePolicy(&problem)));
     }
     let flags = [
         (policy.privileged, "privileged"),

@@ -82,7 +82,8 @@ impl Pairs {
         }
     }
 
-    /// Returns the pairs that were not taken, as names and values.
+    /// Returns the pairs that were not taken, as names and values. The error has a line for every pair
+    /// that is wrong.
     pub(crate) fn rest<K, V>(self) -> Result<Vec<(K, V)>, CommandError>
     where
         K: FromStr,
@@ -90,11 +91,24 @@ impl Pairs {
         V: FromStr,
         V::Err: fmt::Display,
     {
-        let read = |(key, value): (String, String)| {
-            let name = key.parse().map_err(|error: K::Err| CommandError::Usage(shown(&error)))?;
-            Ok((name, value_of(&key, &value)?))
-        };
-        self.given.into_iter().map(read).collect()
+        let (mut read, mut wrong) = (Vec::new(), Vec::new());
+        for (key, value) in &self.given {
+            let name: Result<K, K::Err> = key.parse();
+            match (name, value_of(key, value)) {
+                (Ok(name), Ok(value)) => read.push((name, value)),
+                (name, value) => {
+                    wrong.extend(name.err().map(|error| shown(&error)));
+                    wrong.extend(value.err().map(|error| shown(&error)));
+                }
+            }
+        }
+        match wrong.len() {
+            0 => Ok(read),
+            1 => Err(CommandError::Usage(wrong.concat())),
+            _ => Err(CommandError::Problems(
+                wrong.into_iter().map(|message| Problem::new("", message)).collect(),
+            )),
+        }
     }
 }
 

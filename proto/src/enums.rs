@@ -114,6 +114,7 @@ names! {
         DeadlineExceeded: "deadline-exceeded",
         Interrupted: "interrupted",
         NotStarted: "not-started",
+        Unknown: "unknown",
     }
     RunState {
         Waiting: "waiting",

@@ -231,6 +231,9 @@ fn update_run_from_wire(
     wire: v1::UpdateRun,
     note: &mut impl FnMut(Unreadable),
 ) -> Option<UpdateRun> {
+    if wire.result.as_ref().is_some_and(|result| !run::is_readable(result)) {
+        note(Unreadable::Value("run's outcome"));
+    }
     Some(UpdateRun {
         id: run::id_from_wire(wire.id.unwrap_or_default()),
         operation: optional("run's operation", &wire.operation, note)?,

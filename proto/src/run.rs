@@ -29,7 +29,10 @@ pub fn id_from_wire(v1::RunId { epoch, number }: v1::RunId) -> RunId {
 pub fn result_to_wire(result: &RunResult) -> v1::RunResult {
     let status = match result.outcome {
         RunOutcome::Exited { status } => Some(status),
-        RunOutcome::DeadlineExceeded | RunOutcome::Interrupted | RunOutcome::NotStarted => None,
+        RunOutcome::DeadlineExceeded
+        | RunOutcome::Interrupted
+        | RunOutcome::NotStarted
+        | RunOutcome::Unknown => None,
     };
     v1::RunResult {
         outcome: v1::RunOutcome::from(result.outcome).into(),
@@ -41,29 +44,34 @@ pub fn result_to_wire(result: &RunResult) -> v1::RunResult {
     }
 }
 
-/// Reads a result from the wire, with bounded and printable texts. One that only a later release
-/// knows, or that says nothing, is an interruption: what happened is not known.
+/// Reads a result from the wire, with bounded and printable texts. The outcome is unknown if only a
+/// later release can read it ([`is_readable`]).
 #[must_use]
 pub fn result_from_wire(wire: v1::RunResult) -> RunResult {
-    let (outcome, known) = match (wire.outcome(), wire.status) {
-        (v1::RunOutcome::Exited, Some(status)) => (RunOutcome::Exited { status }, true),
-        (v1::RunOutcome::DeadlineExceeded, _) => (RunOutcome::DeadlineExceeded, true),
-        (v1::RunOutcome::NotStarted, _) => (RunOutcome::NotStarted, true),
-        (v1::RunOutcome::Interrupted, _) => (RunOutcome::Interrupted, true),
-        (v1::RunOutcome::Exited, None) | (v1::RunOutcome::Unspecified, _) => {
-            (RunOutcome::Interrupted, false)
-        }
-    };
-    let reason = match known {
-        true => printable(&wire.reason),
-        false => "its agent reports an outcome that this release does not know".to_owned(),
-    };
     RunResult {
-        outcome,
+        outcome: outcome_from_wire(&wire).unwrap_or(RunOutcome::Unknown),
         started: Some(Timestamp(wire.started_at_ms)).filter(|at| *at != Timestamp(0)),
         ended: Timestamp(wire.ended_at_ms),
-        reason,
+        reason: printable(&wire.reason),
         last_lines: lines_from_wire(wire.last_lines, RunResult::LINES_MAX),
+    }
+}
+
+/// Returns false for a result whose outcome only a later release knows.
+#[must_use]
+pub fn is_readable(wire: &v1::RunResult) -> bool {
+    outcome_from_wire(wire).is_some()
+}
+
+/// Reads an outcome; `None` if this release does not know it, or if it says nothing.
+fn outcome_from_wire(wire: &v1::RunResult) -> Option<RunOutcome> {
+    match v1::RunOutcome::try_from(wire.outcome).ok()? {
+        v1::RunOutcome::Exited => wire.status.map(|status| RunOutcome::Exited { status }),
+        v1::RunOutcome::DeadlineExceeded => Some(RunOutcome::DeadlineExceeded),
+        v1::RunOutcome::Interrupted => Some(RunOutcome::Interrupted),
+        v1::RunOutcome::NotStarted => Some(RunOutcome::NotStarted),
+        v1::RunOutcome::Unknown => Some(RunOutcome::Unknown),
+        v1::RunOutcome::Unspecified => None,
     }
 }
 
@@ -132,6 +140,7 @@ impl From<RunOutcome> for v1::RunOutcome {
             RunOutcome::DeadlineExceeded => Self::DeadlineExceeded,
             RunOutcome::Interrupted => Self::Interrupted,
             RunOutcome::NotStarted => Self::NotStarted,
+            RunOutcome::Unknown => Self::Unknown,
         }
     }
 }
@@ -152,6 +161,8 @@ impl From<&RunState> for v1::RunState {
 mod tests {
     use super::*;
 
+    const SUCCESS: RunOutcome = RunOutcome::Exited { status: 0 };
+
     fn result(outcome: RunOutcome) -> RunResult {
         RunResult {
             outcome,
@@ -165,26 +176,29 @@ mod tests {
     #[test]
     fn a_result_is_the_same_on_the_other_side() {
         for outcome in [
-            RunOutcome::Exited { status: 0 },
+            SUCCESS,
             RunOutcome::Exited { status: 137 },
             RunOutcome::DeadlineExceeded,
             RunOutcome::Interrupted,
             RunOutcome::NotStarted,
+            RunOutcome::Unknown,
         ] {
             let result = result(outcome);
+            assert!(is_readable(&result_to_wire(&result)));
             assert_eq!(result_from_wire(result_to_wire(&result)), result);
         }
     }
 
     #[test]
-    fn an_outcome_that_nobody_knows_is_no_success() {
-        let wire = v1::RunResult { outcome: 99, status: Some(0), ..v1::RunResult::default() };
-        let read = result_from_wire(wire);
-        assert_eq!(read.outcome, RunOutcome::Interrupted);
-        assert!(read.reason.contains("does not know"), "{read:?}");
-        let wire =
-            v1::RunResult { outcome: v1::RunOutcome::Exited.into(), ..v1::RunResult::default() };
-        assert_eq!(result_from_wire(wire).outcome, RunOutcome::Interrupted);
+    fn an_outcome_of_a_later_release_is_unknown_and_no_success() {
+        let exited: i32 = v1::RunOutcome::Exited.into();
+        for (outcome, status) in [(99, Some(0)), (exited, None), (0, Some(0))] {
+            let wire = v1::RunResult { outcome, status, ..result_to_wire(&result(SUCCESS)) };
+            assert!(!is_readable(&wire));
+            let read = result_from_wire(wire);
+            assert_eq!(read, result(RunOutcome::Unknown), "what the host says of it is kept");
+            assert!(!read.is_success());
+        }
     }
 
     #[test]

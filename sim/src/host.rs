@@ -20,7 +20,8 @@ pub use engine::{
     WaitEnd,
 };
 pub use units::{
-    ActiveState, ExitCause, Job, JobEvent, Notifier, Process, Signal, UnitError, UnitState,
+    ActiveState, ExitCause, Job, JobEvent, Notifier, Process, Signal, TestedLine, Tests, UnitError,
+    UnitState,
 };
 
 use self::engine::Engine;

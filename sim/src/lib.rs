@@ -16,7 +16,7 @@ pub use faults::{Daemon, Fault, Verb};
 pub use host::{
     ActiveState, Call, Container, ContainerSettings, ContainerState, EngineError, Event,
     EventAction, ExitCause, HostModel, HostSettings, Job, JobEvent, NewContainer, Notifier,
-    Process, Programs, Signal, UnitError, UnitState, WaitEnd,
+    Process, Programs, Signal, TestedLine, Tests, UnitError, UnitState, WaitEnd,
 };
 pub use program::{Behaviour, ExecAnswer, Image};
 pub use registry::Registry;

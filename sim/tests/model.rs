@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use oml_sim::{
     ActiveState, Behaviour, Call, Container, ContainerState, Daemon, EngineError, EventAction,
-    ExecAnswer, ExitCause, Fault, HostModel, HostSettings, Image, NewContainer, Process, Programs,
-    Registry, Signal, Verb, WaitEnd,
+    ExecAnswer, ExitCause, Fault, HostModel, HostSettings, Image, JobEvent, NewContainer, Process,
+    Programs, Registry, Signal, Verb, WaitEnd,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, timeout};
@@ -311,4 +311,78 @@ async fn after_a_reboot_the_enabled_units_start() {
     assert!(*process.killed().borrow());
     assert!(!world.host.containers()[0].is_running());
     world.process().await.notifier().ready();
+}
+
+/// Returns the result of the next job that ends.
+async fn result(events: &mut tokio::sync::broadcast::Receiver<JobEvent>) -> &'static str {
+    loop {
+        if let JobEvent::Ended { result, .. } = events.recv().await.unwrap() {
+            return result;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_whose_condition_does_not_hold_only_stops_and_its_job_is_done() {
+    let mut world = World::new();
+    let path = world.folder.path().join("disk");
+    world.host.enable_unit(UNIT, true).await.unwrap();
+    for (line, said) in [("ConditionPathExists", "done"), ("AssertPathExists", "assert")] {
+        std::fs::write(&path, "").unwrap();
+        world.write_unit(&format!("{FILE}[Unit]\n{line}={}\n", path.display()));
+        world.host.reload_units().await.unwrap();
+        pass_time(Duration::from_secs(1)).await;
+        world.host.start_unit(UNIT).await.unwrap();
+        let process = world.process().await;
+        process.notifier().ready();
+        std::fs::remove_file(&path).unwrap();
+        let mut events = world.host.job_events();
+        world.host.restart_unit(UNIT).await.unwrap();
+        process.exit(0);
+        assert_eq!(result(&mut events).await, said);
+        let state = world.host.load_unit(UNIT).await.unwrap();
+        assert_eq!(state.active, ActiveState::Inactive);
+        let (conditions, assertions) = (state.conditions, state.assertions);
+        let is_condition = said == "done";
+        assert_eq!((conditions.held, assertions.held), (!is_condition, is_condition), "{line}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_unit_is_not_started_whose_required_unit_fails_and_is_where_its_condition_does_not_hold()
+{
+    for (line, said) in [("AssertPathExists", "dependency"), ("ConditionPathExists", "done")] {
+        let mut world = World::new();
+        let required = world.folder.path().join("disk.service");
+        std::fs::write(required, format!("[Unit]\n{line}=/nowhere/at/all\n")).unwrap();
+        world.write_unit(&format!("[Unit]\nRequires=disk.service\n{FILE}"));
+        let mut events = world.host.job_events();
+        world.host.start_unit(UNIT).await.unwrap();
+        let process = if said == "done" { Some(world.process().await) } else { None };
+        if let Some(process) = &process {
+            process.notifier().ready();
+        }
+        assert_eq!(result(&mut events).await, said);
+        let is_up = world.active().await == ActiveState::Active;
+        assert_eq!(is_up, said == "done");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_by_systemd_itself_tests_the_conditions_again() {
+    let mut world = World::new();
+    let path = world.folder.path().join("disk");
+    std::fs::write(&path, "").unwrap();
+    world.write_unit(&format!("{FILE}[Unit]\nConditionPathExists={}\n", path.display()));
+    world.host.enable_unit(UNIT, true).await.unwrap();
+    world.host.start_unit(UNIT).await.unwrap();
+    let process = world.process().await;
+    process.notifier().ready();
+    std::fs::remove_file(&path).unwrap();
+    process.exit(1);
+    assert_eq!(world.active().await, ActiveState::Activating);
+    pass_time(Duration::from_secs(2)).await;
+    let state = world.host.load_unit(UNIT).await.unwrap();
+    assert_eq!((state.active, state.result.as_str()), (ActiveState::Inactive, "exit-code"));
+    assert!(!state.conditions.held && state.restarts == 1, "{state:?}");
 }

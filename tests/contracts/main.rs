@@ -3,6 +3,7 @@
 
 mod check;
 mod contract;
+mod page;
 mod planted;
 mod probes;
 mod reload;
@@ -15,7 +16,7 @@ use std::fs;
 
 use crate::check::violations;
 use crate::contract::{Line, catalog_of, folder, lines};
-use crate::values::{empty_values, misplaced_certificates};
+use crate::values::{empty_values, layout, misplaced_certificates};
 
 #[test]
 fn every_shipped_catalog_has_contracts() {
@@ -51,6 +52,25 @@ fn the_certificate_of_a_tenant_is_where_the_images_read_it_and_in_no_folder_of_t
     let found: Vec<String> =
         lines.iter().flat_map(|it| misplaced_certificates(it, &catalog_of(it))).collect();
     assert!(found.is_empty(), "mend the catalog:\n{}", found.join("\n"));
+}
+
+/// Kamailio takes requests to its own address for itself, at any port: with that of Asterisk, agents could not end calls.
+#[test]
+fn kamailio_has_another_address_than_the_asterisk_that_it_asks_on_one_host() {
+    let mut tried = 0;
+    for line in lines() {
+        let plan = layout(&line, &catalog_of(&line));
+        let instances = plan.nodes.values().flat_map(|share| &share.instances);
+        for (_, desired) in instances.filter(|(name, _)| name.as_str() == "kamailio") {
+            let container = desired.instance.container().expect("it is a container");
+            let value = |key: &str| container.env.iter().find(|(known, _)| known.as_str() == key);
+            let own = value("KAMAILIO_HOSTNAME").map(|(_, value)| value);
+            let asked = value("ASTERISK_HOSTNAME").map(|(_, value)| value);
+            assert!(own.is_some() && own != asked, "{}: {own:?}, {asked:?}", line.catalog);
+            tried += 1;
+        }
+    }
+    assert_eq!(tried, 4, "the catalog of the lab and the lines before 3.X");
 }
 
 #[test]

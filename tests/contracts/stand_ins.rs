@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use oml_lab::contract::Runs;
@@ -43,6 +43,16 @@ fn script(image: &str) -> PathBuf {
     folder().join("../lab/images").join(image).join("start.sh")
 }
 
+/// The text of a first program, with what it ends in if that is a file for several images.
+fn text_of(script: &Path) -> String {
+    let read = |path: &Path| fs::read_to_string(path).expect("the script is there");
+    let text = read(script);
+    match text.contains("\n. /oml/configure\n") {
+        true => text + &read(&folder().join("../lab/images/asterisk/configure.sh")),
+        false => text,
+    }
+}
+
 /// The last part of a repository.
 fn short(contract: &Contract) -> &str {
     contract.image.rsplit('/').next().unwrap_or_default()
@@ -62,8 +72,12 @@ fn named(script: &str) -> BTreeSet<String> {
 
 /// Runs a stand-in's first program with this environment only.
 fn start(image: &str, command: &[&str], env: &BTreeMap<&str, &str>) -> Output {
+    start_script(&script(image), command, env)
+}
+
+fn start_script(script: &Path, command: &[&str], env: &BTreeMap<&str, &str>) -> Output {
     let mut sh = Command::new("sh");
-    sh.arg(script(image)).args(command).env_clear().env("PATH", "/usr/bin:/bin").envs(env);
+    sh.arg(script).args(command).env_clear().env("PATH", "/usr/bin:/bin").envs(env);
     sh.output().expect("sh can be run")
 }
 
@@ -78,7 +92,7 @@ fn assert_refused(output: &Output, code: i32, words: &str) {
 fn a_stand_in_reads_what_its_contract_says_and_nothing_else() {
     for contract in line_of(LAB).contracts {
         let image = short(&contract);
-        let text = fs::read_to_string(script(image)).expect("the stand-in is there");
+        let text = text_of(&script(image));
         let promised = contract.reads.required.iter().chain(&contract.reads.optional);
         let promised: BTreeSet<String> = promised.cloned().collect();
         let read = named(&text);
@@ -151,29 +165,67 @@ fn the_stand_ins_for_kamailio_and_websockets_refuse_what_the_real_ones_do_not_un
     assert_refused(&start("websockets", &[], &env), 1, "REDIS_HOST must be redis://HOST");
 }
 
-/// The programs of the lines that have a script of their own.
-const OF_LINES: [(Runs, &str); 4] = [
-    (Runs::Postgres, "postgres"),
-    (Runs::Redisgears, "redisgears"),
-    (Runs::Nginx126, "nginx-1.26"),
-    (Runs::Nginx22, "nginx-2.2"),
+/// The real programs of 3.X refuse before they change anything, so that nothing of this machine is changed here.
+#[test]
+fn the_real_programs_of_3_refuse_without_their_keys() {
+    for (component, path, command) in [
+        ("kamailio-webrtc", "kamailio-3/webrtc.sh", ""),
+        ("kamailio-pstn", "kamailio-3/pstn.sh", ""),
+        ("acd-server", "asterisk-3/start.sh", "/docker-entrypoint.sh"),
+    ] {
+        let contracts = line_of("omnileads-3.yaml").contracts;
+        let mut of = contracts.iter().filter(|it| it.components.iter().any(|it| it == component));
+        let required = &of.next().expect("it has a contract").reads.required;
+        let script = folder().join("../lab/images/lines").join(path);
+        for missing in required {
+            let others = required.iter().filter(|key| *key != missing);
+            let env = others.map(|key| (key.as_str(), "1")).collect();
+            let words = format!("ERROR: environment variable '{missing}' ");
+            assert_refused(&start_script(&script, &[command], &env), 1, &words);
+        }
+    }
+    for path in ["kamailio-3/start.sh", "asterisk-3/start.sh"] {
+        let script = folder().join("../lab/images/lines").join(path);
+        let words = "no command specified: the image has none of its own";
+        assert_refused(&start_script(&script, &[], &BTreeMap::new()), 127, words);
+    }
+    let env = [("TZ", "Nowhere"), ("AMI_USER", "1"), ("AMI_PASSWORD", "1")].into();
+    let words = "ERROR: Timezone file '/usr/share/zoneinfo/Nowhere' does not exist";
+    let refused = start("lines/asterisk-3", &["/docker-entrypoint.sh"], &env);
+    assert_refused(&refused, 1, words);
+}
+
+/// The programs of the lines that have a script of their own: which program, of which component if that matters, and the
+/// script.
+const OF_LINES: [(Runs, &str, &str); 9] = [
+    (Runs::Postgres, "", "postgres/start.sh"),
+    (Runs::Redisgears, "", "redisgears/start.sh"),
+    (Runs::Asterisk126, "", "asterisk-1.26/start.sh"),
+    (Runs::Asterisk22, "", "asterisk-2.2/start.sh"),
+    (Runs::Asterisk3, "", "asterisk-3/start.sh"),
+    (Runs::Kamailio3, "kamailio-webrtc", "kamailio-3/webrtc.sh"),
+    (Runs::Kamailio3, "kamailio-pstn", "kamailio-3/pstn.sh"),
+    (Runs::Nginx126, "", "nginx-1.26/start.sh"),
+    (Runs::Nginx22, "", "nginx-2.2/start.sh"),
 ];
 
 #[test]
 fn a_real_program_of_a_line_reads_no_key_that_its_contract_lacks() {
-    let mut used = BTreeSet::new();
-    for contract in lines().into_iter().flat_map(|line| line.contracts) {
-        let Some((runs, name)) = OF_LINES.into_iter().find(|it| contract.runs == Some(it.0)) else {
-            continue;
+    let contracts: Vec<Contract> = lines().into_iter().flat_map(|line| line.contracts).collect();
+    for (runs, component, path) in OF_LINES {
+        let is_of = |it: &&Contract| {
+            let components = &it.components;
+            it.runs == Some(runs)
+                && (component.is_empty() || components.iter().any(|it| it == component))
         };
-        used.insert(runs);
-        let text = fs::read_to_string(script(&format!("lines/{name}"))).expect("it is there");
-        for key in named(&text) {
+        let of: Vec<&Contract> = contracts.iter().filter(is_of).collect();
+        assert!(!of.is_empty(), "no contract is of {path}");
+        let keys = named(&text_of(&folder().join("../lab/images/lines").join(path)));
+        for (key, contract) in keys.iter().flat_map(|key| of.iter().map(move |it| (key, it))) {
             let image = &contract.image;
-            assert!(contract.reads.declares(&key), "lines/{name} reads {key}, {image} does not");
+            assert!(contract.reads.declares(key), "lines/{path} reads {key}, {image} does not");
         }
     }
-    assert_eq!(used, OF_LINES.map(|(runs, _)| runs).into());
 }
 
 /// The words between backticks in the first column of a table of CONTRACT.md.

@@ -39,14 +39,28 @@ fn mistakes(fleet: &Fleet) -> Result<()> {
     refuse(&["set-version", "tenant=tiny", "first="], &["first"])?;
     refuse(&["set-version", "tenant=tiny", "first=a:b"], &["a:b"])?;
     refuse(&["rollback", "tenant=tiny", "to=999"], &["999"])?;
+    refused_documents(fleet, refuse)?;
+    check(status(fleet)?["revision"] == before.0, "a refused change made a revision")?;
+    check(start_times(fleet, NODE)? == before.1, "a refused change restarted a container")
+}
+
+/// Documents with mistakes, each of which is refused with its place.
+fn refused_documents(fleet: &Fleet, refuse: impl Fn(&[&str], &[&str]) -> Result<()>) -> Result<()> {
     let spec = fleet.spec()?;
     let apply = |name: &str, text: &str, expected: &[&str]| -> Result<()> {
         let path = fleet.write_spec(name, text)?;
         refuse(&["apply", "-f", &path], expected)
     };
     let keys = spec.replace("catalog:", "catalogue: x\ncatalog:").replace("rollout:", "rolout:");
-    let expected =
-        ["line 2: catalogue", "did you mean catalog?", "line 8: rolout", "did you mean rollout?"];
+    // What the catalog does not know is said beside what is wrong with the document by itself.
+    let keys = keys.replace("first: v1", "frist: v1");
+    let expected = [
+        "line 2: catalogue",
+        "did you mean catalog?",
+        "line 6: components.frist: unknown component",
+        "line 8: rolout",
+        "did you mean rollout?",
+    ];
     apply("keys.yaml", &keys, &expected)?;
     apply(
         "component.yaml",
@@ -73,9 +87,7 @@ fn mistakes(fleet: &Fleet) -> Result<()> {
     apply("large.yaml", &format!("{spec}#{}\n", "x".repeat(1 << 20)), &["larger than"])?;
     let many: String = (0..10_000).map(|n| format!("  c{n}: v1\n")).collect();
     apply("many.yaml", &spec.replace("rollout:", &format!("{many}rollout:")), &["256"])?;
-    apply("control.yaml", &spec.replace("first: v1", "\"fi\\e[31mrst\": v1"), &["fi\\u{1b}"])?;
-    check(status(fleet)?["revision"] == before.0, "a refused change made a revision")?;
-    check(start_times(fleet, NODE)? == before.1, "a refused change restarted a container")
+    apply("control.yaml", &spec.replace("first: v1", "\"fi\\e[31mrst\": v1"), &["fi\\u{1b}"])
 }
 
 fn controller_away(fleet: &Fleet) -> Result<()> {

@@ -20,6 +20,7 @@ mod drift;
 mod files;
 mod grpc;
 mod images;
+mod in_use;
 mod kept_alive;
 mod mistakes;
 mod omlctl;
@@ -124,6 +125,7 @@ fn cases() -> Vec<Case> {
     cases.extend(drain::CASES);
     cases.extend(drift::CASES);
     cases.extend(grpc::CASES);
+    cases.extend(in_use::CASES);
     cases.extend(kept_alive::CASES);
     cases.extend(operations::CASES);
     cases.extend(bad_versions::CASES);

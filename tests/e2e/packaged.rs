@@ -23,6 +23,11 @@ pub(crate) const CASES: &[Case] = &[
         "a_start_of_a_packaged_unit_that_leaves_nothing_running_is_no_stop",
         ends_in_start,
     ),
+    (
+        Kind::Acme,
+        "a_packaged_unit_whose_start_is_skipped_is_started_once_its_condition_holds",
+        skipped_start,
+    ),
     (Kind::Acme, "a_stop_of_a_packaged_unit_is_respected_while_the_agent_is_away", unseen_stop),
     (Kind::Acme, "a_packaged_unit_that_is_active_without_a_process_is_not_healthy", exited),
     (Kind::Acme, "what_is_done_by_hand_to_a_packaged_unit_is_reported_while_it_lasts", by_hand),
@@ -138,6 +143,34 @@ fn ends_in_start(fleet: &Fleet) -> Result<()> {
         let words = &["ends again and again"];
         long.until("the crash loop is reported", is_in("crash-looping", words)).map(drop)
     })
+}
+
+/// A restart only stops it, because a condition of the unit does not hold any more.
+fn skipped_start(fleet: &Fleet) -> Result<()> {
+    wait_ready(fleet, NODE, COMPONENT)?;
+    let path = "/run/trial-path";
+    for kind in ["simple", "notify"] {
+        let program = format!(
+            "ExecStart=/bin/sh -c 'systemd-notify --ready; exec sleep 1d'\nType={kind}\n\
+             NotifyAccess=all\n[Unit]\nConditionPathExists={path}"
+        );
+        with_program(fleet, &program, || {
+            sh(fleet, NODE, &format!("touch {path}; systemctl restart {UNIT}"))?;
+            wait_ready_after(fleet, now_ms()?, NODE, COMPONENT)?;
+            sh(fleet, NODE, &format!("rm {path}; systemctl restart {UNIT}"))?;
+            let words =
+                &["does not hold (ConditionPathExists=/run/trial-path)", "systemctl status"];
+            let said = is_in("blocked", words);
+            wait_instance(fleet, NODE, COMPONENT, "the condition is named", said)?;
+            sh(fleet, NODE, "systemctl restart omlagent")?;
+            let wait = InstanceWait::new(fleet, NODE, COMPONENT).reported_after(now_ms()?);
+            wait.until("the next agent names it too", is_in("blocked", words))?;
+            sh(fleet, NODE, &format!("touch {path}"))?;
+            wait_ready_after(fleet, now_ms()?, NODE, COMPONENT).map(drop)
+        })?;
+        sh(fleet, NODE, &format!("rm {path}"))?;
+    }
+    Ok(())
 }
 
 /// systemd knows no main process of it, so what it says of its end does not tell a stop from an end.

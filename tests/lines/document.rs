@@ -5,24 +5,27 @@ use std::fmt::Write as _;
 use std::fs;
 
 use anyhow::{Context as _, Result};
-use oml_common::document::catalog::{Catalog, WorkloadTemplate};
+use oml_common::document::catalog::{Catalog, Component, WorkloadTemplate};
 use oml_common::id::SecretName;
 use oml_tests::lines;
 use oml_tests::workspace::workspace_root;
 
-use crate::line::Line;
+use crate::line::{Line, Size};
 
 const PAGE: &str = include_str!("../../docs/omnileads.md");
 /// The name by which browsers reach the site.
 pub(crate) const FQDN: &str = "acme.example.com";
+/// The version of a component that the handbook does not name, if no other one has its image.
+const UNNAMED: &str = "1.0";
 /// What the names of the versions of the second release have more than those of the first.
 const NEXT: &str = "-next";
 
 /// The versions of the components of a tenant. A packaged unit has an empty one.
 pub(crate) type Versions = BTreeMap<String, String>;
 
-/// Returns the versions that the handbook shows for a line, with those of what is optional.
-pub(crate) fn versions(line: &Line) -> Result<Versions> {
+/// Returns the versions that the handbook shows for a line, with those of what is optional; for three hosts also of every
+/// other component of the catalog.
+pub(crate) fn versions(line: &Line, size: Size) -> Result<Versions> {
     let head = format!("\n    tenant: acme\n    catalog: {}\n", line.catalog);
     let (_, rest) = PAGE.split_once(&head).with_context(|| format!("find {head:?}"))?;
     let (_, rest) = rest.split_once("\n    components:\n").context("find the components")?;
@@ -35,7 +38,33 @@ pub(crate) fn versions(line: &Line) -> Result<Versions> {
     }
     let further = line.further.iter().map(|(name, version)| (*name, *version));
     found.extend(further.map(|(name, version)| (name.to_owned(), version.to_owned())));
-    Ok(found)
+    match size {
+        Size::One => Ok(found),
+        Size::Three => Ok(with_all(&catalog(line)?, found)),
+    }
+}
+
+/// Adds the components of a catalog that are missing, each in the version of those that have its image.
+fn with_all(catalog: &Catalog, named: Versions) -> Versions {
+    let components = || catalog.components.iter().map(|(name, it)| (name.to_string(), image(it)));
+    let of_named =
+        components().filter_map(|(name, image)| Some((image?, named.get(&name)?.clone())));
+    let of_images: Versions = of_named.collect();
+    let version = |image: Option<String>| match image {
+        None => String::new(),
+        Some(image) => of_images.get(&image).cloned().unwrap_or_else(|| UNNAMED.to_owned()),
+    };
+    let mut all: Versions = components().map(|(name, image)| (name, version(image))).collect();
+    all.extend(named);
+    all
+}
+
+/// Returns the image of a component, as its catalog has it; none for a packaged unit.
+fn image(component: &Component) -> Option<String> {
+    match &component.workload {
+        WorkloadTemplate::Container(container) => Some(container.image.to_string()),
+        WorkloadTemplate::Unit { .. } => None,
+    }
 }
 
 /// Returns the versions of the release after it, in which every component is another one.
@@ -50,15 +79,11 @@ pub(crate) fn next(versions: &Versions) -> Versions {
 /// Returns the text of a document with these versions.
 pub(crate) fn text(line: &Line, versions: &Versions, secrets: &BTreeSet<SecretName>) -> String {
     let mut text = format!("tenant: acme\ncatalog: {}\n", line.catalog);
-    let further = if line.settings.is_empty() { "" } else { ", " };
-    let settings =
-        format!("settings: {{TZ: Europe/Berlin, fqdn: {FQDN}{further}{}}}\n", line.settings);
-    // 1.26 has no such setting.
-    let settings = match line.name {
-        "1.26" => settings.replace(&format!("fqdn: {FQDN}, "), ""),
-        _ => settings,
-    };
-    text.push_str(&settings);
+    let mut settings = vec!["TZ: Europe/Berlin".to_owned(), format!("fqdn: {FQDN}")];
+    if !line.settings.is_empty() {
+        settings.push(line.settings.to_owned());
+    }
+    writeln!(text, "settings: {{{}}}", settings.join(", ")).expect("a text grows");
     let names: Vec<String> = secrets.iter().map(|name| format!("{name}: controller")).collect();
     writeln!(text, "secrets: {{{}}}", names.join(", ")).expect("a text grows");
     if line.tls {
@@ -108,10 +133,7 @@ pub(crate) fn application(line: &Line, versions: &Versions) -> Result<Vec<String
     let catalog = catalog(line)?;
     let image = |name: &str| {
         let found = catalog.components.iter().find(|(of, _)| of.as_ref() == name)?;
-        match &found.1.workload {
-            WorkloadTemplate::Container(container) => Some(container.image.to_string()),
-            WorkloadTemplate::Unit { .. } => None,
-        }
+        image(found.1)
     };
     let wanted = image(line.application).context("the image of the application")?;
     let same = versions.keys().filter(|name| image(name).as_ref() == Some(&wanted));

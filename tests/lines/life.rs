@@ -9,8 +9,8 @@ use oml_tests::observe::start_times;
 use oml_tests::trial::check;
 
 use crate::document::{self, Versions};
-use crate::line::Line;
-use crate::site::{BAD_MIGRATION, Site, Size};
+use crate::line::{Line, Size};
+use crate::site::{BAD_MIGRATION, Site};
 use crate::{promises, rotation};
 
 /// A part of the life of a site.

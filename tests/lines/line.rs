@@ -1,5 +1,39 @@
 //! The lines that are tried, as data.
 
+/// The number of hosts of a site. With three it has every component of its catalog, with one those of the handbook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Size {
+    One,
+    Three,
+}
+
+impl Size {
+    pub(crate) const ALL: [Self; 2] = [Self::One, Self::Three];
+
+    pub(crate) fn hosts(self) -> usize {
+        match self {
+            Self::One => 1,
+            Self::Three => 3,
+        }
+    }
+
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::One => "one_host",
+            Self::Three => "three_hosts",
+        }
+    }
+}
+
+/// The side from which the call comes that is held while a site changes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Caller {
+    /// An agent, who calls through the Kamailio of browsers.
+    Agent,
+    /// A carrier, for whose calls there is another Kamailio, in the container with this name on the same host.
+    Carrier(&'static str),
+}
+
 /// A line of OMniLeads.
 #[derive(Debug)]
 pub(crate) struct Line {
@@ -10,7 +44,7 @@ pub(crate) struct Line {
     /// The roles of the hosts for data, voice and the application of a site with three hosts. A site with one host has
     /// them all.
     pub(crate) roles: [&'static str; 3],
-    /// The settings of the site, besides its names and addresses.
+    /// The settings of the site, besides its name. `EDGE_ADDRESS` is the address of the host with Kamailio.
     pub(crate) settings: &'static str,
     /// The further components with their versions, which the handbook calls optional or needed by the dialer.
     pub(crate) further: &'static [(&'static str, &'static str)],
@@ -18,10 +52,17 @@ pub(crate) struct Line {
     pub(crate) files: &'static [(&'static str, &'static str)],
     /// The first component of the application, whose page is asked.
     pub(crate) application: &'static str,
-    /// The container of Kamailio for browsers; none if the lab has no image of it that does more than answer OPTIONS.
-    pub(crate) kamailio: Option<&'static str>,
-    /// The component that answers calls; none if the lab has no image of it that carries calls.
-    pub(crate) asterisk: Option<&'static str>,
+    /// The container of the Kamailio to which browsers log in.
+    pub(crate) kamailio: &'static str,
+    /// The place of its host in `roles`.
+    pub(crate) edge: usize,
+    /// Whether browsers reach it through the web server too.
+    pub(crate) is_behind_web: bool,
+    pub(crate) caller: Caller,
+    /// The component that answers calls.
+    pub(crate) asterisk: &'static str,
+    /// A secret of the application and of what it works with, which nothing has that carries a call.
+    pub(crate) secret: &'static str,
     /// Whether the catalog migrates the database before a new version of the application starts.
     pub(crate) migrates: bool,
     /// Whether the catalog gives the certificate of the tenant to its web server.
@@ -53,47 +94,89 @@ pub(crate) const LINES: [Line; 4] = [
         ],
         files: &[],
         application: "omnileads",
-        kamailio: Some("oml-kamailio-server"),
-        asterisk: Some("asterisk"),
+        kamailio: "oml-kamailio-server",
+        edge: 2,
+        is_behind_web: true,
+        caller: Caller::Agent,
+        asterisk: "asterisk",
+        secret: "bucket_secret_key",
         migrates: true,
         tls: true,
     },
     Line {
         name: "2.2",
         catalog: "omnileads-2-2",
-        roles: ["data", "voice", "app"],
+        roles: ["data,qa", "voice", "app"],
         settings: "dialer_host: 192.0.2.9",
         further: &[],
-        files: &[("/etc/default/rabbitmq.conf", "listeners.tcp.default = ADDRESS:5672\n")],
+        files: &[
+            ("/etc/default/rabbitmq.conf", "listeners.tcp.default = ADDRESS:5672\n"),
+            ("/etc/default/prometheus.yml", "\n"),
+            ("/etc/default/promtail.yml", "\n"),
+            // The folder is there only where the journal is not kept.
+            ("/run/log/journal/README", "\n"),
+        ],
         application: "omnileads",
-        kamailio: Some("oml-kamailio-server"),
-        asterisk: None,
+        kamailio: "oml-kamailio-server",
+        edge: 2,
+        is_behind_web: true,
+        caller: Caller::Agent,
+        asterisk: "asterisk",
+        secret: "bucket_secret_key",
         migrates: true,
         tls: true,
     },
     Line {
         name: "1.26",
         catalog: "omnileads-1-26",
-        roles: ["data", "voice", "app"],
+        // HAProxy has the ports of Redis and of the web server, which are on the two other hosts.
+        roles: ["data", "voice,haproxy", "app"],
         settings: "infra_env: lan, minio_console_port: \"9001\"",
         further: &[],
-        files: &[("/etc/asterisk/custom/extensions_custom.conf", "\n")],
+        files: &[
+            ("/etc/asterisk/custom/extensions_custom.conf", "\n"),
+            ("/etc/default/bootstrap", "\n"),
+            ("/etc/default/loki.yml", "\n"),
+            ("/etc/default/prometheus.yml", "\n"),
+            ("/etc/default/promtail.yml", "\n"),
+            ("/etc/omnileads/hap.pem", "\n"),
+            ("/etc/omnileads/haproxy.cfg", "\n"),
+            ("/var/log/syslog", "\n"),
+        ],
         application: "omnileads",
-        kamailio: Some("oml-kamailio-server"),
-        asterisk: None,
+        kamailio: "oml-kamailio-server",
+        edge: 2,
+        is_behind_web: true,
+        caller: Caller::Agent,
+        asterisk: "asterisk",
+        // Its Asterisk stores the recordings itself, so it has the keys of the bucket.
+        secret: "dialer_password",
         migrates: true,
         tls: true,
     },
     Line {
         name: "3",
         catalog: "omnileads-3",
-        roles: ["data,stateless", "acd,edge,callrec", "web,workers,dialer"],
-        settings: "kamailio_webrtc_iface: host0, itsp_nodes: 192.0.2.20",
+        roles: ["data,stateless,qa", "acd,edge,callrec", "web,workers,dialer"],
+        // The host with the Kamailio of carriers is a carrier.
+        settings: "kamailio_webrtc_iface: host0, itsp_nodes: EDGE_ADDRESS, kamailio_shm_size: \"64\", \
+                   kamailio_pkg_size: \"8\"",
         further: &[],
-        files: &[("/etc/omnileads/omnidialer.sql", "CREATE TABLE campaign (id integer);\n")],
+        files: &[
+            ("/etc/default/haproxy.cfg", "\n"),
+            ("/etc/default/promtail.yml", "\n"),
+            ("/etc/omnileads/omnidialer.sql", "CREATE TABLE campaign (id integer);\n"),
+            ("/etc/prometheus/prometheus.yml", "\n"),
+            ("/run/log/journal/README", "\n"),
+        ],
         application: "omnileads",
-        kamailio: None,
-        asterisk: None,
+        kamailio: "kamailio-webrtc",
+        edge: 1,
+        // Its web server passes them on with TLS, and to a port without TLS: see docs/omnileads.md.
+        is_behind_web: false,
+        caller: Caller::Carrier("kamailio-pstn-server"),
+        asterisk: "acd-server",
+        secret: "bucket_secret_key",
         migrates: true,
         tls: true,
     },

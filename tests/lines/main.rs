@@ -21,8 +21,7 @@ use libtest_mimic::{Arguments, Trial};
 use oml_tests::wanted::Wanted;
 use oml_tests::{Build, Packages, trial};
 
-use crate::line::{LINES, Line};
-use crate::site::Size;
+use crate::line::{LINES, Line, Size};
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();

@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use oml_lab::Browser;
+use oml_tests::edge::AGENT;
 use oml_tests::observe::{sh, status};
 use oml_tests::trial::check;
 
@@ -10,21 +11,18 @@ use crate::document::FQDN;
 use crate::site::Site;
 
 /// The authority of the tenant, as a browser would have it.
-pub(crate) const AUTHORITY: &str = "/run/acme-ca.pem";
+const AUTHORITY: &str = "/run/acme-ca.pem";
+const BROWSER: Browser<'static> = Browser { name: FQDN, authority: AUTHORITY, path: "/ws" };
 
 /// Checks that all components are healthy and of this release, and that people can work.
 pub(crate) fn all(site: &Site, release: &str) -> Result<()> {
     is_healthy(site, release)?;
     login_page(site)?;
-    if site.line.kamailio.is_some() {
-        browser(site)?;
-    }
-    if site.line.asterisk.is_some() {
-        let mut call = calls::begin(site)?;
-        calls::is_heard(&mut call)?;
-        call.end()?;
-    }
-    Ok(())
+    browser(site)?;
+    let mut call = calls::begin(site)?;
+    calls::is_heard(&mut call)?;
+    call.end()?;
+    called_agent(site)
 }
 
 fn is_healthy(site: &Site, release: &str) -> Result<()> {
@@ -68,13 +66,26 @@ fn login_page(site: &Site) -> Result<()> {
 /// tenant. Kamailio reads another one at its next start, so after a renewal it shows the one before.
 fn browser(site: &Site) -> Result<()> {
     let authority = site.fleet.ctl_ok(&["tls", "show", "tenant=acme", "--ca"])?;
-    site.fleet.host(site.app())?.push(AUTHORITY, authority.as_bytes(), 0o644)?;
+    site.fleet.host(site.edge())?.push(AUTHORITY, authority.as_bytes(), 0o644)?;
     let edge = calls::edge(site)?;
-    let browser = Browser { name: FQDN, authority: AUTHORITY, path: "/ws" };
-    let through_nginx = edge.log_in(443, browser)?.end()?;
-    let direct = edge.connect(14443, browser)?.end()?;
-    let shown = [&direct.certificate, &through_nginx.certificate];
-    check(shown.iter().all(|it| !it.is_empty()), format!("{through_nginx:?} {direct:?}"))
+    if site.line.is_behind_web {
+        let through_nginx = edge.log_in(443, BROWSER)?.end()?;
+        check(!through_nginx.certificate.is_empty(), format!("{through_nginx:?}"))?;
+    }
+    let direct = edge.connect(14443, BROWSER)?.end()?;
+    check(!direct.certificate.is_empty(), format!("{direct:?}"))
+}
+
+/// A carrier's call to an agent comes to the agent's browser, which is busy. Lines without a Kamailio of carriers have no
+/// such call.
+fn called_agent(site: &Site) -> Result<()> {
+    let Some(carriers) = calls::carriers(site)? else { return Ok(()) };
+    let agent = calls::edge(site)?.log_in(14443, BROWSER)?;
+    let refused = carriers.call(AGENT).map(drop);
+    let is_busy = refused.as_ref().is_err_and(|error| format!("{error:#}").contains("486 Busy"));
+    check(is_busy, format!("the call to {AGENT}: {refused:?}"))?;
+    let seen = agent.end()?;
+    check(seen.calls == 1, format!("the agent: {seen:?}"))
 }
 
 /// The fingerprint of the certificate that the web server shows.

@@ -12,8 +12,6 @@ use crate::life::starts;
 use crate::site::Site;
 use crate::{calls, promises};
 
-/// A secret of the application and of what it works with, none of which carries a call.
-const OF_APPLICATION: &str = "bucket_secret_key";
 /// The longest time for a rotation that has waited for a call.
 const ROTATION: Duration = Duration::from_secs(300);
 /// A secret of Asterisk.
@@ -21,22 +19,16 @@ const OF_ASTERISK: &str = "ami_password";
 
 /// Rotates a secret of every kind, and the certificate.
 pub(crate) fn all(site: &Site) -> Result<()> {
-    match site.line.asterisk {
-        Some(_) => with_a_call(site)?,
-        None => {
-            rotate(site, OF_APPLICATION)?;
-            rotate(site, OF_ASTERISK)?;
-            renew(site)?;
-        }
-    }
+    with_a_call(site)?;
     promises::all(site, "next")
 }
 
 /// What is rotated while a call is up cuts it never; what Asterisk has is rotated when it has ended.
 fn with_a_call(site: &Site) -> Result<()> {
     let mut call = calls::begin(site)?;
-    rotate(site, OF_APPLICATION)?;
+    rotate(site, site.line.secret)?;
     calls::is_heard(&mut call)?;
+    rotate_login(site)?;
     renew(site)?;
     calls::is_heard(&mut call)?;
     site.ctl(0, &["secret", "rotate", "tenant=acme", OF_ASTERISK, "--generate", "--no-wait"])?;
@@ -61,6 +53,14 @@ fn rotate(site: &Site, secret: &str) -> Result<()> {
     let is_new = |name: &&String| before.get(*name) != after.get(*name);
     let moved: BTreeSet<&String> = after.keys().filter(is_new).collect();
     check(!moved.is_empty() && moved.len() < after.len(), format!("{secret} moved {moved:?}"))
+}
+
+/// Gives the login to the registry another version, which replaces nothing: it is for the next pull.
+fn rotate_login(site: &Site) -> Result<()> {
+    let before = starts(site)?;
+    site.give_login("rotate")?;
+    let after = starts(site)?;
+    check(before == after, format!("a login restarted something: {before:?}, {after:?}"))
 }
 
 /// Renews the certificate, which the web server takes over while it runs.

@@ -12,45 +12,24 @@ use oml_tests::trial::{check, lab_name};
 use oml_tests::{CtlOutput, Fleet, Packages};
 
 use crate::document::{self, Versions};
-use crate::line::Line;
+use crate::line::{Line, Size};
 
 /// The tag of an image of the application whose migration fails.
 pub(crate) const BAD_MIGRATION: &str = "20991231-bad-migration";
-
-/// The number of hosts of a site.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Size {
-    One,
-    Three,
-}
 
 /// The hosts for data, voice and the application.
 pub(crate) const NODES: [&str; 3] = ["acme-data", "acme-voice", "acme-app"];
 /// The only host of a site with one.
 const ALONE: &str = "acme-one";
+/// The secret with which images are pulled.
+const REGISTRY_PASSWORD: &str = "registry_password";
 /// Where the controller reads the rules of mirrors.
 const MIRRORS_FILE: &str = "/etc/omlcontroller/conf.d/mirrors.toml";
 const RESTART: &str =
     "chown -R omlcontroller: /etc/omlcontroller && systemctl restart omlcontroller";
+const NO_PROMETHEUS: &str = "rm -f /lib/systemd/system/prometheus.service /etc/init.d/prometheus && \
+                             systemctl daemon-reload";
 const CATALOGS: &str = "/usr/share/omlcontroller/catalog";
-
-impl Size {
-    pub(crate) const ALL: [Self; 2] = [Self::One, Self::Three];
-
-    pub(crate) fn hosts(self) -> usize {
-        match self {
-            Self::One => 1,
-            Self::Three => 3,
-        }
-    }
-
-    pub(crate) fn words(self) -> &'static str {
-        match self {
-            Self::One => "one_host",
-            Self::Three => "three_hosts",
-        }
-    }
-}
 
 /// A site on which a line is tried.
 pub(crate) struct Site {
@@ -76,7 +55,7 @@ impl Site {
         let topology = Topology { nodes, ..Topology::acme() };
         let name = lab_name(&format!("line{}-{}", line.name.replace('.', ""), size.hosts()));
         let Some(fleet) = Fleet::up_or_skip(&name, packages, topology)? else { return Ok(None) };
-        let site = Self { fleet, line, size, first: document::versions(line)? };
+        let site = Self { fleet, line, size, first: document::versions(line, size)? };
         site.push_images().context("put the images into the registry")?;
         site.configure_controller().context("configure the controller")?;
         site.write_files().context("write the files of the hosts")?;
@@ -97,6 +76,11 @@ impl Site {
 
     pub(crate) fn app(&self) -> &'static str {
         self.host(2)
+    }
+
+    /// The host with the Kamailio of browsers.
+    pub(crate) fn edge(&self) -> &'static str {
+        self.host(self.line.edge)
     }
 
     /// Puts the images of both releases into the registry, and that of an application whose migration fails.
@@ -127,9 +111,13 @@ impl Site {
         Ok(())
     }
 
+    /// Writes the files, and makes room for the unit of Prometheus, of which the test hosts have the package.
     fn write_files(&self) -> Result<()> {
         for node in self.fleet.nodes() {
             let host = self.fleet.host(node)?;
+            if self.size == Size::Three {
+                sh(&self.fleet, node, NO_PROMETHEUS)?;
+            }
             for (path, text) in self.line.files {
                 let text = text.replace("ADDRESS", &host.address().to_string());
                 host.push(path, text.as_bytes(), 0o644)?;
@@ -142,7 +130,24 @@ impl Site {
     pub(crate) fn document(&self, versions: &Versions) -> Result<String> {
         let secrets = document::secrets(&document::catalog(self.line)?, versions);
         let text = document::text(self.line, versions, &secrets);
+        let edge = self.fleet.host(self.edge())?.address().to_string();
+        let text = text.replace("EDGE_ADDRESS", &edge);
+        let text = text.replace("\ncomponents:\n", &format!("\n{}components:\n", self.login()?));
         self.fleet.write_spec("acme.yaml", &text)
+    }
+
+    /// The login of the tenant to the registry, which is rotated during a call.
+    fn login(&self) -> Result<String> {
+        let registry = self.fleet.lab().registry()?;
+        let (name, user) = (registry.name(), registry.user());
+        let login = format!("{{username: {user}, password: {REGISTRY_PASSWORD}}}");
+        Ok(format!("registries:\n  {name}: {login}\n"))
+    }
+
+    /// Gives the controller the password of the registry with `secret set`, or once more with `secret rotate`.
+    pub(crate) fn give_login(&self, verb: &str) -> Result<()> {
+        let registry = self.fleet.lab().registry()?;
+        self.send_secret(verb, REGISTRY_PASSWORD, registry.password())
     }
 
     /// Gives every secret of the site a value: one that the controller makes, or what has a form of its own.
@@ -156,18 +161,22 @@ impl Site {
                 }
             }
         }
-        Ok(())
+        self.give_login("set")
     }
 
     /// Gives a secret a value as an operator does, by standard input.
     pub(crate) fn set_secret(&self, name: &str, value: &str) -> Result<()> {
-        let mut command = self.fleet.ctl_command(&["secret", "set", "tenant=acme", name]);
+        self.send_secret("set", name, value)
+    }
+
+    fn send_secret(&self, verb: &str, name: &str, value: &str) -> Result<()> {
+        let mut command = self.fleet.ctl_command(&["secret", verb, "tenant=acme", name]);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
         let mut input = child.stdin.take().context("take the input")?;
         input.write_all(value.as_bytes())?;
         drop(input);
         let ended = child.wait()?;
-        check(ended.success(), format!("omlctl secret set {name}: {ended}"))
+        check(ended.success(), format!("omlctl secret {verb} {name}: {ended}"))
     }
 
     /// Runs `omlctl` and returns what it printed if it ended with this code.

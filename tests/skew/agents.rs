@@ -31,6 +31,8 @@ const ASTERISK: Subject = Subject {
 const FEATURE: &str = "probe-sip-options";
 /// The catalog of the tenant, on the controller.
 const CATALOG: &str = "/usr/share/omlcontroller/catalog/omnileads.yaml";
+/// What its versions say of each other. The package has no such file for this catalog.
+const RELEASES: &str = "/usr/share/omlcontroller/catalog/omnileads.releases.yaml";
 /// The program of supervisors.
 const PROGRAM: &str = "/usr/bin/omlagent";
 /// The unit of a package that runs on every host of the stack.
@@ -51,6 +53,7 @@ fn previous_agents(releases: &Releases) -> Result<()> {
     }
     missing_feature_is_reported(&fleet)?;
     later_feature_is_refused(&fleet)?;
+    step_without_a_way_back_is_refused(&fleet)?;
     later_workload_is_held(&fleet)?;
     upgrade(&fleet, &releases.current)?;
     later_workload_is_held(&fleet)?;
@@ -88,24 +91,32 @@ fn missing_feature_is_reported(fleet: &Fleet) -> Result<()> {
 /// A catalog that asks for a probe which agents of the previous release do not know is refused by name, and
 /// changes nothing.
 fn later_feature_is_refused(fleet: &Fleet) -> Result<()> {
-    let (times, history) = (StartTimes::of(fleet)?, revisions(fleet)?);
     let port = "check: sip-options, port: \"5060\"";
     let edit = format!("s/{port}}}/{port}, address: \"{{{{ node.address }}}}\"}}/");
-    let script = format!(
-        "cp {CATALOG} /root/catalog.yaml && sed -i '{edit}' {CATALOG} && systemctl restart omlcontroller"
-    );
-    sh(fleet, CONTROLLER, &script)?;
+    let edited = format!("cp {CATALOG} /root/catalog.yaml && sed -i '{edit}' {CATALOG}");
+    refused_by_catalog(fleet, &edited, &format!("mv /root/catalog.yaml {CATALOG}"), "probe-address")
+}
+
+/// So is a step without a way back: these agents would start the version before on what it cannot read.
+fn step_without_a_way_back_is_refused(fleet: &Fleet) -> Result<()> {
+    let from = ASTERISK.versions[1];
+    let step = format!("{{component: asterisk, from: '{from}', because: a test, loses: nothing}}");
+    let text = format!("catalog: omnileads\none_way:\n  - {step}\n");
+    fleet.host(CONTROLLER)?.push(RELEASES, text.as_bytes(), 0o644)?;
+    refused_by_catalog(fleet, "true", &format!("rm {RELEASES}"), "forward-only")
+}
+
+/// Sets a version with an edited catalog, which the controller refuses because of a feature.
+fn refused_by_catalog(fleet: &Fleet, edit: &str, undo: &str, feature: &str) -> Result<()> {
+    let (times, history) = (StartTimes::of(fleet)?, revisions(fleet)?);
+    sh(fleet, CONTROLLER, &format!("{edit} && systemctl restart omlcontroller"))?;
     let version = format!("asterisk={}", ASTERISK.versions[1]);
-    let refused = fleet.ctl(&["set-version", "tenant=acme", &version]);
-    sh(
-        fleet,
-        CONTROLLER,
-        &format!("mv /root/catalog.yaml {CATALOG} && systemctl restart omlcontroller"),
-    )?;
+    let refused = fleet.ctl(&["set-version", "tenant=acme", &version, "--yes"]);
+    sh(fleet, CONTROLLER, &format!("{undo} && systemctl restart omlcontroller"))?;
     wait_all_ready_after(fleet, now_ms()?)?;
     let refused = refused?;
     check(refused.code == 2, format!("{refused:?}"))?;
-    for part in [VOICE, "probe-address", "upgrade the agent"] {
+    for part in [VOICE, feature, "upgrade the agent"] {
         check(refused.stderr.contains(part), format!("{part} is not in {refused:?}"))?;
     }
     let after = revisions(fleet)?;

@@ -88,6 +88,8 @@ impl Packages {
 fn build_programs(root: &Path, target: &Path, build: Build) -> Result<()> {
     let mut cargo = cargo()?;
     cargo.current_dir(root).env("CARGO_TARGET_DIR", target);
+    // A previous release has another setting of its own, with which no dependency could be shared.
+    cargo.env("CARGO_PROFILE_LAB_OPT_LEVEL", "1");
     cargo.args(["build", "--locked", "--profile", build.profile()]);
     cargo.args(["-p", "omlagent", "-p", "omlcontroller", "-p", "omlctl"]);
     if build == Build::Lab {

@@ -7,9 +7,12 @@
 //! The docstrings of command-line arguments are help texts that people see; they
 //! have a style of their own and are left alone.
 
+use std::collections::BTreeSet;
+
 use syn::spanned::Spanned as _;
 use syn::visit::{self, Visit};
 
+use crate::names::parts;
 use crate::sleeps::production;
 use crate::sources::Source;
 
@@ -21,11 +24,11 @@ const QUESTIONS: [&str; 9] =
     ["which", "whose", "who", "when", "where", "why", "how", "what", "whether"];
 
 /// Words that say nothing by themselves.
-const FILLERS: [&str; 43] = [
+const FILLERS: [&str; 45] = [
     "which", "whose", "who", "when", "where", "why", "how", "what", "whether", "a", "an", "the",
     "it", "its", "is", "are", "was", "were", "be", "been", "has", "have", "had", "this", "that",
     "these", "those", "they", "them", "their", "of", "in", "on", "at", "to", "for", "by", "from",
-    "with", "since", "one", "and", "or",
+    "with", "since", "one", "and", "or", "went", "wrong",
 ];
 
 #[test]
@@ -66,6 +69,32 @@ fn a_docstring_of_a_field_says_more_than_its_name() {
     for bad in [" Which.", " Whose it is.", " Since when.", " Its name.", " Where it is"] {
         assert!(is_empty_talk(bad), "{bad:?}");
     }
+}
+
+#[test]
+fn a_docstring_of_three_words_says_more_than_its_name_and_type() {
+    let field = |text: &str| -> bool {
+        let item: syn::ItemStruct = syn::parse_str(text).expect("it is a type");
+        let field = item.fields.iter().next().expect("it has a field");
+        let (doc, name) = (doc_of(&field.attrs).unwrap(), field.ident.as_ref().unwrap());
+        repeats(&doc, &Words::of(name, Some(&field.ty)))
+    };
+    for bad in [
+        "struct S { /// The used memory.\n memory_used_bytes: u64 }",
+        "struct S { /// The audit trail.\n audit: AuditTrail }",
+        "struct S { /// Its own policy.\n own: Option<Policy> }",
+    ] {
+        assert!(field(bad), "{bad}");
+    }
+    for good in [
+        "struct S { /// The last report.\n report: Report }",
+        "struct S { /// The used memory, in pages.\n memory_used: u64 }",
+        "struct S { /// The unit's `Result`.\n result: String }",
+        "struct S { /// An IP address.\n address: Address }",
+    ] {
+        assert!(!field(good), "{good}");
+    }
+    assert!(is_empty_talk(" What went wrong."));
 }
 
 #[test]
@@ -148,13 +177,7 @@ fn is_empty_talk(doc: &str) -> bool {
         return false;
     }
     let words: Vec<&str> = first.split_whitespace().collect();
-    let says = |word: &str| {
-        word.contains(|c: char| c.is_ascii_digit())
-            || word.chars().filter(|c| c.is_uppercase()).count() > 1
-            || word.starts_with("millisecond")
-            || word.starts_with("byte")
-    };
-    if words.iter().any(|word| says(word)) {
+    if words.iter().any(|word| is_technical(word)) {
         return false;
     }
     let text = first.trim_end_matches('.').to_lowercase();
@@ -163,6 +186,56 @@ fn is_empty_talk(doc: &str) -> bool {
     let asks = begins.is_some_and(|word| QUESTIONS.contains(&word)) && words.len() <= 5;
     words.len() < WORDS_MIN
         || asks && plain.by_ref().filter(|word| !FILLERS.contains(word)).count() < 2
+}
+
+/// Returns whether a word is a number, a unit, or the name of a protocol.
+fn is_technical(word: &str) -> bool {
+    word.contains(|c: char| c.is_ascii_digit())
+        || word.chars().filter(|c| c.is_uppercase()).count() > 1
+        || word.starts_with("millisecond")
+        || word.starts_with("byte")
+}
+
+/// Returns whether a docstring of three words says nothing but words that the name has, or the type
+/// beside it.
+fn repeats(doc: &str, names: &BTreeSet<String>) -> bool {
+    let first = first_paragraph(doc);
+    let words: Vec<&str> = first.split_whitespace().collect();
+    let is_short = first == doc.trim() && words.len() == WORDS_MIN;
+    if !is_short || first.contains(['`', '[', '(', ':']) || words.iter().any(|it| is_technical(it))
+    {
+        return false;
+    }
+    let plain = words.iter().map(|word| word.trim_end_matches(['.', ',', ';']).to_lowercase());
+    let mut said = plain.filter(|word| !FILLERS.contains(&word.as_str())).peekable();
+    said.peek().is_some() && said.all(|word| names.contains(stem(&word)))
+}
+
+/// Returns a word without its ending for many.
+fn stem(word: &str) -> &str {
+    word.strip_suffix('s').unwrap_or(word)
+}
+
+/// The words of names.
+#[derive(Default)]
+struct Words(BTreeSet<String>);
+
+impl Words {
+    /// Returns the words of the name of something and of its type, if it has one.
+    fn of(name: &syn::Ident, kind: Option<&syn::Type>) -> BTreeSet<String> {
+        let mut words = Self::default();
+        words.visit_ident(name);
+        if let Some(kind) = kind {
+            words.visit_type(kind);
+        }
+        words.0
+    }
+}
+
+impl<'ast> Visit<'ast> for Words {
+    fn visit_ident(&mut self, name: &'ast syn::Ident) {
+        self.0.extend(parts(&name.to_string()).iter().map(|part| stem(part).to_owned()));
+    }
 }
 
 fn first_paragraph(doc: &str) -> String {
@@ -209,7 +282,9 @@ impl Docs {
     fn item(&mut self, attributes: &[syn::Attribute], is_public: bool, name: &syn::Ident) {
         match doc_of(attributes) {
             Some(doc) => {
-                if let Some(why) = complaint(&doc).filter(|_| !is_help(attributes)) {
+                let repeats = repeats(&doc, &Words::of(name, None));
+                let why = complaint(&doc).or(repeats.then_some("repeats its name"));
+                if let Some(why) = why.filter(|_| !is_help(attributes)) {
                     self.add(name, false, format!("{why}: {}", first_paragraph(&doc)));
                 }
             }
@@ -218,8 +293,10 @@ impl Docs {
         }
     }
 
-    fn part(&mut self, attributes: &[syn::Attribute], name: &syn::Ident) {
-        if let Some(doc) = doc_of(attributes).filter(|doc| is_empty_talk(doc)) {
+    fn part(&mut self, attributes: &[syn::Attribute], name: &syn::Ident, kind: Option<&syn::Type>) {
+        let says_nothing =
+            |doc: &String| is_empty_talk(doc) || repeats(doc, &Words::of(name, kind));
+        if let Some(doc) = doc_of(attributes).filter(says_nothing) {
             self.add(name, false, format!("says nothing: {}", first_paragraph(&doc)));
         }
     }
@@ -227,7 +304,7 @@ impl Docs {
     fn fields(&mut self, fields: &syn::Fields) {
         for field in fields {
             if let Some(name) = &field.ident {
-                self.part(&field.attrs, name);
+                self.part(&field.attrs, name, Some(&field.ty));
             }
         }
     }
@@ -263,7 +340,7 @@ impl<'ast> Visit<'ast> for Docs {
     fn visit_item_enum(&mut self, item: &'ast syn::ItemEnum) {
         self.item(&item.attrs, is_public(&item.vis), &item.ident);
         for variant in item.variants.iter().filter(|_| !is_help(&item.attrs)) {
-            self.part(&variant.attrs, &variant.ident);
+            self.part(&variant.attrs, &variant.ident, None);
             self.fields(&variant.fields);
         }
     }

@@ -3,6 +3,7 @@
 
 use syn::visit::{self, Visit};
 
+use crate::sleeps::production;
 use crate::sources::{all, documents};
 
 const BANNED: [&str; 8] =
@@ -110,7 +111,7 @@ fn a_replaced_word_is_found_in_names_and_across_lines() {
 
 /// The names of types, functions and modules that were replaced, each with the name that stands
 /// for its idea now. They are names only: in a comment each of these words may be right.
-const REPLACED_NAMES: [(&str, &str); 48] = [
+const REPLACED_NAMES: [(&str, &str); 60] = [
     ("Attempt", "InstanceUpdate"),
     ("Attempts", "ConflictRetries"),
     ("Proven", "LastGood"),
@@ -159,7 +160,80 @@ const REPLACED_NAMES: [(&str, &str); 48] = [
     ("Ending", "ExitOutcome"),
     ("NotLetIn", "Unauthenticated"),
     ("heard", "has_reported"),
+    ("home", "stable_target"),
+    ("back", "rollback"),
+    ("Side", "RuntimeWatch"),
+    ("come_back", "roll_back"),
+    ("hands", "manual_actions"),
+    ("Live", "Presence"),
+    ("Pace", "RateLimit"),
+    ("Changed", "ChangeResult"),
+    ("Why", "Trigger"),
+    ("Stopping", "ShutdownSignal"),
+    ("Look", "Style"),
+    ("Tone", "Style"),
 ];
+
+/// The words that stand in no name of production code, not as a part of it either, each with plain
+/// ones. They are in addition to the words that stand nowhere.
+const REPLACED_PARTS: [(&str, &str); 9] = [
+    ("judge", "decide"),
+    ("judges", "decides"),
+    ("judged", "decided, or a decision"),
+    ("judgement", "decision"),
+    ("news", "what changed, or what is not reported yet"),
+    ("tell", "report, request or distinguish"),
+    ("tells", "reports, requests or distinguishes"),
+    ("told", "reported or requested"),
+    ("astray", "off target"),
+];
+
+/// Returns the words of a name in lower case: those of `has_run` and of `HasRun` are the same.
+pub(crate) fn parts(name: &str) -> Vec<String> {
+    let mut parts = Vec::new();
+    for word in name.split('_') {
+        let mut part = String::new();
+        for c in word.chars() {
+            if c.is_uppercase() && part.ends_with(|last: char| !last.is_uppercase()) {
+                parts.push(std::mem::take(&mut part));
+            }
+            part.push(c);
+        }
+        parts.push(part);
+    }
+    parts.iter().map(|part| part.to_lowercase()).collect()
+}
+
+/// The names in a file, each with its line.
+#[derive(Default)]
+struct Identifiers {
+    found: Vec<(usize, String)>,
+}
+
+impl Identifiers {
+    /// Returns the names with a word that was replaced, each with its line and what to use.
+    fn replaced(file: &syn::File) -> Vec<(usize, String, &'static str)> {
+        let mut names = Self::default();
+        names.visit_file(file);
+        let words = replaced_words();
+        let better = |part: &String| {
+            let everywhere = words.iter().map(|(word, better)| (word.as_str(), *better));
+            let mut all = everywhere.chain(REPLACED_PARTS);
+            all.find(|(word, _)| word == part).map(|(_, better)| better)
+        };
+        let replaced = names.found.into_iter().filter_map(|(line, name)| {
+            let better = parts(&name).iter().find_map(better)?;
+            Some((line, name, better))
+        });
+        replaced.collect()
+    }
+}
+
+impl<'ast> Visit<'ast> for Identifiers {
+    fn visit_ident(&mut self, name: &'ast syn::Ident) {
+        self.found.push((name.span().start().line, name.to_string()));
+    }
+}
 
 /// The names that a file gives to types, functions and modules, each with its line.
 #[derive(Default)]
@@ -226,6 +300,41 @@ fn no_replaced_name_comes_back() {
         }
     }
     assert!(found.is_empty(), "these names were replaced; rename them:\n{}", found.join("\n"));
+}
+
+#[test]
+fn no_name_has_a_word_that_was_replaced() {
+    let mut found = Vec::new();
+    for source in production() {
+        let file = syn::parse_file(source.production()).expect("it is Rust up to its tests");
+        for (line, name, better) in Identifiers::replaced(&file) {
+            found.push(format!("{}:{line}: {name}: say {better}", source.path));
+        }
+    }
+    assert!(found.is_empty(), "these names are not plain; rename them:\n{}", found.join("\n"));
+}
+
+#[test]
+fn a_replaced_word_is_found_in_every_kind_of_name() {
+    assert_eq!(parts("has_RunNews2_MAX"), ["has", "run", "news2", "max"]);
+    let text = "
+        /// Of the news that is judged.
+        fn judge_run() { let is_news = true; newsletter(is_news); }
+        struct RunNews { retell: u8, to_tell: u8 }
+        enum Seen { Judged }
+    ";
+    let file = syn::parse_file(text).expect("it is Rust");
+    let found: Vec<(usize, String)> =
+        Identifiers::replaced(&file).into_iter().map(|(line, name, _)| (line, name)).collect();
+    let expected = [
+        (3, "judge_run"),
+        (3, "is_news"),
+        (3, "is_news"),
+        (4, "RunNews"),
+        (4, "to_tell"),
+        (5, "Judged"),
+    ];
+    assert_eq!(found, expected.map(|(line, name)| (line, name.to_owned())));
 }
 
 #[test]

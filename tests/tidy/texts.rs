@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use crate::documents::{FIXTURES, kinds};
-use crate::sources::{all, root};
+use crate::sleeps::production;
+use crate::sources::{Source, all, root};
 
 const HEADING: &str = "### Every text that outlives a program";
 
@@ -20,7 +21,7 @@ const WRITES: [&str; 6] = [
 
 /// The files of the programs that write to a disk, and what. A text that is not in the table needs a row
 /// there, or a place below it.
-const WRITERS: [(&str, &str); 20] = [
+const WRITERS: [(&str, &str); 21] = [
     ("agent/src/alive.rs", "an empty file that is locked"),
     ("agent/src/cache.rs", "Assignment, SavedUpdates, MachineNote"),
     ("agent/src/container_files.rs", "files of a catalog, which programs of others read"),
@@ -33,8 +34,9 @@ const WRITERS: [(&str, &str); 20] = [
     ("agent/src/runs.rs", "RunOrder, RunResult"),
     ("agent/src/runtime/systemd.rs", "UnitMark"),
     ("agent/src/runtime/systemd/ends.rs", "Status"),
+    ("agent/src/runtime/systemd/skips.rs", "SkipNote"),
     ("agent/src/runtime/systemd/stops.rs", "StopNote"),
-    ("agent/src/status.rs", "Report"),
+    ("agent/src/status.rs", "Report, LeftOut"),
     ("controller/src/offline.rs", "certificates and keys of a backup"),
     ("controller/src/pki/authority.rs", "certificates and keys"),
     ("controller/src/store/embedded/header.rs", "the header of the store"),
@@ -43,11 +45,30 @@ const WRITERS: [(&str, &str); 20] = [
     ("omlctl/src/config.rs", "contexts"),
 ];
 
-/// The rows of the table: the text, the type and the goldens.
-fn rows() -> Vec<(String, String, String)> {
+/// The folders of an agent that hold what it writes for later programs, as its code calls them and as
+/// they are called on a host.
+const FOLDERS: [(&str, &str); 2] = [("run", "/run/omlagent/"), ("state", "/var/lib/omlagent/")];
+
+/// Names that the agent puts behind a folder and that are none of a text of ours.
+const OF_OTHERS: [(&str, &str); 5] = [
+    ("50-oml.conf", "a drop-in, which has its row by its mark"),
+    ("cgroup", "the kernel's"),
+    ("conf.d", "the folder of settings, which people write"),
+    ("net", "the kernel's"),
+    ("policy.toml", "people write it"),
+];
+
+/// Returns the part of ARCHITECTURE.md with the table and what stands beside it.
+fn section() -> String {
     let page = fs::read_to_string(root().join("ARCHITECTURE.md")).expect("the page is there");
     let (_, after) = page.split_once(HEADING).expect("the page has the table");
-    let lines = after.lines().skip_while(|line| !line.starts_with('|'));
+    after.split("\n## ").next().unwrap_or(after).to_owned()
+}
+
+/// The rows of the table: the text, the type and the goldens.
+fn rows() -> Vec<(String, String, String)> {
+    let section = section();
+    let lines = section.lines().skip_while(|line| !line.starts_with('|'));
     let rows = lines.take_while(|line| line.starts_with('|')).skip(2);
     let row = |line: &str| {
         let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
@@ -120,4 +141,95 @@ fn every_file_that_writes_to_a_disk_is_known() {
     }
     let known: BTreeSet<String> = WRITERS.iter().map(|(path, _)| (*path).to_owned()).collect();
     assert_eq!(found, known, "a text needs a version, and a row below {HEADING:?}");
+}
+
+/// Returns the beginnings of all texts in a source that stand in quotes behind `before`.
+fn literals<'a>(source: &'a Source, before: &'a str) -> impl Iterator<Item = &'a str> {
+    source.production().split(before).skip(1).filter_map(|rest| rest.split('"').next())
+}
+
+/// The programs and what they share.
+fn programs() -> Vec<Source> {
+    let mut sources = production();
+    sources.retain(|source| {
+        ["agent/src/", "common/src/", "controller/src/", "daemon/src/", "omlctl/src/"]
+            .iter()
+            .any(|folder| source.path.starts_with(folder))
+    });
+    sources
+}
+
+#[test]
+fn every_label_is_in_the_table_and_in_the_folder_of_its_version() {
+    let rows = rows();
+    let named: BTreeSet<&str> = rows
+        .iter()
+        .flat_map(|(text, _, _)| quoted(text))
+        .filter(|text| text.starts_with("io.oml."))
+        .collect();
+    let sources = programs();
+    let mut found = BTreeSet::new();
+    for source in &sources {
+        for end in literals(source, "\"io.oml.") {
+            let is_in_place = source.path.starts_with("common/src/document/v1/");
+            assert!(is_in_place, "{}: the label io.oml.{end} belongs there", source.path);
+            found.insert(format!("io.oml.{end}"));
+        }
+    }
+    assert!(found.len() > 10, "only {found:?} were found");
+    assert_eq!(found.iter().map(String::as_str).collect::<BTreeSet<_>>(), named);
+}
+
+/// Returns the names of the files and folders that stand in a text, such as `next.json` in
+/// `NAME/{current,next}.json`.
+fn names_in(text: &str) -> Vec<String> {
+    let of_part = |part: &str| match part.split_once('{').zip(part.split_once('}')) {
+        Some(((before, rest), (_, after))) => {
+            let forms = rest.split('}').next().unwrap_or_default().split(',');
+            forms.map(|form| format!("{before}{form}{after}")).collect()
+        }
+        None => vec![part.to_owned()],
+    };
+    text.split('/').flat_map(of_part).collect()
+}
+
+#[test]
+fn every_file_that_an_agent_leaves_on_its_host_is_named_beside_the_table() {
+    let section = section();
+    let named: BTreeSet<String> = quoted(&section).flat_map(names_in).collect();
+    let sources = programs();
+    let (mut found, mut wrong) = (BTreeSet::new(), Vec::new());
+    for source in sources.iter().filter(|source| source.path.starts_with("agent/src/")) {
+        for name in literals(source, ".join(\"") {
+            // What joins words is no name.
+            if !name.chars().any(char::is_alphanumeric) {
+                continue;
+            }
+            found.insert(name.to_owned());
+            if !named.contains(name) && OF_OTHERS.iter().all(|(other, _)| *other != name) {
+                wrong.push(format!("{}: {name}", source.path));
+            }
+        }
+        for (field, folder) in FOLDERS {
+            let joins = source.production().matches(&format!(".{field}.join(")).count();
+            if joins != literals(source, &format!(".{field}.join(\"")).count() {
+                wrong.push(format!("{}: a name in {folder} that is no literal", source.path));
+            }
+            for path in literals(source, &format!("\"{folder}")) {
+                wrong.push(format!("{}: {folder}{path} is not joined to its folder", source.path));
+            }
+        }
+    }
+    assert!(found.len() > 15, "only {found:?} were found");
+    assert!(wrong.is_empty(), "not named below {HEADING:?}:\n{}", wrong.join("\n"));
+    let unused = OF_OTHERS.iter().filter(|(other, _)| !found.contains(*other));
+    let unused: Vec<&str> = unused.map(|(other, _)| *other).collect();
+    assert!(unused.is_empty(), "no longer true, remove from OF_OTHERS: {unused:?}");
+}
+
+#[test]
+fn names_are_found_in_each_form_in_which_the_table_writes_them() {
+    let names = names_in("instances/NAME/{current,next}.json");
+    assert_eq!(names, ["instances", "NAME", "current.json", "next.json"]);
+    assert_eq!(names_in("/run/omlagent/left-out"), ["", "run", "omlagent", "left-out"]);
 }

@@ -1,6 +1,6 @@
 //! The errors of the agent itself that are reported until they are over.
 
-use oml_common::decide::rights::POLICY_FILE;
+use oml_common::decide::rights::UnusablePolicy;
 use oml_common::text::error::chain;
 
 use crate::cache::NotOwn;
@@ -24,13 +24,8 @@ impl AgentErrors {
     pub(super) fn sentences(&self) -> impl Iterator<Item = String> {
         let assignment = self.assignment.as_ref().map(|error| chain(error));
         let files = [&self.cache, &self.documents].into_iter().flatten();
-        let policy = (!self.policy.is_empty()).then(|| {
-            format!(
-                "{POLICY_FILE} cannot be used, so nothing that it could forbid is allowed until it is \
-                 mended: {}",
-                self.policy
-            )
-        });
+        let policy = Some(UnusablePolicy(&self.policy)).filter(|_| !self.policy.is_empty());
+        let policy = policy.map(|policy| policy.to_string());
         assignment.into_iter().chain(files.map(|error| chain(error))).chain(policy)
     }
 }

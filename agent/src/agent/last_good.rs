@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 
+use oml_common::decide::last_good_note::{
+    NoteAction, NotedVersion, good_versions, is_noted, note_action,
+};
 use oml_common::decide::lost_update::lost_updates;
 use oml_common::decide::observed::Observed;
 use oml_common::decide::reconcile::Decision;
 use oml_common::decide::schedule::DaemonsAway;
-use oml_common::document::report::Phase;
 use oml_common::id::ComponentName;
 use oml_common::text::error::chain;
 use tracing::{debug, warn};
@@ -36,32 +38,47 @@ impl Agent {
         }
     }
 
-    /// Records every version that is ready, which one in the middle of its change is not.
+    /// Reads the last good workload of every desired instance by which the host does not work. It shows
+    /// what ran last where somebody changed the document of what does not run.
+    pub(super) fn read_noted(&mut self) {
+        let desired = self.state.assignment.iter().flat_map(|it| it.content.share.instances.iter());
+        let others = desired.filter(|(name, desired)| {
+            let document = self.state.documents.get(*name);
+            document.is_none_or(|it| it.workload.hash != desired.instance.workload_hash())
+        });
+        let noted = others.filter_map(|(name, _)| {
+            Some((name.clone(), documents::read_last_good(&self.host.paths, name).ok()??))
+        });
+        self.state.noted = noted.collect();
+    }
+
+    /// Records the versions that are good.
     pub(super) fn record_last_good(&mut self, decisions: &BTreeMap<ComponentName, Decision>) {
-        for (name, _) in decisions.iter().filter(|(_, decision)| decision.phase == Phase::Ready) {
-            let Some(hash) = self.desired(name).map(|instance| instance.workload_hash()) else {
-                continue;
-            };
-            let paths = &self.host.paths;
-            // Somebody may have removed the file since.
-            if self.state.last_good.get(name) == Some(&hash) && paths.last_good(name).exists() {
+        let paths = &self.host.paths;
+        for (name, good) in good_versions(decisions, self.state.assignment.as_deref()) {
+            let last_noted = self.state.last_good.get(&name);
+            if is_noted(&good, last_noted, paths.last_good(&name).exists()) {
                 continue;
             }
-            let is_recorded = match documents::read_last_good(paths, name) {
-                Ok(noted) => noted.as_ref() == Some(&hash),
-                // It may be about this version. About one that this agent changed to, it is not.
-                Err(error) if !self.state.last_good.contains_key(name) => {
-                    warn!(component = %name, error = chain(&error), "cannot read the record of the last good version; leaving it");
-                    true
-                }
-                Err(_of_an_earlier_version) => false,
+            let read = documents::read_last_good(paths, &name);
+            let noted = match &read {
+                Ok(noted) => NotedVersion::Known(noted.as_ref()),
+                Err(_of_a_later_release) => NotedVersion::OfLaterRelease,
             };
-            if !is_recorded && let Err(error) = documents::write_last_good(paths, name, &hash) {
+            let action = note_action(&good, noted, last_noted);
+            if action == NoteAction::KeepUnread
+                && let Err(error) = &read
+            {
+                warn!(component = %name, error = chain(error), "cannot read the record of the last good version; leaving it");
+            }
+            if action == NoteAction::Write
+                && let Err(error) = documents::write_last_good(paths, &name, &good)
+            {
                 // It is tried again at the next pass; until then its start has the usual limit.
                 debug!(component = %name, error = chain(&error), "cannot record the last good version");
                 continue;
             }
-            self.state.last_good.insert(name.clone(), hash);
+            self.state.last_good.insert(name, good);
         }
     }
 }

@@ -48,7 +48,9 @@ impl Agent {
         schedule::withhold(&mut decisions, |name| self.state.reviving.contains_key(name));
         let is_begun = |name: &ComponentName| self.state.reviving.contains_key(name);
         for (name, step) in schedule::due_beside(&decisions, self.running_steps(), is_begun) {
-            self.begin_beside(&name, step, &decisions[&name].reason);
+            let reason = &decisions[&name].reason;
+            self.follow_drift(|drifts, input| drifts.begin(&name, &step, reason, input), &observed);
+            self.begin_beside(&name, step, reason);
         }
         let begin = schedule::due(&decisions, self.running_steps());
         for (name, step) in &begin {
@@ -64,6 +66,7 @@ impl Agent {
             now_busy.retain(|name, _| begin.iter().any(|(begun, _)| begun == name));
             decisions.extend(now_busy);
         }
+        self.follow_drift(|drifts, input| drifts.leave(&decisions, input), &observed);
         self.record_last_good(&decisions);
         self.report(&observed, &decisions);
     }
@@ -115,6 +118,7 @@ impl Agent {
             documents: &self.state.documents,
             file_changes: &self.state.file_changes,
             started: &self.state.started,
+            last_good: &self.state.noted,
             statuses: &self.inputs.statuses.borrow(),
             units_at: units.listed_at,
             systemd_is_away: units.unavailable.is_some(),
@@ -158,20 +162,23 @@ impl Agent {
         self.state.documents = names.into_iter().filter_map(read).collect();
         self.read_files();
         self.read_started();
+        self.read_noted();
     }
 
-    /// Looks at the files that containers have mounted, of the instances whose workload is desired.
+    /// Looks at the files that containers have mounted, of the workloads by which the host works.
     pub(super) fn read_files(&mut self) {
         let desired = self.state.assignment.iter().flat_map(|it| it.content.share.instances.iter());
         let changed = desired.filter_map(|(name, desired)| {
-            let instance = &desired.instance;
             let document = self.state.documents.get(name)?;
-            let works_by = document.workload.hash == instance.workload_hash();
+            let works_by = document.workload.hash == desired.instance.workload_hash();
+            // The files of a version that only a later release can read are not known.
+            let in_use = if works_by { None } else { Some(document.whole().ok()?) };
+            let instance = in_use.as_ref().unwrap_or(&desired.instance);
             let paths = &self.host.paths;
             let mut changes = container_files::changes(paths, instance);
             let held = document.reload.as_ref();
             changes.extend(reloaded_files::changes(paths, instance, held));
-            (works_by && !changes.is_empty()).then(|| (name.clone(), changes))
+            (!changes.is_empty()).then(|| (name.clone(), changes))
         });
         self.state.file_changes = changed.collect();
     }

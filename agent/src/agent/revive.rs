@@ -1,4 +1,4 @@
-//! Starts the version in use beside a change that cannot go on.
+//! Puts the version in use right and starts it, beside a change that cannot go on.
 
 use oml_common::decide::reconcile::Reason;
 use oml_common::decide::step::Step;
@@ -15,11 +15,12 @@ use crate::runtime::PullProgress;
 
 impl Agent {
     pub(super) fn begin_beside(&mut self, component: &ComponentName, step: Step, reason: &Reason) {
-        // Another try of a start that could not be done is not worth a log line.
-        let is_retry = self.state.updates.get(component).is_some_and(|it| it.revival.is_some());
-        if !is_retry {
+        // Another start, and another try of what could not be done, are not worth a log line.
+        let last = self.state.updates.get(component).and_then(|it| it.revival.as_ref());
+        let is_repair = matches!(step, Step::Repair { .. });
+        if last.is_none_or(|last| is_repair && last.message.is_empty()) {
             let reason = reason.to_string();
-            info!(%component, step = step.as_str(), reason, "starting the version in use");
+            info!(%component, step = step.as_str(), reason, "step for the version in use started");
         }
         let (desired, desired_hash) = (self.desired(component), self.desired_hash(component));
         let work = Work {

@@ -12,6 +12,7 @@ use crate::paths::Slot;
 
 mod bench;
 mod by_hand;
+mod changed_in_use;
 mod checked;
 mod copied_documents;
 mod copied_files;
@@ -27,8 +28,10 @@ mod interrupted;
 mod lost_record;
 mod migrated;
 mod reload;
+mod reload_check;
 mod revived;
 mod secrets;
+mod skipped;
 mod stopped;
 mod unhealthy;
 mod unreadable;

@@ -44,6 +44,27 @@ fn advancing_moves_next_to_current_and_current_to_previous() {
 }
 
 #[test]
+fn another_document_of_the_workload_takes_the_place_of_every_earlier_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    let (one, two) = (instance("one"), instance("two"));
+    let renewed = one.edited(|instance| instance.timing.stop_grace_ms += 1);
+    write(&paths, &one, Slot::Previous).unwrap();
+    write(&paths, &one, Slot::Next).unwrap();
+    replace(&paths, &renewed).unwrap();
+    assert_eq!(held(&paths, Slot::Current).as_ref(), Some(&renewed));
+    assert_eq!(held(&paths, Slot::Previous).as_ref(), Some(&renewed));
+    assert_eq!(held(&paths, Slot::Next), None);
+
+    write(&paths, &two, Slot::Previous).unwrap();
+    write(&paths, &two, Slot::Next).unwrap();
+    replace(&paths, &one).unwrap();
+    assert_eq!(held(&paths, Slot::Current).as_ref(), Some(&one));
+    assert_eq!(held(&paths, Slot::Previous).as_ref(), Some(&two));
+    assert_eq!(held(&paths, Slot::Next).as_ref(), Some(&two));
+}
+
+#[test]
 fn a_document_takes_the_place_of_a_folder_and_is_removed_beside_what_others_put_there() {
     let folder = tempfile::tempdir().unwrap();
     let paths = Paths::below(folder.path());

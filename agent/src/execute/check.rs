@@ -4,11 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use oml_common::decide::check;
 use oml_common::document::instance::InstanceDocument;
 use oml_common::document::operation::{OperationStep, RunOrder};
 use oml_common::id::{ComponentName, ContentHash, RunId};
 use oml_common::text::error::chain;
-use oml_common::time::{Timestamp, print_duration_ms};
+use oml_common::time::Timestamp;
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
@@ -20,29 +21,28 @@ use crate::pause::RetryPause;
 use crate::runtime::{ContainerEngine, ExitReport, RuntimeError, Waited};
 
 impl Host {
-    /// Runs the checks of a version. One that this host works by already is not checked again: its
-    /// container only has to be made again.
+    /// Runs the checks of a version that are due.
     pub(super) async fn check(&self, work: &Work) -> Result<(), StepError> {
         let instance = work.instance()?;
+        // Without checks, an error of the disk is no reason against the version.
         if instance.checks.is_empty() {
             return Ok(());
         }
         let current = documents::read_usable(&self.paths, &work.component, Slot::Current)?;
-        if current.is_some_and(|current| current.workload_hash() == instance.workload_hash()) {
-            return Ok(());
-        }
-        for step in &instance.checks {
+        for step in check::due(instance, current.as_deref()) {
             self.run_check(work, instance, step).await?;
         }
         Ok(())
     }
 
-    async fn run_check(
+    /// Runs a check of an instance in a container of its own, and returns how its program ended; without
+    /// a status if it did not end in time.
+    pub(super) async fn end_of_check(
         &self,
         work: &Work,
         instance: &InstanceDocument,
         step: &OperationStep,
-    ) -> Result<(), StepError> {
+    ) -> Result<ExitReport, StepError> {
         let id = id_of(&work.component);
         let OperationStep { operation, run, irreversible: _ } = step;
         let (operation, run) = (operation.clone(), run.clone());
@@ -58,20 +58,23 @@ impl Host {
             Vec::new()
         });
         self.remove_check(id).await?;
-        let (component, operation) = (&work.component, &order.operation);
-        let exit_code = status?;
-        let why = match exit_code {
-            Some(0) => {
-                info!(%component, check = %operation, "check of the new version passed");
-                return Ok(());
-            }
-            Some(status) => format!("ended with status {status}"),
-            None => format!("did not end within {}", print_duration_ms(order.run.deadline_ms)),
-        };
-        let message =
-            format!("the check {operation} of the new version {why}; nothing was stopped");
-        let report = ExitReport { exit_code, log_tail };
-        Err(StepError::OperationFailed(Box::new(self.failure(work, message, report))))
+        Ok(ExitReport { exit_code: status?, log_tail })
+    }
+
+    async fn run_check(
+        &self,
+        work: &Work,
+        instance: &InstanceDocument,
+        step: &OperationStep,
+    ) -> Result<(), StepError> {
+        let ended = self.end_of_check(work, instance, step).await?;
+        let (component, operation) = (&work.component, &step.operation);
+        if let Err(failed) = check::passed(operation, ended.exit_code, step.run.deadline_ms) {
+            let failure = self.failure(work, failed.to_string(), ended);
+            return Err(StepError::OperationFailed(Box::new(failure)));
+        }
+        info!(%component, check = %operation, "check of the new version passed");
+        Ok(())
     }
 
     /// Removes the container of a check, if necessary when the engine is back: after another change

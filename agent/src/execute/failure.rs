@@ -26,7 +26,7 @@ impl Host {
         let component = &work.component;
         let reported = match instance.container() {
             Some(_) => self.docker.exit_report(component, &instance.workload_hash(), since).await,
-            None => self.systemd.exit_report(component).await,
+            None => self.systemd.exit_report(component, since).await,
         };
         match reported {
             Ok(report) => Ok(report),

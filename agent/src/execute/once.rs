@@ -3,9 +3,13 @@
 //! result before it is reported. None is begun twice.
 
 use oml_common::decide::observed::{ContainerState, ObservedRun};
-use oml_common::decide::run_once::{RunOnce, RunOnceFailed, disproved, observed, surplus};
+use oml_common::decide::operation::{RunRefused, may_go_on};
+use oml_common::decide::run_once::{
+    AfterRun, RunOnce, RunOnceFailed, after_run, disproved, observed, surplus,
+};
+use oml_common::document::Verbatim;
 use oml_common::document::instance::{Instance, InstanceDocument};
-use oml_common::document::operation::{RunOrder, RunOutcome, RunResult};
+use oml_common::document::operation::{RunOrder, RunResult};
 use oml_common::id::{ComponentName, OperationName, RunId};
 use oml_daemon::failpoint;
 use tracing::info;
@@ -44,7 +48,7 @@ impl Host {
         failpoint::reach("M4");
         self.docker.remove_run(id).await?;
         self.prune_runs(&work.component).await?;
-        self.judge_run(work, kind, &order, &result)
+        self.end_run_once(work, kind, &order, &result)
     }
 
     /// Writes the order of a run and begins it.
@@ -54,7 +58,7 @@ impl Host {
         kind: RunOnce,
         operation: &OperationName,
         id: RunId,
-    ) -> Result<RunOrder, StepError> {
+    ) -> Result<Verbatim<RunOrder>, StepError> {
         let instance = work.instance()?;
         let steps = match kind {
             RunOnce::Preparation => &instance.preparations,
@@ -65,6 +69,7 @@ impl Host {
         self.refuse_beside_another(instance, operation).await?;
         let (operation, run) = (step.operation, step.run);
         let order = RunOrder { id, operation, instance: instance.clone(), run };
+        let order = Verbatim::seal(order);
         // An agent that was killed before it wrote the order may have left one.
         self.docker.remove_run(id).await?;
         self.docker.create_run(&order).await?;
@@ -78,18 +83,16 @@ impl Host {
         Ok(order)
     }
 
-    /// Waits for what an operator has asked for: both may write to the same database. A run whose
-    /// order cannot be read may be of any component.
+    /// Refuses to begin beside what an operator has asked for, which is waited for.
     async fn refuse_beside_another(
         &self,
         instance: &Instance,
         operation: &OperationName,
     ) -> Result<(), StepError> {
-        let of_it = |order: &RunOrder| order.instance.component == instance.component;
-        for (id, run) in runs::known(&self.paths, Some(&instance.tenant))? {
-            let may_go_on = run.result.is_none() && run.order.as_ref().is_none_or(of_it);
-            if may_go_on && !self.has_left(id).await {
-                let detail = format!("run {id} of the component is not over on this host");
+        let known = runs::known(&self.paths, Some(&instance.tenant))?;
+        for id in may_go_on(&instance.component, &known) {
+            if !self.has_left(id).await {
+                let detail = RunRefused::beside(id, &known).to_string();
                 let (verb, object) = ("begin", operation.to_string());
                 return Err(RuntimeError::Refused { verb, object, detail, transient: true }.into());
             }
@@ -97,8 +100,8 @@ impl Host {
         Ok(())
     }
 
-    /// Says what a run that is over means for the update.
-    fn judge_run(
+    /// Ends the step of a run that is over.
+    fn end_run_once(
         &self,
         work: &Work,
         kind: RunOnce,
@@ -108,25 +111,20 @@ impl Host {
         let (component, operation) = (&work.component, &order.operation);
         let (id, kind_word) = (order.id, kind.as_str());
         info!(%component, %operation, kind = kind_word, run = %id, %result, "run of an update ended");
-        let digest = |instance: &Instance| instance.container().map(|it| it.digest.clone());
-        let is_of_desired = digest(&order.instance) == digest(work.instance()?);
-        if result.is_success() || !is_of_desired {
-            return Ok(());
-        }
-        if result.outcome == RunOutcome::NotStarted {
-            // Nothing of it ran, so it may be begun again.
-            runs::forget(&self.paths, order.id)?;
-            let (verb, object) = ("start", operation.to_string());
-            let detail = result.reason.clone();
-            return Err(RuntimeError::Refused { verb, object, detail, transient: false }.into());
-        }
+        let exit_code = match after_run(&order.instance, work.instance()?, result) {
+            AfterRun::GoOn => return Ok(()),
+            AfterRun::Forget => {
+                runs::forget(&self.paths, order.id)?;
+                let (verb, object) = ("start", operation.to_string());
+                let detail = result.reason.clone();
+                let refused = RuntimeError::Refused { verb, object, detail, transient: false };
+                return Err(refused.into());
+            }
+            AfterRun::Fail { exit_code } => exit_code,
+        };
         let has_old = documents::read_usable_held(&self.paths, component)?.is_some();
         let deadline_ms = order.run.deadline_ms;
         let why = RunOnceFailed { kind, operation, result, deadline_ms, has_old };
-        let exit_code = match result.outcome {
-            RunOutcome::Exited { status } => Some(status),
-            RunOutcome::DeadlineExceeded | RunOutcome::Interrupted | RunOutcome::NotStarted => None,
-        };
         let report = ExitReport { exit_code, log_tail: result.last_lines.clone() };
         let failure = self.failure(work, why.to_string(), report);
         Err(StepError::OperationFailed(Box::new(failure)))

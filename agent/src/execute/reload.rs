@@ -6,14 +6,17 @@
 
 use std::time::Duration;
 
+use oml_common::decide::exit::asks_for_end;
 use oml_common::decide::reload::{
-    NotTaken, Probed, PutBack, ReloadFailed, ReloadMoment, not_probed, probe_limit_ms, probed,
+    FormerContent, NotTaken, Probed, PutBack, ReloadFailed, ReloadMoment, before_reload,
+    former_content, not_probed, probe_limit_ms, probed, would_end,
 };
 use oml_common::document::instance::{InstanceDocument, Reload, ReloadBy};
 use oml_common::id::ComponentName;
 use oml_common::text::error::chain;
 use oml_common::text::printable::{printable, shortened};
 use oml_daemon::failpoint;
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
@@ -23,7 +26,7 @@ use crate::documents;
 use crate::host::Host;
 use crate::paths::Slot;
 use crate::reloaded_files;
-use crate::runtime::{ExecOutput, ExitReport, RuntimeError};
+use crate::runtime::{ExecOutput, ExitReport, PullProgress, RuntimeError};
 
 /// The last lines of a command that are kept.
 const LINES_MAX: usize = 20;
@@ -41,15 +44,17 @@ enum Asked {
 }
 
 impl Host {
-    /// Writes the files of the desired instance that its program takes over while it runs, and lets
-    /// it do so if it runs.
+    /// Writes the files of the desired instance that its program takes over while it runs, after their
+    /// checks, and lets it do so if it runs.
     pub(super) async fn reload(
         &self,
         work: &Work,
         runs: bool,
         was_healthy: bool,
+        progress: &watch::Sender<PullProgress>,
     ) -> Result<(), StepError> {
         let instance = work.instance()?;
+        self.check_reload(work, progress).await?;
         reloaded_files::ensure(&self.paths, instance)?;
         failpoint::reach("L1");
         match &instance.reload {
@@ -60,8 +65,7 @@ impl Host {
         }
         failpoint::reach("L2");
         container_files::ensure(&self.paths, instance)?;
-        documents::write(&self.paths, instance, Slot::Current)?;
-        documents::remove_next(&self.paths, &work.component, &work.desired_hash)?;
+        documents::replace(&self.paths, instance)?;
         failpoint::reach("L3");
         Ok(self.systemd.write(instance).await?)
     }
@@ -97,10 +101,7 @@ impl Host {
             let detail = why.to_string();
             return Err(RuntimeError::Refused { verb, object, detail, transient: true }.into());
         };
-        let exit_code = match &why {
-            NotTaken::Exited { exit_code, .. } => Some(*exit_code),
-            NotTaken::NotRun { .. } | NotTaken::Unhealthy { .. } => None,
-        };
+        let exit_code = why.exit_code();
         let failed = ReloadFailed { why, put_back };
         warn!(%component, reason = %failed, "program has not taken over its files");
         let report = ExitReport { exit_code, log_tail: lines };
@@ -136,9 +137,7 @@ impl Host {
     async fn ask_to_reload(&self, container: &str, reload: &Reload) -> Result<Asked, RuntimeError> {
         let calls = self.docker.calls();
         let answered = match &reload.by {
-            ReloadBy::Signal { signal } => {
-                calls.signal(container, signal).await.map(|()| Asked::Taken)
-            }
+            ReloadBy::Signal { signal } => self.send(container, signal).await,
             ReloadBy::NextStart => Ok(Asked::Taken),
             ReloadBy::Command { command } => {
                 let limit = Duration::from_millis(reload.deadline_ms);
@@ -154,6 +153,18 @@ impl Host {
             }
             answered => answered,
         }
+    }
+
+    /// Sends a signal to a program, unless it is that by which the engine stops it.
+    async fn send(&self, container: &str, signal: &str) -> Result<Asked, RuntimeError> {
+        let calls = self.docker.calls();
+        let found = calls.inspect(container).await?;
+        let stop_signal = found.and_then(|found| found.settings.options.options.stop_signal);
+        if asks_for_end(Some(signal), stop_signal.as_deref()) {
+            let why = NotTaken::NotRun { error: would_end(signal) };
+            return Ok(Asked::NotTaken { why, lines: Vec::new() });
+        }
+        calls.signal(container, signal).await.map(|()| Asked::Taken)
     }
 
     /// Waits for the probes after a reload, and returns what is wrong with the program if it stopped
@@ -192,30 +203,32 @@ impl Host {
     ) -> Result<Option<PutBack>, StepError> {
         let component = &instance.component;
         let current = documents::read_usable(&self.paths, component, Slot::Current)?;
-        let current = current.filter(|it| it.workload_hash() == instance.workload_hash());
-        let Some(current) = current else { return Ok(Some(PutBack::Unknown)) };
-        let content = |instance: &InstanceDocument| instance.reload.as_ref().map(Reload::content);
-        if content(&current) == content(instance) {
-            return Ok(None);
+        let (document, reload) = match former_content(instance, current.as_ref()) {
+            FormerContent::Same => return Ok(None),
+            FormerContent::Unknown => return Ok(Some(PutBack::Unknown)),
+            FormerContent::Other { document, reload } => (document, reload),
+        };
+        // One that was read from a label may name what the host has no longer.
+        if !reloaded_files::has_secrets(&self.paths, document) {
+            return Ok(Some(PutBack::Unknown));
         }
-        let Some(former) = &current.reload else { return Ok(Some(PutBack::Unknown)) };
-        reloaded_files::ensure(&self.paths, &current)?;
+        reloaded_files::ensure(&self.paths, document)?;
         failpoint::reach("L4");
-        Ok(Some(match self.ask_to_reload(container, former).await? {
+        Ok(Some(match self.ask_to_reload(container, reload).await? {
             Asked::Taken => PutBack::Done,
             Asked::NotTaken { why, .. } => PutBack::NotTaken(why),
         }))
     }
 
-    /// Writes the files of an instance that its program takes over while it runs, as the document of
-    /// the same workload on this host says: only a reload changes what that program has.
+    /// Writes the files of an instance that its program takes over while it runs, as they are before
+    /// a reload.
     pub(super) fn write_reloaded(&self, instance: &InstanceDocument) -> Result<(), StepError> {
         if instance.reload.is_none() {
             return Ok(());
         }
         let current = documents::read_usable(&self.paths, &instance.component, Slot::Current)?;
-        let same = current.filter(|it| it.workload_hash() == instance.workload_hash());
-        Ok(reloaded_files::ensure(&self.paths, same.as_ref().unwrap_or(instance))?)
+        let before = before_reload(instance, current.as_deref());
+        Ok(reloaded_files::ensure_again(&self.paths, before)?)
     }
 }
 

@@ -173,7 +173,7 @@ impl Host {
         let instance = self.known(work, previous).await?;
         self.restore_image(&instance, progress).await?;
         container_files::ensure(&self.paths, &instance)?;
-        reloaded_files::ensure(&self.paths, &instance)?;
+        reloaded_files::ensure_again(&self.paths, &instance)?;
         documents::write(&self.paths, &instance, Slot::Current)?;
         self.systemd.write(&instance).await?;
         failpoint::reach("R2");

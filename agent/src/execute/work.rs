@@ -21,7 +21,7 @@ pub(crate) struct Work {
     pub(crate) step: Step,
     /// When the start began that the step makes or judges; none if nothing was started.
     pub(crate) started_at: Option<Timestamp>,
-    /// Says that another workload is desired since the step was begun.
+    /// Says that another workload, or another content of its files, is desired since the step was begun.
     pub(crate) superseded: Superseded,
 }
 
@@ -31,7 +31,8 @@ impl Work {
     }
 }
 
-/// Tells a step that another workload is desired since it was begun. What takes long ends then.
+/// Tells a step that another workload, or another content of its files, is desired since it was begun. What takes long ends
+/// then.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Superseded(Arc<watch::Sender<bool>>);
 

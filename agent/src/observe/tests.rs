@@ -36,6 +36,7 @@ fn a_lost_document_is_known_from_the_container_that_runs() {
         documents: &BTreeMap::new(),
         file_changes: &BTreeMap::new(),
         started: &BTreeMap::new(),
+        last_good: &BTreeMap::new(),
         statuses: &Statuses::new(),
         units_at: None,
         systemd_is_away: false,
@@ -60,6 +61,7 @@ fn what_one_runtime_finds_foreign_is_foreign() {
         documents: &BTreeMap::new(),
         file_changes: &BTreeMap::new(),
         started: &BTreeMap::new(),
+        last_good: &BTreeMap::new(),
         statuses: &Statuses::new(),
         units_at: None,
         systemd_is_away: false,
@@ -70,11 +72,19 @@ fn what_one_runtime_finds_foreign_is_foreign() {
 }
 
 #[test]
-fn calls_are_unknown_where_neither_document_nor_label_names_them() {
+fn calls_are_unknown_where_neither_document_nor_label_says_how_they_are_counted() {
     let name: ComponentName = "asterisk".parse().unwrap();
     let running =
         container(&ContentHash::of(b"1"), ContainerState::Running { since: Timestamp(1) });
-    for (label, expected) in [(Some(None), Counting::Unknown), (None, Counting::Nothing)] {
+    let text = Verbatim::seal(fixtures::instance("asterisk", "1")).text().to_owned();
+    let active = r#""active":{"command":["count"],"before":"up","noun":"calls","total":"min"}"#;
+    let later = text.replacen("\"timing\":", &format!("{active},\"timing\":"), 1);
+    let later = HeldInstance::read(&later).unwrap();
+    for (label, expected) in [
+        (Some(None), Counting::Unknown),
+        (None, Counting::Nothing),
+        (Some(Some(later)), Counting::Unknown),
+    ] {
         let labels = label.map(|label| (name.clone(), label)).into_iter().collect();
         let containers = vec![(name.clone(), running.clone())];
         let docker = ContainerListing { containers, labels, ..ContainerListing::default() };
@@ -85,6 +95,7 @@ fn calls_are_unknown_where_neither_document_nor_label_names_them() {
             documents: &BTreeMap::new(),
             file_changes: &BTreeMap::new(),
             started: &BTreeMap::new(),
+            last_good: &BTreeMap::new(),
             statuses: &Statuses::new(),
             units_at: None,
             systemd_is_away: false,
@@ -119,6 +130,7 @@ fn what_runs_with_a_right_that_is_not_allowed_any_more_is_named() {
             documents: &BTreeMap::new(),
             file_changes: &BTreeMap::new(),
             started: &BTreeMap::new(),
+            last_good: &BTreeMap::new(),
             statuses: &Statuses::new(),
             units_at: None,
             systemd_is_away: false,

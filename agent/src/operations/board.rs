@@ -1,4 +1,4 @@
-//! What the session has to tell of runs. It is bounded: of the output of a run only the newest
+//! What the session has to report of runs. It is bounded: of the output of a run only the newest
 //! lines wait, and the session sees how many are missing.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -33,13 +33,13 @@ struct Entry {
     /// The number of lines before them.
     before: u64,
     result: Option<RunResult>,
-    /// There is something to tell beside the lines: that the run has begun, or its result.
-    is_news: bool,
+    /// There is something to report beside the lines: that the run has begun, or its result.
+    is_unreported: bool,
 }
 
 /// A message about a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunNews {
+pub struct RunMessage {
     pub id: RunId,
     /// The number of lines that the program wrote before the first of these.
     pub first_line: u64,
@@ -49,7 +49,7 @@ pub struct RunNews {
 }
 
 impl RunBoard {
-    /// Returns a receiver that wakes when there is something to tell.
+    /// Returns a receiver that wakes when there is something to report.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
@@ -57,7 +57,7 @@ impl RunBoard {
 
     /// Notes that the host has the order of a run.
     pub(super) fn begin(&self, id: RunId) {
-        self.update(id, |entry| entry.is_news = true);
+        self.update(id, |entry| entry.is_unreported = true);
     }
 
     pub(super) fn add_line(&self, id: RunId, text: String) {
@@ -73,18 +73,18 @@ impl RunBoard {
     pub(super) fn end(&self, id: RunId, result: RunResult) {
         self.update(id, |entry| {
             entry.result = Some(result);
-            entry.is_news = true;
+            entry.is_unreported = true;
         });
     }
 
     /// Notes that the state of a run has to be reported again.
-    pub(super) fn tell_again(&self, id: RunId) {
+    pub(super) fn report_again(&self, id: RunId) {
         self.begin(id);
     }
 
     /// Notes that everything has to be reported again, because the last session may have lost it.
-    pub fn tell_all_again(&self) {
-        self.lock().entries.values_mut().for_each(|entry| entry.is_news = true);
+    pub fn report_all_again(&self) {
+        self.lock().entries.values_mut().for_each(|entry| entry.is_unreported = true);
         self.changed.send_modify(|count| *count = count.wrapping_add(1));
     }
 
@@ -109,7 +109,7 @@ impl RunBoard {
     /// Takes the next message; none if all was reported. Begins and results go before lines, and
     /// runs take turns, so that none holds back another.
     #[must_use]
-    pub fn next(&self, lines_max: usize) -> Option<RunNews> {
+    pub fn next(&self, lines_max: usize) -> Option<RunMessage> {
         let mut runs = self.lock();
         let id = runs.due()?;
         runs.last = Some(id);
@@ -120,9 +120,9 @@ impl RunBoard {
         entry.before = first_line.saturating_add(count(lines.len()));
         let is_all = entry.lines.is_empty();
         // A result waits for the last lines.
-        entry.is_news &= entry.result.is_some() && !is_all;
+        entry.is_unreported &= entry.result.is_some() && !is_all;
         let result = entry.result.clone().filter(|_| is_all);
-        Some(RunNews { id, first_line, lines, result })
+        Some(RunMessage { id, first_line, lines, result })
     }
 
     fn update(&self, id: RunId, change: impl FnOnce(&mut Entry)) {
@@ -145,7 +145,7 @@ impl Runs {
             let later = self.entries.range((after, Bound::Unbounded)).find_map(due);
             later.or_else(|| self.entries.iter().find_map(due))
         };
-        find(|entry| entry.is_news).or_else(|| find(|entry| !entry.lines.is_empty()))
+        find(|entry| entry.is_unreported).or_else(|| find(|entry| !entry.lines.is_empty()))
     }
 }
 
@@ -182,27 +182,27 @@ mod tests {
     }
 
     #[test]
-    fn a_run_with_much_output_does_not_hold_back_the_news_of_another() {
+    fn a_run_with_much_output_does_not_hold_back_what_is_new_of_another() {
         let (board, other) = (RunBoard::default(), RunId { epoch: 1, number: 8 });
         let write = |id| (0..30).for_each(|_| board.add_line(id, "line".to_owned()));
-        let told = |lines: usize| {
-            let news = board.next(lines).unwrap();
-            (news.id, news.lines.len(), news.result)
+        let next = |lines: usize| {
+            let message = board.next(lines).unwrap();
+            (message.id, message.lines.len(), message.result)
         };
         board.begin(ID);
         write(ID);
         board.begin(other);
-        assert_eq!(told(10), (ID, 10, None));
+        assert_eq!(next(10), (ID, 10, None));
         write(ID);
-        assert_eq!(told(10), (other, 0, None));
-        assert_eq!(told(10), (ID, 10, None));
+        assert_eq!(next(10), (other, 0, None));
+        assert_eq!(next(10), (ID, 10, None));
         write(other);
-        assert_eq!(told(10), (other, 10, None));
-        assert_eq!(told(10), (ID, 10, None));
-        assert_eq!(told(10), (other, 10, None));
+        assert_eq!(next(10), (other, 10, None));
+        assert_eq!(next(10), (ID, 10, None));
+        assert_eq!(next(10), (other, 10, None));
         board.end(other, result());
         write(ID);
-        assert_eq!(told(20), (other, 10, Some(result())));
+        assert_eq!(next(20), (other, 10, Some(result())));
     }
 
     #[test]
@@ -218,11 +218,11 @@ mod tests {
             (["two".to_owned()].as_slice(), Some(result()))
         );
         assert_eq!(board.next(1), None);
-        board.tell_all_again();
+        board.report_all_again();
         let again = board.next(1).unwrap();
         assert_eq!((again.first_line, again.lines.len(), again.result), (2, 0, Some(result())));
         board.forget(ID);
-        board.tell_all_again();
+        board.report_all_again();
         assert_eq!(board.next(1), None);
     }
 }

@@ -70,9 +70,9 @@ impl Bench {
             loop {
                 match self.line.board.next(10) {
                     None => changes.changed().await.unwrap(),
-                    Some(news) if news.id != id(number) => {}
-                    Some(RunNews { lines, result: None, .. }) => output.extend(lines),
-                    Some(RunNews { lines, result: Some(result), .. }) => {
+                    Some(message) if message.id != id(number) => {}
+                    Some(RunMessage { lines, result: None, .. }) => output.extend(lines),
+                    Some(RunMessage { lines, result: Some(result), .. }) => {
                         output.extend(lines);
                         return result;
                     }
@@ -231,8 +231,7 @@ async fn a_run_of_the_tenant_before_is_no_answer_to_an_order_of_this_one() {
     let instance = fixtures::instance("asterisk", "1");
     let instance = Verbatim::seal(Instance { tenant: "before".parse().unwrap(), ..instance });
     for number in [1, 2] {
-        let of_other =
-            RunOrder { instance: instance.clone(), ..(*order(number, "asterisk")).clone() };
+        let of_other = order(number, "asterisk").edited(|order| order.instance = instance.clone());
         runs::write_order(&bench.host.paths, &of_other).unwrap();
         runs::write_result(&bench.host.paths, id(number), &succeeded()).unwrap();
     }
@@ -241,6 +240,23 @@ async fn a_run_of_the_tenant_before_is_no_answer_to_an_order_of_this_one() {
     let (_, result) = bench.ended(1).await;
     assert_eq!(result.outcome, RunOutcome::Exited { status: 3 });
     assert_eq!(runs::read_result(&bench.host.paths, id(1)).unwrap(), Some(result));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_is_kept_in_the_bytes_in_which_it_came() {
+    let mut bench = Bench::new(exits(3)).await;
+    let text = order(1, "asterisk").text().to_owned();
+    let text = format!("{},\"of_a_later_release\":true}}", text.strip_suffix('}').unwrap());
+    let given = || Verbatim::<RunOrder>::read(&text).unwrap();
+    bench.order(given()).await;
+    let (_, result) = bench.ended(1).await;
+    assert_eq!(result.outcome, RunOutcome::Exited { status: 3 });
+    // So a release that knows the field finds the same order, and reports what became of it.
+    let kept = runs::read_order(&bench.host.paths, id(1)).unwrap().unwrap();
+    assert_eq!(kept.text(), text);
+    bench.restart();
+    bench.order(given()).await;
+    assert_eq!(bench.ended(1).await.1, result);
 }
 
 #[tokio::test(start_paused = true)]
@@ -289,10 +305,13 @@ async fn a_run_whose_waiting_program_was_killed_was_interrupted_and_stopped() {
     let bench = Bench::new(Behaviour::Good).await;
     bench.order(order(1, "asterisk")).await;
     bench.until_container_runs().await;
+    let begun = tokio::time::Instant::now();
     bench.host.host.kill_main_process("oml-run-1-1.service");
     let (_, result) = bench.ended(1).await;
     assert_eq!(result.outcome, RunOutcome::Interrupted);
     assert_eq!(bench.host.host.containers(), []);
+    // It is announced, and not found at the next look.
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
@@ -308,9 +327,9 @@ async fn one_run_of_a_component_at_a_time() {
 }
 
 /// Writes the order of a run that belongs to an update.
-fn run_of_update(bench: &Bench) -> RunOrder {
+fn run_of_update(bench: &Bench) -> Verbatim<RunOrder> {
     let id = RunId { epoch: RunId::OF_HOST, number: 7 };
-    let order = RunOrder { id, ..(*order(1, "asterisk")).clone() };
+    let order = order(1, "asterisk").edited(|order| order.id = id);
     runs::write_order(&bench.host.paths, &order).unwrap();
     order
 }
@@ -336,6 +355,27 @@ async fn a_run_of_an_update_that_goes_on_is_waited_for() {
     let (_, result) = bench.ended(1).await;
     assert_eq!(result.outcome, RunOutcome::NotStarted);
     assert!(result.reason.contains("run 0-7 of the component is not over"), "{result:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_whose_wait_for_systemd_hangs_keeps_no_other_from_being_taken() {
+    let bench = Bench::new(exits(0)).await;
+    run_of_update(&bench);
+    bench.host.host.hold(Daemon::Systemd, Verb::Read);
+    bench.order(order(1, "asterisk")).await;
+    bench.order(order(2, "redis")).await;
+    let mut changes = bench.line.board.changes();
+    let known = || runs::known(&bench.host.paths, None).unwrap();
+    let taken = async {
+        while !known().contains_key(&id(2)) {
+            changes.changed().await.unwrap();
+        }
+    };
+    timeout(LIMIT, taken).await.unwrap();
+    assert_eq!(known()[&id(1)].result, None);
+    bench.host.host.release(Daemon::Systemd, Verb::Read);
+    let (_, result) = bench.ended(1).await;
+    assert_eq!(result.outcome, RunOutcome::Exited { status: 0 });
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,6 +10,10 @@ use crate::runtime::{ExecOutput, RuntimeError};
 /// The number of characters of a program's own words that a reason shows.
 const SHOWN_CHARS: usize = 120;
 
+/// Why calls are not counted in a way that only a later release understands.
+pub const NEEDS_NEWER_AGENT: &str =
+    "needs a newer agent, which understands how its calls are counted";
+
 /// Returns the count of a probe by the answers of all its commands, in their order.
 ///
 /// # Errors
@@ -25,7 +29,7 @@ pub fn count_of(active: &ActiveProbe, answers: Vec<Result<ExecOutput, RuntimeErr
             None => Err("its command was not run".to_owned()),
         };
         // Of several it is not known otherwise whose words these are.
-        let named = |why: String| match active.more.is_empty() {
+        let named = |why: String| match active.several.is_empty() {
             true => why,
             false => format!("{why}; the command is {}", printable(&shown(&command.join(" ")))),
         };

@@ -123,6 +123,32 @@ fn what_is_missing_is_added_without_a_change_of_what_is_there() {
 }
 
 #[test]
+fn what_a_program_has_stays_when_its_document_names_a_secret_that_the_host_has_no_longer() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    let (first, second) = (at_hand(&paths, 1), at_hand(&paths, 2));
+    ensure(&paths, &second).unwrap();
+    let placed = placed(&paths, &second);
+    let secret = first.reload.as_ref().unwrap().secrets.first().unwrap();
+    fs::remove_file(paths.mounted_secret(&secret.name, &secret.mark)).unwrap();
+    fs::write(&placed[0].place, "edited").unwrap();
+    fs::remove_file(&placed[1].place).unwrap();
+    let removed = ["file /etc/web/b.conf was removed"];
+    assert_eq!(words(&paths, &second, &first), removed, "what the first one was is not known");
+    ensure_again(&paths, &first).unwrap();
+    assert_eq!(texts(&paths, &first), ["edited", "b", "key 2"]);
+    assert_eq!(words(&paths, &second, &second), ["file /etc/web/a.conf was edited"]);
+    ensure_again(&paths, &second).unwrap();
+    assert_eq!(texts(&paths, &first), ["a", "b", "key 2"]);
+    add_missing(&paths, &first).unwrap();
+    fs::remove_file(&placed[2].place).unwrap();
+    for ensured in [ensure_again(&paths, &first), add_missing(&paths, &first)] {
+        let error = oml_common::text::error::chain(&ensured.unwrap_err());
+        assert!(error.contains("has not sent secret tls_key version 1 yet"), "{error}");
+    }
+}
+
+#[test]
 fn a_secret_that_was_not_sent_yet_is_named_and_nothing_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let paths = Paths::below(folder.path());

@@ -51,6 +51,7 @@ mod engine;
 mod manual_actions;
 mod options;
 mod runs;
+mod skipped;
 mod supervised;
 mod units;
 
@@ -94,6 +95,11 @@ async fn the_model_of_an_engine_keeps_its_contract_about_options() {
 #[tokio::test(start_paused = true)]
 async fn the_model_of_systemd_keeps_its_contract() {
     units::all(&model()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_model_of_systemd_keeps_its_contract_about_starts_that_are_skipped() {
+    skipped::all(&model()).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -172,6 +178,7 @@ async fn the_real_daemons_keep_the_contract() {
     options::all(&host).await;
     units::all(&host).await;
     units::of_real_daemons(&host).await;
+    skipped::all(&host).await;
     supervised::all(&host).await;
     supervised::of_real_daemons(&host).await;
     runs::all(&host).await;

@@ -142,11 +142,6 @@ impl Docker {
         Ok(marked)
     }
 
-    /// Lists the containers of a component, newest first, each in its true state.
-    async fn looked_at(&self, component: &ComponentName) -> Result<Vec<Marked>, RuntimeError> {
-        self.states_of(self.listed(component).await?).await
-    }
-
     /// Returns these containers in their true states.
     async fn states_of(&self, listed: Vec<Marked>) -> Result<Vec<Marked>, RuntimeError> {
         let looked = self.look_at(listed).await?;
@@ -322,6 +317,10 @@ impl ContainerEngine for Docker {
         self.states_of(listed).await
     }
 
+    async fn looked_at(&self, component: &ComponentName) -> Result<Vec<Marked>, RuntimeError> {
+        self.states_of(self.listed(component).await?).await
+    }
+
     async fn may_create(&self, instance: ContainerInstance<'_>) -> Result<(), RuntimeError> {
         self.request(instance, instance.document().workload_hash()).await.map(drop)
     }
@@ -370,7 +369,8 @@ impl ContainerEngine for Docker {
 }
 
 /// Containers that bear a desired name and are not ours. One of another component of ours, whose
-/// name was exchanged by hand, gives the name back when it is needed.
+/// name was exchanged by hand, gives the name back when it is needed; so does one that the engine
+/// could not remove.
 fn foreign(
     all: &[ContainerSummary],
     ours: &[Marked],
@@ -384,7 +384,8 @@ fn foreign(
         };
         let holds_name =
             |found: &&ContainerSummary| label::name_of(found) == container.name.as_str();
-        if all.iter().find(holds_name).is_some_and(|found| !is_ours(found)) {
+        let is_in_the_way = |found: &ContainerSummary| !is_ours(found) && !label::is_dying(found);
+        if all.iter().find(holds_name).is_some_and(is_in_the_way) {
             let name = container.name.to_string();
             foreign.push((instance.component.clone(), ForeignObject::Container { name }));
         }

@@ -8,10 +8,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use oml_common::decide::difference::ForeignObject;
 use oml_common::decide::observed::ActiveState;
-use oml_common::decide::unit_end::UnitMemory;
+use oml_common::decide::unit_end::{UnitMemory, why_skipped};
 use oml_common::document::instance::{HeldInstance, InstanceDocument, Timing, Workload};
 use oml_common::document::operation::RunOrder;
 use oml_common::id::{ComponentName, RunId, TenantId, UnitName};
+use oml_common::time::Timestamp;
 use tokio::sync::watch;
 
 use super::{ExitReport, RuntimeError, UnitListing, UnitManager};
@@ -31,6 +32,7 @@ mod model;
 mod observe;
 mod origin;
 mod signals;
+mod skips;
 mod state;
 mod stops;
 mod text;
@@ -39,6 +41,7 @@ mod transient;
 use bus::Bus;
 use calls::UnitCalls;
 use files::{InstanceFile, OurFile};
+use jobs::EndedJob;
 use signals::Signals;
 
 pub use jobs::start_agent;
@@ -132,20 +135,31 @@ impl Systemd {
                 .saturating_add(JOB_MARGIN);
         // Deliberate starts count towards systemd's limit too.
         self.calls.forget_failure(unit).await?;
-        let loaded = self.job(unit, limit, async || self.calls.restart(unit).await).await?;
-        match loaded.active() {
+        let ended = self.job(unit, limit, async || self.calls.restart(unit).await).await?;
+        match ended.loaded.active() {
             ActiveState::Active | ActiveState::Reloading => Ok(()),
             ActiveState::Inactive
             | ActiveState::Activating
             | ActiveState::Deactivating
-            | ActiveState::Failed => Err(RuntimeError::Refused {
-                verb: "start",
-                object: unit.to_owned(),
-                detail: loaded.why(is_supervised),
-                // Somebody else's stop says nothing of what was started.
-                transient: loaded.was_interrupted(is_supervised),
-            }),
+            | ActiveState::Failed => Err(self.failed_start(unit, &ended, is_supervised)),
         }
+    }
+
+    /// Returns the error for a start after which the unit does not run.
+    fn failed_start(&self, unit: &str, ended: &EndedJob, is_supervised: bool) -> RuntimeError {
+        let EndedJob { loaded, end } = ended;
+        let result = end.as_ref().map(|end| end.result);
+        let (detail, transient) = match why_skipped(&loaded.tested(), result) {
+            Some(unmet) => {
+                if let Some(end) = end {
+                    self.signals.note_skipped(unit, end.number);
+                }
+                (unmet.explain(unit), false)
+            }
+            // Somebody else's stop says nothing of what was started.
+            None => (loaded.why(is_supervised), loaded.was_interrupted(is_supervised)),
+        };
+        RuntimeError::Refused { verb: "start", object: unit.to_owned(), detail, transient }
     }
 }
 
@@ -291,11 +305,23 @@ impl UnitManager for Systemd {
         Ok(loaded.is_up() || loaded.has_any_job())
     }
 
-    async fn exit_report(&self, component: &ComponentName) -> Result<ExitReport, RuntimeError> {
+    fn run_changes(&self) -> watch::Receiver<u64> {
+        self.signals.run_changes()
+    }
+
+    async fn exit_report(
+        &self,
+        component: &ComponentName,
+        since: Timestamp,
+    ) -> Result<ExitReport, RuntimeError> {
         let Some(file) = self.files_of(component)?.pop() else {
             return Ok(ExitReport::default());
         };
         let loaded = self.calls.load(file.unit.as_str()).await?;
+        let is_skipped = self.unmet(file.unit.as_str(), &loaded).is_some();
+        if is_skipped || !loaded.was_started_since(since) {
+            return Ok(ExitReport::default());
+        }
         let ended = loaded.service.main_exit.filter(|_| file.is_drop_in);
         let log_tail = match ended.filter(|ended| *ended > 0) {
             Some(ended) => {

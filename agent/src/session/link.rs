@@ -18,6 +18,7 @@ use tonic::transport::Channel;
 use tracing::{info, warn};
 
 use super::error::{CALL_TIMEOUT, SessionError, refused};
+use super::reason::NotInForce;
 use super::renewal::CurrentIdentity;
 use super::{Next, Session, secrets};
 use crate::file_rights;
@@ -95,13 +96,13 @@ impl Session {
         let Line { mut client, mut inbound, outbound } = line;
         let mut refresh = interval(REFRESH);
         let mut renewal = Box::pin(sleep_until(self.renewal(current, renew_after)));
-        let (mut pending, mut has_news) = (true, true);
+        let (mut pending, mut runs_pending) = (true, true);
         let mut keep_again = interval(KEEP_AGAIN);
         keep_again.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut unkept = Unkept::default();
         let mut runs_changed = self.runs.board.changes();
         // What the last session sent may be lost.
-        self.runs.board.tell_all_again();
+        self.runs.board.report_all_again();
         loop {
             // Reading a message, a mark, a permit and the timers can each be
             // dropped and taken up again without losing anything.
@@ -118,18 +119,18 @@ impl Session {
                 },
                 Ok(()) = self.reports.changed() => pending = true,
                 Ok(()) = self.policy.changed() => return Ok(Next::Policy),
-                Ok(()) = runs_changed.changed() => has_news = true,
+                Ok(()) = runs_changed.changed() => runs_pending = true,
                 _ = refresh.tick() => pending = true,
                 _ = keep_again.tick(), if unkept.is_any() => self.try_again(&mut unkept),
-                permit = outbound.reserve(), if pending || has_news => {
+                permit = outbound.reserve(), if pending || runs_pending => {
                     let Ok(permit) = permit else { return Err(SessionError::Ended) };
                     let message = match std::mem::take(&mut pending) {
                         true => Some(self.latest_report()),
-                        false => self.news_of_runs(),
+                        false => self.next_run_message(),
                     };
                     match message {
                         Some(message) => permit.send(message),
-                        None => has_news = false,
+                        None => runs_pending = false,
                     }
                 }
                 () = &mut renewal => match self.renew(&mut client).await {
@@ -214,17 +215,13 @@ impl Session {
 
     /// Reads an assignment; none if it may not follow the present one.
     fn take(&self, document: &[u8], identity: &HostIdentity) -> Option<AssignmentDocument> {
-        let read =
-            std::str::from_utf8(document).map_err(|error| error.to_string()).and_then(|text| {
-                AssignmentDocument::read(text).map_err(|error| match error.of_later_release() {
-                    Some(why) => format!("needs a newer agent: {why}"),
-                    None => error.to_string(),
-                })
-            });
+        let text = std::str::from_utf8(document)
+            .map_err(|error| NotInForce::Unreadable(error.to_string()));
+        let read = text.and_then(|text| Ok(AssignmentDocument::read(text)?));
         let assignment = match read {
             Ok(assignment) => assignment,
-            Err(error) => {
-                self.refuse(&format!("cannot read an assignment: {error}"));
+            Err(why) => {
+                self.refuse(&why);
                 return None;
             }
         };
@@ -232,7 +229,7 @@ impl Session {
         let accepted =
             assignment.accept_after(current.as_deref(), &identity.tenant, &identity.node);
         if let Err(refusal) = accepted {
-            self.refuse(&format!("an assignment was refused: {refusal}"));
+            self.refuse(&NotInForce::Refused(refusal));
             return None;
         }
         Some(assignment)
@@ -243,9 +240,8 @@ impl Session {
     fn keep(&self, assignment: AssignmentDocument) -> Option<AssignmentDocument> {
         let is_current = self.assignments.borrow().as_deref() == Some(&assignment);
         if !is_current && let Err(error) = self.cache.save_assignment(&assignment) {
-            let generation = assignment.generation;
-            let why = chain(&error);
-            self.refuse(&format!("cannot save assignment {generation}; it is not in force: {why}"));
+            let (generation, error) = (assignment.generation, chain(&error));
+            self.refuse(&NotInForce::NotSaved { generation, error });
             return Some(assignment);
         }
         self.error.send_if_modified(|error| error.take().is_some());
@@ -256,9 +252,9 @@ impl Session {
     }
 
     /// Reports why an assignment is not in force. The same reason is logged once.
-    fn refuse(&self, why: &str) {
+    fn refuse(&self, why: &NotInForce) {
         // It may repeat words of the assignment.
-        let why = printable(why);
+        let why = printable(&why.to_string());
         self.error.send_if_modified(|error| {
             let is_new = error.as_ref() != Some(&why);
             if is_new {

@@ -10,7 +10,7 @@ use tracing::warn;
 
 use super::Session;
 use crate::identity::HostIdentity;
-use crate::operations::RunNews;
+use crate::operations::RunMessage;
 
 impl Session {
     /// Hands an order on. One that cannot be read is not answered, so that the controller says
@@ -33,9 +33,9 @@ impl Session {
         }
     }
 
-    /// Returns the next message about runs; none if all was told.
-    pub(super) fn news_of_runs(&self) -> Option<AgentMessage> {
-        let RunNews { id, first_line, lines, result } = self.runs.board.next(run::LINES_MAX)?;
+    /// Returns the next message about runs; none if all was reported.
+    pub(super) fn next_run_message(&self) -> Option<AgentMessage> {
+        let RunMessage { id, first_line, lines, result } = self.runs.board.next(run::LINES_MAX)?;
         let progress = v1::RunProgress {
             id: Some(run::id_to_wire(id)),
             first_line,

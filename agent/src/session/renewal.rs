@@ -16,6 +16,7 @@ use tracing::{info, warn};
 
 use super::Session;
 use super::error::{CALL_TIMEOUT, SessionError, refused};
+use super::reason::NoSession;
 use crate::config::{ENROLLMENT_PORT, endpoint};
 use crate::identity::{HostIdentity, KeyRequest};
 
@@ -140,12 +141,9 @@ impl Session {
     /// Reports what an operator has to do if the controller refuses the recovery.
     pub(super) fn report_unrecovered(&self, current: &CurrentIdentity, error: &SessionError) {
         if let SessionError::Refused(status) = error {
-            let message = status.message();
-            let node = &current.identity.node;
-            self.error.send_replace(Some(format!(
-                "the controller gave no new certificate: {message}; create a token for {node} and run \
-                 `omlagent enroll --replace` on the host"
-            )));
+            let (message, node) = (status.message().to_owned(), current.identity.node.clone());
+            let why = NoSession::NotRecovered { message, node };
+            self.error.send_replace(Some(why.to_string()));
         }
     }
 

@@ -34,7 +34,7 @@ const LIFE: Duration = Duration::from_secs(3600);
 /// Certificates begin this long before they are made.
 const BACKDATED: Duration = Duration::from_millis(oml_daemon::tls::BACKDATED_MS);
 
-/// Who signs.
+/// The authority that signs the certificates of a stub.
 pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {

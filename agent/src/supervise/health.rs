@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use oml_common::decide::{crash_loop, unhealthy};
-use oml_common::document::instance::HeldInstance;
+use oml_common::document::instance::{Counting, HeldInstance};
 use oml_common::document::status::{Drift, Health, LastExit, Status, SupervisorRelease};
 use oml_common::time::Timestamp;
 
@@ -97,7 +97,11 @@ impl Record {
                 self.become_(Health::Unknown, now);
             }
         }
-        self.noun = instance.active.as_ref().map(|active| active.noun.clone());
+        self.noun = match &instance.counting {
+            Counting::By(active) => Some(active.noun.clone()),
+            Counting::Unknown => Some("calls".to_owned()),
+            Counting::Nothing => None,
+        };
         self.failures_max = instance.probe.as_ref().map_or(1, |probe| probe.failures_max.max(1));
     }
 
@@ -107,6 +111,11 @@ impl Record {
 
     pub(super) fn health(&self) -> Health {
         self.status.health
+    }
+
+    /// Notes when the probe was asked whose result comes next.
+    pub(super) fn asked(&mut self, at: Timestamp) {
+        self.status.asked_at = Some(at);
     }
 
     /// Applies a result of the probe.
@@ -201,6 +210,7 @@ impl Record {
 
     /// Records that the container ended.
     pub(super) fn ended(&mut self, detail: String, drift: Option<Drift>, now: Timestamp) {
+        self.asked(now);
         self.status.checked_at = now;
         self.say(Detail::Ended(detail));
         self.status.active = None;

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use futures_util::future::join_all;
 use oml_common::decide::exit::{ContainerExit, Evidence, explain};
 use oml_common::decide::unhealthy::{self, Remedy};
-use oml_common::document::instance::{Check, HeldInstance};
+use oml_common::document::instance::{Check, Counting, HeldInstance};
 use oml_common::document::status::Health;
 use oml_common::text::error::chain;
 use oml_common::time::{Span, Timestamp};
@@ -167,11 +167,15 @@ impl Supervisor {
     async fn probe(&mut self, instance: &HeldInstance, id: &str, state: &mut WatchState) {
         let client = self.client.clone();
         let target = client.target(id);
+        let asked_at = client.env.now();
         let answer = match &instance.probe {
             Some(probe) => client.prober.ask(probe, target).await,
             None => Answer::Unknown("needs a newer agent, which understands its probe".to_owned()),
         };
-        self.write_down(|record, now| record.answered(answer, now));
+        self.write_down(|record, now| {
+            record.asked(asked_at);
+            record.answered(answer, now);
+        });
         let health = self.record.as_ref().map_or(Health::Unknown, |record| record.health());
         if health == Health::Healthy && state.ready_by.take().is_some() {
             self.client.systemd.ready();
@@ -231,7 +235,8 @@ impl Supervisor {
         if self.decide_remedy(instance) != Remedy::Restart {
             return None;
         }
-        if instance.active.is_some() && !instance.restart_unhealthy.cuts_calls {
+        let counts = instance.counting != Counting::Nothing;
+        if counts && !instance.restart_unhealthy.cuts_calls {
             let client = self.client.clone();
             // A count that fails is unknown in the record, so the program is left alone.
             let _uncounted = self.count(instance, client.target(id), RECOUNT_LIMIT).await;
@@ -284,7 +289,14 @@ impl Supervisor {
         target: ProbeTarget<'_>,
         limit: Duration,
     ) -> Result<(), String> {
-        let Some(active) = &instance.active else { return Ok(()) };
+        let active = match &instance.counting {
+            Counting::By(active) => active,
+            Counting::Nothing => return Ok(()),
+            Counting::Unknown => {
+                self.write_down(|record, _now| record.counted(None));
+                return Err(probe::NEEDS_NEWER_AGENT.to_owned());
+            }
+        };
         let commands = active.sources().map(|(command, _before)| command);
         let asked: Vec<_> =
             commands.map(|it| target.calls.exec(target.container, it, limit)).collect();

@@ -29,10 +29,11 @@ pub struct Choice<'a, C> {
 }
 
 /// Chooses the container to adopt for a workload. The list is newest first; a running one
-/// is preferred to a newer one that is not.
+/// is preferred to a newer one that is not, and then one with the component's own name.
 pub fn choose<'a, C: Candidate>(containers: &'a [C], hash: &ContentHash) -> Choice<'a, C> {
     let of_hash = || containers.iter().filter(|container| container.workload_hash() == hash);
-    let wanted = of_hash().find(|container| container.is_running()).or_else(|| of_hash().next());
+    // The last one of several equal ones is taken.
+    let wanted = of_hash().rev().max_by_key(|it| (it.is_running(), it.bears_own_name()));
     let is_wanted = |container: &C| wanted.is_some_and(|wanted| wanted.id() == container.id());
     let rivals = containers.iter().filter(|c| c.is_running() && !is_wanted(c)).collect();
     Choice { wanted, rivals }

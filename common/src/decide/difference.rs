@@ -5,7 +5,7 @@ use std::fmt::{Display, Formatter, Result};
 
 use crate::decide::ownership::NotOurs;
 use crate::decide::rights::{POLICY_FILE, Right, listed};
-use crate::id::{TenantId, UnitName};
+use crate::id::{EnvName, TenantId, UnitName};
 
 /// A difference that is left as it is, and that is reported for as long as it is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub enum Difference {
     Container { name: String, change: ContainerChange },
     /// A container bears the labels of the component and is not ours.
     LabelledContainer { name: String, why: NotOurs },
+    /// The engine could not remove the whole of a container of ours.
+    NotRemoved { name: String },
     /// A container of ours runs with rights that the host does not allow any more.
     NotAllowed { name: String, rights: BTreeSet<Right> },
     /// The unit is masked.
@@ -75,6 +77,10 @@ pub enum ContainerChange {
         was_bytes: Option<u64>,
     },
     CpuLimit,
+    /// A variable that it was created with has another value, which may be a secret, or is not there.
+    Env {
+        name: EnvName,
+    },
     /// An option that it was created with, by its word in a catalog.
     Option {
         word: &'static str,
@@ -147,6 +153,9 @@ impl Display for Difference {
                 let why = why.as_str();
                 write!(f, "container {name} has its labels but {why}: not ours, left alone")
             }
+            Self::NotRemoved { name } => {
+                write!(f, "docker could not remove container {name}; docker rm {name} says why")
+            }
             Self::NotAllowed { name, rights } => {
                 let rights = listed(rights);
                 write!(f, "container {name} has what {POLICY_FILE} does not allow: {rights}")
@@ -204,6 +213,7 @@ impl Display for ContainerChange {
                 write!(f, "has the memory limit {}, not {}", memory(*is_bytes), memory(*was_bytes))
             }
             Self::CpuLimit => f.write_str("has a limit of its CPU time"),
+            Self::Env { name } => write!(f, "has another value of {name} in its environment"),
             Self::Option { word, is, was } => write!(f, "has {word} {is}, not {was}"),
         }
     }

@@ -9,7 +9,7 @@ use std::fmt::{self, Display, Formatter};
 use crate::decide::difference::{ContainerChange, Difference, FileChange, UnitChange};
 use crate::decide::observed::{ObservedContainer, ObservedInstance};
 use crate::decide::ownership::is_name_of;
-use crate::decide::reconcile::{self, Reason};
+use crate::decide::reconcile::{self, Decision, Reason};
 use crate::decide::step::Step;
 use crate::document::instance::{Container, InstanceDocument};
 use crate::document::status::Drift;
@@ -17,8 +17,12 @@ use crate::document::update::{InstanceUpdate, Stage};
 use crate::id::{ComponentName, ContentHash};
 use crate::time::Timestamp;
 
+mod in_use;
+mod made;
 mod options;
 
+use self::in_use::{in_use, puts_right, units};
+pub use self::made::{FoundContainer, FoundLimits};
 pub use self::options::FoundOptions;
 
 /// The drift of the components of a host, without what their supervisors report.
@@ -26,6 +30,8 @@ pub use self::options::FoundOptions;
 pub struct DriftLog {
     /// What is different now and stays so.
     standing: BTreeMap<ComponentName, Found<Difference>>,
+    /// What somebody changed and is not being put right.
+    left: BTreeMap<ComponentName, Found<Repair>>,
     /// What was put right last.
     repaired: BTreeMap<ComponentName, Repaired>,
     /// The documents that were seen on disk as they should be.
@@ -47,6 +53,8 @@ pub struct ContainerSettings {
     /// Whether its share of the processors is limited.
     pub has_cpu_limit: bool,
     pub options: FoundOptions,
+    /// The rest of what it was created with; none if the engine does not say.
+    pub made: Option<FoundContainer>,
 }
 
 /// What was found at a time.
@@ -137,29 +145,32 @@ impl DriftLog {
         let (Some(desired), Some(seen)) = (desired, input.observed.instances.get(component)) else {
             return;
         };
+        let brought_back = || brought_back(seen, &desired.instance, reason);
+        let is_failing = is_failing(input.updates.get(component));
         let found = match step {
-            _ if is_failing(input.updates.get(component)) => Vec::new(),
+            // These write the unit, also where their change fails again and again.
+            Step::Repair { .. } => in_use(component, seen, desired, input)
+                .unwrap_or_else(|| self.rewritten(component, seen, &desired.instance)),
+            Step::RollBack { runs: false, .. } => units(seen).collect(),
+            Step::Switch { .. } if desired.instance.container().is_none() => units(seen).collect(),
+            Step::Create | Step::RewriteConfig | Step::Reload { .. } if is_failing => {
+                units(seen).collect()
+            }
+            Step::Create => units(seen).chain(brought_back()).collect(),
+            _ if is_failing => Vec::new(),
             Step::RewriteConfig | Step::Reload { .. } => {
                 self.rewritten(component, seen, &desired.instance)
             }
             Step::Promote => self.renamed(component, seen, &desired.instance).into_iter().collect(),
-            // Where nothing had to be changed, somebody took away what is brought back.
-            Step::Start | Step::Create | Step::Pull
-                if seen.has_document_of(&desired.instance.workload_hash()) =>
-            {
-                vec![Repair::BroughtBack(reason.clone())]
-            }
-            Step::Start
-            | Step::Create
-            | Step::Pull
-            | Step::Remove { .. }
+            Step::Start | Step::Pull => brought_back().into_iter().collect(),
+            Step::Remove { .. }
             | Step::RunOnce { .. }
             | Step::CountActive
             | Step::Switch { .. }
             | Step::Soak
             | Step::Fail { .. }
             | Step::RevertDocument { .. }
-            | Step::RollBack { .. }
+            | Step::RollBack { runs: true, .. }
             | Step::Commit { .. }
             | Step::ReplaceSupervisor
             | Step::StopContainer => Vec::new(),
@@ -171,13 +182,66 @@ impl DriftLog {
         }
     }
 
+    /// Takes over what somebody changed and nothing puts right: no step of these decisions, and none that
+    /// is being done.
+    pub fn leave(
+        &mut self,
+        decisions: &BTreeMap<ComponentName, Decision>,
+        input: reconcile::Input<'_>,
+    ) {
+        let before = std::mem::take(&mut self.left);
+        for (name, seen) in &input.observed.instances {
+            let busy = input.busy.get(name).map(|busy| &busy.step);
+            let decision = decisions.get(name);
+            let decided = decision.into_iter().flat_map(|it| it.step.iter().chain(&it.beside));
+            if busy.into_iter().chain(decided).any(puts_right) {
+                continue;
+            }
+            let found = self.changed(name, seen, input);
+            if !found.is_empty() {
+                let known = before.get(name).filter(|known| known.found == found);
+                let at = known.map_or(input.now, |known| known.at);
+                self.left.insert(name.clone(), Found { at, found });
+            }
+        }
+    }
+
+    /// Returns what somebody changed about what the host works by.
+    fn changed(
+        &self,
+        component: &ComponentName,
+        seen: &ObservedInstance,
+        input: reconcile::Input<'_>,
+    ) -> Vec<Repair> {
+        let desired = input.assignment.and_then(|a| a.content.share.instances.get(component));
+        let Some(desired) = desired else { return units(seen).collect() };
+        match in_use(component, seen, desired, input) {
+            // Another name is reported with the other settings of a container.
+            Some(found) => {
+                found.into_iter().filter(|it| !matches!(it, Repair::Renamed { .. })).collect()
+            }
+            None if seen.has_document_of(&desired.instance.workload_hash()) => {
+                self.rewritten(component, seen, &desired.instance)
+            }
+            None => units(seen).collect(),
+        }
+    }
+
     /// Returns the drift of a component: what is there now, or else the later one of what was
     /// put right here and what its supervisor reports.
     #[must_use]
     pub fn of(&self, component: &ComponentName, reported: Option<Drift>) -> Option<Drift> {
         let repaired = || self.repaired.get(component).map(|repaired| repaired.found.drift());
         let standing = self.standing.get(component).map(Found::drift);
-        standing.or_else(|| reported.into_iter().chain(repaired()).max_by_key(|drift| drift.at))
+        let left = self.left.get(component).map(Found::drift);
+        let now = match (standing, left) {
+            (Some(standing), Some(left)) => Some(Drift {
+                at: standing.at.max(left.at),
+                found: format!("{}; {}", standing.found, left.found),
+            }),
+            (standing, left) => standing.or(left),
+        };
+        now.or_else(|| reported.into_iter().chain(repaired()).max_by_key(|drift| drift.at))
     }
 
     /// Returns the name that somebody gave to the running container; none if it may be a name
@@ -203,14 +267,14 @@ impl DriftLog {
         seen: &ObservedInstance,
         desired: &InstanceDocument,
     ) -> Vec<Repair> {
-        let unit = seen.unit.iter().flat_map(|unit| unit.by_hand.iter().cloned());
         let was_right = self.settled.get(component) == Some(desired.hash());
         let document = (was_right && !has_document(seen, desired)).then(|| {
             let is_there = seen.document.as_ref().is_some_and(|document| document.on_disk);
             if is_there { Repair::DocumentChanged } else { Repair::DocumentRemoved }
         });
-        let files = seen.file_changes.iter().cloned().map(Repair::File);
-        unit.map(Repair::Unit).chain(files).chain(document).collect()
+        let works_by = seen.has_document_of(&desired.workload_hash());
+        let files = seen.file_changes.iter().filter(|_| works_by).cloned().map(Repair::File);
+        units(seen).chain(files).chain(document).collect()
     }
 }
 
@@ -235,6 +299,17 @@ impl Display for Repair {
     }
 }
 
+/// Returns what a step brings back for that reason. Where nothing had to be changed, somebody took it
+/// away.
+fn brought_back(
+    seen: &ObservedInstance,
+    desired: &InstanceDocument,
+    reason: &Reason,
+) -> Option<Repair> {
+    let works_by = seen.has_document_of(&desired.workload_hash());
+    works_by.then(|| Repair::BroughtBack(reason.clone()))
+}
+
 /// Returns the settings of a container that differ from those that it was created with.
 #[must_use]
 pub fn altered(created: &Container, found: &ContainerSettings) -> Vec<ContainerChange> {
@@ -253,6 +328,9 @@ pub fn altered(created: &Container, found: &ContainerSettings) -> Vec<ContainerC
         changes.push(ContainerChange::CpuLimit);
     }
     changes.extend(options::altered(&created.options, &found.options));
+    if let Some(made) = &found.made {
+        changes.extend(made::altered(created, made, found.memory_bytes_max));
+    }
     changes
 }
 

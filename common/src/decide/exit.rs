@@ -5,6 +5,10 @@ use std::fmt::{Display, Formatter};
 use crate::document::status::Drift;
 use crate::time::Timestamp;
 
+mod signal;
+
+pub use self::signal::asks_for_end;
+
 /// The events of the engine about the end of a container.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ContainerEvents {
@@ -12,7 +16,7 @@ pub struct ContainerEvents {
     pub ended: bool,
     /// The container was stopped by `docker stop`, or by the end of the engine.
     pub stopped: bool,
-    /// The container got a signal, by `docker kill` or by a stop.
+    /// The container got a signal that asks for its end, by `docker kill` or by a stop.
     pub killed: bool,
     /// The container was removed by `docker rm`.
     pub removed: bool,

@@ -1,10 +1,11 @@
 //! The state that an agent found on its host, as the engine and systemd report it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{Display, Formatter};
 
 use crate::decide::difference::{Difference, FileChange, ForeignObject, UnitChange};
 use crate::decide::rights::Right;
-use crate::document::instance::{ActiveProbe, KeptSecret, Probe};
+use crate::document::instance::{Counting, KeptSecret, Probe};
 use crate::document::operation::RunResult;
 use crate::document::status::{Health, Status};
 use crate::id::{ComponentName, ContentHash, Digest, OperationName, RunId, Version};
@@ -53,8 +54,13 @@ pub struct ObservedInstance {
     pub not_allowed: BTreeSet<Right>,
     /// The secrets of the desired instance that the controller has not sent yet.
     pub missing_secrets: BTreeSet<KeptSecret>,
-    /// What somebody changed in the files of the desired workload, if the host works by it.
+    /// What somebody changed in the files of the workload by which the host works.
     pub file_changes: Vec<FileChange>,
+    /// Whether what the host works by runs in a unit of another name than the desired one.
+    pub is_in_another_unit: bool,
+    /// The last good workload, as it is noted apart from the updates. It is only looked for if the host
+    /// does not work by the desired one.
+    pub last_good: Option<ContentHash>,
 }
 
 impl ObservedInstance {
@@ -71,17 +77,6 @@ pub struct UnseenContainer {
     pub name: String,
     /// The error of the engine, or that it gives no answer.
     pub why: String,
-}
-
-/// The way in which the calls of a running instance are counted, from its document or label.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Counting {
-    /// The instance has no calls, so a stop cuts none.
-    #[default]
-    Nothing,
-    By(ActiveProbe),
-    /// The document and the label are missing, so there may be calls.
-    Unknown,
 }
 
 /// The instance document on a host, from its file or, if that is lost, from the label of the
@@ -138,6 +133,8 @@ pub struct ObservedUnit {
     pub by_hand: Vec<UnitChange>,
     /// The unit's `Result`, such as `exit-code`, `start-limit-hit` or `timeout`.
     pub result: String,
+    /// Why systemd skipped its last start; none if it did not.
+    pub unmet: Option<Unmet>,
 }
 
 /// systemd's ActiveState (org.freedesktop.systemd1(5)).
@@ -165,6 +162,16 @@ pub enum UnitEnd {
     Stopped,
     /// systemd says the same of both.
     Unknown,
+}
+
+/// Why systemd skipped a start, with the test that did not hold as the unit file has it, if that is
+/// known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unmet {
+    Condition(Option<String>),
+    Assertion(Option<String>),
+    /// A unit that it requires, or the mount of a path that it requires, did not start.
+    Dependency,
 }
 
 /// One of our containers as the engine reports it.
@@ -198,20 +205,23 @@ pub enum ContainerState {
     },
 }
 
-impl From<Option<ActiveProbe>> for Counting {
-    fn from(probe: Option<ActiveProbe>) -> Self {
-        probe.map_or(Self::Nothing, Self::By)
+impl Unmet {
+    /// Says it with what to do about it. `unit` is the unit's name.
+    #[must_use]
+    pub fn explain(&self, unit: &str) -> String {
+        format!("{self}; run systemctl status {unit} on the host to see why")
     }
 }
 
-impl Counting {
-    /// Returns the probe that counts calls, if there is one.
-    #[must_use]
-    pub fn probe(&self) -> Option<&ActiveProbe> {
-        match self {
-            Self::By(probe) => Some(probe),
-            Self::Nothing | Self::Unknown => None,
-        }
+impl Display for Unmet {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        let (what, test) = match self {
+            Self::Condition(test) => ("a condition of its unit does not hold", test.as_deref()),
+            Self::Assertion(test) => ("an assertion of its unit does not hold", test.as_deref()),
+            Self::Dependency => ("a unit that its unit requires did not start", None),
+        };
+        f.write_str(what)?;
+        test.map_or(Ok(()), |test| write!(f, " ({test})"))
     }
 }
 

@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 mod ended;
 mod state;
 
-pub use ended::{HostRun, RunRefused, abandoned, refusal};
+pub use ended::{HostRun, RunRefused, abandoned, has_ended, may_go_on, refusal};
 pub use state::{RunState, left_out, surplus};
 
 /// The request to run an operation once.
@@ -225,7 +225,8 @@ fn node(input: RunInput<'_>, problems: &mut Problems) -> Option<NodeName> {
         (None, []) => {
             if input.planned.spec.components.contains_key(component) {
                 let message = format!("no node runs {component}");
-                problems.push(Problem::new("component", message));
+                let hint = format!("see omlctl status tenant={}", input.plan.tenant);
+                problems.push(Problem::new("component", message).hint(hint));
             }
             None
         }
@@ -258,7 +259,7 @@ fn not_there(input: RunInput<'_>, node: &NodeName, carriers: &[&NodeName]) -> Pr
     let problem = Problem::new("node", message);
     let names: Vec<String> = carriers.iter().map(|node| format!("node={node}")).collect();
     match names.as_slice() {
-        [] => problem,
+        [] => problem.hint(format!("see omlctl status tenant={}", input.plan.tenant)),
         names => problem.hint(format!("it runs on {}", names.join(", "))),
     }
 }

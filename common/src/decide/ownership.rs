@@ -1,6 +1,8 @@
 //! Decides whether a container that bears our labels is ours. Labels are copied with an image
 //! (`docker commit`), so they alone prove nothing.
 
+use std::collections::BTreeSet;
+
 use crate::id::{ContentHash, Digest, TenantId};
 
 /// The most spare names beside the plain one.
@@ -53,17 +55,21 @@ impl NotOurs {
 }
 
 /// What makes a container ours that bears another name than its component's.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Excuse<'a> {
     /// The id of the container that the component's supervisor holds: that one may have been
     /// renamed by hand.
     pub supervised: Option<&'a str>,
-    /// The names of the containers of this host's components. Nobody else gives such a name, so
-    /// somebody exchanged two of them.
-    pub neighbours: &'a [String],
+    /// The names of the containers of this host's components; none if the component has another
+    /// container of that workload. Nobody else gives such a name, so somebody exchanged two of them. A
+    /// second one was made by hand, perhaps with another command.
+    pub neighbours: &'a BTreeSet<String>,
 }
 
 impl Excuse<'_> {
+    /// The excuse of a container of which nothing is known but its labels.
+    pub const NONE: Self = Self { supervised: None, neighbours: &BTreeSet::new() };
+
     fn covers(self, found: LabelledContainer<'_>) -> bool {
         let is_exchanged = |own: &String| found.name == own || found.name == previous_name(own);
         self.supervised == Some(found.id) || self.neighbours.iter().any(is_exchanged)

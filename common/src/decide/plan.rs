@@ -17,12 +17,14 @@ use crate::text::problem::{Problem, Problems};
 
 mod challenges;
 pub mod conflicts;
+mod features;
 mod images;
 mod migrations;
 mod mirrors;
 pub mod names;
 pub mod offline;
 mod operation;
+mod place;
 mod platform;
 mod ports;
 mod prepared;
@@ -34,16 +36,19 @@ mod secrets;
 pub(crate) mod settings;
 pub(crate) mod template;
 mod waves;
+mod without_catalog;
 
 pub use images::ImageName;
 pub(crate) use images::complete;
 use images::images;
 pub use mirrors::{Mirrors, SourceTooLong};
 pub use operation::operation_command;
+use place::place;
 pub use platform::{ImageFacts, feature_of_platform};
 pub use prepared::{Prepared, Unprepared};
 pub use render::OperationPlace;
 use render::Renderer;
+pub use without_catalog::check_without_catalog;
 
 /// The facts about an enrolled node that planning needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,24 +106,27 @@ impl AgentRecord {
 /// Makes the plan without the digests of its images.
 ///
 /// # Errors
-/// Returns every problem that can be found without a registry, and the images of the components
-/// that have no problem with theirs.
+/// Returns every problem that can be found without a registry, and the part of the plan that can be made.
 pub fn prepare(input: Input<'_>) -> Result<Prepared, Unprepared> {
     let absent = presence::absent(input.spec, input.catalog);
     let present = presence::present(input.spec, &absent);
     let input = Input { spec: &present, ..input };
     let (images, mut problems) = images(input.spec, input.catalog);
     settings::check(input, &mut problems);
-    registries::check(input, &mut problems);
+    registries::check(input.spec, input.secrets, &mut problems);
     check_units(input, &mut problems);
     challenges::check(input, &mut problems);
     let order = dependency_order(input, &mut problems);
     let placed = place(input, &mut problems);
-    let renderer = Renderer::new(input, &placed);
+    let stand_in = place::stand_in(input, &placed);
+    let placed = stand_in.as_ref().map_or(&placed, |it| &it.placed);
+    let on = stand_in.as_ref().map_or(input, |it| Input { nodes: &it.nodes, ..input });
+    let renderer = Renderer::new(on, placed);
     let mut nodes: BTreeMap<NodeName, Share> = BTreeMap::new();
-    for (component, carriers) in &placed {
+    for (component, carriers) in placed {
         for node in carriers {
-            if let Some(desired) = renderer.instance(component, node, &mut problems) {
+            let desired = renderer.instance(component, node, &mut problems);
+            if let Some(desired) = desired.filter(|_| input.nodes.contains_key(node)) {
                 let share = nodes.entry(node.clone()).or_default();
                 share.instances.insert(component.clone(), Verbatim::seal(desired));
             }
@@ -131,7 +139,7 @@ pub fn prepare(input: Input<'_>) -> Result<Prepared, Unprepared> {
         let Some(agent) = input.nodes.get(node).and_then(|facts| facts.agent.as_ref()) else {
             continue;
         };
-        check_features(input, node, agent, share, &mut problems);
+        features::check(input.spec, node, agent, share, &mut problems);
         rights::check(input, node, agent, share, &mut problems);
     }
     let strategy = Strategy {
@@ -142,14 +150,13 @@ pub fn prepare(input: Input<'_>) -> Result<Prepared, Unprepared> {
     let policy = Some(policy(input.spec).into());
     let revision = input.revision;
     let plan = Plan { tenant, revision, strategy, policy, nodes, waves, absent };
-    match problems.into_result(()) {
-        Ok(()) => Ok(Prepared::new(plan, images)),
-        Err(problems) => Err(Unprepared { images, problems }),
+    let prepared = Prepared::new(plan, images);
+    if problems.0.is_empty() {
+        return Ok(prepared);
     }
+    // Others may follow, so they are not cut yet.
+    Err(Unprepared { prepared: Box::new(prepared), problems: problems.in_order() })
 }
-
-/// The nodes of every component.
-type Placed = BTreeMap<ComponentName, Vec<NodeName>>;
 
 fn definition<'a>(
     spec: &TenantSpec,
@@ -198,21 +205,28 @@ fn check_units(input: Input<'_>, problems: &mut Problems) {
     }
 }
 
-fn dependency_order(input: Input<'_>, problems: &mut Problems) -> Vec<ComponentName> {
-    let mut edges = BTreeMap::new();
-    for (name, component) in &input.spec.components {
+/// Checks that the components of a tenant wait for others of it only.
+fn check_after(spec: &TenantSpec, problems: &mut Problems) {
+    for (name, component) in &spec.components {
         for dependency in &component.after {
-            if !input.spec.components.contains_key(dependency) {
+            if !spec.components.contains_key(dependency) {
                 let message = format!("{dependency} is not a component of this tenant");
-                let known = input.spec.components.keys().map(AsRef::as_ref);
-                let problem = input.spec.problem(&format!("components.{name}.after"), message);
+                let known = spec.components.keys().map(AsRef::as_ref);
+                let problem = spec.problem(&format!("components.{name}.after"), message);
                 problems.push(problem.suggest(dependency.as_str(), known));
             }
         }
-        edges.insert(name.clone(), dependencies(input, name));
     }
+}
+
+fn dependency_order(input: Input<'_>, problems: &mut Problems) -> Vec<ComponentName> {
+    check_after(input.spec, problems);
+    let names = input.spec.components.keys();
+    let edges: BTreeMap<_, _> =
+        names.map(|name| (name.clone(), dependencies(input, name))).collect();
     order::topological(&edges).unwrap_or_else(|cycle| {
-        problems.push(input.spec.problem("components", order::describe_cycle(&cycle)));
+        let problem = input.spec.problem("components", order::describe_cycle(&cycle));
+        problems.push(problem.hint("take one of them out of after"));
         Vec::new()
     })
 }
@@ -228,98 +242,6 @@ fn dependencies(input: Input<'_>, name: &ComponentName) -> Vec<ComponentName> {
     all.sort();
     all.dedup();
     all
-}
-
-fn place(input: Input<'_>, problems: &mut Problems) -> Placed {
-    if input.nodes.is_empty() {
-        let message = format!("tenant {} has no nodes", input.spec.tenant);
-        let hint = format!("omlctl node token tenant={} role=…", input.spec.tenant);
-        problems.push(Problem::new("", message).hint(hint));
-        return Placed::new();
-    }
-    let mut placed = Placed::new();
-    for (name, component) in &input.spec.components {
-        let Some(definition) = definition(input.spec, input.catalog, name, problems) else {
-            continue;
-        };
-        let carriers = match &component.nodes {
-            Some(chosen) => chosen_nodes(input, name, chosen, problems),
-            None => nodes_by_role(input, name, definition, problems),
-        };
-        placed.insert(name.clone(), carriers);
-    }
-    placed
-}
-
-fn chosen_nodes(
-    input: Input<'_>,
-    name: &ComponentName,
-    chosen: &[NodeName],
-    problems: &mut Problems,
-) -> Vec<NodeName> {
-    let path = format!("components.{name}.nodes");
-    if chosen.is_empty() {
-        problems.push(input.spec.problem(&path, "the list of nodes is empty"));
-    }
-    for node in chosen.iter().filter(|node| !input.nodes.contains_key(*node)) {
-        let known = input.nodes.keys().map(AsRef::as_ref);
-        let problem = input.spec.problem(&path, format!("{node} is not a node of this tenant"));
-        problems.push(problem.suggest(node.as_str(), known));
-    }
-    chosen.to_vec()
-}
-
-fn nodes_by_role(
-    input: Input<'_>,
-    name: &ComponentName,
-    definition: &Component,
-    problems: &mut Problems,
-) -> Vec<NodeName> {
-    let carries =
-        |facts: &NodeFacts| definition.roles.iter().any(|role| facts.roles.contains(role));
-    let carriers: Vec<NodeName> =
-        input.nodes.iter().filter(|(_, facts)| carries(facts)).map(|(n, _)| n.clone()).collect();
-    if carriers.is_empty() {
-        let roles: Vec<&str> = definition.roles.iter().map(AsRef::as_ref).collect();
-        let message = format!("no node can run it: none has the role {}", roles.join(" or "));
-        let have: Vec<String> = input
-            .nodes
-            .iter()
-            .map(|(node, facts)| {
-                let roles: Vec<&str> = facts.roles.iter().map(AsRef::as_ref).collect();
-                format!("{node} ({})", roles.join(", "))
-            })
-            .collect();
-        let problem = input.spec.problem(&format!("components.{name}"), message);
-        problems.push(problem.hint(format!("enrolled nodes: {}", have.join("; "))));
-    }
-    carriers
-}
-
-/// Checks that the agent of a node has the features that its instances need.
-fn check_features(
-    input: Input<'_>,
-    node: &NodeName,
-    agent: &AgentFacts,
-    share: &Share,
-    problems: &mut Problems,
-) {
-    for (component, desired) in &share.instances {
-        let missing: Vec<&str> =
-            desired.instance.needs().difference(&agent.features).map(|f| f.as_str()).collect();
-        if missing.is_empty() {
-            continue;
-        }
-        let message = format!(
-            "{node} cannot run it: its agent {} does not support {}",
-            agent.version,
-            missing.join(", ")
-        );
-        let problem = input.spec.problem(&format!("components.{component}"), message);
-        problems.push(
-            problem.hint(format!("upgrade the agent on {node}: apt-get install ./omlagent.deb")),
-        );
-    }
 }
 
 fn policy(spec: &TenantSpec) -> ChangePolicy {

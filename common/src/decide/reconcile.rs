@@ -22,6 +22,7 @@ mod health;
 mod maintain;
 pub(in crate::decide) mod reason;
 mod reload;
+mod repair;
 mod report;
 mod revive;
 mod rollback;
@@ -71,7 +72,7 @@ pub fn decide(input: Input<'_>) -> BTreeMap<ComponentName, Decision> {
         let desired_hash = &desired.instance.workload_hash();
         let update = input.updates.get(name).filter(|update| &update.desired_hash == desired_hash);
         let case = Case { desired, desired_hash, seen, update, input };
-        let decision = decide_desired(name, case);
+        let decision = repair::put_right(case, decide_desired(name, case));
         let decision = stopped::stop_leftover(case, revive::keep_alive(case, decision));
         let decision = health::report_crash_loop_beside(case, decision);
         let decision = hold_unseen(name, seen, input, decision);
@@ -170,8 +171,8 @@ fn decide_leftover(
 }
 
 /// Decides for an instance whose name something holds that is not ours. No change is made, but what
-/// works by the desired workload is kept running, and a stop by hand is the reason why it does not
-/// run.
+/// works by the desired workload is kept running, what somebody changed about its unit is put right,
+/// and a stop by hand is the reason why it does not run.
 fn decide_beside_foreign(case: Case<'_>, foreign: &ForeignObject) -> Decision {
     let blocked = Decision::wait(Phase::Blocked, Reason::Foreign { object: foreign.clone() });
     let backoff = case.update.and_then(|update| update.backoff.as_ref());
@@ -186,7 +187,10 @@ fn decide_beside_foreign(case: Case<'_>, foreign: &ForeignObject) -> Decision {
         return stopped::masked(case, unit);
     }
     let maintained = maintain::maintain(case);
-    if unit.counts_as_stopped() || maintained.step == Some(Step::Start) {
+    let is_repaired = maintained.step == Some(Step::RewriteConfig)
+        && stopped::is_changed(case, unit)
+        && !case.is_under_way();
+    if unit.counts_as_stopped() || is_repaired || maintained.step == Some(Step::Start) {
         maintained
     } else {
         Decision { wake_at: maintained.wake_at, ..blocked }
@@ -202,7 +206,7 @@ fn decide_desired(name: &ComponentName, case: Case<'_>) -> Decision {
     }
     if let Some(unit) = case.seen.unit.as_ref().filter(|unit| unit.masked) {
         return match case.update.map(|update| &update.stage) {
-            // What soaks runs already, and is judged without another start.
+            // What soaks runs already, and is decision without another start.
             Some(Stage::Soaking { since, .. }) if case::is_active(unit) => {
                 change::soak(case, *since)
             }
@@ -263,6 +267,7 @@ fn decide_busy(case: Case<'_>, busy: &Busy) -> Decision {
         Step::Create | Step::RewriteConfig | Step::RevertDocument { .. } => {
             doing(Phase::Preparing, Activity::Preparing)
         }
+        Step::Repair { .. } => reload::being_repaired(case),
         Step::Reload { .. } => doing(Phase::Preparing, Activity::Reloading),
         Step::RunOnce { kind, operation, run: _ } => {
             doing(Phase::Preparing, Activity::RunningOnce(*kind, operation.clone()))

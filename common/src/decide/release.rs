@@ -26,7 +26,7 @@ use self::versions::of_catalog;
 
 /// What the releases of a catalog say about a change.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Judged {
+pub struct VersionDecision {
     /// The release that the versions are, if they are one.
     pub release: Option<ReleaseName>,
     pub warnings: Vec<VersionWarning>,
@@ -92,27 +92,27 @@ pub fn decide(
     other: Option<&OtherCatalog<'_>>,
     before: &[Versions],
     after: &Versions,
-) -> Judged {
+) -> VersionDecision {
     let release = release_of(releases, after).cloned();
-    let mut judged = Judged { release, ..Judged::default() };
+    let mut decision = VersionDecision { release, ..VersionDecision::default() };
     let is_changed = before.first() != Some(after);
-    if judged.release.is_none() && is_changed {
-        judged.warnings.extend(unpublished(releases, after));
+    if decision.release.is_none() && is_changed {
+        decision.warnings.extend(unpublished(releases, after));
     }
     let marks = other::marks(releases, other);
     for mark in &marks {
-        cross(mark, before, after, &mut judged);
+        cross(mark, before, after, &mut decision);
     }
-    uncertain::warn(&marks, other, before, after, &mut judged);
+    uncertain::warn(&marks, other, before, after, &mut decision);
     if let Some(other) = other {
-        other::warn(other, &marks, after, &mut judged);
+        other::warn(other, &marks, after, &mut decision);
     }
     let stands = |refusal: &VersionRefusal| !before.first().is_some_and(|it| has(it, refusal));
-    judged.refusals.extend(pairs(releases, after).into_iter().filter(stands));
-    judged
+    decision.refusals.extend(pairs(releases, after).into_iter().filter(stands));
+    decision
 }
 
-impl Judged {
+impl VersionDecision {
     /// Returns whether it would have been refused if the operator had given no reason.
     #[must_use]
     pub fn is_forced(&self) -> bool {
@@ -248,7 +248,7 @@ fn unpublished(releases: &Releases, versions: &Versions) -> Option<VersionWarnin
 }
 
 /// Judges a change by one mark: it leads back over it, or forward.
-fn cross(mark: &OneWay, before: &[Versions], after: &Versions, judged: &mut Judged) {
+fn cross(mark: &OneWay, before: &[Versions], after: &Versions, decision: &mut VersionDecision) {
     let Some(to) = after.get(&mark.component) else { return };
     let Some(is_later) = at_least(&to.version, &mark.from) else { return };
     let was = |versions: &Versions| {
@@ -263,17 +263,17 @@ fn cross(mark: &OneWay, before: &[Versions], after: &Versions, judged: &mut Judg
     let Some(step) = before.iter().find_map(was) else { return };
     if !mark.reads_earlier {
         // Of several formats that do not read each other, the last one says enough.
-        judged.refusals.retain(|refusal| refusal.step() != Some(&step));
+        decision.refusals.retain(|refusal| refusal.step() != Some(&step));
     }
     let because = mark.because.clone();
     if !is_later {
         let loses = mark.loses.clone();
-        judged.refusals.push(VersionRefusal::Back { step, because, loses });
+        decision.refusals.push(VersionRefusal::Back { step, because, loses });
     } else if mark.reads_earlier {
         let loses = mark.loses.clone();
-        judged.warnings.push(VersionWarning::NoWayBack { step, because, loses });
+        decision.warnings.push(VersionWarning::NoWayBack { step, because, loses });
     } else {
-        judged.refusals.push(VersionRefusal::Forward { step, because });
+        decision.refusals.push(VersionRefusal::Forward { step, because });
     }
 }
 

@@ -2,9 +2,11 @@
 
 use std::fmt::{Display, Formatter, Result};
 
-use crate::document::instance::Probe;
+use crate::document::instance::{Instance, InstanceDocument, Probe, Reload};
 use crate::document::status::{Health, Status};
 use crate::time::{Timestamp, print_duration_ms};
+
+pub mod check;
 
 /// The time for a supervisor beyond the pauses and the limits of its probes.
 const PROBE_MARGIN_MS: u64 = 10_000;
@@ -33,7 +35,8 @@ pub struct ReloadMoment<'a> {
 /// Returns what the last status of a supervisor says about a reload.
 #[must_use]
 pub fn probed(status: Option<&Status>, reload: ReloadMoment<'_>) -> Probed {
-    let is_since = |it: &&Status| it.container == reload.container && it.checked_at > reload.at;
+    // The answer to an earlier one may come after the reload, and is about the program before it.
+    let is_since = |it: &&Status| it.container == reload.container && asked_at(it) > reload.at;
     let Some(status) = status.filter(is_since) else { return Probed::NotYet };
     match status.health {
         Health::Healthy if status.failures == 0 => Probed::Good,
@@ -43,6 +46,14 @@ pub fn probed(status: Option<&Status>, reload: ReloadMoment<'_>) -> Probed {
         Health::Unknown if !reload.was_healthy => Probed::Good,
         Health::Healthy | Health::Starting | Health::Unknown => Probed::NotYet,
     }
+}
+
+/// Returns when the last probe was asked. Where the supervisor does not say it, that was no earlier than
+/// the limit of a probe before its answer.
+fn asked_at(status: &Status) -> Timestamp {
+    let limit_ms = status.probe.as_ref().map_or(0, |probe| probe.timeout_ms);
+    let earliest = Timestamp(status.checked_at.0.saturating_sub(limit_ms));
+    status.asked_at.unwrap_or(earliest)
 }
 
 /// Returns true if a supervisor says that the program of a container is healthy.
@@ -86,11 +97,61 @@ pub enum PutBack {
     Unknown,
 }
 
+/// The former content of a program that has not taken over its files, as its host knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FormerContent<'a> {
+    /// It is what the program was asked to take over, so there is no other content that it could
+    /// have.
+    Same,
+    /// This document names it, and says here how the program is asked to take it over.
+    Other { document: &'a InstanceDocument, reload: &'a Reload },
+    /// No document names it.
+    Unknown,
+}
+
+/// Returns the former content of the program of an instance, by the current document on its host.
+#[must_use]
+pub fn former_content<'a>(
+    desired: &Instance,
+    current: Option<&'a InstanceDocument>,
+) -> FormerContent<'a> {
+    let has_same_workload = |it: &&InstanceDocument| it.workload_hash() == desired.workload_hash();
+    let Some(document) = current.filter(has_same_workload) else { return FormerContent::Unknown };
+    let content = |instance: &Instance| instance.reload.as_ref().map(Reload::content);
+    if content(document) == content(desired) {
+        return FormerContent::Same;
+    }
+    match &document.reload {
+        Some(reload) => FormerContent::Other { document, reload },
+        None => FormerContent::Unknown,
+    }
+}
+
+/// Returns the instance whose files are written before the container of the desired one is made: that
+/// of the current document if it has the same workload, because only a reload changes what its program
+/// has.
+#[must_use]
+pub fn before_reload<'a>(desired: &'a Instance, current: Option<&'a Instance>) -> &'a Instance {
+    let has_same_workload = |it: &&Instance| it.workload_hash() == desired.workload_hash();
+    current.filter(has_same_workload).unwrap_or(desired)
+}
+
 /// A reload that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReloadFailed {
     pub why: NotTaken,
     pub put_back: PutBack,
+}
+
+impl NotTaken {
+    /// Returns the exit code of its command, if that ended.
+    #[must_use]
+    pub fn exit_code(&self) -> Option<i64> {
+        match self {
+            Self::Exited { exit_code, .. } => Some(*exit_code),
+            Self::NotRun { .. } | Self::Unhealthy { .. } => None,
+        }
+    }
 }
 
 impl Display for NotTaken {
@@ -123,6 +184,12 @@ impl Display for ReloadFailed {
             }
         }
     }
+}
+
+/// Says why a signal is not sent that stops the program of its container.
+#[must_use]
+pub fn would_end(signal: &str) -> String {
+    format!("{signal} is the signal that stops its container, so it was not sent")
 }
 
 /// Says that no probe ended in time after a reload.

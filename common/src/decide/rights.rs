@@ -171,6 +171,21 @@ impl Display for NotAllowed {
     }
 }
 
+/// The policy file of a host that cannot be used, with what is wrong with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnusablePolicy<'a>(pub &'a str);
+
+impl Display for UnusablePolicy<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        write!(
+            f,
+            "{POLICY_FILE} cannot be used, so nothing that it could forbid is allowed until it is \
+             mended: {}",
+            self.0
+        )
+    }
+}
+
 /// Returns the lines of the policy file that allow these rights, one for every key.
 #[must_use]
 pub fn lines(rights: &BTreeSet<Right>) -> Vec<String> {

@@ -15,8 +15,10 @@ use crate::id::{ComponentName, ContentHash, Digest, OperationName, RevisionNumbe
 use crate::time::print_duration_ms;
 
 mod known;
+mod over;
 
 pub use known::{disproved, observed, reported, surplus};
+pub use over::{AfterRun, after_run};
 
 /// What runs once in an update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -180,6 +182,10 @@ impl fmt::Display for RunOnceFailed<'_> {
             RunOutcome::NotStarted => {
                 f.write_str("was not started")?;
                 "it changed nothing"
+            }
+            RunOutcome::Unknown => {
+                f.write_str("ended in a way that only a later release of the agent knows")?;
+                "what the database holds is not known"
             }
         };
         if !result.reason.is_empty() {

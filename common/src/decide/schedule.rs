@@ -8,6 +8,10 @@ use crate::document::assignment::Assignment;
 use crate::document::report::Phase;
 use crate::id::ComponentName;
 
+mod superseded;
+
+pub use superseded::{EarlyEnd, RunningStep, early_end, has_ended_early};
+
 /// The most steps that run at the same time, without pulls and runs of operations.
 pub const STEPS_MAX: usize = 4;
 /// The most images that are pulled at the same time.
@@ -69,7 +73,7 @@ pub fn due<'a>(
     begin
 }
 
-/// Returns the starts of versions in use that may begin beside the running steps. `begun` are the
+/// Returns the repairs and starts of versions in use that may begin beside the running steps. `begun` are the
 /// components for which one was begun already.
 pub fn due_beside<'a>(
     decisions: &'a BTreeMap<ComponentName, Decision>,
@@ -87,7 +91,7 @@ pub fn due_beside<'a>(
     begin
 }
 
-/// Withholds every step that must not be done while the version in use is being started.
+/// Withholds every step that must not be done while the version in use is being repaired or started.
 pub fn withhold(
     decisions: &mut BTreeMap<ComponentName, Decision>,
     is_starting: impl Fn(&ComponentName) -> bool,
@@ -132,6 +136,7 @@ pub fn needs_record(step: &Step) -> bool {
         | Step::Switch { .. }
         | Step::Soak
         | Step::RevertDocument { .. }
+        | Step::Repair { .. }
         | Step::Commit { .. }
         | Step::RewriteConfig
         | Step::Reload { .. }

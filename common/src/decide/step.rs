@@ -42,6 +42,12 @@ pub enum Step {
         /// The workload of the running version.
         running: ContentHash,
     },
+    /// Write the document, the unit and the files of the version in use again, and give its container
+    /// its own name. What runs is not touched.
+    Repair {
+        /// The workload of the version in use.
+        in_use: ContentHash,
+    },
     /// Stop the new version and start the previous one.
     RollBack {
         /// The workload to roll back to.
@@ -90,6 +96,7 @@ impl Step {
             | Step::Soak
             | Step::Fail { .. }
             | Step::RevertDocument { .. }
+            | Step::Repair { .. }
             | Step::Commit { .. }
             | Step::RewriteConfig
             | Step::Reload { .. }
@@ -112,6 +119,7 @@ impl Step {
             Step::Soak => "soak",
             Step::Fail { .. } => "fail",
             Step::RevertDocument { .. } => "revert-document",
+            Step::Repair { .. } => "repair",
             Step::RollBack { .. } => "roll-back",
             Step::Commit { .. } => "commit",
             Step::Start => "start",

@@ -25,7 +25,9 @@ mod used;
 pub use self::exchange::with_certificate;
 pub use self::given::{GivenCertificate, GivenKey, GivenPair, check};
 pub use self::ordered::newest_ordered;
-pub use self::used::{TlsInUse, in_use, in_use_now, is_used, uses_version, warning};
+pub use self::used::{
+    NodeInUse, ServesOlder, Successor, TlsInUse, in_use, in_use_now, is_used, uses_version, warning,
+};
 
 /// How long a certificate of a tenant's own authority is valid: browsers refuse those of more than 398
 /// days.

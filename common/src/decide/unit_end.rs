@@ -14,11 +14,13 @@ use crate::decide::observed::{ActiveState, UnitEnd};
 pub mod recent;
 mod seen;
 mod supervised;
+mod unmet;
 
 pub use self::seen::{SeenRest, SeenUnit};
 pub use self::supervised::{
     ProcessEnd, StartedUnit, SupervisedLife, how_supervised_ended, was_interrupted,
 };
+pub use self::unmet::{JobResult, TestedUnit, UnitTest, UnitTests, unmet, why_skipped};
 
 /// What systemd says about the last life of a unit. The times are in microseconds since boot, and 0
 /// if it never happened.
@@ -132,6 +134,8 @@ pub struct RestingUnit {
     pub shown: UnitEnd,
     /// Whether a stop was done while it did not run already; not known of one that is fresh.
     pub was_stopped_at_rest: bool,
+    /// Whether systemd skipped its last start, so that nobody's stop is why it does not run.
+    pub was_skipped: bool,
     /// How a signal said that it came to rest last.
     pub seen: Option<SeenRest>,
     /// The end of which an earlier agent noted that it was a stop.
@@ -147,6 +151,10 @@ pub struct RestingUnit {
 /// Returns what is known of a unit that does not run after another look at it.
 #[must_use]
 pub fn remember(before: Option<UnitMemory>, unit: RestingUnit) -> UnitMemory {
+    // The stop before it was that of a restart, or somebody has taken it back by that start.
+    if unit.was_skipped {
+        return UnitMemory::Rests { at: unit.at, end: UnitEnd::ByItself };
+    }
     if unit.at == 0 {
         return remember_fresh(before, unit);
     }

@@ -87,6 +87,7 @@ impl InstanceUpdate {
             | Step::Create
             | Step::RunOnce { .. }
             | Step::RevertDocument { .. }
+            | Step::Repair { .. }
             | Step::Soak
             | Step::Fail { .. }
             | Step::RollBack { .. }
@@ -178,9 +179,9 @@ impl InstanceUpdate {
         self
     }
 
-    /// Returns the update after the version in use was started beside the change. Every start
-    /// makes the pause before the next one longer, also one that was done: the version has ended
-    /// again if another is needed.
+    /// Returns the update after the version in use was put right or started beside the change. Every
+    /// such step makes the pause before the next one longer, also one that was done: the version has
+    /// ended, or was changed by hand, again if another is needed.
     #[must_use]
     pub fn after_beside(mut self, outcome: Outcome, now: Timestamp) -> Self {
         let why = match outcome {

@@ -9,19 +9,22 @@ use crate::id::{
     CatalogName, ComponentName, EnvName, ImageVersion, NodeName, Repository, SecretName, TenantId,
 };
 use crate::text::printable::name_of;
-use crate::text::problem::{Problem, Problems};
-use crate::text::yaml::{FieldNode, Fields, Node, Value, parse};
+use crate::text::problem::{PROBLEMS_SHOWN_MAX, Problem, Problems};
+use crate::text::yaml::{FieldNode, Fields, Node, Value, parse_partly};
 
 mod acme;
 mod image;
 mod registries;
 mod tls;
+mod unread;
 mod versions;
 
 pub use self::acme::{AcmeSpec, LETS_ENCRYPT};
 pub use self::registries::{REGISTRIES_MAX, RegistryUse};
 pub use self::tls::{TLS_NAMES_MAX, TlsMode, TlsSpec};
-pub use self::versions::with_versions;
+pub use self::versions::{with_known_versions, with_versions};
+
+use self::unread::Unread;
 
 /// The largest number of components that a tenant may have.
 pub const COMPONENTS_MAX: usize = 256;
@@ -46,6 +49,8 @@ pub struct TenantSpec {
     pub rollout: RolloutSpec,
     /// The line of every path, so that later checks can name the place of a problem.
     lines: BTreeMap<String, u32>,
+    /// The values that could not be read; none in a document without mistakes.
+    unread: Unread,
 }
 
 /// One component of a tenant.
@@ -100,13 +105,29 @@ impl TenantSpec {
     /// # Errors
     /// Returns every problem of the document.
     pub fn parse(text: &str) -> Result<Self, Problems> {
-        let root = parse(text)?;
-        let mut problems = Problems::default();
-        let spec = read(&root, &mut problems);
-        match spec {
-            Some(spec) => problems.into_result(spec),
-            None => Err(problems.sorted()),
+        let (spec, problems) = Self::read_partly(text)?;
+        problems.into_result(spec)
+    }
+
+    /// Reads what can be read of a specification, and returns it with its mistakes, so that what else is
+    /// wrong with it is reported together with them. A specification with mistakes is never used.
+    ///
+    /// # Errors
+    /// Returns the problems of a document that is no YAML, that does not name its tenant and its
+    /// catalog, or that has more problems than are shown.
+    pub fn read_partly(text: &str) -> Result<(Self, Problems), Problems> {
+        let (root, mut problems) = parse_partly(text)?;
+        match read(&root, &mut problems) {
+            Some(spec) if problems.0.len() <= PROBLEMS_SHOWN_MAX => Ok((spec, problems)),
+            Some(_) | None => Err(problems.sorted()),
         }
+    }
+
+    /// Whether the value at a path, what it is a part of, or a part of it could not be read. What
+    /// follows from that is no mistake of its own.
+    #[must_use]
+    pub fn is_unread(&self, path: &str) -> bool {
+        self.unread.touches(path)
     }
 
     /// Returns whether two specifications have the same content, however it is written.
@@ -123,6 +144,7 @@ impl TenantSpec {
             components,
             rollout,
             lines: _,
+            unread: _,
         } = self;
         *tenant == other.tenant
             && *catalog == other.catalog
@@ -158,7 +180,7 @@ fn read(root: &Node, problems: &mut Problems) -> Option<TenantSpec> {
         None => BTreeMap::new(),
     };
     let secrets = fields.get("secrets").map(|p| read_sources(&p, problems)).unwrap_or_default();
-    let tls = fields.get("tls").and_then(|field| tls::read(&field, problems));
+    let tls = fields.get("tls").map(|field| tls::read(&field, problems));
     let components = match fields.need("components", problems) {
         Some(field) => read_components(&field, problems),
         None => BTreeMap::new(),
@@ -168,10 +190,11 @@ fn read(root: &Node, problems: &mut Problems) -> Option<TenantSpec> {
         None => RolloutSpec::default(),
     };
     fields.finish(problems);
+    let unread = Unread::of(root, problems);
     let mut lines = BTreeMap::new();
-    // A document with problems is not used, and its paths may be very many and long.
-    if problems.0.is_empty() {
-        note_lines("", root, &mut lines);
+    // A document with more problems is not looked at any further.
+    if problems.0.len() <= PROBLEMS_SHOWN_MAX {
+        note_lines("", root, &unread, &mut lines);
     }
     Some(TenantSpec {
         tenant: tenant?,
@@ -184,15 +207,20 @@ fn read(root: &Node, problems: &mut Problems) -> Option<TenantSpec> {
         components,
         rollout,
         lines,
+        unread,
     })
 }
 
-fn note_lines(path: &str, node: &Node, lines: &mut BTreeMap<String, u32>) {
+/// Notes the line of every path. Below a value that could not be read, they may be very many and long,
+/// and nobody asks for them.
+fn note_lines(path: &str, node: &Node, unread: &Unread, lines: &mut BTreeMap<String, u32>) {
     if let Value::Map(entries) = &node.value {
         for (key, child) in entries {
             let path =
                 if path.is_empty() { key.name.clone() } else { format!("{path}.{}", key.name) };
-            note_lines(&path, child, lines);
+            if !unread.is(&path) {
+                note_lines(&path, child, unread, lines);
+            }
             lines.insert(path, key.line);
         }
     }
@@ -227,19 +255,16 @@ fn read_components(
         problems.push(field.problem(message));
         return BTreeMap::new();
     }
-    entries
-        .into_iter()
-        .filter_map(|(name, field)| Some((name, read_component(&field, problems)?)))
-        .collect()
+    entries.into_iter().map(|(name, field)| (name, read_component(&field, problems))).collect()
 }
 
-fn read_component(field: &FieldNode<'_>, problems: &mut Problems) -> Option<ComponentSpec> {
+/// Reads one component. What cannot be read of it is left out, because the others may name it.
+fn read_component(field: &FieldNode<'_>, problems: &mut Problems) -> ComponentSpec {
     // `asterisk: "230204.01"` is short for a mapping that has only a version.
     if let Value::Text(_) = field.node.value {
-        let version = field.parse(problems)?;
-        return Some(ComponentSpec { version: Some(version), ..ComponentSpec::default() });
+        return ComponentSpec { version: field.parse(problems), ..ComponentSpec::default() };
     }
-    let mut fields = Fields::open(field, problems)?;
+    let Some(mut fields) = Fields::open(field, problems) else { return ComponentSpec::default() };
     let (image, version) = image::read(&mut fields, problems);
     let spec = ComponentSpec {
         version,
@@ -251,7 +276,7 @@ fn read_component(field: &FieldNode<'_>, problems: &mut Problems) -> Option<Comp
         memory_bytes_max: fields.get("memory_max").and_then(|p| read_bytes(&p, problems)),
     };
     fields.finish(problems);
-    Some(spec)
+    spec
 }
 
 /// Reads environment variables and their values.

@@ -16,7 +16,9 @@ use super::*;
 use crate::id::{ContentHash, Digest, Generation, RevisionNumber};
 
 mod golden;
+mod held;
 mod later;
+mod strict;
 mod values;
 
 fn digest() -> Digest {

@@ -20,7 +20,7 @@ pub enum TlsSecret {
 }
 
 impl TlsSecret {
-    /// All of them.
+    /// Those of a certificate, of its authority and of its order.
     pub const ALL: [Self; 6] = [
         Self::Certificate,
         Self::Key,

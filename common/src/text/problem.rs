@@ -96,20 +96,27 @@ impl Problems {
         if self.0.is_empty() { Ok(value) } else { Err(self.sorted()) }
     }
 
-    /// Sorts by line, then path, removes duplicates, and cuts after [`PROBLEMS_SHOWN_MAX`].
+    /// Sorts by line, then path, and removes duplicates.
     #[must_use]
-    pub fn sorted(mut self) -> Self {
+    pub fn in_order(mut self) -> Self {
         self.0.sort_by(|a, b| {
             let line = |p: &Problem| p.line.unwrap_or(u32::MAX);
             line(a).cmp(&line(b)).then_with(|| a.cmp(b))
         });
         self.0.dedup();
-        let hidden = self.0.len().saturating_sub(PROBLEMS_SHOWN_MAX);
-        if hidden > 0 {
-            self.0.truncate(PROBLEMS_SHOWN_MAX);
-            self.0.push(Problem::new("", format!("{hidden} more problems are not shown")));
-        }
         self
+    }
+
+    /// Sorts as [`Self::in_order`] does, and cuts after [`PROBLEMS_SHOWN_MAX`].
+    #[must_use]
+    pub fn sorted(self) -> Self {
+        let mut all = self.in_order();
+        let hidden = all.0.len().saturating_sub(PROBLEMS_SHOWN_MAX);
+        if hidden > 0 {
+            all.0.truncate(PROBLEMS_SHOWN_MAX);
+            all.0.push(Problem::new("", format!("{hidden} more problems are not shown")));
+        }
+        all
     }
 
     /// Returns the first problem in one line, with the number of the others.

@@ -63,6 +63,16 @@ pub struct Key {
 /// Returns the problems of a text that is not valid YAML, is too large or nested too
 /// deeply, has duplicate keys, aliases or tags, or holds no or several documents.
 pub fn parse(text: &str) -> Result<Node, Problems> {
+    let (root, problems) = parse_partly(text)?;
+    problems.into_result(root)
+}
+
+/// Reads one document, also with duplicate keys, of which the first counts. Returns it with a problem
+/// for each of the others.
+///
+/// # Errors
+/// As [`parse`], but for duplicate keys.
+pub fn parse_partly(text: &str) -> Result<(Node, Problems), Problems> {
     if text.len() > DOCUMENT_BYTES_MAX {
         let message = format!("the document is larger than {DOCUMENT_BYTES_MAX} bytes");
         return Err(Problem::new("", message).into());
@@ -76,7 +86,7 @@ pub fn parse(text: &str) -> Result<Node, Problems> {
     let Some(root) = builder.root else {
         return Err(Problem::new("", "the document is empty").into());
     };
-    builder.problems.into_result(root)
+    Ok((root, builder.problems))
 }
 
 #[derive(Default)]

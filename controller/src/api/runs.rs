@@ -1,9 +1,10 @@
 //! Starts runs of operations, and streams their output until they are over.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use oml_common::decide::operation::{RunRequest, RunState};
-use oml_common::id::{ComponentName, TenantId};
+use oml_common::id::{ComponentName, TenantId, ValueName};
 use oml_common::time::Timestamp;
 use oml_proto::{run, v1};
 use tokio::sync::mpsc;
@@ -11,7 +12,8 @@ use tokio::time::{Instant, sleep_until};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Response, Status};
 
-use super::{FleetApi, Reply, field, optional};
+use super::fields::RequestFields;
+use super::{FleetApi, Reply};
 use crate::ops::OpsError;
 use crate::ops::runs::{
     OutputLines, ReportedRun, RunChanges, RunHistory, RunOutput, RunRecord, Runs,
@@ -20,8 +22,8 @@ use crate::policy;
 use crate::shutdown::ShutdownSignal;
 use crate::wire;
 
-/// The interval at which it is seen that no host answers.
-const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+/// The longest time between two looks at a run that somebody follows: a nudge may be lost.
+const LOOK_INTERVAL: Duration = Duration::from_secs(60);
 
 /// A run that an operator follows.
 struct Followed {
@@ -54,22 +56,24 @@ impl FleetApi {
         request: v1::RunOperationRequest,
     ) -> Reply<super::Replies<v1::RunEvent>> {
         let v1::RunOperationRequest { tenant, component, operation, node, values } = request;
-        let tenant: TenantId = field("tenant", &tenant)?;
-        let mut given = std::collections::BTreeMap::new();
+        let mut fields = RequestFields::default();
+        let tenant: Option<TenantId> = fields.read("tenant", &tenant);
+        let component: Option<ComponentName> = fields.read("component", &component);
+        let node = fields.read_optional("node", &node);
+        let mut given = BTreeMap::new();
         for (name, value) in values {
-            given.insert(field(&name, &name)?, value);
+            let name: Option<ValueName> = fields.read(&name, &name);
+            given.extend(name.map(|name| (name, value)));
         }
-        let component: ComponentName = field("component", &component)?;
         if operation.is_empty() {
+            let (tenant, component) = fields.finish(tenant.zip(component))?;
             let refused = self.runs.without_operation(&tenant, &component).await;
             return Err(wire::status_of(&refused));
         }
-        let wanted = RunRequest {
-            component,
-            operation: field("operation", &operation)?,
-            node: optional("node", &node)?,
-            values: given,
-        };
+        let operation = fields.read("operation", &operation);
+        let read = tenant.zip(component).zip(operation).zip(node);
+        let (((tenant, component), operation), node) = fields.finish(read)?;
+        let wanted = RunRequest { component, operation, node, values: given };
         let changes = self.runs.changes(&tenant);
         let (runs, name, of_tenant) = (self.runs.clone(), who.name, tenant.clone());
         let started =
@@ -116,7 +120,10 @@ impl Followed {
         self.send(OutputLines::default()).await;
         let mut has_output = true;
         loop {
-            let look = Instant::now() + LOOK_INTERVAL;
+            // That no host answers is no change of the store.
+            let until_change = RunState::changes_in_ms(&self.run, self.runs.now());
+            let until_change = until_change.map_or(LOOK_INTERVAL, Duration::from_millis);
+            let look = Instant::now() + until_change.min(LOOK_INTERVAL);
             // Lines and nudges that are not returned now are returned in the next round.
             tokio::select! {
                 biased;

@@ -2,12 +2,19 @@
 
 use oml_common::id::{SecretName, TenantId};
 use oml_proto::v1;
-use tonic::{Request, Response};
+use tonic::{Request, Response, Status};
 
+use super::fields::RequestFields;
 use super::{FleetApi, Reply, field, run_to_completion};
 use crate::ops::change::ChangeRequest;
 use crate::policy;
 use crate::wire;
+
+fn tenant_and_name(tenant: &str, name: &str) -> Result<(TenantId, SecretName), Status> {
+    let mut fields = RequestFields::default();
+    let (tenant, name) = (fields.read("tenant", tenant), fields.read("name", name));
+    fields.finish(tenant.zip(name))
+}
 
 impl FleetApi {
     pub(super) async fn give_secret(
@@ -16,8 +23,7 @@ impl FleetApi {
     ) -> Reply<v1::SetSecretReply> {
         let policy::OperatorCaller { name: who, .. } = policy::operator(&request)?;
         let v1::SetSecretRequest { tenant, name, value } = request.into_inner();
-        let (tenant, name): (TenantId, SecretName) =
-            (field("tenant", &tenant)?, field("name", &name)?);
+        let (tenant, name) = tenant_and_name(&tenant, &name)?;
         let (secrets, value) = (self.secrets.clone(), wire::new_secret(value));
         let given = async move { secrets.set(&who, &tenant, &name, &value).await };
         let version = run_to_completion(given).await?;
@@ -30,7 +36,7 @@ impl FleetApi {
     ) -> Reply<v1::ChangeReply> {
         let who = policy::operator(&request)?;
         let v1::RotateSecretRequest { tenant, name, value, options } = request.into_inner();
-        let (tenant, name) = (field("tenant", &tenant)?, field("name", &name)?);
+        let (tenant, name) = tenant_and_name(&tenant, &name)?;
         let value = wire::new_secret(value);
         self.change(who, &ChangeRequest::RotateSecret { tenant, name, value }, options).await
     }
@@ -54,8 +60,7 @@ impl FleetApi {
     ) -> Reply<v1::RemoveSecretReply> {
         let policy::OperatorCaller { name: who, .. } = policy::operator(&request)?;
         let v1::RemoveSecretRequest { tenant, name } = request.into_inner();
-        let (tenant, name): (TenantId, SecretName) =
-            (field("tenant", &tenant)?, field("name", &name)?);
+        let (tenant, name) = tenant_and_name(&tenant, &name)?;
         let secrets = self.secrets.clone();
         run_to_completion(async move { secrets.remove(&who, &tenant, &name).await }).await?;
         Ok(Response::new(v1::RemoveSecretReply {}))

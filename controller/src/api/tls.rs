@@ -13,7 +13,11 @@ impl FleetApi {
     pub(super) async fn show_tls(&self, request: v1::GetTlsRequest) -> Reply<v1::GetTlsReply> {
         let tenant: TenantId = field("tenant", &request.tenant)?;
         let view = self.secrets.tls(&tenant).await.map_err(|error| wire::status_of(&error))?;
-        Ok(Response::new(wire::tls(view)))
+        let read = self.status.read(Some(&tenant)).await;
+        let read = read.map_err(|error| wire::status_of(&error))?;
+        let in_use = read.tenants.into_iter().find_map(|status| status.certificate);
+        let now = self.status.now();
+        Ok(Response::new(wire::tls(&tenant, view, in_use.as_ref(), now)))
     }
 
     pub(super) async fn give_certificate(

@@ -1,9 +1,11 @@
 //! The call that makes a join token.
 
+use oml_common::id::RoleName;
 use oml_proto::v1;
 use tonic::{Request, Response};
 
-use super::{FleetApi, Reply, field, optional};
+use super::fields::RequestFields;
+use super::{FleetApi, Reply};
 use crate::ops::tokens::{NewTenant, TokenRequest};
 use crate::policy;
 use crate::wire;
@@ -16,13 +18,14 @@ impl FleetApi {
         let policy::OperatorCaller { name: who, .. } = policy::operator(&request)?;
         let request = request.into_inner();
         let v1::CreateTokenRequest { tenant, roles, node, valid_ms, dry_run } = request;
-        let roles = roles.iter().map(|role| field("role", role)).collect::<Result<_, _>>()?;
-        let wanted = TokenRequest {
-            tenant: field("tenant", &tenant)?,
-            roles,
-            node: optional("node", &node)?,
-            valid_ms: (valid_ms > 0).then_some(valid_ms),
-        };
+        let mut fields = RequestFields::default();
+        let roles: Vec<RoleName> =
+            roles.iter().filter_map(|role| fields.read("role", role)).collect();
+        let tenant = fields.read("tenant", &tenant);
+        let node = fields.read_optional("node", &node);
+        let (tenant, node) = fields.finish(tenant.zip(node))?;
+        let valid_ms = (valid_ms > 0).then_some(valid_ms);
+        let wanted = TokenRequest { tenant, roles, node, valid_ms };
         let new_tenant = self.tokens.check(&wanted).await;
         let new_tenant = new_tenant.map_err(|error| wire::status_of(&error))?;
         let new_tenant = new_tenant.map(|NewTenant { nearest, is_first }| v1::NewTenant {

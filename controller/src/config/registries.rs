@@ -57,7 +57,7 @@ fn credentials(Login { user, password_file }: Login) -> Result<RegistryCredentia
     let text = regular_file::read_to_string(&password_file)
         .map_err(|error| format!("cannot read {file}: {error}"))?;
     let password = secret(&text).map_err(|error| format!("the password file {file} {error}"))?;
-    Ok(RegistryCredentials { user, password: password.to_owned() })
+    Ok(RegistryCredentials { user, password: password.to_owned().into() })
 }
 
 /// Reads the certificates of authorities from a PEM file.

@@ -84,7 +84,7 @@ fn a_password_is_one_line_and_anything_else_is_refused_with_its_file() {
             |settings: Settings| settings.reach.access["x.lab"].login.clone().unwrap().password;
         loaded.map(login).map_err(|error| error.replace(&path.display().to_string(), "FILE"))
     };
-    assert_eq!(with("s3cret\r\n"), Ok("s3cret".to_owned()));
+    assert_eq!(with("s3cret\r\n"), Ok("s3cret".to_owned().into()));
     assert_eq!(
         with("\n"),
         Err("registries.\"x.lab\".password_file: the password file FILE is empty".to_owned())

@@ -62,14 +62,16 @@ impl AuditTrail {
 
     /// Writes the calls that were refused since the last time.
     pub async fn write_refusals(&self) {
-        let lines = self.refused.take(self.env.now());
+        let counts = self.refused.take();
+        let lines = counts.lines(self.env.now());
         if lines.is_empty() {
             return;
         }
         let batch = lines.iter().fold(Batch::default(), Batch::audit);
         if let Err(error) = self.records.commit(batch).await {
             let (error, lines) = (chain(&error), lines.len());
-            tracing::warn!(%error, lines, "cannot write refused calls to the audit trail");
+            tracing::warn!(%error, lines, "cannot write refused calls to the audit trail yet");
+            self.refused.put_back(counts);
         }
     }
 

@@ -14,10 +14,12 @@ use oml_daemon::catalog_files::{self, Place};
 
 mod broken_component;
 mod check;
+mod error;
 mod releases;
 
 pub use self::broken_component::BrokenComponent;
 pub use self::check::{Checked, check};
+pub use self::error::CatalogError;
 
 /// All catalogs, by name.
 #[derive(Debug, Default)]
@@ -46,90 +48,6 @@ pub struct BrokenCatalog {
     /// none if another file has a catalog of that name that can be used.
     pub name: Option<CatalogName>,
     pub error: CatalogError,
-}
-
-/// The error of a catalog that cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum CatalogError {
-    /// A file or the folder could not be read.
-    #[error("cannot read {}", path.display())]
-    Read {
-        path: PathBuf,
-        /// What went wrong.
-        source: io::Error,
-    },
-    /// A file is not a catalog.
-    #[error("{} is not a catalog:\n{problems}", path.display())]
-    Invalid {
-        path: PathBuf,
-        /// All mistakes in it.
-        problems: Problems,
-    },
-    /// The file beside a catalog has no releases that can be used.
-    #[error("{} has no releases that can be used:\n{problems}", path.display())]
-    Releases {
-        path: PathBuf,
-        /// All mistakes in it.
-        problems: Problems,
-    },
-    /// A file of releases has no catalog beside it.
-    #[error("{} has the releases of a catalog that is not there: there is no {}", path.display(), catalog.display())]
-    Orphan { path: PathBuf, catalog: PathBuf },
-    /// Two files contain catalogs of the same name.
-    #[error("{} is a second catalog of the name {name}; the first is {}", path.display(), first.display())]
-    Twice {
-        /// The later file.
-        path: PathBuf,
-        first: PathBuf,
-        name: CatalogName,
-    },
-}
-
-impl CatalogError {
-    /// Returns what is wrong in one line, with the first mistake only.
-    #[must_use]
-    pub fn summary(&self) -> String {
-        match self {
-            Self::Read { path, source } => format!("cannot read {}: {source}", path.display()),
-            Self::Invalid { path, problems } => {
-                format!("{} is not a catalog: {}", path.display(), problems.first_line())
-            }
-            Self::Releases { path, problems } => {
-                let first = problems.first_line();
-                format!("{} has no releases that can be used: {first}", path.display())
-            }
-            Self::Twice { .. } | Self::Orphan { .. } => self.to_string(),
-        }
-    }
-
-    /// Returns what to do about it.
-    fn hint(&self) -> String {
-        match self {
-            // Each of the two is a catalog by itself.
-            Self::Twice { .. } => {
-                "remove one of the two on the controller's host, and restart omlcontroller"
-                    .to_owned()
-            }
-            Self::Read { path, .. }
-            | Self::Invalid { path, .. }
-            | Self::Releases { path, .. }
-            | Self::Orphan { path, .. } => format!(
-                "see omlcontroller catalog check {} on the controller's host, correct the file, and restart omlcontroller",
-                path.display()
-            ),
-        }
-    }
-
-    /// Returns the file or folder that cannot be used.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        let (Self::Read { path, .. }
-        | Self::Invalid { path, .. }
-        | Self::Releases { path, .. }
-        | Self::Orphan { path, .. }
-        | Self::Twice { path, .. }) = self;
-        path
-    }
 }
 
 impl BrokenCatalog {
@@ -312,15 +230,15 @@ impl Catalogs {
     }
 }
 
-/// Reads one catalog or part: a file, or a folder.
+/// Reads one catalog or part: a file, or a folder. The components of a catalog that have mistakes are
+/// set apart with them.
 ///
 /// # Errors
-/// Returns an error if it cannot be read or is not a catalog, with all mistakes in it.
-pub fn read_file(path: &Path) -> Result<Loaded, CatalogError> {
+/// Returns an error if it cannot be read or has other mistakes, with all mistakes in it.
+fn read_file(path: &Path) -> Result<Loaded, CatalogError> {
     let place =
         Place::of(path).map_err(|source| CatalogError::Read { path: path.to_owned(), source })?;
-    let sources = catalog_files::read_alone(&place);
-    made_of(sources, path, CatalogSources::catalog).map_err(|(error, _name)| error)
+    made_of(catalog_files::read_alone(&place), path, usable).map_err(|(error, _name)| error)
 }
 
 /// Returns an error for a file of releases without a catalog.

@@ -8,17 +8,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use oml_common::decide::change::already_in_effect;
 use oml_common::decide::diff::{diff, strategy};
-use oml_common::decide::head::{after_change, next_revision};
-use oml_common::decide::plan::{self, ImageName, Unprepared};
-use oml_common::decide::release::Judged;
+use oml_common::decide::head::after_change;
+use oml_common::decide::plan::{self, ImageName};
+use oml_common::decide::release::VersionDecision;
 use oml_common::decide::rollout::Begin;
-use oml_common::document;
+use oml_common::document::Verbatim;
 use oml_common::document::plan::Plan;
 use oml_common::document::revision::Change;
 use oml_common::document::rollout::Rollout;
-use oml_common::document::spec::TenantSpec;
 use oml_common::id::{ContentHash, Digest, NodeName, RevisionNumber, TenantId};
-use oml_common::text::problem::Problems;
 use oml_common::time::Timestamp;
 use oml_daemon::env::Env;
 use oml_daemon::failpoint;
@@ -28,6 +26,7 @@ mod draft;
 mod logins;
 mod nodes;
 mod ordered;
+mod prepare;
 mod releases;
 mod replay;
 mod request;
@@ -40,7 +39,9 @@ pub use self::releases::{TenantRelease, TenantReleases};
 pub use self::request::{ChangeRequest, ChangeResult, IdempotencyKey, RequestContext};
 
 use self::draft::Draft;
+use self::prepare::check_size;
 use self::releases::said;
+use self::request::ReadRequest;
 use self::rotation::Unused;
 use super::catalogs::Catalogs;
 use super::retries::retry_conflicts;
@@ -50,17 +51,18 @@ use super::{OpsError, Result};
 use crate::records::values::{AuditRecord, IdempotencyRecord, Revision};
 use crate::records::{Batch, Records, if_unchanged, keys};
 use crate::registry::Registries;
-use crate::store::{Expect, VALUE_SIZE_BYTES_MAX};
+use crate::store::Expect;
 
 /// A draft with its complete plan.
 struct Planned {
     draft: Draft,
-    plan: Plan,
+    /// The plan in the bytes that are hashed and stored.
+    plan: Verbatim<Plan>,
     /// The hash of the catalog that it was planned with.
     catalog: ContentHash,
     changes: Vec<Change>,
     enrolled: BTreeSet<NodeName>,
-    judged: Judged,
+    decision: VersionDecision,
 }
 
 /// The digests that registries returned in the course of one request.
@@ -95,7 +97,24 @@ impl Changes {
         context: &RequestContext,
         answers: &Answers,
     ) -> Result<ChangeResult> {
-        let (tenant, given) = request.read()?;
+        let read = request.read()?;
+        let mistakes = read.given.as_ref().map(|given| given.problems.clone()).unwrap_or_default();
+        match self.try_read(read, request, context, answers).await {
+            Err(OpsError::Problems(all)) => Err(OpsError::Problems(all)),
+            // What else is wrong cannot be found now; the mistakes of the document are known.
+            Err(_) if !mistakes.0.is_empty() => Err(OpsError::Problems(mistakes.sorted())),
+            made => made,
+        }
+    }
+
+    async fn try_read(
+        &self,
+        read: ReadRequest,
+        request: &ChangeRequest,
+        context: &RequestContext,
+        answers: &Answers,
+    ) -> Result<ChangeResult> {
+        let ReadRequest { tenant, given } = read;
         if let Some(done) = self.without_plan(&tenant, request, context).await? {
             return Ok(done);
         }
@@ -120,30 +139,12 @@ impl Changes {
         }
         context.check_revision(&planned.draft.tenant, planned.plan.revision)?;
         context.check_removals(&planned.draft.tenant, &planned.changes)?;
-        context.check_one_way(&planned.judged)?;
+        context.check_one_way(&planned.decision)?;
         failpoint::reach("C2");
         if !context.dry_run {
             self.commit_change(&planned, request, context).await?;
         }
-        let (secret_version, certificate) = (planned.secret_version(), planned.certificate());
-        let mut notes = planned.notes(request);
-        notes.extend(planned.pauses());
-        let Planned { draft, plan, changes, judged, .. } = planned;
-        let was = draft.base()?.map(|base| base.rollout);
-        let settings = strategy(was.as_ref(), &draft.spec.rollout);
-        Ok(ChangeResult {
-            changed: true,
-            new_tenant: draft.head.is_none(),
-            changes,
-            settings,
-            secret_version,
-            certificate,
-            notes,
-            one_way: judged.one_way().is_some(),
-            warnings: said(&judged),
-            release: judged.release,
-            ..ChangeResult::nothing(draft.tenant, plan.revision)
-        })
+        planned.result(request)
     }
 
     /// Returns the result of a request that needs no plan: it was made before, or it makes no revision.
@@ -187,32 +188,21 @@ impl Changes {
         answers: &Answers,
         context: &RequestContext,
     ) -> Result<Planned> {
-        let judged = self.check_release(&draft, context).await?;
         let spec = &draft.spec;
-        let catalog = self.catalogs.of(spec)?;
         let nodes = node_facts(&self.records, &draft.tenant).await?;
-        let revision = next_revision(draft.head.as_ref().map(|head| head.value));
-        let prepared = plan::prepare(plan::Input {
-            revision,
-            spec,
-            catalog: &catalog.catalog,
-            nodes: &nodes,
-            mirrors: self.registries.mirrors(),
-            secrets: &draft.secrets,
-            thumbprint: draft.thumbprint.as_ref(),
-            before: draft.before.as_ref().map(|(_, plan)| &**plan),
-        });
+        let catalog = match self.catalogs.of(spec) {
+            Ok(catalog) => catalog,
+            Err(problem) => return Err(self.without_catalog(&draft, &nodes, problem).await),
+        };
+        let decision = self.check_release(&draft, context).await?;
         // The problems are found before the registries are asked, so that all problems
         // are reported together.
-        let (images, mut problems) = match &prepared {
-            Ok(prepared) => (prepared.images(), Problems(draft.conflicts(prepared.layout()))),
-            Err(Unprepared { images, problems }) => (images, problems.clone()),
-        };
+        let (prepared, mut problems) = self.prepare(&draft, &catalog.catalog, &nodes, &decision);
+        let images = prepared.images();
         if nodes.is_empty() {
             problems.0.extend(self.suggest_tenant(spec).await?);
         }
-        problems.0.extend(judged.problems(spec));
-        problems.0.extend(draft.problems.iter().cloned());
+        problems.0.extend(decision.problems(spec));
         let is_refused = !problems.0.is_empty();
         let mut digests = answers.lock().unwrap_or_else(PoisonError::into_inner).clone();
         digests.append(&mut draft.known);
@@ -224,21 +214,17 @@ impl Changes {
         let said = self.resolve(questions, &mut digests).await;
         answers.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&digests);
         problems.0.extend(said.problems.0);
-        if let Ok(prepared) = &prepared {
-            problems.0.extend(prepared.unusable(spec, &nodes, &said.facts).0);
-        }
+        problems.0.extend(prepared.unusable(spec, &nodes, &said.facts).0);
         problems.into_result(()).map_err(OpsError::Problems)?;
         if let Some(failure) = said.failure {
             return Err(OpsError::Registry(failure));
         }
-        let prepared = prepared.map_err(|unprepared| OpsError::Problems(unprepared.problems))?;
-        let plan = prepared.finish(&digests).map_err(OpsError::Problems)?;
-        let plan = releases::without_rollback(plan, &judged);
+        let plan = Verbatim::seal(prepared.finish(&digests).map_err(OpsError::Problems)?);
         check_size(spec, &plan)?;
         let mut changes = diff(draft.before.as_ref().map(|(_, plan)| &**plan), &plan);
         plan::presence::explain(&mut changes, &plan.absent);
         let (catalog, enrolled) = (catalog.content.clone(), nodes.into_keys().collect());
-        Ok(Planned { draft, plan, catalog, changes, enrolled, judged })
+        Ok(Planned { draft, plan, catalog, changes, enrolled, decision })
     }
 
     async fn commit_change(
@@ -250,20 +236,19 @@ impl Changes {
         let Planned { draft, plan, .. } = planned;
         let (tenant, number, now) = (&draft.tenant, plan.revision, self.env.now());
         let rollout = self.begin(planned, now).await?;
-        let content = ContentHash::of(document::write(plan).as_bytes());
-        let plan_key = keys::plan(tenant, number, &content);
+        let plan_key = keys::plan(tenant, number, plan.hash());
         // The plan is written first and alone. No record names it until the commit below.
-        self.records.commit(Batch::default().put(&plan_key, Expect::Any, plan)).await?;
+        self.records.commit(Batch::default().put_verbatim(&plan_key, Expect::Any, plan)).await?;
         failpoint::reach("C3");
-        let mut batch = planned.intent(context, content, now).put(
+        let mut batch = planned.intent(context, now).put(
             &keys::rollout(tenant),
             if_unchanged(draft.rollout.as_ref()),
             &rollout,
         );
         if let Some(op_id) = &context.op_id {
             let made = IdempotencyRecord {
-                warnings: said(&planned.judged),
-                release: planned.judged.release.clone(),
+                warnings: said(&planned.decision),
+                release: planned.decision.release.clone(),
                 secret_version: planned.made_version(),
                 ..IdempotencyRecord::new(number, self.fingerprint(request)?)
             };
@@ -301,21 +286,15 @@ impl Changes {
 }
 
 /// Returns what is audited of a change.
-fn made(kind: &str, number: RevisionNumber, context: &RequestContext, judged: &Judged) -> String {
-    let why = if judged.is_forced() { context.recorded_why(judged) } else { String::new() };
+fn made(
+    kind: &str,
+    number: RevisionNumber,
+    context: &RequestContext,
+    decision: &VersionDecision,
+) -> String {
+    let why = if decision.is_forced() { context.recorded_why(decision) } else { String::new() };
     let why = if why.is_empty() { why } else { format!(" ({why})") };
     format!("{kind} made revision {number}{why}")
-}
-
-/// Refuses a plan that is too large to be kept. Only files can make it so large.
-fn check_size(spec: &TenantSpec, plan: &Plan) -> Result<()> {
-    let size_bytes = document::write(plan).len();
-    if size_bytes <= VALUE_SIZE_BYTES_MAX {
-        return Ok(());
-    }
-    let message = format!("its plan has {size_bytes} bytes, and may have {VALUE_SIZE_BYTES_MAX}");
-    let problem = spec.problem("components", message);
-    Err(problem.hint("make the files of its catalog shorter, or use fewer nodes").into())
 }
 
 impl Planned {
@@ -332,14 +311,37 @@ impl Planned {
         ))
     }
 
+    /// Returns what is said of the change.
+    fn result(self, request: &ChangeRequest) -> Result<ChangeResult> {
+        let (secret_version, certificate) = (self.secret_version(), self.certificate());
+        let mut notes = self.notes(request);
+        notes.extend(self.pauses());
+        let Self { draft, plan, changes, decision, .. } = self;
+        let was = draft.base()?.map(|base| base.rollout);
+        let settings = strategy(was.as_ref(), &draft.spec.rollout);
+        Ok(ChangeResult {
+            changed: true,
+            new_tenant: draft.head.is_none(),
+            changes,
+            settings,
+            secret_version,
+            certificate,
+            notes,
+            one_way: decision.one_way().is_some(),
+            warnings: said(&decision),
+            release: decision.release,
+            ..ChangeResult::nothing(draft.tenant, plan.revision)
+        })
+    }
+
     /// Returns the last revision whose rollout was completed.
     fn good(&self) -> Option<RevisionNumber> {
         self.draft.head.as_ref().and_then(|head| head.value.good)
     }
 
     /// Returns the records of the change itself and of the revision that it supersedes.
-    fn intent(&self, context: &RequestContext, content: ContentHash, now: Timestamp) -> Batch {
-        let Self { draft, plan, catalog, changes, judged, .. } = self;
+    fn intent(&self, context: &RequestContext, now: Timestamp) -> Batch {
+        let Self { draft, plan, catalog, changes, decision, .. } = self;
         let (tenant, number) = (&draft.tenant, plan.revision);
         let head = draft.head.as_ref().map(|head| head.value);
         let rollout = draft.rollout.as_ref().map(|rollout| &rollout.value);
@@ -347,7 +349,7 @@ impl Planned {
         let audit = AuditRecord {
             at: now,
             who: context.who.to_string(),
-            what: made(draft.kind.as_str(), number, context, judged),
+            what: made(draft.kind.as_str(), number, context, decision),
             tenant: Some(tenant.clone()),
             node: None,
         };
@@ -356,10 +358,10 @@ impl Planned {
             spec_yaml: draft.text.clone(),
             at: now,
             who: context.who.to_string(),
-            why: context.recorded_why(judged),
+            why: context.recorded_why(decision),
             kind: draft.kind,
             changes: changes.clone(),
-            plan: content,
+            plan: plan.hash().clone(),
             catalog: Some(catalog.clone()),
         };
         let batch = Batch::default()

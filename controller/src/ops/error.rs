@@ -15,6 +15,33 @@ use crate::store::StoreError;
 /// The result of an operation.
 pub type Result<T, E = OpsError> = std::result::Result<T, E>;
 
+/// Returns what a check found to be right. Its mistakes are added to the others, so that all of them
+/// are reported together.
+///
+/// # Errors
+/// Returns every error that is no mistake of an operator.
+pub(super) fn collect<T>(checked: Result<T>, problems: &mut Problems) -> Result<Option<T>> {
+    match checked {
+        Ok(value) => Ok(Some(value)),
+        Err(OpsError::Problems(found)) => {
+            problems.0.extend(found.0);
+            Ok(None)
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Returns a value for which nothing lacks.
+///
+/// # Errors
+/// Returns the mistakes that were collected, of which there is one if there is no value.
+pub(super) fn complete<T>(value: Option<T>, problems: Problems) -> Result<T> {
+    match value {
+        Some(value) if problems.0.is_empty() => Ok(value),
+        Some(_) | None => Err(OpsError::Problems(problems.sorted())),
+    }
+}
+
 /// A plan that only a later release of the controller can read. Its tenant stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -123,6 +150,18 @@ pub enum OpsError {
 }
 
 impl OpsError {
+    /// Returns the key of the record that cannot be read, because it is damaged or of a later release,
+    /// if that is the error. The store itself can be read then.
+    #[must_use]
+    pub fn unreadable_record(&self) -> Option<&str> {
+        let Self::Store(StoreError::Damaged { key, .. } | StoreError::NeedsNewer { key, .. }) =
+            self
+        else {
+            return None;
+        };
+        Some(key.as_str())
+    }
+
     /// Returns true if only a newer controller can go on, which lasts until the operator acts.
     #[must_use]
     pub fn needs_newer_controller(&self) -> bool {

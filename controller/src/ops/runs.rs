@@ -12,7 +12,7 @@ use oml_common::decide::operation::{
 use oml_common::decide::plan;
 use oml_common::decide::secrets::ChosenSecrets;
 use oml_common::document::Verbatim;
-use oml_common::document::operation::{RunOrder, RunResult};
+use oml_common::document::operation::RunOrder;
 use oml_common::document::rollout::State;
 use oml_common::document::spec::TenantSpec;
 use oml_common::id::{ComponentName, NodeName, RunId, TenantId};
@@ -37,9 +37,11 @@ use crate::registry::Registries;
 use crate::store::{self, Expect};
 
 mod feed;
+mod progress;
 mod reported;
 
 pub use feed::{Feeds, OutputLines, RunOutput};
+pub use progress::RunProgress;
 pub use reported::ReportedRun;
 use reported::reported;
 
@@ -68,17 +70,6 @@ pub struct RunHistory {
     pub of_updates: Vec<ReportedRun>,
     /// The number of records that cannot be read.
     pub unreadable: usize,
-}
-
-/// What a host says of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RunProgress {
-    pub id: RunId,
-    /// The number of lines that its program wrote before the first of these.
-    pub first_line: u64,
-    pub lines: Vec<String>,
-    /// The result, once the run is over.
-    pub result: Option<RunResult>,
 }
 
 impl Runs {
@@ -258,45 +249,6 @@ impl Runs {
     pub fn changes(&self, tenant: &TenantId) -> RunChanges {
         self.records.changed(&keys::runs(tenant))
     }
-
-    /// Takes what a node says of a run: passes its output on, and records what became of it. What
-    /// a node says of a run that is not its own is ignored.
-    pub async fn progress(&self, node: &NodeId, progress: RunProgress) -> Result<()> {
-        let RunProgress { id, first_line, lines, result } = progress;
-        let recorded = retry_conflicts(|| self.try_record(node, id, result.as_ref())).await?;
-        if !recorded {
-            tracing::warn!(tenant = %node.tenant, node = %node.name, run = %id, "a node speaks of a run that is not its own");
-            return Ok(());
-        }
-        let is_over = result.is_some();
-        self.feeds.add(&node.tenant, id, first_line, lines);
-        if is_over {
-            self.feeds.close(&node.tenant, id);
-        }
-        Ok(())
-    }
-
-    /// Records what became of a run. Returns whether the node has such a run.
-    async fn try_record(
-        &self,
-        node: &NodeId,
-        id: RunId,
-        result: Option<&RunResult>,
-    ) -> Result<bool> {
-        let key = keys::run(&node.tenant, id);
-        let Some(run) = self.records.get(&key).await? else { return Ok(false) };
-        if run.value.node != node.name {
-            return Ok(false);
-        }
-        let Some(known) = with_news(&run, result, self.env.now()) else { return Ok(true) };
-        let batch = Batch::default().put(&key, if_unchanged(Some(&run)), &known);
-        self.records.commit(batch).await?;
-        if let Some(result) = result {
-            let (tenant, node) = (&node.tenant, &node.name);
-            tracing::info!(%tenant, %node, run = %id, result = %result, "a run ended");
-        }
-        Ok(true)
-    }
 }
 
 /// Returns the highest number of a run of the epoch, also of one whose record cannot be read; 0 if
@@ -305,23 +257,6 @@ fn last_number(listed: &LossyList<RunRecord>, epoch: u64) -> u64 {
     let readable = listed.entries.iter().map(|(rest, _)| rest);
     let ids = readable.chain(&listed.damaged).filter_map(|rest| keys::run_id(rest));
     ids.filter(|id| id.epoch == epoch).map(|id| id.number).max().unwrap_or(0)
-}
-
-/// Returns the record of a run with what its host says, or `None` if that is known. The first
-/// result counts: a run ends once.
-fn with_news(
-    run: &Entry<RunRecord>,
-    result: Option<&RunResult>,
-    now: Timestamp,
-) -> Option<RunRecord> {
-    let known = &run.value;
-    let is_news = known.taken.is_none() || (known.result.is_none() && result.is_some());
-    is_news.then(|| RunRecord {
-        order: None,
-        taken: known.taken.or(Some(now)),
-        result: known.result.clone().or_else(|| result.cloned()),
-        ..known.clone()
-    })
 }
 
 fn record(

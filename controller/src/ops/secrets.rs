@@ -4,38 +4,40 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use oml_common::decide::secrets::{SECRETS_MAX, of_share, retained, users};
-use oml_common::document;
-use oml_common::document::assignment::Assignment;
-use oml_common::document::tls_secret::TlsSecret;
-use oml_common::id::{ComponentName, SecretMark, SecretName, TenantId};
-use oml_common::text::problem::Problem;
+use oml_common::decide::secrets::{SECRETS_MAX, retained, users};
+use oml_common::id::{ComponentName, SecretName, TenantId};
+use oml_common::text::problem::{Problem, Problems};
 use oml_common::text::secret_text::SecretText;
 use oml_common::time::Timestamp;
 use oml_daemon::env::Env;
 use oml_daemon::tls::OperatorName;
 
+use super::error::{collect, complete};
 use super::retries::retry_conflicts;
 use super::tenants::Tenants;
 use super::{OpsError, Result};
 use crate::records::values::{AuditRecord, SealedVersion, SecretRecord};
 use crate::records::{Batch, Entry, Records, if_unchanged, keys};
 use crate::seal::{NoKey, SealingKey, SecretPlace};
-use crate::store::VALUE_SIZE_BYTES_MAX;
 
 mod account;
 mod chosen;
 mod key;
 mod named;
+mod opened;
+mod refused;
 mod shown;
 mod tls;
 mod value;
 
 pub(super) use self::account::NewAccount;
+pub use self::opened::OpenedSecret;
 pub use self::shown::{CertificateOrder, TlsAuthority, TlsView};
 pub use self::tls::{GivenPem, OrderedPem, TlsPart};
 pub(super) use self::tls::{NewCertificate, records};
 pub use self::value::{GENERATED_LEN, GENERATED_LEN_DEFAULT, NewValue};
+
+use self::refused::{check_size, check_unreserved, unknown};
 
 /// The key with which values are sealed, or why there is none.
 pub type SecretsKey = std::result::Result<SealingKey, NoKey>;
@@ -53,7 +55,7 @@ pub struct Secrets {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretSummary {
     pub name: SecretName,
-    /// The newest version.
+    /// The highest number of its versions.
     pub version: u64,
     pub at: Timestamp,
     pub who: String,
@@ -61,17 +63,6 @@ pub struct SecretSummary {
     pub used_by: BTreeMap<ComponentName, u64>,
     /// The numbers of the kept versions.
     pub kept: Vec<u64>,
-}
-
-/// A secret for a node, whose instances name it.
-#[derive(Debug, Clone)]
-pub struct OpenedSecret {
-    pub name: SecretName,
-    pub version: u64,
-    pub mark: SecretMark,
-    /// Whether a container mounts it as a file.
-    pub is_mounted: bool,
-    pub value: SecretText,
 }
 
 /// A new version of a secret that is not recorded yet.
@@ -132,9 +123,11 @@ impl Secrets {
         name: &SecretName,
         value: &NewValue,
     ) -> Result<u64> {
-        check_unreserved(tenant, name)?;
-        self.check_tenant(tenant).await?;
-        let value = value.read(self.env.random())?;
+        let mut wrong = Problems::default();
+        collect(check_unreserved(tenant, name), &mut wrong)?;
+        collect(self.check_tenant(tenant).await, &mut wrong)?;
+        let value = collect(value.read(self.env.random()), &mut wrong)?;
+        let value = complete(value, wrong)?;
         retry_conflicts(|| self.try_set(who, tenant, name, &value)).await
     }
 
@@ -172,23 +165,26 @@ impl Secrets {
     /// names any more are dropped.
     ///
     /// # Errors
-    /// Returns an error if there is no such secret, or if the hosts run so many versions of it that
-    /// no other can be kept.
+    /// Returns an error if there is no such secret, if the value cannot be one, or if the hosts run so
+    /// many versions of the secret that no other can be kept.
     pub(super) async fn next_version(
         &self,
         who: &OperatorName,
         tenant: &TenantId,
         name: &SecretName,
-        value: &SecretText,
+        value: &NewValue,
     ) -> Result<NewVersion> {
-        check_unreserved(tenant, name)?;
+        let mut wrong = Problems::default();
+        let value = collect(value.read(self.env.random()), &mut wrong)?;
+        let is_free = collect(check_unreserved(tenant, name), &mut wrong)?.is_some();
         let mut all = self.of_tenant(tenant).await?;
         let present = all.remove(name).filter(|entry| entry.value.newest().is_some());
-        let Some(present) = present else {
-            return Err(unknown(tenant, name, all).into());
-        };
+        if present.is_none() && is_free {
+            wrong.push(unknown(tenant, name, all));
+        }
+        let (present, value) = complete(present.zip(value), wrong)?;
         let place = SecretPlace { tenant, name, version: next_number(Some(&present)) };
-        let made = NewVersion::after(Some(present), place, self.sealed(who, place, value)?);
+        let made = NewVersion::after(Some(present), place, self.sealed(who, place, &value)?);
         let named = self.named(tenant, &made.record).await?;
         let record = retained(made.record, &named);
         check_size(tenant, name, &record)?;
@@ -269,51 +265,6 @@ impl Secrets {
         Ok(())
     }
 
-    /// Opens the secrets that the instances of an assignment name.
-    ///
-    /// # Errors
-    /// Returns an error if the store cannot be read. A secret that cannot be opened is the error of
-    /// its own entry.
-    pub async fn of_assignment(
-        &self,
-        assignment: &Assignment,
-    ) -> Result<Vec<Result<OpenedSecret>>> {
-        let tenant = &assignment.tenant;
-        let mut wanted: BTreeMap<(SecretName, u64, SecretMark), bool> = BTreeMap::new();
-        for (_, secret) in of_share(&assignment.content.share) {
-            let place = (secret.name.clone(), secret.version, secret.mark.clone());
-            *wanted.entry(place).or_default() |= secret.file.is_some();
-        }
-        if wanted.is_empty() {
-            return Ok(Vec::new());
-        }
-        let all = self.of_tenant(tenant).await?;
-        let open = |((name, version, mark), is_mounted)| {
-            let record = all.get(&name).map(|entry| &entry.value);
-            let place = SecretPlace { tenant, name: &name, version };
-            let value = self.open(record, place, &mark)?;
-            Ok(OpenedSecret { name, version, mark, is_mounted, value })
-        };
-        Ok(wanted.into_iter().map(open).collect())
-    }
-
-    fn open(
-        &self,
-        record: Option<&SecretRecord>,
-        place: SecretPlace<'_>,
-        mark: &SecretMark,
-    ) -> Result<SecretText> {
-        let SecretPlace { tenant, name, version } = place;
-        let sealed = record.and_then(|record| record.versions.get(&version));
-        let Some(sealed) = sealed.filter(|sealed| sealed.mark == *mark) else {
-            let message = format!("secret {name} version {version} of {tenant} is not kept");
-            return Err(Problem::new("", message).into());
-        };
-        let opened = self.key()?.open(place, sealed);
-        let (tenant, name) = (tenant.clone(), name.clone());
-        opened.map_err(|source| OpsError::Sealed { tenant, name, version, source })
-    }
-
     pub(super) async fn check_tenant(&self, tenant: &TenantId) -> Result<()> {
         match self.tenants.all().await?.contains(tenant) {
             true => Ok(()),
@@ -345,40 +296,6 @@ impl NewVersion {
         let key = keys::secret(tenant, &self.name);
         batch.put(&key, if_unchanged(self.before.as_ref()), &self.record)
     }
-}
-
-/// Refuses to give the certificate of a tenant, or its key, by itself: they are checked together.
-fn check_unreserved(tenant: &TenantId, name: &SecretName) -> Result<()> {
-    if TlsSecret::of(name).is_none() {
-        return Ok(());
-    }
-    let message = format!("{name} is a part of the certificate of {tenant}");
-    let hint = format!("give both: omlctl tls set tenant={tenant} --certificate FILE --key FILE");
-    Err(Problem::new("name", message).hint(hint).into())
-}
-
-fn unknown(
-    tenant: &TenantId,
-    name: &SecretName,
-    others: BTreeMap<SecretName, Entry<SecretRecord>>,
-) -> Problem {
-    let known = others.iter().filter(|(_, entry)| entry.value.newest().is_some());
-    let known: Vec<&str> = known.map(|(name, _)| name.as_str()).collect();
-    Problem::new("name", format!("{tenant} has no secret {name}")).suggest(name.as_str(), known)
-}
-
-/// Refuses a version with which the record would be too large for the store. Only versions that are
-/// live can make it so large, because they are never dropped.
-fn check_size(tenant: &TenantId, name: &SecretName, record: &SecretRecord) -> Result<()> {
-    if document::write(record).len() <= VALUE_SIZE_BYTES_MAX {
-        return Ok(());
-    }
-    let count = record.versions.len();
-    let message = format!(
-        "the hosts of {tenant} run up to {count} versions of secret {name}, and no more fit"
-    );
-    let hint = format!("bring them to one revision first: omlctl status tenant={tenant}");
-    Err(Problem::new("name", message).hint(hint).into())
 }
 
 /// Returns the number of the next version of a secret.

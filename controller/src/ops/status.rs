@@ -7,7 +7,7 @@ use oml_common::decide::head::base;
 use oml_common::decide::plan::presence::Absent;
 use oml_common::decide::rollout::WaitsFor;
 use oml_common::decide::status::{NodeCondition, NodeProgress, OverallHealth, overall_health};
-use oml_common::decide::tls::{self, TlsInUse};
+use oml_common::decide::tls::{self, NodeInUse, TlsInUse};
 use oml_common::document::plan::Plan;
 use oml_common::document::rollout::Rollout;
 use oml_common::document::tls_secret::TlsSecret;
@@ -44,8 +44,8 @@ pub struct TenantStatus {
     pub unreadable_plan: Option<UnreadablePlan>,
     /// The components that the specification names and that do not exist with its settings.
     pub absent: Absent,
-    /// The certificate that its components use, or the one that ends first while a rollout takes them
-    /// to another; none if they use none or it is not known.
+    /// The certificate that its components use, or the one that ends first while some of them still
+    /// have an older one; none if they use none or it is not known.
     pub certificate: Option<TlsInUse>,
     /// Its account at an ACME directory, if it has one that can be read.
     pub account: Option<AcmeRecord>,
@@ -225,9 +225,9 @@ impl StatusReader {
         })
     }
 
-    /// Returns the certificate that the components of a plan use, or one of another plan that ends
-    /// earlier and that a node still has. One that cannot be read is no reason to show nothing of the
-    /// tenant.
+    /// Returns the certificate that the components of a plan use, or one that ends earlier and that a
+    /// node still has by another plan, or a program since its start. One that cannot be read is no
+    /// reason to show nothing of the tenant.
     async fn certificate_of(
         &self,
         tenant: &TenantId,
@@ -243,18 +243,21 @@ impl StatusReader {
                 return None;
             }
         };
-        let has: Vec<(&NodeName, RevisionNumber)> =
-            nodes.iter().map(|(name, node)| (name, node.applied_revision(name))).collect();
-        let others: BTreeSet<RevisionNumber> =
-            has.iter().map(|(_, has)| *has).filter(|has| *has != plan.revision).collect();
+        let has = nodes.iter().map(|(name, node)| node.applied_revision(name));
+        let others: BTreeSet<RevisionNumber> = has.filter(|has| *has != plan.revision).collect();
         let mut plans: BTreeMap<RevisionNumber, Arc<Plan>> = BTreeMap::new();
         for revision in others {
             // What cannot be read is said of the tenant itself.
             let other = self.tenants.readable_plan(tenant, revision).await.ok().flatten();
             plans.extend(other.map(|other| (revision, other)));
         }
-        let shares = has.iter().filter_map(|(node, has)| plans.get(has)?.nodes.get(*node));
-        tls::in_use_now(plan, shares, Some(&record))
+        let on_nodes = nodes.iter().filter_map(|(name, node)| {
+            let has = node.applied_revision(name);
+            let applied = if has == plan.revision { plan } else { plans.get(&has)?.as_ref() };
+            let report = node.snapshot.presence.report.as_deref();
+            Some(NodeInUse { node: name, share: applied.nodes.get(name)?, report })
+        });
+        tls::in_use_now(plan, on_nodes, Some(&record))
     }
 
     /// Returns the account of a tenant at an ACME directory. One that cannot be read is no reason to show

@@ -11,6 +11,7 @@ use oml_daemon::failpoint;
 use oml_daemon::tls::{Fingerprint, JoinToken, OperatorName};
 
 use super::catalogs::Catalogs;
+use super::error::complete;
 use super::node_id::NodeId;
 use super::nodes::{IssuedCertificate, Nodes, node_audit};
 use super::retries::retry_conflicts;
@@ -107,17 +108,18 @@ impl Tokens {
 
     /// Checks the roles of a request, and returns how long its token is valid.
     fn validity(&self, wanted: &TokenRequest) -> Result<TokenValidity> {
+        let mut problems = self.catalogs.check_roles(&wanted.roles);
         if wanted.roles.is_empty() {
             let problem = Problem::new("role", "a node needs at least one role");
-            return Err(problem.hint("add role=app, role=voice or role=data").into());
+            problems.push(problem.hint("add role=app, role=voice or role=data"));
         }
-        let problems = self.catalogs.check_roles(&wanted.roles);
-        problems.into_result(()).map_err(OpsError::Problems)?;
-        Ok(match wanted.valid_ms {
+        let validity = match wanted.valid_ms {
             Some(valid_ms) => TokenValidity::from_ms(valid_ms)
-                .map_err(|error| Problem::new("valid", error.to_string()))?,
-            None => TokenValidity::default(),
-        })
+                .map_err(|error| problems.push(Problem::new("valid", error.to_string())))
+                .ok(),
+            None => Some(TokenValidity::default()),
+        };
+        complete(validity, problems)
     }
 
     /// Makes a token for a new host.

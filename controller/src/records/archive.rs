@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use oml_common::document::backup::BackupLine;
 use oml_common::document::{self, Document};
 use serde_json::value::RawValue;
 
@@ -28,13 +29,30 @@ impl Archive {
     }
 
     /// Adds or replaces a record.
-    pub fn insert(&mut self, key: String, value: Box<RawValue>) {
+    pub(super) fn insert(&mut self, key: String, value: Box<RawValue>) {
         self.records.insert(key, value);
     }
 
-    /// Returns every record in the order of the keys.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &RawValue)> {
-        self.records.iter().map(|(key, value)| (key.as_str(), &**value))
+    /// Adds the record of a line of a backup. Of the last line, which has none, it returns the number of
+    /// records that the backup should have.
+    pub fn add(&mut self, line: BackupLine) -> Option<usize> {
+        match line {
+            BackupLine::Record { key, value } => {
+                self.insert(key, value);
+                None
+            }
+            BackupLine::End { records } => Some(records),
+        }
+    }
+
+    /// Returns the lines of a backup after the first: every record in the order of the keys, and the
+    /// number of them.
+    pub fn lines(&self) -> impl Iterator<Item = BackupLine> {
+        let records = self.records.iter().map(|(key, value)| {
+            let (key, value) = (key.clone(), value.clone());
+            BackupLine::Record { key, value }
+        });
+        records.chain(std::iter::once(BackupLine::End { records: self.len() }))
     }
 
     pub(super) fn into_records(self) -> impl Iterator<Item = (String, Box<RawValue>)> {

@@ -1,5 +1,6 @@
 //! Tests of typed records over a store.
 
+use oml_common::document::Verbatim;
 use oml_common::id::RevisionNumber;
 
 use super::values::Head;
@@ -73,4 +74,16 @@ async fn revisions_are_listed_in_the_order_of_their_numbers() {
         .map(|number| keys::revision(&tenant, RevisionNumber(number)).text)
         .collect();
     assert!(keys.is_sorted());
+}
+
+#[tokio::test]
+async fn a_value_is_stored_in_the_bytes_that_it_was_given_in() {
+    let (store, records) = records();
+    let text = document::write(&head(1)).replace('}', ",\"of_a_later_release\":true}");
+    let given = Verbatim::<Head>::read(&text).unwrap();
+    let key = keys::head(&"acme".parse().unwrap());
+    let batch = Batch::default().put_verbatim(&key, Expect::Absent, &given);
+    records.commit(batch).await.unwrap();
+    let stored = store.get(&"heads/acme".into()).await.unwrap().unwrap();
+    assert_eq!(std::str::from_utf8(&stored.value).unwrap(), text);
 }

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use zeroize::Zeroizing;
+
 /// The user name and password for a registry.
 #[derive(Clone)]
 pub struct RegistryCredentials {
     pub user: String,
     /// The password or access token.
-    pub password: String,
+    pub password: Zeroizing<String>,
 }
 
 /// The logins of one tenant, by the registry's key ([`oml_common::id::registry_key`]).

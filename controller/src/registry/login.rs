@@ -34,7 +34,7 @@ pub(super) async fn authorize(
 /// Returns the configured login as basic authentication, if there is one.
 fn basic(lookup: &TagLookup<'_>) -> Result<Option<HeaderValue>, RegistryError> {
     let Some(login) = &lookup.access.login else { return Ok(None) };
-    let text = format!("Basic {}", STANDARD.encode(format!("{}:{}", login.user, login.password)));
+    let text = format!("Basic {}", STANDARD.encode(format!("{}:{}", login.user, *login.password)));
     secret(lookup, &text).map(Some)
 }
 

@@ -89,8 +89,10 @@ impl Registries {
 }
 
 async fn resolve(address: SocketAddr, login: bool, version: &str) -> Result<Digest, RegistryError> {
-    let login =
-        login.then(|| RegistryCredentials { user: "lab".to_owned(), password: "pass".to_owned() });
+    let login = login.then(|| RegistryCredentials {
+        user: "lab".to_owned(),
+        password: "pass".to_owned().into(),
+    });
     let access = RegistryAccess { plain_http: true, login, ..RegistryAccess::default() };
     let access = HashMap::from([(address.to_string(), access)]);
     let registries = Registries::new(Reach { access, ..Reach::default() }, Clock::system());
@@ -110,7 +112,7 @@ async fn resolve_of_tenant(
     let access = HashMap::from([(address.to_string(), access)]);
     let registries = Registries::new(Reach { access, ..Reach::default() }, Clock::system());
     let repository = format!("{address}/oml/asterisk").parse().unwrap();
-    let login = RegistryCredentials { user: user.to_owned(), password: "pass".to_owned() };
+    let login = RegistryCredentials { user: user.to_owned(), password: "pass".to_owned().into() };
     let logins = TenantLogins::from([(address.to_string(), login)]);
     registries.resolve_as(&logins, &repository, &"230204.01".parse().unwrap()).await
 }
@@ -189,7 +191,7 @@ async fn a_registry_that_requires_a_login_gets_the_configured_one() {
 async fn a_login_of_the_tenant_goes_before_the_configured_one() {
     let login = |user: &str| {
         let (user, password) = (user.to_owned(), "pass".to_owned());
-        Some(RegistryCredentials { user, password })
+        Some(RegistryCredentials { user, password: password.into() })
     };
     for of_settings in [None, login("other")] {
         let registry = Registry::start(basic).await;

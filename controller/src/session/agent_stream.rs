@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tonic::Status;
 
 use super::rate_limit::RateLimit;
+use super::unreadable::UnreadableRecords;
 use crate::ops::node_id::NodeId;
 use crate::ops::nodes::{AgentRecord, Greeting, Nodes};
 use crate::ops::presence::SessionId;
@@ -58,14 +59,17 @@ pub(super) struct AgentStream {
 }
 
 /// The progress of a session.
-struct Progress {
+pub(super) struct Progress {
     id: SessionId,
     /// The assignment that the agent holds or was sent.
-    held: Option<Generation>,
+    pub(super) held: Option<Generation>,
     /// The newest assignment this session has seen.
-    newest: Option<Generation>,
+    pub(super) newest: Option<Generation>,
+    /// Whether the record of the newest one could be read.
+    pub(super) is_newest_known: bool,
     /// The runs whose orders were sent.
     ordered: BTreeSet<RunId>,
+    pub(super) unreadable: UnreadableRecords,
     /// The time at which the last report is due to be recorded.
     persist_at: Option<Instant>,
     /// Whether the log has the warning about messages of a newer agent.
@@ -155,7 +159,9 @@ impl AgentStream {
             id,
             held,
             newest: None,
+            is_newest_known: true,
             ordered: BTreeSet::new(),
+            unreadable: UnreadableRecords::default(),
             persist_at: None,
             has_warned: false,
             // The agent may have lost its secrets, or the controller may have found its key.
@@ -229,7 +235,7 @@ impl AgentStream {
         if message.is_some() {
             progress.secrets_due = true;
         } else if std::mem::take(&mut progress.secrets_due) {
-            message = self.pending_secrets().await?;
+            message = self.pending_secrets(&mut progress.unreadable).await?;
         }
         if message.is_none() {
             message = self.pending_order(&mut progress.ordered).await;
@@ -258,7 +264,7 @@ impl AgentStream {
     ) -> Result<(), Status> {
         match message.kind {
             Some(Kind::Report(report)) => self.handle_report(report, progress).await,
-            Some(Kind::Run(run)) => self.handle_run(run).await,
+            Some(Kind::Run(run)) => self.handle_run(run, &mut progress.unreadable).await,
             Some(Kind::Hello(_)) => Err(Status::invalid_argument("a session has one hello")),
             None => {
                 self.ignore_unknown_message(progress);
@@ -287,7 +293,8 @@ impl AgentStream {
         if report.applied > progress.newest {
             self.refresh_newest(progress).await?;
         }
-        if report.applied > progress.newest {
+        // Without the record of its assignment, nobody knows what the node was given.
+        if report.applied > progress.newest && progress.is_newest_known {
             tracing::warn!(%tenant, %node, "a report claims an assignment that was never given; it is ignored");
             return Ok(());
         }
@@ -303,37 +310,6 @@ impl AgentStream {
             progress.persist_at = Some(Instant::now() + PERSIST_DELAY);
         }
         Ok(())
-    }
-
-    async fn refresh_newest(&self, progress: &mut Progress) -> Result<(), Status> {
-        self.newest(progress).await.map(|_assigned| ())
-    }
-
-    /// Returns the newest assignment if the agent does not have it.
-    async fn pending_assignment(
-        &self,
-        progress: &mut Progress,
-    ) -> Result<Option<v1::ControllerMessage>, Status> {
-        let Some(document) = self.newest(progress).await? else { return Ok(None) };
-        if progress.held >= progress.newest {
-            return Ok(None);
-        }
-        progress.held = progress.newest;
-        let kind = v1::controller_message::Kind::Assignment(document);
-        Ok(Some(v1::ControllerMessage { kind: Some(kind) }))
-    }
-
-    async fn newest(
-        &self,
-        progress: &mut Progress,
-    ) -> Result<Option<v1::AssignmentDocument>, Status> {
-        let found = self.nodes.assignment(&self.node.id).await;
-        let found = found.map_err(|error| wire::status_of(&error))?;
-        let Some(found) = found else { return Ok(None) };
-        let assignment = &found.assignment;
-        progress.newest = Some(assignment.generation);
-        let document = assignment.text().as_bytes().to_vec();
-        Ok(Some(v1::AssignmentDocument { document }))
     }
 
     /// Records the last report of the node, or returns the time at which that is allowed.

@@ -9,8 +9,8 @@ use oml_proto::{run, v1};
 use tonic::Status;
 
 use super::agent_stream::AgentStream;
+use super::unreadable::UnreadableRecords;
 use crate::ops::runs::{RunProgress, log_unread};
-use crate::wire;
 
 impl AgentStream {
     /// Returns the next order that was not sent in this session, and notes that it is.
@@ -35,8 +35,13 @@ impl AgentStream {
         Some(v1::ControllerMessage { kind: Some(kind) })
     }
 
-    /// Takes what the agent says of a run.
-    pub(super) async fn handle_run(&self, progress: v1::RunProgress) -> Result<(), Status> {
+    /// Takes what the agent says of a run. It says so again in every session, so a record that cannot be
+    /// read ends none.
+    pub(super) async fn handle_run(
+        &self,
+        progress: v1::RunProgress,
+        unreadable: &mut UnreadableRecords,
+    ) -> Result<(), Status> {
         let v1::RunProgress { id, first_line, lines, result } = progress;
         let id = id.ok_or_else(|| Status::invalid_argument("the run has no number"))?;
         let progress = RunProgress {
@@ -46,6 +51,6 @@ impl AgentStream {
             result: result.map(run::result_from_wire),
         };
         let taken = self.runs.progress(&self.node.id, progress).await;
-        taken.map_err(|error| wire::status_of(&error))
+        taken.or_else(|error| unreadable.pass_over(&self.node.id, &error))
     }
 }

@@ -7,18 +7,24 @@ use oml_proto::v1;
 use tonic::Status;
 
 use super::agent_stream::AgentStream;
-use crate::ops::OpsError;
+use super::unreadable::UnreadableRecords;
 use crate::ops::node_id::NodeId;
 use crate::wire;
 
 impl AgentStream {
-    /// Returns the secrets that the node's assignment names; none if it names none. One that cannot
-    /// be opened is left out and logged: its instance waits and says so.
-    pub(super) async fn pending_secrets(&self) -> Result<Option<v1::ControllerMessage>, Status> {
-        let failed = |error: OpsError| wire::status_of(&error);
-        let found = self.nodes.assignment(&self.node.id).await.map_err(failed)?;
+    /// Returns the secrets that the node's assignment names; none if it names none or cannot be read.
+    /// A secret that cannot be opened is left out and logged: its instance waits and says so.
+    pub(super) async fn pending_secrets(
+        &self,
+        unreadable: &mut UnreadableRecords,
+    ) -> Result<Option<v1::ControllerMessage>, Status> {
+        let found = match self.nodes.assignment(&self.node.id).await {
+            Ok(found) => found,
+            Err(error) => return unreadable.pass_over(&self.node.id, &error).map(|()| None),
+        };
         let Some(found) = found else { return Ok(None) };
-        let secrets = self.secrets.of_assignment(&found.assignment).await.map_err(failed)?;
+        let secrets = self.secrets.of_assignment(&found.assignment).await;
+        let secrets = secrets.map_err(|error| wire::status_of(&error))?;
         if secrets.is_empty() {
             return Ok(None);
         }

@@ -1,7 +1,9 @@
 //! Converts the certificate of a tenant, without its key.
 
+use std::collections::BTreeSet;
+
 use oml_common::decide::acme::failed_line;
-use oml_common::decide::tls::{TlsInUse, warning};
+use oml_common::decide::tls::{ServesOlder, TlsInUse, warning as end_of};
 use oml_common::document::tls_facts::TlsFacts;
 use oml_common::id::TenantId;
 use oml_common::time::Timestamp;
@@ -20,14 +22,22 @@ pub(crate) fn given_pem(
     GivenPem { certificate: text(certificate), key: text(key) }
 }
 
-/// Converts what people may know of the certificate of a tenant.
-pub(crate) fn tls(view: TlsView) -> v1::GetTlsReply {
+/// Converts what people may know of the certificate of a tenant. The one that is in use at this time may
+/// be an older one; if it is known, people are warned of its end.
+pub(crate) fn tls(
+    tenant: &TenantId,
+    view: TlsView,
+    in_use: Option<&TlsInUse>,
+    now: Timestamp,
+) -> v1::GetTlsReply {
     let TlsView { wanted, certificate, authority, warning, order } = view;
     let mode = wanted.as_ref().map_or("", |wanted| wanted.mode.as_str()).to_owned();
     let names = wanted.iter().flat_map(|wanted| &wanted.names).map(ToString::to_string).collect();
+    let of_used = in_use.and_then(|it| end_of(tenant, it, now));
     let certificate = certificate.map(|it| v1::TlsCertificate {
         used_by: it.used_by.iter().map(ToString::to_string).collect(),
-        warning: warning.unwrap_or_default(),
+        warning: of_used.or(warning).unwrap_or_default(),
+        serves_older: in_use.map(|it| older(&it.serves_older)).unwrap_or_default(),
         ..of_facts(it.version, &it.facts)
     });
     let pem = authority.as_ref().map_or(Ok(String::new()), |authority| authority.pem.clone());
@@ -60,9 +70,25 @@ pub(super) fn in_use(
     let failed = || account.and_then(|account| failed_line(tenant, account, now));
     v1::TlsCertificate {
         used_by: it.used_by.iter().map(ToString::to_string).collect(),
-        warning: warning(tenant, it, now).or_else(failed).unwrap_or_default(),
+        warning: end_of(tenant, it, now).or_else(failed).unwrap_or_default(),
+        serves_older: older(&it.serves_older),
         ..of_facts(it.version, &it.facts)
     }
+}
+
+fn older(all: &BTreeSet<ServesOlder>) -> Vec<v1::OlderCertificate> {
+    let older = |it: &ServesOlder| {
+        let ServesOlder { component, node, unit, version, expires, may_cut_calls } = it;
+        v1::OlderCertificate {
+            component: component.to_string(),
+            node: node.to_string(),
+            unit: unit.to_string(),
+            version: *version,
+            expires_ms: expires.0,
+            may_cut_calls: *may_cut_calls,
+        }
+    };
+    all.iter().map(older).collect()
 }
 
 fn of_facts(version: u64, facts: &TlsFacts) -> v1::TlsCertificate {
@@ -87,5 +113,6 @@ fn of_facts(version: u64, facts: &TlsFacts) -> v1::TlsCertificate {
         used_by: Vec::new(),
         selfsigned: authority.is_some(),
         warning: String::new(),
+        serves_older: Vec::new(),
     }
 }

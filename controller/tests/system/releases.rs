@@ -7,7 +7,7 @@ use oml_proto::v1;
 use oml_proto::v1::RolloutState;
 use tonic::Status;
 
-use crate::agent::{Agent, enroll};
+use crate::agent::{Agent, Session, enroll, hello};
 use crate::fleet::Fleet;
 use crate::world::{SPEC, StoreKind, apply, set_version, until, until_rollout};
 
@@ -107,6 +107,35 @@ async fn a_step_without_a_way_back_is_refused_until_its_operator_has_seen_it() {
     let again = set_release(false, true, "op-1").await.unwrap();
     assert_eq!((again.revision, again.changed), (2, true));
     assert_eq!((again.warnings, again.release), (made.warnings, made.release));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_step_without_a_way_back_waits_for_an_agent_that_keeps_it_forward() {
+    let mut fleet = fleet().await;
+    // Another host of `web` has an agent that would start the version before all the same.
+    let host = enroll(&fleet.world, "acme", "app", "acme-old").await;
+    let mut greeting = hello(None);
+    greeting.agent_version = "0.1.0".into();
+    greeting.features.retain(|feature| feature != "forward-only");
+    let channel = fleet.world.channel(&host.credentials).await;
+    let _session = Session::open_with_hello(channel, greeting).await.unwrap();
+    until(&mut fleet.operator, "acme", |status| {
+        let is_connected = |node: &v1::NodeStatus| node.state() == v1::NodeState::Connected;
+        status.nodes.iter().any(|node| node.node == "acme-old" && is_connected(node))
+    })
+    .await;
+
+    for force in ["", "there is a backup"] {
+        let refused = fleet.set_release("1.1", force).await.unwrap_err();
+        let problems = oml_proto::problem::from_status(&refused).unwrap().to_string();
+        let why = "acme-old cannot run it: its agent 0.1.0 does not support forward-only";
+        assert!(problems.contains(why), "{problems}");
+        assert!(problems.contains("upgrade the agent on acme-old"), "{problems}");
+    }
+    assert_eq!(fleet.releases().await.current, "1.0");
+    // A change with a way back is made.
+    let reply = fleet.apply_versions("2", "1").await;
+    assert_eq!((reply.revision, reply.one_way), (2, false));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

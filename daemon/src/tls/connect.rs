@@ -25,11 +25,7 @@ pub enum ConnectError {
     Address { address: String },
     /// The connection failed, or the server is not trusted.
     #[error("cannot connect to {address}")]
-    Failed {
-        address: String,
-        /// What went wrong.
-        source: tonic::transport::Error,
-    },
+    Failed { address: String, source: tonic::transport::Error },
 }
 
 /// The name of a controller that our programs of every release ask for, wherever it runs.

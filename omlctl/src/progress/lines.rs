@@ -107,13 +107,13 @@ impl Transitions {
         let before = self.instances.insert(key, shown);
         let is_changed = self.labels.change(&node.node, component).is_some();
         let is_well = describe::is_ready_and_healthy(instance);
-        let is_news = match before {
+        let is_new = match before {
             Some(before) => before.state != State::of(instance) && before.phase != phase,
             // The first status is printed only for instances that this change concerns.
             None => !is_well && (is_changed || !self.is_first),
         };
         let label = self.labels.instance(tenant, node, component);
-        is_news.then(|| format!("{} {label}: {phase}", node.node))
+        is_new.then(|| format!("{} {label}: {phase}", node.node))
     }
 }
 

@@ -173,7 +173,7 @@ pub(super) fn outcome(run: &Run) -> Option<ExitOutcome> {
         RunState::Unspecified => Some(ExitOutcome::Unknown),
         RunState::Ended => Some(match (result.outcome(), result.status) {
             (RunOutcome::Exited, Some(0)) => ExitOutcome::Done,
-            (RunOutcome::Unspecified, _) => ExitOutcome::Unknown,
+            (RunOutcome::Unspecified | RunOutcome::Unknown, _) => ExitOutcome::Unknown,
             (
                 RunOutcome::Exited
                 | RunOutcome::DeadlineExceeded

@@ -3,7 +3,7 @@
 
 use clap::{Subcommand, ValueHint};
 use oml_common::id::{SecretName, TenantId};
-use oml_common::text::problem::Problem;
+use oml_common::text::problem::{Problem, Problems};
 use oml_proto::v1::{ListSecretsReply, ListSecretsRequest, NewSecretValue, Secret};
 
 use super::Session;
@@ -156,15 +156,17 @@ fn many(words: &[String]) -> Result<(String, Vec<String>), CommandError> {
         words.iter().cloned().partition(|word| word.contains('='));
     let mut pairs = Pairs::parse(&pairs, &["tenant"])?;
     let tenant: TenantId = pairs.need("tenant", "acme")?;
+    let mut problems = Problems::default();
     for (at, name) in names.iter().enumerate() {
+        let read: Result<SecretName, _> = name.parse();
         if names[..at].contains(name) {
             let problem = Problem::new("", format!("secret {name} is named twice"));
-            return Err(CommandError::usage(&problem.hint("name it once")));
+            problems.push(problem.hint("name it once"));
+        } else if let Err(error) = read {
+            problems.push(Problem::new("", error.to_string()));
         }
-        let read: Result<SecretName, _> = name.parse();
-        read.map_err(|error| CommandError::usage(&Problem::new("", error.to_string())))?;
     }
-    Ok((tenant.into(), names))
+    problems.into_result((tenant.into(), names)).map_err(CommandError::Problems)
 }
 
 /// Reads `tenant=NAME` and the name of one secret.

@@ -38,11 +38,12 @@ pub(crate) struct Arguments {
 /// Checks the document and says that it has no mistake.
 pub(super) fn run(common: &Common, arguments: &Arguments) -> Result<ExitOutcome, CommandError> {
     let text = read_spec(&arguments.file)?;
-    let spec = TenantSpec::parse(&text).map_err(CommandError::Problems)?;
+    let read = TenantSpec::read_partly(&text).map_err(CommandError::Problems)?;
+    let (spec, mut problems) = read;
     let compared = match &arguments.catalog {
         Some(path) => {
-            let checked = offline::check(&spec, &read_catalog(path)?).into_result(());
-            checked.map_err(CommandError::Problems)?;
+            let catalog = read_catalog(path).map_err(|error| beside(error, &problems))?;
+            problems.0.extend(offline::check(&spec, &catalog).0);
             format!("no mistake by catalog {}", spec.catalog)
         }
         None => format!(
@@ -50,6 +51,7 @@ pub(super) fn run(common: &Common, arguments: &Arguments) -> Result<ExitOutcome,
             spec.catalog
         ),
     };
+    problems.into_result(()).map_err(CommandError::Problems)?;
     Output::new(common.output).text(&format!("{}: {compared}", spec.tenant))?;
     Ok(ExitOutcome::Done)
 }
@@ -59,6 +61,14 @@ fn read_catalog(path: &Path) -> Result<Catalog, CommandError> {
     let failed = |source| CommandError::File { doing: "read", path: path.to_owned(), source };
     let sources = Place::of(path).and_then(|place| catalog_files::read_alone(&place));
     sources.map_err(failed)?.catalog().map_err(|problems| in_catalog(path, &problems))
+}
+
+/// Adds the mistakes of the document to those of the catalog.
+fn beside(error: CommandError, problems: &Problems) -> CommandError {
+    if problems.0.is_empty() || !matches!(error, CommandError::Usage(_)) {
+        return error;
+    }
+    CommandError::Usage(format!("{error}\nthe document has mistakes too:\n{problems}"))
 }
 
 /// Says that the catalog itself has mistakes.

@@ -100,9 +100,9 @@ fn is_shown(row: &InstanceRow<'_>, component: Option<&str>) -> bool {
         (None, None) => true,
         (None, Some(state)) => {
             let cut_calls = state.calls_cut != Some(0);
-            let has_news =
+            let has_event =
                 state.drift.is_some() || state.failure.is_some() || state.last_exit.is_some();
-            let is_notable = has_news || cut_calls;
+            let is_notable = has_event || cut_calls;
             is_notable || !describe::is_ready_and_healthy(state)
         }
     }

@@ -1,7 +1,7 @@
 //! Formats the certificate of a tenant.
 
 use oml_common::text::printable::printable;
-use oml_proto::v1::{GetTlsReply, TlsCertificate};
+use oml_proto::v1::{GetTlsReply, OlderCertificate, TlsCertificate};
 
 use crate::output::Output;
 
@@ -27,6 +27,13 @@ pub(crate) fn tls(output: &Output, tenant: &str, reply: &GetTlsReply) -> String 
         users => users.join(", "),
     };
     add("used by:", &users);
+    for it in &certificate.serves_older {
+        let until = output.clock.date_time(it.expires_ms);
+        let OlderCertificate { component, node, unit, version, .. } = it;
+        add("older:", &format!("{component} on {node} serves version {version}, until {until}"));
+        let cuts = if it.may_cut_calls { ", which may cut calls" } else { "" };
+        add("", &format!("until it is started again{cuts}: systemctl restart {unit} on that host"));
+    }
     if let Some(authority) = &reply.authority {
         let until = output.clock.date_time(authority.expires_ms);
         add("authority:", &format!("{}, until {until}", authority.subject));
@@ -91,6 +98,29 @@ mod tests {
             used_by: ["kamailio", "nginx"].map(str::to_owned).into(),
             selfsigned: true,
             warning: String::new(),
+            serves_older: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_component_that_serves_an_older_version_is_named_with_how_to_end_that() {
+        let older = OlderCertificate {
+            component: "kamailio".to_owned(),
+            node: "acme-app".to_owned(),
+            unit: "kamailio.service".to_owned(),
+            version: 1,
+            expires_ms: 1_795_536_000_000,
+            may_cut_calls: true,
+        };
+        let certificate = TlsCertificate { serves_older: vec![older], ..certificate() };
+        let reply = GetTlsReply { certificate: Some(certificate), ..GetTlsReply::default() };
+        let shown = tls(&output(), "acme", &reply);
+        for line in [
+            "  older:        kamailio on acme-app serves version 1, until 2026-11-24 16:00:00",
+            "                until it is started again, which may cut calls: systemctl restart \
+             kamailio.service on that host",
+        ] {
+            assert!(shown.lines().any(|shown| shown == line), "{line}:\n{shown}");
         }
     }
 

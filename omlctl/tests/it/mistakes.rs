@@ -96,6 +96,14 @@ fn keys_are_checked_before_any_request() {
 }
 
 #[test]
+fn all_pairs_that_are_wrong_are_named_at_once() {
+    let said = message(&["set-version", "tenant=acme", "Web=1", "asterisk=.1", "nginx="]);
+    for part in ["3 problems", "\"Web\" is not a component name", "asterisk: \".1\"", "nginx: "] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[test]
 fn a_file_that_cannot_be_a_specification_is_refused_without_a_request() {
     let world = World::new(Script::default());
     let large = world.write("large.yaml", vec![b'#'; (1 << 20) + 1]);

@@ -76,6 +76,7 @@ fn the_exit_code_tells_the_outcome() {
         (ended(RunOutcome::Interrupted, None, "was interrupted"), 1),
         (ended(RunOutcome::NotStarted, None, "was not started"), 1),
         (ended(RunOutcome::Unspecified, Some(0), "?"), 1),
+        (ended(RunOutcome::Unknown, None, "ended in a way that only a later release knows"), 1),
         (lost, 1),
     ];
     for (run, code) in cases {

@@ -103,6 +103,12 @@ fn several_secrets_are_generated_all_or_none() {
     let ran = world.run(&["secret", "generate", "tenant=acme", "d", "b"]);
     assert_eq!(ran.code, 2);
     assert!(ran.stderr.contains("nothing was changed because of 2 problems"), "{}", ran.stderr);
+    let ran = world.run(&["secret", "generate", "tenant=acme", "a", "tls_key", "b"]);
+    assert_eq!(ran.code, 2);
+    for part in ["2 problems", "tls_key is a part of the certificate of acme", "secret b already"] {
+        assert!(ran.stderr.contains(part), "{part}: {}", ran.stderr);
+    }
+    assert!(given(&world).is_empty());
     let ran = world.run(&["secret", "generate", "tenant=acme", "a", "c", "-o", "json"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert_eq!(given(&world).len(), 2);

@@ -56,6 +56,18 @@ fn a_certificate_and_its_key_are_read_from_files_and_the_key_is_not_printed() {
 }
 
 #[test]
+fn both_files_that_cannot_be_read_are_named_at_once() {
+    let world = World::new(changed());
+    let files = ["--certificate", "/nowhere/chain.pem", "--key", "/nowhere/key.pem"];
+    let ran = world.run(&[&["tls", "set", "tenant=acme"][..], &files[..]].concat());
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
+    for path in ["/nowhere/chain.pem", "/nowhere/key.pem"] {
+        assert!(ran.stderr.contains(path), "{path}: {}", ran.stderr);
+    }
+    assert_eq!(given(&world), []);
+}
+
+#[test]
 fn both_may_come_on_standard_input() {
     let world = World::new(changed());
     let both = format!("{CHAIN}{KEY}");

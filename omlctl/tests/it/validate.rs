@@ -28,4 +28,21 @@ fn a_document_is_checked_without_a_controller() {
         "{}",
         ran.stderr
     );
+    // What the document says wrongly by itself is shown together with what the catalog does not know.
+    let both = good.replace("components", "setings: {}\nsettings: {infra_env: clowd}\ncomponents");
+    std::fs::write(&path, both).unwrap();
+    let ran = world.run(&by_catalog);
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
+    for part in
+        ["line 3: setings: unknown key (did you mean settings?)", "line 4: settings.infra_env: "]
+    {
+        assert!(ran.stderr.contains(part), "{part}: {}", ran.stderr);
+    }
+    let broken = folder.path().join("broken.yaml");
+    std::fs::write(&broken, "catalog: omnileads-2-6\nregistri: x\n").unwrap();
+    let ran = world.run(&["validate", "-f", file, "--catalog", broken.to_str().unwrap()]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    for part in ["broken.yaml is not a catalog", "registri: unknown key", "setings: unknown key"] {
+        assert!(ran.stderr.contains(part), "{part}: {}", ran.stderr);
+    }
 }

@@ -71,7 +71,7 @@ fn a_report_is_the_same_after_a_round_trip() {
 #[test]
 fn an_instance_that_cannot_be_read_is_unknown_and_does_not_affect_the_others() {
     type Break = fn(&mut v1::InstanceReport);
-    let breaks: [(Break, &str); 7] = [
+    let breaks: [(Break, &str); 8] = [
         (|i| i.phase = None, "the controller does not know its phase; upgrade"),
         (|i| i.phase.as_mut().unwrap().name = 4711, "the controller does not know its phase"),
         (|i| i.health = 4711, "the controller does not know its health"),
@@ -79,6 +79,10 @@ fn an_instance_that_cannot_be_read_is_unknown_and_does_not_affect_the_others() {
         (|i| i.digest = "md5:1".to_owned(), "its digest is not valid: "),
         (|i| i.hash = "not hex".to_owned(), "its hash is not valid: "),
         (|i| i.failure.as_mut().unwrap().hash = String::new(), "its failure's hash is not valid: "),
+        (
+            |i| i.update_runs[0].result.as_mut().unwrap().outcome = 4711,
+            "the controller does not know its run's outcome; upgrade",
+        ),
     ];
     for (broken, why) in breaks {
         let mut wire = to_wire(&of(2, "exited with 7"));
@@ -91,6 +95,14 @@ fn an_instance_that_cannot_be_read_is_unknown_and_does_not_affect_the_others() {
         assert!(instance.reason.starts_with(&lead), "{}", instance.reason);
         assert_eq!(instance.restarts, 3, "the other fields are kept");
     }
+}
+
+#[test]
+fn an_outcome_that_an_agent_does_not_know_itself_is_no_matter_of_the_controller() {
+    let mut report = of(1, "exited with 7");
+    let instance = report.instances.get_mut(&"c0".parse().unwrap()).unwrap();
+    instance.update_runs[0].result.as_mut().unwrap().outcome = RunOutcome::Unknown;
+    assert_eq!(from_wire(to_wire(&report)).unwrap(), report);
 }
 
 #[test]

@@ -22,8 +22,6 @@ const PULL: Duration = Duration::from_secs(4);
 const CREATE: Duration = Duration::from_millis(200);
 /// The size of every image in bytes.
 const IMAGE_BYTES: u64 = 1_000_000;
-/// The number of events that are kept.
-const EVENTS_MAX: usize = 10_000;
 
 /// The state of a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +59,8 @@ pub struct Container {
     pub security_options: Vec<String>,
     /// The ports of the host that lead to it while it runs, such as `80/tcp`.
     pub published: BTreeSet<String>,
+    /// The signal by which it is stopped; none is `SIGTERM`.
+    pub stop_signal: Option<String>,
     /// The time of its creation, in milliseconds since the epoch.
     pub created_ms: u64,
     pub state: ContainerState,
@@ -106,6 +106,8 @@ pub struct NewContainer {
     pub security_options: Vec<String>,
     /// The ports of the host that lead to it while it runs, such as `80/tcp`.
     pub published: BTreeSet<String>,
+    /// The signal by which it is stopped; none is `SIGTERM`.
+    pub stop_signal: Option<String>,
     pub settings: ContainerSettings,
 }
 
@@ -135,13 +137,6 @@ impl Engine {
         found.ok_or_else(|| EngineError::NoContainer(id.to_owned()))
     }
 
-    fn note(&mut self, at_ms: u64, id: &str, action: EventAction) {
-        self.events.push_back(Event { at_ms, id: id.to_owned(), action });
-        if self.events.len() > EVENTS_MAX {
-            self.events.pop_front();
-        }
-    }
-
     /// Adds a container that was never started, and its volumes.
     fn insert(&mut self, id: String, now_ms: u64, new: NewContainer) {
         let NewContainer {
@@ -153,6 +148,7 @@ impl Engine {
             pids_limit,
             security_options,
             published,
+            stop_signal,
             settings,
         } = new;
         self.note(now_ms, &id, EventAction::Create);
@@ -167,6 +163,7 @@ impl Engine {
             pids_limit,
             security_options,
             published,
+            stop_signal,
             created_ms: now_ms,
             state: ContainerState::Created,
             is_paused: false,
@@ -347,9 +344,12 @@ impl HostModel {
     /// Runs a command in a running container.
     ///
     /// # Errors
-    /// It does not run, or a fault that was asked for.
+    /// It does not run, there is no command, or a fault that was asked for.
     pub async fn exec(&self, id: &str, command: &[String]) -> Result<ExecAnswer, EngineError> {
         self.enter(Daemon::Engine, Verb::Exec).await?;
+        if command.is_empty() {
+            return Err(EngineError::NoCommand);
+        }
         let container = self.state().engine.find(id)?.clone();
         if !container.is_running() {
             return Err(EngineError::Conflict(format!("container {id} is not running")));

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::{Daemon, Fault, HostModel, Verb};
 
+mod condition;
 mod enable;
 mod file;
 mod job;
@@ -15,6 +16,7 @@ mod life;
 mod process;
 mod transient;
 
+pub use condition::{TestedLine, Tests};
 pub(crate) use file::Definition;
 pub use job::{Job, JobEvent};
 pub use process::{Notifier, Process, Signal};
@@ -72,6 +74,14 @@ pub struct UnitState {
     pub result: String,
     /// The number of restarts by systemd itself since the last requested start.
     pub restarts: u32,
+    /// Its type, such as "simple" or "notify".
+    pub kind: String,
+    /// Its conditions at the last start.
+    pub conditions: Tests,
+    /// Its assertions at the last start of which the conditions held.
+    pub assertions: Tests,
+    /// The start of its main process in microseconds since the epoch; 0 for never.
+    pub main_start_us: u64,
     /// The end of its main process.
     pub exit: Option<ExitCause>,
     /// The time of that end in microseconds since the epoch; 0 while the process runs.
@@ -160,6 +170,7 @@ impl HostModel {
             (false, false) => "not-found",
         }
         .to_owned();
+        view.kind = unit.definition.kind().to_owned();
         view.fragment_path.clone_from(&unit.definition.fragment_path);
         view.drop_in_paths.clone_from(&unit.definition.drop_in_paths);
         view.file_state = if is_enabled { "enabled" } else { "disabled" }.to_owned();

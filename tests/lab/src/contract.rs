@@ -147,6 +147,14 @@ pub enum Runs {
     /// Real programs behind scripts of their generation, below `images/lines`.
     Postgres,
     Redisgears,
+    #[serde(rename = "asterisk-1.26")]
+    Asterisk126,
+    #[serde(rename = "asterisk-2.2")]
+    Asterisk22,
+    #[serde(rename = "asterisk-3")]
+    Asterisk3,
+    #[serde(rename = "kamailio-3")]
+    Kamailio3,
     #[serde(rename = "nginx-1.26")]
     Nginx126,
     #[serde(rename = "nginx-2.2")]
@@ -166,6 +174,10 @@ impl Runs {
             Self::Redis => "redis",
             Self::Postgres => "postgres",
             Self::Redisgears => "redisgears",
+            Self::Asterisk126 => "asterisk-1.26",
+            Self::Asterisk22 => "asterisk-2.2",
+            Self::Asterisk3 => "asterisk-3",
+            Self::Kamailio3 => "kamailio-3",
             Self::Nginx126 => "nginx-1.26",
             Self::Nginx22 => "nginx-2.2",
             Self::StandIn => "stand-in",

@@ -34,6 +34,7 @@ pub(crate) struct Image {
     pub(crate) name: &'static str,
     pub(crate) base: Base,
     pub(crate) start: &'static str,
+    /// The further files by their paths without the first slash. A script with its interpreter can be executed.
     pub(crate) files: &'static [(&'static str, &'static str)],
     pub(crate) volumes: &'static [&'static str],
     pub(crate) good: &'static [&'static str],
@@ -59,6 +60,27 @@ macro_rules! image_file {
         include_str!(concat!("../images/", $path))
     };
 }
+
+/// The files of every image with Asterisk, whose first program only says where it listens.
+pub(crate) const ASTERISK_FILES: &[(&str, &str)] = &[
+    ("oml/configure", image_file!("asterisk/configure.sh")),
+    // The catalog of 3.X names it.
+    ("docker-entrypoint.sh", "#!/bin/sh\nexec /oml/entry /docker-entrypoint.sh\n"),
+    ("etc/asterisk/asterisk.conf", image_file!("asterisk/asterisk.conf")),
+    ("etc/asterisk/modules.conf", image_file!("asterisk/modules.conf")),
+    ("etc/asterisk/pjsip.conf", image_file!("asterisk/pjsip.conf")),
+    ("etc/asterisk/extensions.conf", image_file!("asterisk/extensions.conf")),
+    ("etc/asterisk/queues.conf", image_file!("asterisk/queues.conf")),
+    ("etc/asterisk/http.conf", image_file!("asterisk/http.conf")),
+    ("etc/asterisk/ari.conf", image_file!("asterisk/ari.conf")),
+    ("etc/asterisk/logger.conf", image_file!("asterisk/logger.conf")),
+    ("etc/asterisk/manager.conf", image_file!("asterisk/manager.conf")),
+    // Asterisk always reads these files; empty files avoid three errors at every start.
+    ("etc/asterisk/acl.conf", ""),
+    ("etc/asterisk/udptl.conf", ""),
+    ("etc/asterisk/pjproject.conf", ""),
+    ("etc/asterisk/rtp.conf", image_file!("asterisk/rtp.conf")),
+];
 
 pub(crate) const ALL: [Image; 9] = [
     Image {
@@ -92,22 +114,7 @@ pub(crate) const ALL: [Image; 9] = [
         name: "asterisk",
         base: Base::OwnSystem(ASTERISK),
         start: image_file!("asterisk/start.sh"),
-        files: &[
-            ("etc/asterisk/asterisk.conf", image_file!("asterisk/asterisk.conf")),
-            ("etc/asterisk/modules.conf", image_file!("asterisk/modules.conf")),
-            ("etc/asterisk/pjsip.conf", image_file!("asterisk/pjsip.conf")),
-            ("etc/asterisk/extensions.conf", image_file!("asterisk/extensions.conf")),
-            ("etc/asterisk/queues.conf", image_file!("asterisk/queues.conf")),
-            ("etc/asterisk/http.conf", image_file!("asterisk/http.conf")),
-            ("etc/asterisk/ari.conf", image_file!("asterisk/ari.conf")),
-            ("etc/asterisk/logger.conf", image_file!("asterisk/logger.conf")),
-            ("etc/asterisk/manager.conf", image_file!("asterisk/manager.conf")),
-            // Asterisk always reads these files; empty files avoid three errors at every start.
-            ("etc/asterisk/acl.conf", ""),
-            ("etc/asterisk/udptl.conf", ""),
-            ("etc/asterisk/pjproject.conf", ""),
-            ("etc/asterisk/rtp.conf", image_file!("asterisk/rtp.conf")),
-        ],
+        files: ASTERISK_FILES,
         volumes: &[],
         good: &["230204.01", "230215.01", "230220.01"],
         has_bad: true,
@@ -265,7 +272,8 @@ impl Image {
         write(&tree.join("oml/version"), &format!("{tag}\n"), 0o644)?;
         write(&tree.join("oml/behaviour"), &format!("{behaviour}\n"), 0o644)?;
         for (path, content) in self.files {
-            write(&tree.join(path), content, 0o644)?;
+            let mode = if content.starts_with("#!/") { 0o755 } else { 0o644 };
+            write(&tree.join(path), content, mode)?;
         }
         oci::pack(&tree, folder)
     }

@@ -2,7 +2,7 @@
 //! the name of the real one below the registry, with the name of its own registry as the first part, so that one rule
 //! of `[mirrors]` leads from every registry to the lab's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -12,13 +12,18 @@ use crate::cache::{self, Cache};
 use crate::contract::{Action, Contract, Line, Runs};
 use crate::debian::write;
 use crate::error::{LabError, Result};
-use crate::images::{self, ALL, Base, Image, PATH, Target};
+use crate::images::{self, PATH, Target};
 use crate::lab::Lab;
 use crate::oci::{self, ImageConfig};
 use crate::push::{Client, ImageBlobs};
-use crate::recipes::{NGINX, POSTGRES, REDIS};
+use crate::recipes::BOOKWORM;
 use crate::run::Run;
 use crate::stand_in::{Behaviour, PROGRAM, RULES, rules_of};
+
+mod beside;
+mod content;
+
+use content::{Content, content};
 
 /// The longest time that the build of the program may take, together with the crates that it needs.
 const BUILD_LIMIT: Duration = Duration::from_secs(900);
@@ -38,39 +43,6 @@ const LINES: [(&str, &str); 4] = [
     ("2.6", contracts!("omnileads-2.6.yaml")),
     ("3", contracts!("omnileads-3.yaml")),
 ];
-
-macro_rules! start_of {
-    ($name:literal, $below:expr, $files:expr) => {
-        Image {
-            name: concat!("lines/", $name),
-            base: Base::Bookworm($below),
-            start: include_str!(concat!("../images/lines/", $name, "/start.sh")),
-            files: $files,
-            volumes: &[],
-            good: &[],
-            has_bad: false,
-        }
-    };
-}
-
-const NGINX_FILES: &[(&str, &str)] =
-    &[("etc/nginx/nginx.conf", include_str!("../images/nginx/nginx.conf"))];
-const POSTGRES_OF_LINES: Image = start_of!("postgres", POSTGRES, &[]);
-const REDISGEARS: Image = start_of!("redisgears", REDIS, &[]);
-const NGINX_1_26: Image = start_of!("nginx-1.26", NGINX, NGINX_FILES);
-const NGINX_2_2: Image = start_of!("nginx-2.2", NGINX, NGINX_FILES);
-
-/// What is in the image of a contract.
-#[derive(Clone, Copy)]
-enum Content {
-    /// A real program. Its lower layers are in the image of the lab with this name already.
-    Real {
-        image: &'static Image,
-        below: &'static str,
-        stop_signal: Option<&'static str>,
-    },
-    StandIn,
-}
 
 /// An image that is to be made: all contracts with its name.
 struct LineImage<'a> {
@@ -131,39 +103,13 @@ fn line_images(line: &Line) -> Result<Vec<LineImage<'_>>> {
     let mut images = Vec::new();
     for (image, contracts) in grouped {
         let wrong = |what: &str| LabError::Invalid(format!("{}: {image}: {what}", line.catalog));
-        let mut kinds = contracts.iter().map(|contract| contract.runs);
-        let runs = kinds.next().flatten().ok_or_else(|| wrong("its contract says no program"))?;
-        if kinds.any(|other| other != Some(runs)) {
-            return Err(wrong("its contracts say different programs"));
-        }
-        images.push(LineImage { image, contracts, content: content(runs)? });
+        let runs: Option<BTreeSet<Runs>> = contracts.iter().map(|contract| contract.runs).collect();
+        let runs = runs.ok_or_else(|| wrong("a contract of it says no program"))?;
+        let content = content(&runs)?;
+        let content = content.ok_or_else(|| wrong("its contracts say different programs"))?;
+        images.push(LineImage { image, contracts, content });
     }
     Ok(images)
-}
-
-fn content(runs: Runs) -> Result<Content> {
-    let of_lab = |name: &'static str| -> Result<Content> {
-        let image = ALL.iter().find(|image| image.name == name);
-        let image = image.ok_or_else(|| LabError::Invalid(format!("the lab has no {name}")))?;
-        Ok(Content::Real { image, below: name, stop_signal: None })
-    };
-    let of_lines = |image: &'static Image, below| Content::Real { image, below, stop_signal: None };
-    Ok(match runs {
-        Runs::Asterisk => of_lab("asterisk")?,
-        Runs::Kamailio => of_lab("kamailio")?,
-        Runs::Nginx => of_lab("nginx")?,
-        Runs::Rtpengine => of_lab("rtpengine")?,
-        Runs::Redis => of_lab("redis")?,
-        Runs::Redisgears => of_lines(&REDISGEARS, "redis"),
-        Runs::Nginx126 => of_lines(&NGINX_1_26, "nginx"),
-        Runs::Nginx22 => of_lines(&NGINX_2_2, "nginx"),
-        Runs::Postgres => Content::Real {
-            image: &POSTGRES_OF_LINES,
-            below: "postgres",
-            stop_signal: Some("SIGINT"),
-        },
-        Runs::StandIn => Content::StandIn,
-    })
 }
 
 /// Pushes images, and remembers which repository has which layer, so that each is sent once.
@@ -200,6 +146,14 @@ impl<'a> Shelf<'a> {
                 image.push_as(target, &self.client, &base, &folder)
             }
             Content::StandIn => self.push_stand_in(image, &repository, tag, &folder),
+            Content::Both { image: real, below } => {
+                let mut layers = images::base_layers(real, &self.cache)?;
+                self.mount(&repository, &layers, &format!("omnileads/{below}"))?;
+                layers.push(beside::layer(image, tag, &folder, &BOOKWORM.build(&self.cache)?)?);
+                let behaviour = Behaviour::of_tag(tag).as_str();
+                let target = Target { repository: &repository, tag, behaviour, stop_signal: None };
+                real.push_as(target, &self.client, &layers, &folder)
+            }
         }
     }
 
@@ -270,11 +224,7 @@ fn repository(image: &str) -> String {
 fn write_rules(tree: &Path, image: &LineImage<'_>, tag: &str) -> Result<()> {
     let rules = rules_of(&image.contracts, tag)?;
     write(&tree.join(FOLDER).join(RULES), &rules, 0o644)?;
-    for contract in &image.contracts {
-        for (path, text) in &contract.files {
-            write(&tree.join(path.trim_start_matches('/')), text, 0o644)?;
-        }
-    }
+    write_files(tree, &image.contracts)?;
     for place in links(&image.contracts) {
         let place = tree.join(place);
         let folder = place.parent().unwrap_or(tree);
@@ -283,6 +233,14 @@ fn write_rules(tree: &Path, image: &LineImage<'_>, tag: &str) -> Result<()> {
             let program = format!("/{FOLDER}/{PROGRAM}");
             symlink(program, &place).map_err(LabError::io("link", &place))?;
         }
+    }
+    Ok(())
+}
+
+/// Writes the files that commands of the catalog expect.
+fn write_files(tree: &Path, contracts: &[&Contract]) -> Result<()> {
+    for (path, text) in contracts.iter().flat_map(|contract| &contract.files) {
+        write(&tree.join(path.trim_start_matches('/')), text, 0o644)?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A telephone of an agent on a host: it logs in at Kamailio, calls a number and stays, and says what it sees. The program
+//! A telephone on a host: it logs in at Kamailio as an agent, calls a number and stays, and says what it sees. The program
 //! is `telephone/agent.py`, which runs with the Python of the host.
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -26,6 +26,8 @@ pub struct SipWay<'a> {
     pub port: u16,
     /// The name that Kamailio has for itself, which is `KAMAILIO_HOSTNAME`.
     pub domain: &'a str,
+    /// The address of the telephone itself with UDP; without one, that from which the host reaches Kamailio.
+    pub from: Option<&'a str>,
     /// WebSocket with TLS, as browsers do; otherwise UDP.
     pub browser: Option<Browser<'a>>,
 }
@@ -110,6 +112,17 @@ impl<'a> Telephone<'a> {
         let mut asked = asked("call", way);
         asked["agent"] = json!(agent.number);
         asked["key_file"] = json!(agent.key_file);
+        asked["number"] = json!(number);
+        Self::start(host, asked)
+    }
+
+    /// Calls a number as somebody who is no agent and has no login, and waits until the call is up.
+    ///
+    /// # Errors
+    /// The call was refused, or not answered in time.
+    pub fn call_as(host: &'a Host, way: SipWay<'_>, caller: &str, number: &str) -> Result<Self> {
+        let mut asked = asked("call", way);
+        asked["caller"] = json!(caller);
         asked["number"] = json!(number);
         Self::start(host, asked)
     }
@@ -234,8 +247,11 @@ impl Drop for Telephone<'_> {
 
 /// Returns the program's argument.
 fn asked(does: &str, way: SipWay<'_>) -> Value {
-    let SipWay { address, port, domain, browser } = way;
+    let SipWay { address, port, domain, from, browser } = way;
     let mut asked = json!({"do": does, "address": address, "port": port, "domain": domain});
+    if let Some(from) = from {
+        asked["from"] = json!(from);
+    }
     if let Some(Browser { name, authority, path }) = browser {
         asked["name"] = json!(name);
         asked["authority"] = json!(authority);

@@ -96,7 +96,7 @@ fn a_call_goes_through_kamailio_and_rtpengine_and_stays_when_kamailio_restarts()
     start_all(&lab);
     let (voice, app) = (lab.host("voice").unwrap(), lab.host("app").unwrap());
     let near = app.address().to_string();
-    let way = SipWay { address: &near, port: 10060, domain: &near, browser: None };
+    let way = SipWay { address: &near, port: 10060, domain: &near, from: None, browser: None };
 
     let mut call = Telephone::call(app, way, FIRST, "echo").unwrap();
     let seen = call.hear(100).unwrap();
@@ -137,7 +137,8 @@ fn a_browser_stays_logged_in_when_nginx_reloads_and_gets_the_calls_of_its_queue(
     let near = app.address().to_string();
     app.exec_ok(&["cp", &format!("{CERTIFICATES}/cert.pem"), "/run/first.pem"]).unwrap();
     let browser = Browser { name: NAME, authority: "/run/first.pem", path: "/ws" };
-    let through_nginx = SipWay { address: &near, port: 443, domain: &near, browser: Some(browser) };
+    let through_nginx =
+        SipWay { address: &near, port: 443, domain: &near, from: None, browser: Some(browser) };
     let direct = SipWay { port: 14443, ..through_nginx };
 
     let mut logged_in = Telephone::register(app, through_nginx, FIRST).unwrap();
@@ -166,7 +167,7 @@ fn a_browser_stays_logged_in_when_nginx_reloads_and_gets_the_calls_of_its_queue(
     assert!(said.contains("500 - No TLS configuration file configured"), "{said}");
     Telephone::connect(app, direct).unwrap().end().unwrap();
 
-    let plain = SipWay { address: &near, port: 10060, domain: &near, browser: None };
+    let plain = SipWay { port: 10060, browser: None, ..through_nginx };
     let waiting = Telephone::call(app, plain, SECOND, "queue").unwrap();
     answers(
         voice,

@@ -377,6 +377,11 @@ impl Bench {
         std::fs::write(self.host.paths.document(&name("asterisk"), slot), garbage).unwrap();
     }
 
+    /// The text of a document of asterisk.
+    pub(super) fn text(&self, slot: Slot) -> String {
+        std::fs::read_to_string(self.host.paths.document(&name("asterisk"), slot)).unwrap()
+    }
+
     pub(super) fn document(&self, slot: Slot) -> Option<String> {
         let document = documents::read(&self.host.paths, &name("asterisk"), slot).unwrap()?;
         document.version().map(ToString::to_string)

@@ -27,7 +27,7 @@ pub(super) fn of_earlier_release(text: &str) -> String {
 }
 
 /// Somebody edits the unit file and reloads systemd.
-async fn edit(bench: &Bench, text: &str) {
+pub(super) async fn edit(bench: &Bench, text: &str) {
     std::fs::write(bench.host.paths.units.join(UNIT), text).unwrap();
     bench.host.host.reload_units().await.unwrap();
 }
@@ -164,7 +164,8 @@ async fn settings_that_were_changed_by_docker_update_are_reported_until_the_cont
     let mut bench = Bench::settled().await;
     bench.host.host.update_by_hand(OWN, "always", 64 << 20);
     let found = "container oml-asterisk has the restart policy always, not no; container \
-                 oml-asterisk has the memory limit 64 MiB, not none";
+                 oml-asterisk has the memory limit 64 MiB, not none; container oml-asterisk has \
+                 pids_limit 20, not 4096";
     until_reported(&bench, found).await;
     let running = bench.host.running(&name("asterisk")).unwrap();
     assert!(matches!(running.state, ContainerState::Running { .. }));

@@ -16,28 +16,32 @@ fn checked(version: &str) -> InstanceDocument {
 }
 
 fn checked_within(deadline_ms: u64, version: &str) -> InstanceDocument {
+    let step = check_within(deadline_ms);
+    fixtures::document("asterisk", version).edited(|instance| instance.checks = vec![step])
+}
+
+pub(super) fn check_within(deadline_ms: u64) -> OperationStep {
     let run = OperationCommand {
         command: vec!["check".to_owned()],
         entrypoint: Vec::new(),
         env: [].into(),
         deadline_ms,
     };
-    let step = OperationStep { operation: "config".parse().unwrap(), run, irreversible: false };
-    fixtures::document("asterisk", version).edited(|instance| instance.checks = vec![step])
+    OperationStep { operation: "config".parse().unwrap(), run, irreversible: false }
 }
 
 /// Returns the containers of checks.
-fn checks(bench: &Bench) -> Vec<Container> {
+pub(super) fn checks(bench: &Bench) -> Vec<Container> {
     let mut containers = bench.host.host.containers();
     containers.retain(|it| it.labels.contains_key("io.oml.run"));
     containers
 }
 
-async fn until_checking(bench: &Bench) {
+pub(super) async fn until_checking(bench: &Bench) {
     bench.until_report(|_| checks(bench).iter().any(Container::is_running)).await;
 }
 
-fn exits(code: i64) -> Behaviour {
+pub(super) fn exits(code: i64) -> Behaviour {
     Behaviour::ExitsAtOnce { code, log: vec!["error in line 3".to_owned()] }
 }
 

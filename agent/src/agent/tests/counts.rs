@@ -1,15 +1,18 @@
 //! Counts of calls by several commands.
 
-use oml_common::document::instance::{ActiveProbe, ActiveSource};
+use oml_common::document::instance::{ActiveProbe, ActiveSource, ActiveTotal};
 
 use super::*;
 
 /// The calls are those that two programs in the container count.
 fn both() -> ActiveProbe {
-    let (command, before) = (vec!["count".to_owned()], "active calls".to_owned());
-    let dialer =
-        ActiveSource { command: vec!["dialer".to_owned()], before: "calls waiting".to_owned() };
-    ActiveProbe { more: vec![dialer], ..ActiveProbe::single(command, before, "calls".to_owned()) }
+    let sources = [("count", "active calls"), ("dialer", "calls waiting")];
+    let source = |(word, before): (&str, &str)| ActiveSource {
+        command: vec![word.to_owned()],
+        before: before.to_owned(),
+    };
+    let sources = sources.map(source).into();
+    ActiveProbe::of(sources, "calls".to_owned(), ActiveTotal::Sum).unwrap()
 }
 
 #[tokio::test(start_paused = true)]

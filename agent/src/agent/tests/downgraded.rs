@@ -1,5 +1,6 @@
 //! What a later release of the agent left on the host. It goes on.
 
+use oml_common::document::assignment::OnDeadline;
 use oml_common::document::instance::HeldInstance;
 use oml_common::document::report::{InstanceReport, Phase};
 use oml_common::document::status::Health;
@@ -15,6 +16,13 @@ const INSTANCE: &str = "io.oml.instance";
 /// The text of a document whose workload has a field that this release does not know.
 fn later(text: &str) -> String {
     text.replace("\"kind\":\"container\"", "\"kind\":\"container\",\"colour\":\"blue\"")
+}
+
+/// The text of a document whose calls are counted in a way that this release does not know.
+fn counted_later(text: &str) -> String {
+    let active = "\"active\":{\"command\":[\"count\"],\"before\":\"active calls\",\
+                  \"noun\":\"calls\",\"total\":\"min\"}";
+    text.replacen("\"timing\":", &format!("{active},\"timing\":"), 1)
 }
 
 impl Bench {
@@ -85,6 +93,33 @@ async fn what_only_a_later_release_can_probe_comes_up_after_a_reboot_with_unknow
         let report = after_a_reboot(bench, lose_document).await;
         assert_eq!(report.health, Health::Unknown, "{}", report.reason);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_only_a_later_release_can_count_comes_up_after_a_reboot() {
+    for lose_document in [false, true] {
+        let bench = Bench::with_later(counted_later).await;
+        assert!(bench.text(Slot::Current).contains("\"total\":\"min\""));
+        bench.set_calls(0);
+        let report = after_a_reboot(bench, lose_document).await;
+        assert_eq!(report.active, None, "{}", report.reason);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_only_a_later_release_can_count_are_waited_for() {
+    let mut bench = Bench::with_later(counted_later).await;
+    bench.set_calls(0);
+    bench.offer("2", Behaviour::Good);
+    bench.pass_time(60).await;
+    let running = bench.host.running(&name("asterisk")).unwrap().id;
+    bench.desire_counted("2", OnDeadline::Wait);
+    bench.start();
+    let words = "needs a newer agent, which understands how its calls are counted";
+    bench.until(|report| report.reason.contains(words)).await;
+    bench.pass_time(300).await;
+    bench.until(|report| matches!(report.phase, Phase::Draining { .. })).await;
+    assert_eq!(bench.host.running(&name("asterisk")).map(|it| it.id), Some(running));
 }
 
 #[tokio::test(start_paused = true)]

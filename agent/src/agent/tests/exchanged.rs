@@ -5,6 +5,7 @@ use oml_common::document::report::{Phase, Report};
 use oml_sim::{Behaviour, Container};
 
 use super::bench::{Bench, name};
+use crate::documents;
 
 const ASTERISK: &str = "oml-asterisk";
 const REDIS: &str = "oml-redis";
@@ -99,4 +100,39 @@ async fn exchanged_names_of_two_stopped_containers_are_reported_and_put_right_at
     }
     assert_eq!(container(&bench, "asterisk").id, asterisk);
     assert_eq!(container(&bench, "redis").id, redis);
+}
+
+#[tokio::test(start_paused = true)]
+async fn exchanged_names_are_put_right_though_the_document_of_the_running_one_is_lost_too() {
+    let bench = both_ready().await;
+    stop(&bench, "redis").await;
+    documents::remove(&bench.host.paths, &name("asterisk")).unwrap();
+    let (asterisk, redis) = exchange(&bench);
+    bench.until_report(|_| container(&bench, "asterisk").name == ASTERISK).await;
+    bench.until_document("1").await;
+    bench.until_ready("1").await;
+    assert_eq!(container(&bench, "asterisk").id, asterisk);
+    assert_eq!(container(&bench, "redis").id, redis);
+    assert!(!container(&bench, "redis").is_running());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_container_under_the_name_of_another_component_is_not_ours() {
+    let bench = both_ready().await;
+    stop(&bench, "redis").await;
+    std::fs::remove_dir_all(bench.host.paths.statuses()).unwrap();
+    let redis = container(&bench, "redis");
+    bench.host.host.run_by_hand(oml_sim::NewContainer {
+        name: "oml-asterisk-prev".to_owned(),
+        image: redis.image.clone(),
+        labels: redis.labels.clone(),
+        ..oml_sim::NewContainer::default()
+    });
+    let is_left = |report: &Report| drift(report, "redis").contains("has another name");
+    bench.until_report(is_left).await;
+    bench.host.systemctl("start", "redis.service").await;
+    until_phase(&bench, "redis", Phase::Ready).await;
+    let containers = bench.host.host.containers();
+    let runs = |name: &str| containers.iter().any(|c| c.name == name && c.is_running());
+    assert!(runs("oml-asterisk-prev") && runs(REDIS));
 }

@@ -22,10 +22,13 @@ use crate::kept_secrets::{self, SentSecret};
 use crate::paths::Slot;
 use crate::reloaded_files::placed_of;
 
+mod after_failure;
+mod former_secrets;
+
 const COMMAND: [&str; 2] = ["voice", "reload"];
 
 /// Version 1, whose program takes these over while it runs.
-fn with_reload(
+pub(super) fn with_reload(
     by: ReloadBy,
     files: Vec<ContainerFile>,
     secrets: Vec<KeptSecret>,
@@ -39,12 +42,12 @@ fn with_reload(
     Verbatim::seal(Instance { workload, reload, ..fixtures::instance("asterisk", "1") })
 }
 
-fn by_command() -> ReloadBy {
+pub(super) fn by_command() -> ReloadBy {
     ReloadBy::Command { command: COMMAND.map(str::to_owned).to_vec() }
 }
 
 /// A file of that text, of the owner of this process.
-fn file(text: &str) -> ContainerFile {
+pub(super) fn file(text: &str) -> ContainerFile {
     let (uid, gid) = (nix::unistd::getuid().as_raw(), nix::unistd::getgid().as_raw());
     let (path, text) = ("/etc/voice.pem".to_owned(), text.to_owned());
     ContainerFile { path, mode: 0o640, uid, gid, text }
@@ -54,12 +57,12 @@ fn with_file(text: &str) -> InstanceDocument {
     with_reload(by_command(), vec![file(text)], Vec::new())
 }
 
-fn place(bench: &Bench, instance: &Instance) -> PathBuf {
+pub(super) fn place(bench: &Bench, instance: &Instance) -> PathBuf {
     let hash = instance.workload_hash();
     placed_of(&bench.host.paths, instance, &hash).remove(0).place
 }
 
-fn execs(bench: &Bench) -> usize {
+pub(super) fn execs(bench: &Bench) -> usize {
     bench.host.count(Daemon::Engine, Verb::Exec)
 }
 
@@ -73,7 +76,7 @@ async fn settled() -> (Bench, InstanceDocument) {
     (bench, first)
 }
 
-fn document(bench: &Bench) -> InstanceDocument {
+pub(super) fn document(bench: &Bench) -> InstanceDocument {
     documents::read(&bench.host.paths, &name("asterisk"), Slot::Current).unwrap().unwrap()
 }
 
@@ -141,6 +144,13 @@ async fn a_program_that_stops_answering_after_its_reload_gets_its_former_content
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_status_says_when_its_probe_was_asked_which_is_before_the_answer() {
+    let bench = Bench::settled().await;
+    let status = bench.host.statuses.borrow()[&name("asterisk")].clone();
+    assert!(status.asked_at.is_some_and(|asked| asked < status.checked_at), "{status:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reload_that_was_interrupted_is_done_again() {
     for verb in [Verb::Exec, Verb::Read] {
         let (mut bench, first) = settled().await;
@@ -191,6 +201,32 @@ async fn a_program_is_reloaded_by_a_signal_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_signal_that_stops_the_container_is_not_sent_and_fails_the_change() {
+    let mut bench = Bench::new();
+    bench.offer("1", Behaviour::Good);
+    let with = |text| {
+        let by = ReloadBy::Signal { signal: "SIGUSR1".to_owned() };
+        let document = with_reload(by, vec![file(text)], Vec::new());
+        let workload = document.workload.edited(|workload| {
+            let Workload::Container(container) = workload else { panic!("it is a container") };
+            container.options.stop_signal = Some("SIGUSR1".to_owned());
+        });
+        document.edited(|instance| instance.workload = workload)
+    };
+    let first = with("first\n");
+    bench.desire_document(first.clone());
+    bench.until_ready("1").await;
+    bench.desire_document(with("second\n"));
+    let report = bench.until_returned("1").await;
+    let words =
+        "the reload failed: SIGUSR1 is the signal that stops its container, so it was not sent";
+    assert!(report.reason.starts_with(words), "{}", report.reason);
+    assert_eq!(fs::read_to_string(place(&bench, &first)).unwrap(), "first\n");
+    let running = bench.host.running(&name("asterisk")).unwrap();
+    assert_eq!((running.signals, running.starts), (Vec::new(), 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_program_that_reads_its_files_only_when_it_starts_is_left_alone_until_then() {
     let mut bench = Bench::new();
     bench.offer("1", Behaviour::Good);
@@ -226,6 +262,12 @@ fn arrive(bench: &Bench, version: u64) -> KeptSecret {
     KeptSecret { name, version, mark, file }
 }
 
+/// Whether that version of the secret is on the host.
+fn is_kept(bench: &Bench, version: u64) -> bool {
+    let mark: SecretMark = format!("{version:032}").parse().unwrap();
+    bench.host.paths.mounted_secret(&"tls_key".parse().unwrap(), &mark).exists()
+}
+
 #[tokio::test(start_paused = true)]
 async fn another_version_of_a_secret_is_copied_to_where_it_is_mounted_and_reloaded() {
     let mut bench = Bench::new();
@@ -248,11 +290,7 @@ async fn another_version_of_a_secret_is_copied_to_where_it_is_mounted_and_reload
     assert_eq!((restarts(&bench), execs(&bench)), (before, 1));
     // The version that nothing names any more goes, and the one in use stays.
     bench.pass_time(60).await;
-    let kept = |version: u64| {
-        let mark = format!("{version:032}").parse().unwrap();
-        bench.host.paths.mounted_secret(&"tls_key".parse().unwrap(), &mark).exists()
-    };
-    assert_eq!([kept(1), kept(2)], [false, true]);
+    assert_eq!([1, 2].map(|version| is_kept(&bench, version)), [false, true]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -22,7 +22,7 @@ async fn ends_and_comes_back(bench: &Bench) -> InstanceReport {
 }
 
 /// Version 1 runs, and a change to version 2 waits for its image.
-async fn settled_beside_a_blocked_change() -> Bench {
+pub(super) async fn settled_beside_a_blocked_change() -> Bench {
     let mut bench = Bench::settled().await;
     bench.refuse("2", "toomanyrequests");
     bench.desire(&["2"]);

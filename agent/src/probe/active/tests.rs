@@ -67,7 +67,8 @@ fn several_sources_count_together_and_only_if_all_can_be_read() {
     let source =
         |word: &str| ActiveSource { command: vec![word.to_owned()], before: " up".to_owned() };
     let first = ActiveProbe::single(vec!["a".to_owned()], " up".to_owned(), "calls".to_owned());
-    let active = ActiveProbe { more: vec![source("b"), source("c")], ..first.clone() };
+    let sources = vec![source("a"), source("b"), source("c")];
+    let active = ActiveProbe::of(sources, "calls".to_owned(), ActiveTotal::Sum).unwrap();
     let answers = |texts: [&str; 3]| texts.map(|text| Ok(printed(text))).into_iter().collect();
     assert_eq!(count_of(&active, answers(["1 up", "2 up", "4 up"])), Ok(7));
     let largest = ActiveProbe { total: ActiveTotal::Max, ..active.clone() };

@@ -26,6 +26,7 @@ pub(super) async fn all(host: &ContractHost) {
         a_lost_document_is_read_from_the_container,
         a_command_gives_its_status_and_output,
         a_signal_to_read_files_again_reaches_a_program_and_does_not_count_as_its_end,
+        a_signal_that_stops_a_container_counts_as_its_end,
         a_missing_secret_is_reported_before_anything_is_made,
         a_copy_of_a_container_is_reported_and_left_alone,
         a_copy_under_the_name_of_a_kept_container_blocks_nothing,
@@ -153,6 +154,9 @@ async fn a_command_gives_its_status_and_output(host: &ContractHost) {
     assert_eq!((output.exit_code, output.stdout.as_str()), (0, "three\n"));
     let output = host.docker.exec(&component, &command(&["false"]), 5_000).await.unwrap();
     assert_eq!(output.exit_code, 1);
+    // Release 0.1.0 relies on it where several commands count calls.
+    let refused = host.docker.exec(&component, &[], 5_000).await.unwrap_err();
+    assert!(matches!(refused, RuntimeError::Refused { .. }), "{refused}");
     host.clear(&instance).await;
 }
 
@@ -173,6 +177,24 @@ async fn a_signal_to_read_files_again_reaches_a_program_and_does_not_count_as_it
     host.systemd.stop(&instance.component).await.unwrap();
     let error = host.docker.calls().signal(&running.id, signal).await.unwrap_err();
     assert!(matches!(error, RuntimeError::Refused { .. }), "{error}");
+    host.clear(&instance).await;
+}
+
+async fn a_signal_that_stops_a_container_counts_as_its_end(host: &ContractHost) {
+    let signal = "SIGUSR1";
+    let instance = host.instance("contract-stop-signal", "v1", &host.images.first, 8396);
+    let workload = instance.workload.edited(|workload| {
+        let Workload::Container(container) = workload else { panic!("it is a container") };
+        container.options.stop_signal = Some(signal.to_owned());
+    });
+    let instance = instance.edited(|instance| instance.workload = workload);
+    host.install(&instance).await;
+    let running = host.container(&instance).await.unwrap();
+    let since = host.started(&instance).await;
+    host.docker.calls().signal(&running.id, signal).await.unwrap();
+    let until = since.plus_ms(4_000);
+    let events = host.docker.calls().container_events(&running.id, since, until);
+    assert!(events.await.unwrap().killed);
     host.clear(&instance).await;
 }
 
@@ -249,7 +271,11 @@ async fn a_container_renamed_by_hand_stays_ours_and_gets_its_name_back(host: &Co
     let renamed = host.container(&instance).await.unwrap();
     assert_eq!((renamed.name.as_str(), &renamed.id), ("contract-mine", &original.id));
     assert!(renamed.is_running());
+    let change = ContainerChange::Renamed { own: original.name.clone() };
+    let expected = Difference::Container { name: "contract-mine".to_owned(), change };
+    assert_eq!(host.differs(&instance).await, [expected]);
     host.docker.promote(in_container(&instance)).await.unwrap();
+    assert_eq!(host.differs(&instance).await, []);
     let again = host.container(&instance).await.unwrap();
     assert_eq!((again.name, again.id), (original.name, original.id));
     host.clear(&instance).await;
@@ -291,6 +317,11 @@ async fn a_paused_or_updated_container_is_reported(host: &ContractHost) {
     let expected = [
         changed(ContainerChange::RestartPolicy { policy: "always".to_owned() }),
         changed(ContainerChange::MemoryLimit { is_bytes: Some(64 << 20), was_bytes: None }),
+        changed(ContainerChange::Option {
+            word: "pids_limit",
+            is: "20".to_owned(),
+            was: "4096".to_owned(),
+        }),
     ];
     assert_eq!(host.differs(&instance).await, expected);
     host.clear(&instance).await;

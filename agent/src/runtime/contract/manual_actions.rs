@@ -81,13 +81,14 @@ impl ManualActions {
         }
     }
 
-    /// `docker update` with another restart policy and a limit of 64 MiB.
+    /// `docker update` with another restart policy, a limit of 64 MiB and one of 20 processes.
     pub(super) fn update_container(&self, name: &str) {
         match self {
             ManualActions::Model(model) => model.host.update_by_hand(name, "always", 64 << 20),
             ManualActions::Real => {
-                let memory = ["--memory=64m", "--memory-swap=64m"];
-                run("docker", &["update", "--restart=always", memory[0], memory[1], name]);
+                let limits = ["--memory=64m", "--memory-swap=64m", "--pids-limit=20"];
+                let [memory, swap, pids] = limits;
+                run("docker", &["update", "--restart=always", memory, swap, pids, name]);
             }
         }
     }

@@ -3,6 +3,7 @@
 
 use std::sync::Mutex;
 
+use oml_common::document::Verbatim;
 use oml_common::document::instance::InstanceDocument;
 use oml_common::document::operation::{OperationCommand, RunOrder, RunOutcome};
 use oml_common::id::RunId;
@@ -78,10 +79,13 @@ async fn the_unit_of_a_run_runs_it_once_and_writes_its_result(host: &ContractHos
     host.pull(&instance).await.unwrap();
     let order = order(&instance, 3);
     assert!(!host.systemd.run_is_up(order.id).await.unwrap());
-    runs::write_order(&host.paths, &order).unwrap();
+    runs::write_order(&host.paths, &Verbatim::seal(order.clone())).unwrap();
     host.docker.create_run(&order).await.unwrap();
+    let changes = host.systemd.run_changes();
     host.systemd.start_run(&order).await.unwrap();
     until_ended(host, &order).await;
+    let is_announced = async || changes.has_changed().unwrap();
+    host.until("a change of the unit of the run is announced", is_announced).await;
     let result = runs::read_result(&host.paths, order.id).unwrap().unwrap();
     assert_eq!(result.outcome, RunOutcome::Exited { status: 1 });
     assert!(

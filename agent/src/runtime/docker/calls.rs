@@ -19,6 +19,8 @@ use crate::runtime::{ContainerCalls, PullProgress, RuntimeError};
 pub(super) struct EngineInfo {
     /// The default log driver.
     pub(super) log_driver: String,
+    /// The storage driver, whose name is also that of its folder.
+    pub(super) driver: String,
     /// The folder of images and containers.
     pub(super) root: Option<PathBuf>,
     /// Its images are in containerd's store, which has a folder of its own.

@@ -15,6 +15,7 @@ use crate::paths::Paths;
 use crate::reloaded_files;
 use crate::runtime::{ContainerInstance, RuntimeError};
 
+pub(super) mod made;
 pub(super) mod options;
 mod rights;
 mod secrets;

@@ -18,8 +18,8 @@ use oml_common::time::Timestamp;
 use tokio::sync::watch;
 
 use super::calls::{EngineCalls, EngineInfo};
-use super::create::options;
 use super::create::sysctls::ApiVersion;
+use super::create::{made, options};
 use super::socket::Engine;
 use super::{events, exec, failure, images, messages, time};
 use crate::runtime::{
@@ -33,17 +33,19 @@ const STOP_MARGIN: Duration = Duration::from_secs(20);
 
 /// Reads the settings that somebody can change.
 fn settings(found: ContainerInspectResponse, is_paused: bool) -> ContainerSettings {
-    let config = found.host_config.unwrap_or_default();
-    let policy = config.restart_policy.as_ref().and_then(|policy| policy.name);
+    let (host, config) = (found.host_config.unwrap_or_default(), found.config.unwrap_or_default());
+    let made = Some(made::found(&host, &config));
+    let policy = host.restart_policy.as_ref().and_then(|policy| policy.name);
     let is_set = |number: Option<i64>| number.is_some_and(|number| number > 0);
     ContainerSettings {
         is_paused,
         restart_policy: policy.map(|name| name.to_string()).unwrap_or_default(),
-        memory_bytes_max: config.memory.and_then(|b| u64::try_from(b).ok()).filter(|b| *b > 0),
-        has_cpu_limit: is_set(config.nano_cpus)
-            || is_set(config.cpu_quota)
-            || config.cpuset_cpus.as_ref().is_some_and(|cpus| !cpus.is_empty()),
-        options: options::found(config, found.config.unwrap_or_default(), found.network_settings),
+        memory_bytes_max: host.memory.and_then(|b| u64::try_from(b).ok()).filter(|b| *b > 0),
+        has_cpu_limit: is_set(host.nano_cpus)
+            || is_set(host.cpu_quota)
+            || host.cpuset_cpus.as_ref().is_some_and(|cpus| !cpus.is_empty()),
+        options: options::found(host, config, found.network_settings),
+        made,
     }
 }
 
@@ -138,7 +140,10 @@ impl ContainerCalls for Engine {
         since: Timestamp,
         until: Timestamp,
     ) -> Result<ContainerEvents, RuntimeError> {
-        events::of(self, id, since, until).await
+        // The engine shows the stop signal of the image where the document names none.
+        let found = self.inspect(id).await?;
+        let stop_signal = found.and_then(|found| found.settings.options.options.stop_signal);
+        events::of(self, id, stop_signal.as_deref(), since, until).await
     }
 }
 

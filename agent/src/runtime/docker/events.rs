@@ -7,6 +7,7 @@ use std::time::Duration;
 use bollard::models::EventMessage;
 use bollard::query_parameters::{EventsOptions, EventsOptionsBuilder};
 use futures_util::StreamExt as _;
+use oml_common::decide::exit::asks_for_end;
 use oml_common::time::Timestamp;
 use tokio::sync::watch;
 
@@ -73,11 +74,12 @@ fn seconds(nanos: i64) -> String {
     format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000)
 }
 
-/// What is done to a container from `since` to `until`; waits for an `until`
-/// that is to come.
+/// What is done to a container, which is stopped by that signal, from `since` to `until`; waits for
+/// an `until` that is to come.
 pub(super) async fn of(
     engine: &Engine,
     id: &str,
+    stop_signal: Option<&str>,
     since: Timestamp,
     until: Timestamp,
 ) -> Result<ContainerEvents, RuntimeError> {
@@ -96,29 +98,24 @@ pub(super) async fn of(
         let mut container_events = ContainerEvents::default();
         let mut events = std::pin::pin!(client.events(Some(options)));
         while let Some(event) = events.next().await {
-            add(&mut container_events, &event?);
+            add(&mut container_events, &event?, stop_signal);
         }
         Ok(container_events)
     };
     failure::within(HISTORY_LIMIT, "read the events of", id, read).await
 }
 
-/// The signals by which programs read their files again, by their numbers (signal(7)): SIGHUP, SIGUSR1,
-/// SIGUSR2 and SIGWINCH.
-const RELOADS: [&str; 4] = ["1", "10", "12", "28"];
-
-/// Returns true if a signal asked a program to read its files again and not to end.
-fn asks_to_reload(event: &EventMessage) -> bool {
-    let attributes = event.actor.as_ref().and_then(|actor| actor.attributes.as_ref());
-    let signal = attributes.and_then(|attributes| attributes.get("signal"));
-    signal.is_some_and(|signal| RELOADS.contains(&signal.as_str()))
+/// Returns the number of the signal that a container got.
+fn signal(event: &EventMessage) -> Option<&str> {
+    let attributes = event.actor.as_ref()?.attributes.as_ref()?;
+    attributes.get("signal").map(String::as_str)
 }
 
-fn add(events: &mut ContainerEvents, event: &EventMessage) {
+fn add(events: &mut ContainerEvents, event: &EventMessage, stop_signal: Option<&str>) {
     match event.action.as_deref() {
         Some("die") => events.ended = true,
         Some("stop") => events.stopped = true,
-        Some("kill") => events.killed |= !asks_to_reload(event),
+        Some("kill") => events.killed |= asks_for_end(signal(event), stop_signal),
         Some("destroy") => events.removed = true,
         Some("oom") => events.out_of_memory = true,
         Some(_) | None => {}

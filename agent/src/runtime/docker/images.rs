@@ -70,10 +70,11 @@ pub(super) async fn settings(engine: &Engine) -> Result<EngineInfo, RuntimeError
     let client = engine.client(CALL_LIMIT)?;
     let info = failure::within(CALL_LIMIT, "ask for", "settings", client.info()).await?;
     let root = info.docker_root_dir.map(PathBuf::from);
-    let driver = info.driver_status.unwrap_or_default();
-    let has_containerd_store = storage::is_containerd_store(&driver);
+    let driver = info.driver.unwrap_or_default();
+    let has_containerd_store =
+        storage::is_containerd_store(&info.driver_status.unwrap_or_default());
     let log_driver = info.logging_driver.unwrap_or_default();
-    Ok(EngineInfo { log_driver, root, has_containerd_store })
+    Ok(EngineInfo { log_driver, driver, root, has_containerd_store })
 }
 
 /// Pulls the container's image unless it is present, and checks that it is present

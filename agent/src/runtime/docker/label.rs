@@ -47,6 +47,15 @@ pub(super) fn name_of(container: &ContainerSummary) -> &str {
     own.unwrap_or_default()
 }
 
+/// Returns true if the engine is removing the container, or could not remove the whole of it. Such a
+/// one is refused every start and keeps its name.
+pub(super) fn is_dying(container: &ContainerSummary) -> bool {
+    matches!(
+        container.state,
+        Some(ContainerSummaryStateEnum::DEAD | ContainerSummaryStateEnum::REMOVING)
+    )
+}
+
 /// Reads the labels of a listed container; none if ours are missing or incomplete.
 pub(super) fn read(container: &ContainerSummary) -> Option<Labelled> {
     let ContainerLabels { tenant, component, hash, version, digest, instance, image } =

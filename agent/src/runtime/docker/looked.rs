@@ -48,8 +48,8 @@ impl Looked {
         let Some(created) = created else { return Vec::new() };
         let mut changes = altered(created, settings);
         let own = created.name.as_str();
-        // One that runs gets its name back at once, which is reported as put right.
-        if !marked.is_running && !is_name_of(&marked.name, own, &marked.hash) {
+        // One that runs gets its name back, most often at once.
+        if !is_name_of(&marked.name, own, &marked.hash) {
             changes.push(ContainerChange::Renamed { own: own.to_owned() });
         }
         let difference = |change| Difference::Container { name: marked.name.clone(), change };

@@ -102,20 +102,38 @@ pub(super) async fn follow(
     skip: u64,
     line: &(dyn Fn(String) + Send + Sync),
 ) -> Result<(), RuntimeError> {
-    let options = LogsOptionsBuilder::new().stdout(true).stderr(true).follow(true).tail("all");
+    // An engine that closes the log of a program which ends just then may answer with nothing.
+    match give(engine, id, skip, true, line).await? {
+        0 => give(engine, id, skip, false, line).await.map(drop),
+        _ => Ok(()),
+    }
+}
+
+/// Gives the lines of a log after the first ones, as they come or as they are. Returns how many.
+async fn give(
+    engine: &Engine,
+    id: &str,
+    skip: u64,
+    is_followed: bool,
+    line: &(dyn Fn(String) + Send + Sync),
+) -> Result<u64, RuntimeError> {
+    let options = LogsOptionsBuilder::new().stdout(true).stderr(true).follow(is_followed);
     let client = engine.client(LIMIT)?;
-    let mut pieces = std::pin::pin!(client.logs(id, Some(options.build())));
-    let mut left = skip;
+    let mut pieces = std::pin::pin!(client.logs(id, Some(options.tail("all").build())));
+    let (mut left, mut given) = (skip, 0);
     while let Some(piece) = pieces.next().await {
         let bytes = piece.map_err(|error| failure::of("read the log of", id, error))?.into_bytes();
         for text in String::from_utf8_lossy(&bytes).lines() {
             match left.checked_sub(1) {
                 Some(fewer) => left = fewer,
-                None => line(clip(text)),
+                None => {
+                    line(clip(text));
+                    given += 1;
+                }
             }
         }
     }
-    Ok(())
+    Ok(given)
 }
 
 /// Takes the time off a line of a log; none if the line is older. A piece of a long line may

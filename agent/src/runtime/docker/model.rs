@@ -11,7 +11,8 @@ use bollard::models::{
     ContainerConfig, ContainerCreateBody, ContainerSummary, ContainerSummaryStateEnum,
     EndpointSettings, NetworkSettings, PortMap,
 };
-use oml_common::decide::drift::{ContainerSettings, FoundOptions};
+use oml_common::decide::drift::{ContainerSettings, FoundContainer, FoundOptions};
+use oml_common::decide::exit::asks_for_end;
 use oml_common::decide::observed::ContainerState;
 use oml_common::document::instance::Container;
 use oml_common::id::TenantId;
@@ -21,8 +22,8 @@ use tokio::sync::watch;
 
 use super::Docker;
 use super::calls::{EngineCalls, EngineInfo};
-use super::create::options;
 use super::create::sysctls::ApiVersion;
+use super::create::{made, options};
 use crate::paths::Paths;
 use crate::runtime::{
     ContainerCalls, ContainerEvents, ExecOutput, Inspected, PullProgress, RuntimeError, Waited,
@@ -39,7 +40,7 @@ fn failure(verb: &'static str, object: &str) -> impl FnOnce(EngineError) -> Runt
             EngineError::Fault(Fault::Refused { transient, .. })
             | EngineError::Pull { transient, .. } => *transient,
             EngineError::Conflict(_) => true,
-            EngineError::NoContainer(_) | EngineError::NoImage(_) => false,
+            EngineError::NoContainer(_) | EngineError::NoImage(_) | EngineError::NoCommand => false,
         };
         let detail = error.to_string();
         RuntimeError::Refused { verb, object: object.to_owned(), detail, transient }
@@ -87,20 +88,23 @@ fn kept(body: &ContainerCreateBody) -> String {
     serde_json::to_string(body).unwrap_or_default()
 }
 
-/// Returns the options of a container, with the networks to which an engine connects it.
-fn shown(kept: &str) -> FoundOptions {
+/// Returns what a container was created with, with the networks to which an engine connects it.
+fn shown(kept: &str) -> (FoundOptions, FoundContainer) {
     let body: ContainerCreateBody = serde_json::from_str(kept).unwrap_or_default();
     let config = ContainerConfig {
         entrypoint: body.entrypoint,
+        cmd: body.cmd,
+        env: body.env,
         user: body.user,
         stop_signal: body.stop_signal,
         ..ContainerConfig::default()
     };
     let host = body.host_config.unwrap_or_default();
+    let made = made::found(&host, &config);
     let network = host.network_mode.iter().map(|name| (name.clone(), EndpointSettings::default()));
     let networks = Some(network.collect());
     let networks = NetworkSettings { networks, ..NetworkSettings::default() };
-    options::found(host, config, Some(networks))
+    (options::found(host, config, Some(networks)), made)
 }
 
 /// Returns the ports of the host that lead to a container.
@@ -137,12 +141,15 @@ impl ContainerCalls for Model {
                 // The model does not keep when it was started; its end is no earlier.
                 ContainerState::Exited { at, .. } => Some(at),
             };
+            let (options, mut made) = shown(&found.settings.options);
+            made.limits.pids_max = found.pids_limit;
             let settings = ContainerSettings {
                 is_paused: found.is_paused,
                 restart_policy: found.settings.restart_policy,
                 memory_bytes_max: Some(found.settings.memory_bytes_max).filter(|bytes| *bytes > 0),
                 has_cpu_limit: false,
-                options: shown(&found.settings.options),
+                options,
+                made: Some(made).filter(|_| !found.settings.options.is_empty()),
             };
             Inspected { state, started, error: String::new(), settings }
         }))
@@ -201,13 +208,19 @@ impl ContainerCalls for Model {
         since: Timestamp,
         until: Timestamp,
     ) -> Result<ContainerEvents, RuntimeError> {
+        let containers = self.0.containers();
+        let found = containers.into_iter().find(|container| container.id == id);
+        let stop_signal = found.and_then(|container| container.stop_signal);
         let events = self.0.events(id, since.0, until.0).await;
         let mut container_events = ContainerEvents::default();
         for event in events.map_err(failure("read the events of", id))? {
             match event.action {
                 EventAction::Die => container_events.ended = true,
                 EventAction::Stop => container_events.stopped = true,
-                EventAction::Kill => container_events.killed = true,
+                EventAction::Kill => {
+                    let signal = Some(event.signal.as_str()).filter(|signal| !signal.is_empty());
+                    container_events.killed |= asks_for_end(signal, stop_signal.as_deref());
+                }
                 EventAction::Destroy => container_events.removed = true,
                 EventAction::Create | EventAction::Start | EventAction::Rename => {}
             }
@@ -257,6 +270,7 @@ impl EngineCalls for Model {
             pids_limit: config.pids_limit,
             security_options: config.security_opt.unwrap_or_default(),
             published,
+            stop_signal: body.stop_signal,
             settings,
         };
         self.0.create_container(new).await.map_err(failure("create", name))
@@ -311,7 +325,7 @@ impl EngineCalls for Model {
 
     async fn info(&self) -> Result<EngineInfo, RuntimeError> {
         let root = self.0.settings().storage.clone();
-        Ok(EngineInfo { log_driver: "json-file".to_owned(), root, has_containerd_store: false })
+        Ok(EngineInfo { log_driver: "json-file".to_owned(), root, ..EngineInfo::default() })
     }
 
     async fn watch(&self, counter: &watch::Sender<u64>) {

@@ -96,13 +96,20 @@ pub(super) async fn promote(
 }
 
 /// Takes the name from a container of another component of ours, which was renamed by hand, and gives
-/// it a spare name of its own. A container that is not ours keeps its name.
-async fn move_aside(
+/// it a spare name of its own. One that the engine could not remove gets a name that says so. A container
+/// that is not ours keeps its name.
+pub(super) async fn move_aside(
     engine: &dyn EngineCalls,
     all: &[ContainerSummary],
     ours: &[Marked],
     name: &str,
 ) -> Result<(), RuntimeError> {
+    let is_dying =
+        |found: &&ContainerSummary| label::name_of(found) == name && label::is_dying(found);
+    if let Some(id) = all.iter().find(is_dying).and_then(|found| found.id.as_ref()) {
+        let place = format!("{name}-dead-{}", id.get(..12).unwrap_or(id));
+        return engine.rename(id, &place).await;
+    }
     let holder = ours.iter().find(|container| container.name == name);
     let instance = holder.and_then(Marked::instance);
     let container = instance.as_ref().and_then(|instance| instance.container());

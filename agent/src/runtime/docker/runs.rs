@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use bollard::models::ContainerSummary;
 use oml_common::document::operation::RunOrder;
+use oml_common::document::run_labels::{FoundRun, RunLabels};
 use oml_common::id::{RunId, TenantId};
 use oml_common::text::error::chain;
 use tracing::warn;
@@ -15,18 +16,6 @@ use crate::container_files;
 use crate::reloaded_files;
 use crate::runtime::{ContainerInstance, RuntimeError};
 
-/// The label with the number of the run.
-const RUN: &str = "io.oml.run";
-/// The label with the tenant.
-const TENANT: &str = "io.oml.run.tenant";
-/// The label with the component, for people.
-const COMPONENT: &str = "io.oml.run.component";
-/// The label with the operation, for people.
-const OPERATION: &str = "io.oml.run.operation";
-/// The label with the milliseconds from the stop signal to the kill.
-const STOP_GRACE: &str = "io.oml.run.stop-grace-ms";
-/// The grace of a container without that label.
-const STOP_GRACE_MS: u64 = 10_000;
 /// The epoch of the numbers that the agent itself gives, to the checks of updates.
 const EPOCH_OF_AGENT: u64 = 0;
 
@@ -79,15 +68,16 @@ impl Docker {
     async fn remove_left_checks_now(&self) -> Result<(), RuntimeError> {
         for found in self.engine.containers().await? {
             // One with an order goes on without an agent.
-            let id = id_of(&found).filter(|id| id.epoch == EPOCH_OF_AGENT);
-            let id = id.filter(|id| is_ours(&found, *id, self.tenant.as_ref()));
-            let Some(id) = id.filter(|id| !self.paths.run_order(*id).exists()) else { continue };
-            let Some(container) = container_of(found) else { continue };
+            let run = run_of(&found).filter(|run| run.id.epoch == EPOCH_OF_AGENT);
+            let run = run.filter(|run| is_ours(&found, run, self.tenant.as_ref()));
+            let run = run.filter(|run| !self.paths.run_order(run.id).exists());
+            let Some(run) = run else { continue };
+            let Some(container) = container_of(found, &run) else { continue };
             match take_away(&*self.engine, &container).await {
                 Ok(()) => {}
                 Err(error @ RuntimeError::Unavailable { .. }) => return Err(error),
                 Err(error @ (RuntimeError::Refused { .. } | RuntimeError::Foreign(_))) => {
-                    warn!(run = %id, error = chain(&error), "cannot remove the container of an interrupted check");
+                    warn!(run = %run.id, error = chain(&error), "cannot remove the container of an interrupted check");
                 }
             }
         }
@@ -95,25 +85,19 @@ impl Docker {
     }
 }
 
-fn label_of<'a>(container: &'a ContainerSummary, label: &str) -> Option<&'a str> {
-    container.labels.as_ref()?.get(label).map(String::as_str)
-}
-
 /// Returns which run a container is of.
-fn id_of(container: &ContainerSummary) -> Option<RunId> {
-    label_of(container, RUN)?.parse().ok()
+fn run_of(container: &ContainerSummary) -> Option<FoundRun> {
+    FoundRun::read(container.labels.as_ref()?)
 }
 
 /// Returns whether a container is that of the run of the tenant. A copy of one has another name.
-fn is_ours(container: &ContainerSummary, id: RunId, tenant: Option<&TenantId>) -> bool {
-    let of_tenant = label_of(container, TENANT);
-    let is_of_tenant = tenant.is_none_or(|own| of_tenant == Some(own.as_str()));
-    is_of_tenant && label::name_of(container).ends_with(&format!("-run-{id}"))
+fn is_ours(container: &ContainerSummary, run: &FoundRun, tenant: Option<&TenantId>) -> bool {
+    let is_of_tenant = tenant.is_none_or(|own| run.tenant.as_ref() == Some(own));
+    is_of_tenant && label::name_of(container).ends_with(&format!("-run-{}", run.id))
 }
 
-fn container_of(found: ContainerSummary) -> Option<RunContainer> {
-    let grace = label_of(&found, STOP_GRACE).and_then(|text| text.parse().ok());
-    Some(RunContainer { stop_grace_ms: grace.unwrap_or(STOP_GRACE_MS), id: found.id? })
+fn container_of(found: ContainerSummary, run: &FoundRun) -> Option<RunContainer> {
+    Some(RunContainer { stop_grace_ms: run.stop_grace_ms, id: found.id? })
 }
 
 async fn take_away(engine: &dyn EngineCalls, container: &RunContainer) -> Result<(), RuntimeError> {
@@ -123,14 +107,14 @@ async fn take_away(engine: &dyn EngineCalls, container: &RunContainer) -> Result
 
 fn labels(order: &RunOrder) -> HashMap<String, String> {
     let instance = &order.instance;
-    let labels = [
-        (RUN, order.id.to_string()),
-        (TENANT, instance.tenant.to_string()),
-        (COMPONENT, instance.component.to_string()),
-        (OPERATION, order.operation.to_string()),
-        (STOP_GRACE, instance.timing.stop_grace_ms.to_string()),
-    ];
-    labels.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    let labels = RunLabels {
+        id: order.id,
+        tenant: instance.tenant.clone(),
+        component: instance.component.clone(),
+        operation: order.operation.clone(),
+        stop_grace_ms: instance.timing.stop_grace_ms,
+    };
+    labels.write().into_iter().collect()
 }
 
 /// Finds the container of a run of the tenant.
@@ -139,8 +123,11 @@ pub(super) async fn find(
     id: RunId,
     tenant: Option<&TenantId>,
 ) -> Result<Option<RunContainer>, RuntimeError> {
-    let found = engine.labelled(RUN, &id.to_string()).await?;
-    Ok(found.into_iter().find(|found| is_ours(found, id, tenant)).and_then(container_of))
+    let found = engine.labelled(RunLabels::RUN, &id.to_string()).await?;
+    Ok(found.into_iter().find_map(|found| {
+        let run = run_of(&found).filter(|run| run.id == id && is_ours(&found, run, tenant))?;
+        container_of(found, &run)
+    }))
 }
 
 /// Stops and removes the container of a run.

@@ -1,5 +1,6 @@
 //! The folders in which the engine puts images.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use oml_common::text::error::chain;
@@ -13,6 +14,9 @@ use crate::files;
 const CONTAINERD_ROOT: &str = "/var/lib/containerd";
 /// The folder, below the engine's own, of a containerd that the engine started itself.
 const OWN_CONTAINERD: &str = "containerd/daemon";
+/// The folders in which containerd keeps what it pulls and what it unpacks, below its own.
+const CONTAINERD_FOLDERS: [&str; 2] =
+    ["io.containerd.content.v1.content", "io.containerd.snapshotter.v1.overlayfs"];
 
 /// Returns true if the engine's images are in containerd's store, by the status of its storage
 /// driver.
@@ -22,10 +26,12 @@ pub(super) fn is_containerd_store(driver_status: &[Vec<String>]) -> bool {
     driver.is_some_and(|driver| driver.starts_with("io.containerd.snapshotter."))
 }
 
-/// Returns the folders of images and containers. One of containerd that does not exist is left
-/// out: which of them is used cannot be asked.
+/// Returns the folders of images and containers, and those below them that are on a disk of their own.
+/// One of containerd that does not exist is left out: which of them is used cannot be asked.
 pub(super) fn folders(info: &EngineInfo, containerd_config: &Path) -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = info.root.iter().cloned().collect();
+    let of_driver = info.root.iter().filter(|_| !info.driver.is_empty());
+    folders.extend(of_driver.filter_map(|root| elsewhere(root, &info.driver)));
     if info.has_containerd_store {
         let own = info.root.as_ref().map(|root| root.join(OWN_CONTAINERD));
         let of_containerd = [Some(containerd_root(containerd_config)), own].into_iter().flatten();
@@ -33,9 +39,21 @@ pub(super) fn folders(info: &EngineInfo, containerd_config: &Path) -> Vec<PathBu
         if found.is_empty() {
             warn!(?missing, "containerd's folder not found; its free space is not checked");
         }
-        folders.extend(found);
+        for folder in found {
+            let below = CONTAINERD_FOLDERS.iter().filter_map(|name| elsewhere(&folder, name));
+            folders.extend(below.collect::<Vec<_>>());
+            folders.push(folder);
+        }
     }
     folders
+}
+
+/// Returns a folder below that one if it is there and on another disk, by a mount or a link.
+fn elsewhere(folder: &Path, name: &str) -> Option<PathBuf> {
+    let below = folder.join(name);
+    let disk = |path: &Path| std::fs::metadata(path).ok().map(|found| found.dev());
+    let (own, of_folder) = (disk(&below)?, disk(folder)?);
+    (own != of_folder).then_some(below)
 }
 
 /// The part of containerd's configuration that is read here.
@@ -80,7 +98,31 @@ mod tests {
     use super::*;
 
     fn info(root: &Path, has_containerd_store: bool) -> EngineInfo {
-        EngineInfo { log_driver: String::new(), root: Some(root.to_owned()), has_containerd_store }
+        EngineInfo {
+            log_driver: String::new(),
+            driver: "overlay2".to_owned(),
+            root: Some(root.to_owned()),
+            has_containerd_store,
+        }
+    }
+
+    #[test]
+    fn a_folder_of_images_counts_beside_its_root_where_it_is_on_another_disk() {
+        let dir = tempfile::tempdir().unwrap();
+        let (root, other) = (dir.path().join("docker"), dir.path().join("containerd"));
+        for folder in [root.join("overlay2"), other.join(CONTAINERD_FOLDERS[1])] {
+            std::fs::create_dir_all(folder).unwrap();
+        }
+        let config = dir.path().join("config.toml");
+        std::fs::write(&config, format!("root = {other:?}\n")).unwrap();
+        assert_eq!(folders(&info(&root, true), &config), [root.clone(), other.clone()]);
+        // What is below /proc is on a disk of its own.
+        let content = other.join(CONTAINERD_FOLDERS[0]);
+        std::os::unix::fs::symlink("/proc", &content).unwrap();
+        std::fs::remove_dir(root.join("overlay2")).unwrap();
+        std::os::unix::fs::symlink("/proc", root.join("overlay2")).unwrap();
+        let expected = [root.clone(), root.join("overlay2"), content, other];
+        assert_eq!(folders(&info(&root, true), &config), expected);
     }
 
     #[test]

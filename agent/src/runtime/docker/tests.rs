@@ -1,26 +1,78 @@
-//! The settings of an engine that is restarted with others.
+//! Engines that are restarted with other settings, that hang, and that cannot remove a container.
 
 use std::path::Path;
 use std::sync::Mutex;
 
+use bollard::models::ContainerSummaryStateEnum as State;
+use oml_common::decide::difference::Difference;
+
 use super::stub::Stub;
 use super::*;
+
+/// The container of a component in that state, as the engine lists it.
+fn summary(component: &str, state: State) -> ContainerSummary {
+    let instance = crate::fixtures::document(component, "1");
+    let labels = label::labels(ContainerInstance::of(&instance).unwrap(), Some("sha256:1"));
+    ContainerSummary {
+        id: Some(format!("id-of-{component}")),
+        names: Some(vec![format!("/oml-{component}")]),
+        state: Some(state),
+        image_id: Some("sha256:1".to_owned()),
+        labels: Some(labels),
+        ..ContainerSummary::default()
+    }
+}
+
+/// Lists, as the engine does, these containers, of which it says nothing more.
+fn listing(containers: &[ContainerSummary]) -> Stub {
+    let listed = serde_json::to_string(containers).unwrap();
+    Stub::new(move |asked| match asked {
+        asked if asked.contains("/containers/json") => Some((200, listed.clone())),
+        asked if asked.contains("/rename") => Some((204, String::new())),
+        _ => Some((200, "[]".to_owned())),
+    })
+}
+
+#[tokio::test]
+async fn a_container_that_the_engine_could_not_remove_is_reported_and_blocks_nothing() {
+    let dead = [summary("redis", State::DEAD), summary("asterisk", State::REMOVING)];
+    let stub = listing(&dead);
+    let folder = tempfile::tempdir().unwrap();
+    let engine = Arc::new(stub.engine.clone());
+    let docker = Docker::over(engine, Paths::below(folder.path()), Vec::new(), None);
+    let desired = ["redis", "asterisk"].map(|it| crate::fixtures::document(it, "1"));
+    let Sorted { ours, foreign: differs } = docker.sort(&dead);
+    assert_eq!(ours, []);
+    let [(component, difference)] = differs.as_slice() else { panic!("{differs:?}") };
+    assert_eq!(component.as_str(), "redis");
+    assert_eq!(*difference, Difference::NotRemoved { name: "oml-redis".to_owned() });
+    assert_eq!(super::foreign(&dead, &ours, &desired), []);
+    names::move_aside(&*docker.engine, &dead, &[], "oml-redis").await.unwrap();
+    assert_eq!(stub.times("/id-of-redis/rename?name=oml-redis-dead-id-of-redis"), 1);
+}
+
+/// As after a start whose state the engine could not write down.
+#[tokio::test]
+async fn a_container_that_the_engine_lists_as_ended_and_that_runs_is_seen_by_a_look_at_it() {
+    let listed = serde_json::to_string(&[summary("redis", State::EXITED)]).unwrap();
+    let stub = Stub::new(move |asked| match asked {
+        asked if asked.contains("/containers/json") => Some((200, listed.clone())),
+        _ => Some((200, r#"{"State":{"Running":true}}"#.to_owned())),
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let engine = Arc::new(stub.engine.clone());
+    let docker = Docker::over(engine, Paths::below(folder.path()), Vec::new(), None);
+    let redis = "redis".parse().unwrap();
+    let found = docker.looked_at(&redis).await.unwrap();
+    assert!(found[0].is_running);
+    let listed = docker.containers_of(&redis).await.unwrap();
+    assert!(!listed[0].is_running, "where nothing is listed as running, no look delays a start");
+}
 
 /// The engine lists two containers as running, and never answers about the first one.
 #[tokio::test]
 async fn a_container_about_which_the_engine_hangs_keeps_no_other_from_being_listed() {
-    let summary = |component: &str| {
-        let instance = crate::fixtures::document(component, "1");
-        let labels = label::labels(ContainerInstance::of(&instance).unwrap(), Some("sha256:1"));
-        ContainerSummary {
-            id: Some(format!("id-of-{component}")),
-            names: Some(vec![format!("/oml-{component}")]),
-            state: Some(bollard::models::ContainerSummaryStateEnum::RUNNING),
-            image_id: Some("sha256:1".to_owned()),
-            labels: Some(labels),
-            ..ContainerSummary::default()
-        }
-    };
+    let summary = |component| summary(component, State::RUNNING);
     let listed = serde_json::to_string(&[summary("redis"), summary("asterisk")]).unwrap();
     let stub = Stub::new(move |asked| match asked {
         asked if asked.contains("id-of-redis") => None,

@@ -35,6 +35,18 @@ pub(super) fn disabled(instance: &InstanceDocument) -> UnitChange {
     UnitChange::Disabled { unit: instance.unit.clone() }
 }
 
+/// Returns what somebody changed about the unit of a file whose component is not desired any more, or is
+/// so only by a document of a later release. What would be written in its place is not known.
+pub(super) fn left(file: &OurFile, is_disabled: bool) -> impl Iterator<Item = UnitChange> {
+    let unit = || file.unit.clone();
+    let edited = (!file.mark.is_whole).then(|| UnitChange::Edited {
+        unit: unit(),
+        added: None,
+        removed: None,
+    });
+    edited.into_iter().chain(is_disabled.then(|| UnitChange::Disabled { unit: unit() }))
+}
+
 /// Returns the drop-ins that people made for a unit, except those of all services: of a unit of which
 /// we write the whole file every one, and of that of a package those that it did not bring.
 pub(super) fn drop_ins(
@@ -47,9 +59,21 @@ pub(super) fn drop_ins(
     let own = paths.drop_in(unit);
     let difference =
         |path: &str| Difference::ForeignDropIn { path: path.to_owned(), unit: unit.clone() };
-    let is_made = move |path: &&str| !is_packaged || (!is_brought(path) && Path::new(path) != own);
+    let is_made = move |path: &&str| match is_of_all_services(path) {
+        // Virtual machines and containers fill the other folders at boot.
+        true => path.starts_with(ADMINISTRATORS),
+        false => !is_packaged || (!is_brought(path) && Path::new(path) != own),
+    };
     loaded.drop_ins().filter(is_made).map(difference)
 }
+
+/// Returns true if the drop-in counts for every service (systemd.unit(5)).
+fn is_of_all_services(path: &str) -> bool {
+    Path::new(path).parent().is_some_and(|folder| folder.ends_with("service.d"))
+}
+
+/// The folder of the administrator of a host (file-hierarchy(7)).
+const ADMINISTRATORS: &str = "/etc/";
 
 /// Returns true if a package brought the file, or a generator of one makes it at every boot.
 fn is_brought(path: &str) -> bool {

@@ -7,6 +7,10 @@ use zbus::{DeserializeDict, OwnedObjectPath, Type};
 use super::journal::LogSpan;
 use crate::runtime::RuntimeError;
 
+/// A condition or an assertion: its name, whether it has a `|` and whether a `!`, its parameter, and
+/// its last result, which is negative if it did not hold and 0 if it was not tested.
+pub(super) type TestProperty = (String, bool, bool, String, i32);
+
 /// The properties of every unit.
 #[derive(Debug, Clone, Default, DeserializeDict, Type)]
 #[zbus(signature = "dict", rename_all = "PascalCase")]
@@ -37,8 +41,18 @@ pub(super) struct UnitProperties {
     pub(super) inactive_enter_monotonic: Option<u64>,
     #[zbus(rename = "InactiveExitTimestampMonotonic")]
     pub(super) inactive_exit_monotonic: Option<u64>,
-    /// The conditions of the unit held when it was started last.
+    /// The conditions of the unit held when they were tested last; also false before the first test.
     pub(super) condition_result: Option<bool>,
+    /// When they were tested last, since boot; 0 if never.
+    #[zbus(rename = "ConditionTimestampMonotonic")]
+    pub(super) condition_monotonic: Option<u64>,
+    /// Each of them; no signal says it.
+    pub(super) conditions: Option<Vec<TestProperty>>,
+    /// The same three of its assertions.
+    pub(super) assert_result: Option<bool>,
+    #[zbus(rename = "AssertTimestampMonotonic")]
+    pub(super) assert_monotonic: Option<u64>,
+    pub(super) asserts: Option<Vec<TestProperty>>,
     /// The unit's job, by number and object; the number is 0 if there is none.
     pub(super) job: Option<(u32, OwnedObjectPath)>,
 }

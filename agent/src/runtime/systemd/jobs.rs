@@ -10,9 +10,19 @@ use zbus::OwnedObjectPath;
 use super::bus::{Bus, MODE, failure};
 use super::calls::Loaded;
 use super::files::{self, OurFile};
-use super::{STOP_LIMIT, Systemd, signals};
+use super::signals::{self, JobEnd};
+use super::{STOP_LIMIT, Systemd};
 use crate::files as disk;
 use crate::runtime::RuntimeError;
+
+/// A job that is over.
+#[derive(Debug)]
+pub(super) struct EndedJob {
+    /// The unit's state after it.
+    pub(super) loaded: Loaded,
+    /// How it ended; none if that was not heard.
+    pub(super) end: Option<JobEnd>,
+}
 
 impl Systemd {
     /// Runs a job to its end, then gives the unit's real state: a job that is
@@ -22,16 +32,21 @@ impl Systemd {
         unit: &str,
         limit: Duration,
         ask: impl AsyncFnOnce() -> Result<OwnedObjectPath, RuntimeError>,
-    ) -> Result<Loaded, RuntimeError> {
+    ) -> Result<EndedJob, RuntimeError> {
         let deadline = Instant::now() + limit;
         // Before the call: a fast job ends before its path is known here.
         let mut ends = self.signals.ends();
         let job = ask().await?;
+        let mut end = None;
         loop {
-            signals::next_look(&mut ends, &job).await;
+            end = end.or(signals::next_look(&mut ends, &job).await);
             let loaded = self.calls.load(unit).await?;
             if !loaded.has_job(&job) {
-                return Ok(loaded);
+                // The state may be seen a little before the signal. Of what runs it says no more.
+                if end.is_none() && !loaded.is_up() {
+                    end = signals::next_look(&mut ends, &job).await;
+                }
+                return Ok(EndedJob { loaded, end });
             }
             if Instant::now() >= deadline {
                 return Err(RuntimeError::Refused {
@@ -50,11 +65,11 @@ impl Systemd {
         self.signals.forget_jobs(unit);
         self.forget_unit(unit);
         match stopped {
-            Ok(loaded) if !loaded.is_up() => Ok(()),
-            Ok(loaded) => Err(RuntimeError::Refused {
+            Ok(ended) if !ended.loaded.is_up() => Ok(()),
+            Ok(ended) => Err(RuntimeError::Refused {
                 verb: "stop",
                 object: unit.to_owned(),
-                detail: format!("it is {}", loaded.active_word()),
+                detail: format!("it is {}", ended.loaded.active_word()),
                 transient: true,
             }),
             Err(error) => Err(error),

@@ -4,15 +4,21 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use oml_common::decide::unit_end::JobResult;
 use oml_common::id::TenantId;
-use oml_sim::{ActiveState, ExitCause, Fault, HostModel, Job, JobEvent, UnitError, UnitState};
+use oml_sim::{
+    ActiveState, ExitCause, Fault, HostModel, Job, JobEvent, TestedLine, Tests, UnitError,
+    UnitState,
+};
 use tokio::sync::broadcast::error::RecvError;
 use zbus::OwnedObjectPath;
 
 use super::Systemd;
-use super::calls::{Loaded, ServiceProperties, TransientUnit, UnitCalls, UnitProperties};
+use super::calls::{
+    Loaded, ServiceProperties, TestProperty, TransientUnit, UnitCalls, UnitProperties,
+};
 use super::journal::LogSpan;
-use super::signals::Signals;
+use super::signals::{JobEnd, Signals};
 use crate::paths::Paths;
 use crate::runtime::RuntimeError;
 
@@ -158,16 +164,21 @@ fn loaded(name: &str, state: UnitState) -> Loaded {
             inactive_enter_monotonic: microseconds(state.inactive_enter_ms),
             inactive_exit_monotonic: microseconds(state.inactive_exit_ms),
             job: state.job.map(|number| (number, job_path(number))),
-            condition_result: Some(true),
+            condition_result: Some(state.conditions.held),
+            condition_monotonic: microseconds(state.conditions.at_ms),
+            conditions: Some(properties(&state.conditions)),
+            assert_result: Some(state.assertions.held),
+            assert_monotonic: microseconds(state.assertions.at_ms),
+            asserts: Some(properties(&state.assertions)),
         },
         service: ServiceProperties {
-            kind: None,
+            kind: Some(state.kind),
             result: Some(state.result),
             restarts: Some(state.restarts),
             main_code: Some(main_code),
             main_status: Some(main_status),
             main_pid: None,
-            main_start: None,
+            main_start: Some(state.main_start_us),
             main_exit: Some(state.main_exit_us),
             main_exit_monotonic: Some(state.main_exit_us),
             status_text: Some(state.status_text),
@@ -175,30 +186,36 @@ fn loaded(name: &str, state: UnitState) -> Loaded {
     }
 }
 
+fn properties(tests: &Tests) -> Vec<TestProperty> {
+    let property = |line: &TestedLine| {
+        let TestedLine { name, is_negated, parameter, holds } = line.clone();
+        let result = holds.map_or(0, |holds| if holds { 1 } else { -1 });
+        (name, false, is_negated, parameter, result)
+    };
+    tests.lines.iter().map(property).collect()
+}
+
 impl Signals {
     /// Listens to the model for ever.
     async fn listen_to_model(self, host: HostModel) {
-        let (mut ends, mut changes) = (host.job_ends(), host.unit_changes());
-        let mut events = host.job_events();
+        let (mut events, mut changes) = (host.job_events(), host.unit_changes());
         drop(host);
         loop {
             tokio::select! {
                 biased;
-                ended = ends.recv() => match ended {
-                    Ok(number) => self.notify_end(job_path(number)),
-                    Err(RecvError::Lagged(_)) => {}
-                    Err(RecvError::Closed) => return,
-                },
                 event = events.recv() => match event {
                     Ok(JobEvent::ShownAtRest { unit, job, since_ms }) => {
                         self.note_shown_job(&unit, job, since_ms.saturating_mul(1000));
                     }
-                    Ok(JobEvent::Done { unit, job }) => self.note_done_job(&unit, job),
+                    Ok(JobEvent::Ended { unit, job, result }) => {
+                        let result = JobResult::of(result);
+                        self.note_end(&unit, JobEnd { number: job, job: job_path(job), result });
+                    }
                     Err(RecvError::Lagged(_)) => {}
                     Err(RecvError::Closed) => return,
                 },
                 changed = changes.changed() => match changed {
-                    Ok(()) => self.bump(),
+                    Ok(()) => self.bump_all(),
                     Err(_) => return,
                 },
             }

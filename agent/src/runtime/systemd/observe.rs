@@ -166,8 +166,9 @@ impl Systemd {
         };
         self.signals.note_loaded(&loaded, file.unit.as_str());
         let stale = !file.mark.is_whole || loaded.needs_reload();
-        let unit = loaded.observe_as(file.is_drop_in, Some(file.mark.hash.clone()), stale);
-        listing.units.push((file.mark.component.clone(), unit));
+        let observed = loaded.observe_as(file.is_drop_in, Some(file.mark.hash.clone()), stale);
+        let by_hand = by_hand::left(file, loaded.is_disabled()).collect();
+        listing.units.push((file.mark.component.clone(), ObservedUnit { by_hand, ..observed }));
         Ok(Some(loaded.path))
     }
 

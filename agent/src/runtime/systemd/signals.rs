@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use oml_common::decide::unit_end::{SeenRest, SeenUnit};
+use oml_common::decide::unit_end::{JobResult, SeenRest, SeenUnit};
 use tokio::sync::{broadcast, watch};
 use zbus::message::Type;
 use zbus::{MatchRule, Message, MessageStream, OwnedObjectPath};
@@ -14,6 +14,7 @@ use zbus::{MatchRule, Message, MessageStream, OwnedObjectPath};
 use super::bus::{self, ManagerProxy};
 use super::calls::{Loaded, ServiceProperties, UnitProperties};
 use super::ends::OwnEnd;
+use super::transient;
 use crate::pause::RetryPause;
 
 /// The number of job ends that are kept for a slow reader.
@@ -23,11 +24,21 @@ const UNITS: &str = "/org/freedesktop/systemd1/unit";
 /// The pause between two polls of a unit while its job runs.
 pub(super) const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
+/// The end of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct JobEnd {
+    pub(super) number: u32,
+    pub(super) job: OwnedObjectPath,
+    pub(super) result: JobResult,
+}
+
 /// The state that the listening task shares with waiting callers.
 #[derive(Debug, Clone)]
 pub(super) struct Signals {
-    ends: broadcast::Sender<OwnedObjectPath>,
+    ends: broadcast::Sender<JobEnd>,
     counter: watch::Sender<u64>,
+    /// Counts the changes of the units of runs, which wake only those who follow a run.
+    runs: watch::Sender<u64>,
     /// Our units, by their objects.
     ours: Arc<Mutex<BTreeMap<String, OurUnit>>>,
 }
@@ -53,17 +64,23 @@ impl Signals {
     pub(super) fn new() -> Self {
         let (ends, _) = broadcast::channel(QUEUE);
         let (counter, _) = watch::channel(0);
-        Self { ends, counter, ours: Arc::default() }
+        let (runs, _) = watch::channel(0);
+        Self { ends, counter, runs, ours: Arc::default() }
     }
 
     /// Ends of jobs from now on.
-    pub(super) fn ends(&self) -> broadcast::Receiver<OwnedObjectPath> {
+    pub(super) fn ends(&self) -> broadcast::Receiver<JobEnd> {
         self.ends.subscribe()
     }
 
     /// Counts up for every change of a unit of ours.
     pub(super) fn changes(&self) -> watch::Receiver<u64> {
         self.counter.subscribe()
+    }
+
+    /// Counts up for every change of a unit of a run.
+    pub(super) fn run_changes(&self) -> watch::Receiver<u64> {
+        self.runs.subscribe()
     }
 
     /// Notes what a look found of a unit of ours. From here on its changes count.
@@ -92,7 +109,7 @@ impl Signals {
             if let Err(error) = self.follow(&mut backoff).await {
                 tracing::debug!(%error, "cannot subscribe to the signals of systemd");
             }
-            self.bump();
+            self.bump_all();
             backoff.pause().await;
         }
     }
@@ -108,7 +125,7 @@ impl Signals {
             unit.seen.was_lost();
         }
         // Changes before the first signal are found by a look.
-        self.bump();
+        self.bump_all();
         backoff.reset();
         while let Some(message) = stream.next().await {
             self.take(&message?);
@@ -123,8 +140,10 @@ impl Signals {
         match member {
             Some("JobRemoved") => self.end_of_job(message),
             Some("PropertiesChanged") => {
-                let path = header.path().map(|path| path.as_str()).unwrap_or_default();
-                self.change(path, message);
+                match header.path().map(|path| path.as_str()).unwrap_or_default() {
+                    run if run.starts_with(transient::OBJECTS) => count_up(&self.runs),
+                    path => self.change(path, message),
+                }
             }
             // Somebody re-read the unit files, or a unit came or went.
             Some("Reloading") => self.bump(),
@@ -154,28 +173,33 @@ impl Signals {
     fn end_of_job(&self, message: &Message) {
         let body = message.body();
         let parsed: zbus::Result<(u32, OwnedObjectPath, &str, &str)> = body.deserialize();
-        if let Ok((number, job, unit, result)) = parsed {
-            if result == "done" {
-                self.note_done_job(unit, number);
-            }
-            self.notify_end(job);
+        if let Ok((number, job, unit, word)) = parsed {
+            let end = JobEnd { number, job, result: JobResult::of(word) };
+            self.note_end(unit, end);
         }
     }
 
-    pub(super) fn notify_end(&self, job: OwnedObjectPath) {
+    /// Notes the end of a job of a unit, and wakes those who wait for it. That of a stop that is done
+    /// may change nothing of the unit.
+    pub(super) fn note_end(&self, unit: &str, end: JobEnd) {
+        let is_meant = |_: &str, own: &str| own == unit;
+        match end.result {
+            JobResult::Done => {
+                self.change_ours(is_meant, |unit| unit.seen.job_is_done(end.number));
+            }
+            JobResult::Assertion | JobResult::Dependency => {
+                self.change_ours(is_meant, |unit| unit.seen.start_was_skipped(end.number));
+            }
+            JobResult::Other => {}
+        }
         // It is no error if no task waits.
-        let _waiters = self.ends.send(job).unwrap_or(0);
+        let _waiters = self.ends.send(end).unwrap_or(0);
     }
 
     /// Notes that a unit of ours has a job while it does not run.
     #[cfg(any(test, feature = "sim"))]
     pub(super) fn note_shown_job(&self, unit: &str, job: u32, since: u64) {
         self.change_ours(|_, own| own == unit, |unit| unit.seen.rests(since, Some(job)));
-    }
-
-    /// Notes that a job of a unit was done. That of a stop may change nothing of the unit.
-    pub(super) fn note_done_job(&self, unit: &str, job: u32) {
-        self.change_ours(|_, own| own == unit, |unit| unit.seen.job_is_done(job));
     }
 
     /// Changes what is known of a unit of ours, if it is one, and wakes the agent.
@@ -196,6 +220,17 @@ impl Signals {
     /// Returns since when a unit did not run, if it showed a job after that which was done.
     pub(super) fn done_at_rest_since(&self, unit: &str) -> Option<u64> {
         self.with_ours(unit, |ours| ours.seen.done_at_rest_since()).flatten()
+    }
+
+    /// Notes that a job of a unit was a start which systemd skipped.
+    pub(super) fn note_skipped(&self, unit: &str, job: u32) {
+        self.with_ours(unit, |ours| ours.seen.start_was_skipped(job));
+    }
+
+    /// Returns since when a unit did not run, if its last job after that was a start which systemd
+    /// skipped.
+    pub(super) fn skipped_at_rest_since(&self, unit: &str) -> Option<u64> {
+        self.with_ours(unit, |ours| ours.seen.skipped_at_rest_since()).flatten()
     }
 
     /// Returns how a unit was seen to come to rest last.
@@ -220,8 +255,18 @@ impl Signals {
     }
 
     pub(super) fn bump(&self) {
-        self.counter.send_modify(|count| *count = count.wrapping_add(1));
+        count_up(&self.counter);
     }
+
+    /// Wakes everybody, because any unit may have changed.
+    pub(super) fn bump_all(&self) {
+        self.bump();
+        count_up(&self.runs);
+    }
+}
+
+fn count_up(counter: &watch::Sender<u64>) {
+    counter.send_modify(|count| *count = count.wrapping_add(1));
 }
 
 impl OurUnit {
@@ -245,23 +290,24 @@ impl OurUnit {
 }
 
 /// Waits until the job has ended, or its end may have been missed, for [`LOOK_INTERVAL`] at most.
+/// Returns how it ended; none if that was not heard.
 pub(super) async fn next_look(
-    ends: &mut broadcast::Receiver<OwnedObjectPath>,
+    ends: &mut broadcast::Receiver<JobEnd>,
     job: &OwnedObjectPath,
-) {
+) -> Option<JobEnd> {
     let until_end = async {
         loop {
             match ends.recv().await {
-                Ok(ended) if &ended == job => return,
+                Ok(ended) if &ended.job == job => return Some(ended),
                 Ok(_) => {}
                 // Some were missed, perhaps this one.
-                Err(broadcast::error::RecvError::Lagged(_)) => return,
+                Err(broadcast::error::RecvError::Lagged(_)) => return None,
                 Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
             }
         }
     };
     // Not in time is fine: the caller looks either way.
-    tokio::time::timeout(LOOK_INTERVAL, until_end).await.unwrap_or(());
+    tokio::time::timeout(LOOK_INTERVAL, until_end).await.unwrap_or(None)
 }
 
 fn manager_signals() -> zbus::Result<MatchRule<'static>> {

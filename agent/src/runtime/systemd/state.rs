@@ -4,19 +4,18 @@ use std::path::Path;
 
 use oml_common::decide::observed::{ActiveState, ObservedUnit, UnitEnd};
 use oml_common::decide::unit_end::{
-    ProcessEnd, StartedUnit, SupervisedLife, how_supervised_ended, was_interrupted,
+    ProcessEnd, StartedUnit, SupervisedLife, TestedUnit, UnitTest, UnitTests, how_supervised_ended,
+    was_interrupted,
 };
 use oml_common::id::ContentHash;
 use oml_common::time::Timestamp;
 use zbus::OwnedObjectPath;
 
-use super::calls::Loaded;
+use super::calls::{Loaded, TestProperty};
 
 /// The ways in which a process ends, as waitid(2) numbers them.
 pub(super) const EXITED: i32 = 1;
 pub(super) const KILLED: i32 = 2;
-/// The folder of the drop-ins of every service, which distributions fill too.
-const OF_ALL_SERVICES: &str = "service.d";
 
 impl Loaded {
     /// Returns the unit's own name, where `name` may be an alias of it.
@@ -83,14 +82,10 @@ impl Loaded {
         self.unit.unit_file_state.as_deref().is_some_and(|state| state.starts_with("enabled"))
     }
 
-    /// Returns the paths of the drop-ins of this unit or of the beginning of its name, and not
-    /// those of all units of its type.
+    /// Returns the paths of the drop-ins of this unit, of the beginning of its name, and of all units of
+    /// its type.
     pub(super) fn drop_ins(&self) -> impl Iterator<Item = &str> {
-        let paths = self.unit.drop_in_paths.iter().flatten().map(String::as_str);
-        paths.filter(|path| {
-            let folder = Path::new(path).parent().and_then(Path::file_name);
-            folder.is_none_or(|folder| folder != OF_ALL_SERVICES)
-        })
+        self.unit.drop_in_paths.iter().flatten().map(String::as_str)
     }
 
     /// Returns the path of the unit file that counts; none if there is none.
@@ -136,7 +131,33 @@ impl Loaded {
             restarts: self.service.restarts.unwrap_or(0),
             by_hand: Vec::new(),
             result: self.service.result.clone().unwrap_or_default(),
+            unmet: None,
         }
+    }
+
+    /// Returns what shows whether the last start of the unit was skipped.
+    pub(super) fn tested(&self) -> TestedUnit<'_> {
+        let unit = &self.unit;
+        TestedUnit {
+            state: self.active(),
+            result: self.service.result.as_deref().unwrap_or_default(),
+            conditions: UnitTests {
+                // Nothing is known of a unit that does not show them.
+                held: unit.condition_result.unwrap_or(true),
+                at: unit.condition_monotonic.unwrap_or(0),
+                each: unit_tests(unit.conditions.as_deref()),
+            },
+            assertions: UnitTests {
+                held: unit.assert_result.unwrap_or(true),
+                at: unit.assert_monotonic.unwrap_or(0),
+                each: unit_tests(unit.asserts.as_deref()),
+            },
+        }
+    }
+
+    /// Returns true if the last main process of the unit started at that time or later.
+    pub(super) fn was_started_since(&self, since: Timestamp) -> bool {
+        self.service.main_start.unwrap_or(0) / 1000 >= since.0
     }
 
     /// Returns how a unit in which a supervisor runs ended last.
@@ -176,6 +197,21 @@ impl Loaded {
         };
         Timestamp(entered.unwrap_or(0) / 1000)
     }
+}
+
+fn unit_test(property: &TestProperty) -> UnitTest<'_> {
+    let (name, is_trigger, is_negated, parameter, result) = property;
+    UnitTest {
+        name,
+        is_trigger: *is_trigger,
+        is_negated: *is_negated,
+        parameter,
+        has_failed: *result < 0,
+    }
+}
+
+fn unit_tests(properties: Option<&[TestProperty]>) -> Vec<UnitTest<'_>> {
+    properties.unwrap_or_default().iter().map(unit_test).collect()
 }
 
 #[cfg(test)]

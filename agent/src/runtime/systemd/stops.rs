@@ -5,7 +5,7 @@
 
 use std::sync::PoisonError;
 
-use oml_common::decide::observed::{ObservedUnit, UnitEnd};
+use oml_common::decide::observed::{ObservedUnit, UnitEnd, Unmet};
 use oml_common::decide::unit_end::{RestingUnit, UnitMemory, remember};
 use oml_common::document;
 use oml_common::document::host_notes::{Note as _, StopNote};
@@ -35,17 +35,19 @@ impl Systemd {
             let since = loaded.unit.inactive_exit_timestamp.unwrap_or(0);
             all.insert(unit.to_owned(), UnitMemory::Runs { since });
             if !matches!(before, Some(UnitMemory::Runs { .. })) {
-                self.forget_stop(unit);
+                self.forget_notes(unit);
             }
             return observed;
         }
         let at = loaded.unit.inactive_enter_timestamp.unwrap_or(0);
+        let unmet = self.unmet(unit, loaded);
         let memory = remember(
             before,
             RestingUnit {
                 at,
                 shown: observed.ended.unwrap_or(UnitEnd::ByItself),
                 was_stopped_at_rest: self.was_stopped_at_rest(unit, loaded, at),
+                was_skipped: unmet.is_some(),
                 seen: self.signals.seen_rest(unit),
                 noted: self.noted_stop(unit, at),
                 unloads_at_rest: !loaded.is_enabled(),
@@ -55,12 +57,13 @@ impl Systemd {
         );
         all.insert(unit.to_owned(), memory);
         let UnitMemory::Rests { at: ended_at, end } = memory else { return observed };
-        if end == UnitEnd::Stopped && before != Some(memory) {
-            self.note_stop(unit, ended_at);
+        if before != Some(memory) {
+            self.note_rest(unit, memory, unmet.as_ref());
         }
         ObservedUnit {
             // A job of the unit, such as a start, cancels the stop.
             ended: (!loaded.has_any_job()).then_some(end),
+            unmet: unmet.filter(|_| !loaded.has_any_job()),
             since: if at == 0 { Timestamp(ended_at / 1000) } else { observed.since },
             ..observed
         }
@@ -82,10 +85,31 @@ impl Systemd {
         }
     }
 
+    /// Notes for the next agent what this one knows of a unit that came to rest.
+    fn note_rest(&self, unit: &str, memory: UnitMemory, unmet: Option<&Unmet>) {
+        match (memory, unmet) {
+            (UnitMemory::Rests { at, end: UnitEnd::Stopped }, _) => {
+                self.forget_skip(unit);
+                self.note_stop(unit, at);
+            }
+            (UnitMemory::Rests { at, .. }, Some(Unmet::Dependency)) => {
+                self.forget_stop(unit);
+                self.note_skip(unit, at);
+            }
+            (_, Some(Unmet::Condition(_) | Unmet::Assertion(_))) => self.forget_notes(unit),
+            (_, Some(Unmet::Dependency) | None) => {}
+        }
+    }
+
     /// Forgets what is known of a unit that the agent itself stopped or takes away.
     pub(super) fn forget_unit(&self, unit: &str) {
         self.memories.lock().unwrap_or_else(PoisonError::into_inner).remove(unit);
+        self.forget_notes(unit);
+    }
+
+    fn forget_notes(&self, unit: &str) {
         self.forget_stop(unit);
+        self.forget_skip(unit);
     }
 
     /// Returns when a unit ended that somebody stopped, if that is noted. A note that only a later

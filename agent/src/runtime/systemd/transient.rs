@@ -21,6 +21,10 @@ const START_MS: u64 = 60_000;
 const MEMORY_BYTES_MAX: u64 = 64 << 20;
 const TASKS_MAX: u64 = 32;
 
+/// How the objects of the units of runs begin on the bus, with every sign of their names escaped that
+/// is neither a letter nor a digit (sd_bus_path_encode(3)).
+pub(super) const OBJECTS: &str = "/org/freedesktop/systemd1/unit/oml_2drun_2d";
+
 /// Returns the name of the unit of a run.
 pub(super) fn unit_name(id: RunId) -> String {
     format!("oml-run-{id}.service")

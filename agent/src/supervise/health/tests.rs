@@ -65,7 +65,7 @@ fn a_question_that_cannot_be_asked_is_neither_good_nor_bad() {
 #[test]
 fn a_count_that_cannot_be_read_is_shown_as_not_known() {
     let mut counted = instance(1);
-    counted.active = Some(ActiveProbe::single(
+    counted.counting = Counting::By(ActiveProbe::single(
         vec!["count".to_owned()],
         "active call".to_owned(),
         "calls".to_owned(),
@@ -77,6 +77,9 @@ fn a_count_that_cannot_be_read_is_shown_as_not_known() {
     assert_eq!(record.line(), "healthy, version 230204.01, 12 calls");
     record.counted(None);
     assert_eq!(record.status().active, None);
+    counted.counting = Counting::Unknown;
+    record.adjust(&counted, Timestamp(3_000));
+    assert_eq!(record.line(), "healthy, version 230204.01, number of calls unknown");
 }
 
 #[test]

@@ -66,6 +66,17 @@ fn one_that_runs_is_adopted_before_a_newer_one_that_does_not() {
 }
 
 #[test]
+fn of_several_that_do_not_run_the_one_with_the_own_name_is_adopted() {
+    let own = Stub { bears_own_name: true, ..container("own", "a", false) };
+    let found = [container("newest", "a", false), own, container("older", "a", false)];
+    assert_eq!(chosen(&found), (Some("own"), vec![]));
+    assert_eq!(
+        chosen(&[container("newest", "a", false), container("runs", "a", true)]).0,
+        Some("runs")
+    );
+}
+
+#[test]
 fn nothing_of_the_workload_is_nothing_wanted() {
     assert_eq!(chosen(&[container("other", "b", false)]), (None, vec![]));
 }

@@ -19,7 +19,8 @@ pub enum ChangeNote {
     Probes,
     /// What is checked in the new image.
     Checks,
-    /// These checks run in the new image before anything is stopped.
+    /// These checks run in the new image before anything is stopped, or with the new files before they are
+    /// placed.
     CheckedFirst(Vec<OperationName>),
     /// What runs once before its first start.
     Preparations,

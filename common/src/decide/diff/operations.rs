@@ -1,5 +1,6 @@
 //! What is said of the operations that run in an update.
 
+use crate::decide::reload::check;
 use crate::document::instance::{Instance, OperationStep};
 use crate::id::OperationName;
 
@@ -8,11 +9,15 @@ use super::ChangeNote;
 /// Makes a note of some operations.
 type Note = fn(Vec<OperationName>) -> ChangeNote;
 
-/// Returns the operations that run before the new instance starts in the place of the old one.
+/// Returns the operations that run before the new instance starts in the place of the old one, or before
+/// its program gets other files.
 pub(super) fn run_first(old: Option<&Instance>, new: &Instance) -> Vec<ChangeNote> {
-    let is_same = old.is_some_and(|old| old.workload == new.workload);
-    if is_same {
-        return Vec::new();
+    if let Some(old) = old.filter(|old| old.workload == new.workload) {
+        let checks = names(check::due(new, Some(old)));
+        return (!checks.is_empty())
+            .then_some(ChangeNote::CheckedFirst(checks))
+            .into_iter()
+            .collect();
     }
     let digest = |instance: &Instance| instance.container().map(|it| it.digest.clone());
     let is_other_image = old.is_none_or(|old| digest(old) != digest(new));

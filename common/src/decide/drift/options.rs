@@ -40,7 +40,11 @@ fn networks(created: &Network, found: &BTreeSet<String>) -> Option<ContainerChan
     differs.then(|| change("the networks", listed(found), Some(own.to_owned())))
 }
 
-fn change(word: &'static str, is: Option<String>, was: Option<String>) -> ContainerChange {
+pub(super) fn change(
+    word: &'static str,
+    is: Option<String>,
+    was: Option<String>,
+) -> ContainerChange {
     let text = |text: Option<String>| text.unwrap_or_else(|| "none".to_owned());
     ContainerChange::Option { word, is: text(is), was: text(was) }
 }
@@ -116,7 +120,7 @@ fn name(network: &Network) -> &'static str {
 }
 
 /// Returns the items as one text; none if there are none.
-fn listed(items: impl IntoIterator<Item = impl Display>) -> Option<String> {
+pub(super) fn listed(items: impl IntoIterator<Item = impl Display>) -> Option<String> {
     let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
     (!items.is_empty()).then(|| items.join(" "))
 }

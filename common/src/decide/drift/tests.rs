@@ -1,9 +1,12 @@
 use super::*;
 use crate::decide::difference::FileChangeKind;
-use crate::decide::observed::{ContainerState, Observed, ObservedContainer, ObservedDocument};
+use crate::decide::observed::{
+    ActiveState, ContainerState, Observed, ObservedContainer, ObservedDocument, ObservedUnit,
+};
 use crate::decide::reconcile::Lack;
 use crate::decide::update::{NotDone, Outcome};
 use crate::document::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
+use crate::document::report::Phase;
 use crate::id::{Generation, RevisionNumber};
 use crate::testing::{plan_of, spec_with};
 use crate::time::Timestamp;
@@ -122,6 +125,82 @@ fn what_has_to_be_brought_back_where_nothing_had_to_be_changed_has_drifted() {
         host.seen().document = None;
         host.begin(&step);
         assert_eq!(host.reported(), None, "{step:?}");
+    }
+}
+
+/// A unit of which somebody changed that.
+fn unit(by_hand: Vec<UnitChange>) -> ObservedUnit {
+    ObservedUnit {
+        unmet: None,
+        hash: Some(ContentHash::of(b"unit")),
+        stale: true,
+        active: ActiveState::Active,
+        is_exited: false,
+        masked: false,
+        ended: None,
+        since: Timestamp(0),
+        restarts: 0,
+        by_hand,
+        result: "success".to_owned(),
+    }
+}
+
+fn disabled() -> UnitChange {
+    UnitChange::Disabled { unit: "voice.service".parse().unwrap() }
+}
+
+fn decided(step: Option<Step>) -> BTreeMap<ComponentName, Decision> {
+    let (phase, reason) = (Phase::Ready, Reason::Lacks(Lack::Documents));
+    [(voice(), Decision { phase, reason, step, beside: None, wake_at: None })].into()
+}
+
+#[test]
+fn what_nothing_puts_right_is_reported_for_as_long_as_it_is_there() {
+    for version in ["1", "2"] {
+        let mut host = DriftHost::new();
+        host.assignment = assignment(version);
+        host.seen().unit = Some(unit(vec![disabled()]));
+        for step in [None, Some(Step::Pull)] {
+            host.with_log(|log, input| log.leave(&decided(step), input));
+            assert_eq!(host.reported().as_deref(), Some("unit voice.service was disabled"));
+        }
+        let in_use = instance("1").workload_hash();
+        for step in [Step::RewriteConfig, Step::Create, Step::Repair { in_use }] {
+            host.with_log(|log, input| log.leave(&decided(Some(step)), input));
+            assert_eq!(host.reported(), None);
+        }
+        host.with_log(|log, input| log.leave(&decided(None), input));
+        host.seen().unit = Some(unit(Vec::new()));
+        host.with_log(|log, input| log.leave(&decided(None), input));
+        assert_eq!(host.reported(), None);
+    }
+}
+
+#[test]
+fn what_a_repair_of_the_version_in_use_puts_right_was_changed_by_somebody() {
+    let mut host = DriftHost::new();
+    host.assignment = assignment("2");
+    host.seen().unit = Some(unit(vec![disabled()]));
+    host.seen().document.as_mut().unwrap().workload = ContentHash::of(b"edited");
+    let in_use = instance("1").workload_hash();
+    host.begin(&Step::Repair { in_use: in_use.clone() });
+    let expected = "unit voice.service was disabled; its instance document was changed";
+    assert_eq!(host.reported().as_deref(), Some(expected));
+    host.seen().unit = None;
+    host.seen().document.as_mut().unwrap().on_disk = false;
+    host.begin(&Step::Repair { in_use });
+    let expected = "its unit is missing; its instance document was removed";
+    assert_eq!(host.reported().as_deref(), Some(expected));
+}
+
+#[test]
+fn an_edited_unit_that_a_change_writes_was_edited_by_somebody() {
+    for step in [Step::Create, Step::RollBack { previous: ContentHash::of(b"v"), runs: false }] {
+        let mut host = DriftHost::new();
+        host.assignment = assignment("2");
+        host.seen().unit = Some(unit(vec![disabled()]));
+        host.begin(&step);
+        assert_eq!(host.reported().as_deref(), Some("unit voice.service was disabled"), "{step:?}");
     }
 }
 
@@ -259,6 +338,7 @@ fn settings_that_are_those_of_the_creation_are_not_reported() {
         memory_bytes_max: Some(64 << 20),
         has_cpu_limit: true,
         options: FoundOptions::default(),
+        made: None,
     };
     let memory = |is_bytes, was_bytes| ContainerChange::MemoryLimit { is_bytes, was_bytes };
     let expected = [

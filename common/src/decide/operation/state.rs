@@ -13,6 +13,9 @@ const OVERDUE_MS: u64 = 600_000;
 /// The most runs of a tenant that are kept.
 const KEPT_MAX: usize = 200;
 
+/// What to do about an outcome that cannot be read, whichever program is the older one.
+const UPGRADE: &str = "upgrade the controller, then the agent of its node";
+
 /// What is known of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RunState {
@@ -41,6 +44,21 @@ impl RunState {
             }
             Some(_) => Self::Running,
         }
+    }
+
+    /// Returns after how many milliseconds the state becomes another one although nothing is recorded;
+    /// none if it never does.
+    #[must_use]
+    pub fn changes_in_ms(run: &RunRecord, now: Timestamp) -> Option<u64> {
+        if run.result.is_some() {
+            return None;
+        }
+        let (since, limit_ms) = match run.taken {
+            None => (run.asked, HAND_OUT_MS),
+            Some(taken) => (taken, run.deadline_ms.saturating_add(OVERDUE_MS)),
+        };
+        let left_ms = limit_ms.checked_sub(now.since_ms(since))?;
+        Some(left_ms.saturating_add(1))
     }
 
     /// Returns whether another run of the component has to wait for this one.
@@ -92,11 +110,15 @@ impl fmt::Display for RunResult {
                 "was interrupted; how far it came is not known, and it is not repeated by itself",
             )?,
             RunOutcome::NotStarted => f.write_str("was not started")?,
+            RunOutcome::Unknown => f.write_str("ended in a way that only a later release knows")?,
         }
         if let Some(started) = started {
             write!(f, " after {}", Span(ended.since_ms(*started)))?;
         }
-        if reason.is_empty() { Ok(()) } else { write!(f, ": {reason}") }
+        if !reason.is_empty() {
+            write!(f, ": {reason}")?;
+        }
+        if *outcome == RunOutcome::Unknown { write!(f, "; {UPGRADE}") } else { Ok(()) }
     }
 }
 

@@ -317,7 +317,30 @@ fn what_became_of_a_run_is_said_in_a_sentence() {
         ..result(RunOutcome::NotStarted)
     };
     assert_eq!(why.to_string(), "was not started: no such image");
+    assert_eq!(
+        said(RunOutcome::Unknown),
+        "ended in a way that only a later release knows after 3s; upgrade the controller, then the \
+         agent of its node"
+    );
     assert_eq!(left_out(1), "[1 line left out]");
+}
+
+#[test]
+fn it_is_known_when_the_state_of_a_run_changes_by_time_alone() {
+    let mut run = record("n1", "db", 1_000);
+    let changes_at = |run: &RunRecord, now: u64| {
+        let then = now + RunState::changes_in_ms(run, Timestamp(now))?;
+        let states = [then - 1, then].map(|at| RunState::of(run, Timestamp(at)));
+        assert_ne!(states[0], states[1]);
+        Some(then)
+    };
+    assert_eq!(changes_at(&run, 1_000), Some(31_001));
+    assert_eq!(changes_at(&run, 31_000), Some(31_001));
+    assert_eq!(changes_at(&run, 31_001), None);
+    (run.taken, run.deadline_ms) = (Some(Timestamp(5_000)), 10_000);
+    assert_eq!(changes_at(&run, 100_000), Some(615_001));
+    run.result = Some(result(RunOutcome::Interrupted));
+    assert_eq!(changes_at(&run, 100_000), None);
 }
 
 #[test]
@@ -340,9 +363,34 @@ fn order(number: u64, component: &str) -> RunOrder {
     RunOrder { id: RunId { epoch: 1, number }, operation, instance: run.instance, run: run.command }
 }
 
+#[test]
+fn a_run_whose_container_was_not_started_or_runs_has_not_ended() {
+    let exited = ContainerState::Exited { code: 1, at: Timestamp(5), out_of_memory: false };
+    assert!(has_ended(None) && has_ended(Some(&exited)));
+    let running = ContainerState::Running { since: Timestamp(5) };
+    assert!(!has_ended(Some(&ContainerState::Created)) && !has_ended(Some(&running)));
+}
+
+#[test]
+fn a_run_waits_for_every_run_of_its_component_of_which_no_result_is_known() {
+    let unreadable = (RunId { epoch: 1, number: 4 }, HostRun { order: None, result: None });
+    let known = BTreeMap::from([
+        host_run(order(1, "db"), true),
+        host_run(order(2, "db"), false),
+        host_run(order(3, "voice"), false),
+        unreadable,
+    ]);
+    let of = |component: &str| -> Vec<u64> {
+        may_go_on(&component.parse().unwrap(), &known).map(|id| id.number).collect()
+    };
+    assert_eq!(of("db"), [2, 4]);
+    assert_eq!(of("voice"), [3, 4]);
+    assert_eq!(of("exporter"), [4]);
+}
+
 fn host_run(order: RunOrder, is_over: bool) -> (RunId, HostRun) {
     let result = is_over.then(|| result(RunOutcome::Exited { status: 0 }));
-    (order.id, HostRun { order: Some(order), result })
+    (order.id, HostRun { order: Some(Verbatim::seal(order)), result })
 }
 
 #[test]
@@ -360,7 +408,15 @@ fn a_host_begins_no_run_that_may_have_run_before_or_beside_another() {
     );
     let unreadable = HostRun { order: None, result: None };
     let known = BTreeMap::from([(RunId { epoch: 1, number: 8 }, unreadable)]);
-    assert!(matches!(refusal(&order(9, "db"), &known), Some(RunRefused::Another(_))));
+    let refused = refusal(&order(9, "db"), &known).unwrap();
+    assert_eq!(refused, RunRefused::Unreadable(RunId { epoch: 1, number: 8 }));
+    let words = "run 1-8 is not over on this host, and its order cannot be read, so it may be of \
+                 this component";
+    assert_eq!(refused.to_string(), words);
+    assert_eq!(
+        RunRefused::Another(RunId { epoch: 1, number: 8 }).to_string(),
+        "run 1-8 of the component is not over on this host"
+    );
 }
 
 #[test]

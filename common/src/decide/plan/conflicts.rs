@@ -5,15 +5,18 @@
 //! waiting for it. A component also cannot become another kind of workload. Two changes, one
 //! after the other, avoid both.
 
+use std::collections::BTreeSet;
+
 use crate::document::Share;
 use crate::document::instance::{Instance, PortRange, Workload};
 use crate::document::plan::Plan;
 use crate::id::{ComponentName, NodeName};
 use crate::text::problem::{Problem, Problems};
 
-/// Returns all conflicts of a change from one plan to the next.
+/// Returns all conflicts of a change from one plan to the next. The next one may lack components that
+/// have other mistakes; those are not removed by the change.
 #[must_use]
-pub fn check(from: &Plan, to: &Plan) -> Problems {
+pub fn check(from: &Plan, to: &Plan, lacking: &BTreeSet<ComponentName>) -> Problems {
     let mut problems = Problems::default();
     for (node, share) in &to.nodes {
         let Some(before) = from.nodes.get(node) else { continue };
@@ -21,7 +24,7 @@ pub fn check(from: &Plan, to: &Plan) -> Problems {
             let old = before.instances.get(component).map(|old| &*old.instance);
             let new = &*desired.instance;
             problems.0.extend(old.and_then(|old| becomes(component, old, new)));
-            problems.0.extend(takes(node, old, new, leaving(before, share)));
+            problems.0.extend(takes(node, old, new, leaving(before, share, lacking)));
         }
     }
     // A conflict that occurs on many hosts is reported once.
@@ -30,8 +33,14 @@ pub fn check(from: &Plan, to: &Plan) -> Problems {
     problems
 }
 
-fn leaving<'a>(before: &'a Share, after: &'a Share) -> impl Iterator<Item = &'a Instance> {
-    let leaves = before.instances.iter().filter(|(name, _)| !after.instances.contains_key(*name));
+fn leaving<'a>(
+    before: &'a Share,
+    after: &'a Share,
+    lacking: &'a BTreeSet<ComponentName>,
+) -> impl Iterator<Item = &'a Instance> {
+    let stays =
+        move |name: &ComponentName| after.instances.contains_key(name) || lacking.contains(name);
+    let leaves = before.instances.iter().filter(move |(name, _)| !stays(name));
     leaves.map(|(_, desired)| &*desired.instance)
 }
 

@@ -23,6 +23,16 @@ impl std::fmt::Display for ImageName {
     }
 }
 
+impl ImageName {
+    /// Returns an image in the place of one that is not known. Its plan is refused, and what else is
+    /// wrong with its component is found.
+    pub(super) fn unknown() -> Self {
+        let repository = "unknown".parse().expect("a word is the name of a repository");
+        let version = "unknown".parse().expect("a word is a tag");
+        Self { repository, version }
+    }
+}
+
 impl Plan {
     /// Returns every image that the plan uses, with its digest, by each of its names: by its tag,
     /// by its digest, and by both. `spec` is the specification of the plan.
@@ -96,15 +106,23 @@ pub(super) fn image(
             return None;
         }
     };
+    let is_unread = |field: &str| spec.is_unread(&format!("{path}.{field}"));
     let Some(version) = &wanted.version else {
-        let hint = format!("write {name}: \"1.2.3\"");
-        problems.push(spec.problem(&path, "has no version").hint(hint));
+        if !is_unread("version") && !is_unread("image") {
+            let hint = format!("write {name}: \"1.2.3\"");
+            problems.push(spec.problem(&path, "has no version").hint(hint));
+        }
         return None;
     };
+    // Nobody knows which image is meant, or with which login its registry is asked.
+    if is_unread("image") || spec.is_unread("registry") || spec.is_unread("registries") {
+        return None;
+    }
     match repository(spec, catalog, wanted, container) {
         Ok(repository) => Some(ImageName { repository, version: version.clone() }),
         Err(error) => {
-            problems.push(spec.problem("registry", format!("{error}")));
+            let hint = format!("shorten it, or write image: for {name}");
+            problems.push(spec.problem("registry", format!("{error}")).hint(hint));
             None
         }
     }

@@ -107,8 +107,10 @@ fn filters<'a>(
     })
 }
 
+/// Whether a catalog defines a component, also with mistakes.
 fn has_component(catalog: &Catalog, name: &str) -> bool {
-    catalog.components.keys().any(|component| component.as_str() == name)
+    let mut defined = catalog.components.keys().chain(catalog.broken.keys());
+    defined.any(|component| component.as_str() == name)
 }
 
 /// Returns a problem for every bool that is compared, and every number that is compared with a

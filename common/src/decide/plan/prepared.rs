@@ -20,15 +20,15 @@ pub struct Prepared {
 /// The reasons why there is no plan.
 #[derive(Debug, Clone)]
 pub struct Unprepared {
-    /// The images that are known all the same, so that their registries can be asked for more
-    /// problems.
-    pub images: BTreeMap<ComponentName, ImageName>,
+    /// What can be made of it all the same, so that more problems are found: its images, of which
+    /// registries can be asked, and the instances on its nodes. It is never finished.
+    pub prepared: Box<Prepared>,
     pub problems: Problems,
 }
 
 impl From<Unprepared> for Problems {
     fn from(unprepared: Unprepared) -> Self {
-        unprepared.problems
+        unprepared.problems.sorted()
     }
 }
 
@@ -48,6 +48,14 @@ impl Prepared {
     #[must_use]
     pub fn layout(&self) -> &Plan {
         &self.plan
+    }
+
+    /// Returns the plan with what is known of the change beyond its specification. What the edit asks of
+    /// agents is checked by [`Prepared::unsupported`].
+    #[must_use]
+    pub fn edited(mut self, edit: impl FnOnce(&mut Plan)) -> Self {
+        edit(&mut self.plan);
+        self
     }
 
     /// Completes the plan with digests.

@@ -1,18 +1,20 @@
 //! The logins with which the images of a tenant are pulled.
 
+use crate::decide::secrets::ChosenSecrets;
 use crate::document::instance::{KeptSecret, RegistryLogin};
+use crate::document::spec::TenantSpec;
 use crate::id::Repository;
 use crate::text::problem::Problems;
 
 use super::Input;
 
 /// Refuses the logins whose password the controller does not keep, or cannot send as one line.
-pub(super) fn check(input: Input<'_>, problems: &mut Problems) {
-    let tenant = &input.spec.tenant;
-    for used in input.spec.registries.values() {
+pub(super) fn check(spec: &TenantSpec, secrets: &ChosenSecrets, problems: &mut Problems) {
+    let tenant = &spec.tenant;
+    for used in spec.registries.values() {
         let name = &used.password;
         let path = format!("registries.{}.password", used.address);
-        let (message, hint) = match input.secrets.get(name) {
+        let (message, hint) = match secrets.get(name) {
             Some(chosen) if !chosen.has_lines => continue,
             Some(_) => (
                 format!("the value of secret {name} has several lines, and a password is one"),
@@ -23,7 +25,7 @@ pub(super) fn check(input: Input<'_>, problems: &mut Problems) {
                 format!("omlctl secret set tenant={tenant} {name}"),
             ),
         };
-        problems.push(input.spec.problem(&path, message).hint(hint));
+        problems.push(spec.problem(&path, message).hint(hint));
     }
 }
 

@@ -10,8 +10,8 @@ use crate::document::Verbatim;
 use crate::document::assignment::Desired;
 use crate::document::catalog::port::PortText;
 use crate::document::catalog::{
-    Component, ContainerTemplate, EnvTemplate, FileTemplate, OperationMoment, SettingValues,
-    WorkloadTemplate, is_template,
+    Catalog, Component, ContainerTemplate, EnvTemplate, FileTemplate, OperationMoment,
+    SettingValues, WorkloadTemplate, is_template,
 };
 use crate::document::instance::{
     Container, ContainerOptions, Instance, MetricsEndpoint, PackagedUnit, Reload, Workload,
@@ -21,9 +21,12 @@ use crate::id::{Address, ComponentName, EnvName, NodeName, Repository};
 use crate::text::problem::{Problem, Problems};
 
 use super::images::image;
+use super::place::Placed;
 use super::prepared::unresolved;
 use super::template::{self, DROP_IN};
-use super::{Input, Mirrors, Placed, dependencies, policy, registries, secrets, settings};
+use super::{
+    ImageName, Input, Mirrors, dependencies, names, policy, registries, secrets, settings,
+};
 
 mod files;
 mod operation;
@@ -90,6 +93,7 @@ impl<'a> Renderer<'a> {
             engine,
             values: minijinja::Value::from(minijinja::value::Serde(&values)),
             chosen,
+            catalog: input.catalog,
             spec: input.spec,
             path,
             problems,
@@ -156,6 +160,7 @@ struct Writer<'p> {
     values: minijinja::Value,
     /// The values of the settings, for conditions.
     chosen: &'p SettingValues<'p>,
+    catalog: &'p Catalog,
     /// The specification, whose lines the problems name.
     spec: &'p TenantSpec,
     path: String,
@@ -193,9 +198,11 @@ impl Writer<'_> {
         Some((Workload::Container(container), reload))
     }
 
+    /// Adds a problem of what a template of the catalog became with the values of the tenant.
     fn problem(&mut self, field: &str, message: impl Display) {
         let problem = self.problem_at(field, message);
-        self.problems.push(problem);
+        let hint = format!("see what it is made of: omlctl settings catalog={}", self.catalog.name);
+        self.problems.push(problem.hint(hint));
     }
 
     /// Makes a problem with the line of the field or, where the field is of the catalog, that
@@ -239,6 +246,7 @@ impl Writer<'_> {
         }
         match self.engine.render_named_str(field, template, &self.values) {
             Ok(text) => Some(text),
+            Err(_) if self.waits_for_setting(self.engine, template) => None,
             Err(error) => {
                 // The message of the engine names a place in the template, which the path replaces.
                 let detail = error.detail().unwrap_or("a value is missing").to_owned();
@@ -248,6 +256,21 @@ impl Writer<'_> {
                 None
             }
         }
+    }
+
+    /// Whether a template names a setting without a value, of which that was said already. Without it,
+    /// nobody knows what else is wrong with the template.
+    fn waits_for_setting(&self, engine: &Environment<'_>, template: &str) -> bool {
+        let is_missing = |name: &str| {
+            let is_empty = !self.chosen.contains_key(name);
+            let place = format!("settings.{name}");
+            let is_said = || self.problems.0.iter().any(|problem| problem.path == place);
+            let is_setting = self.catalog.settings.contains_key(name);
+            is_setting && is_empty && (self.spec.is_unread(&place) || is_said())
+        };
+        let names = names::used(engine, template).unwrap_or_default();
+        let settings = names.iter().filter_map(|name| name.strip_prefix("settings."));
+        settings.filter_map(|rest| rest.split('.').next()).any(is_missing)
     }
 
     /// Returns the place from which an image is pulled, if that is not where its name says.
@@ -282,7 +305,8 @@ impl Writer<'_> {
         let env = self.environment(&BTreeMap::new(), &spec.env);
         let named = env.iter().map(|(name, value)| (name.as_str(), value.clone()));
         template::packaged(&lines, named, spec.memory_bytes_max).unwrap_or_else(|(name, why)| {
-            self.problem(&format!("env.{name}"), why);
+            let problem = self.problem_at(&format!("env.{name}"), why);
+            self.problems.push(problem.hint("write a value of one line"));
             PackagedUnit { drop_in: String::new() }
         })
     }
@@ -317,7 +341,8 @@ impl Writer<'_> {
         template: &ContainerTemplate,
     ) -> Option<Container> {
         let spec = input.spec.components.get(name)?;
-        let image = image(input.spec, input.catalog, name, definition, self.problems)?;
+        let image = image(input.spec, input.catalog, name, definition, self.problems);
+        let image = image.unwrap_or_else(ImageName::unknown);
         let env = self.environment(&template.env, &spec.env);
         Some(Container {
             name: template.name.clone(),

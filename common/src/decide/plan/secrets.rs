@@ -40,10 +40,12 @@ pub(super) fn add(
                 container.secrets.insert((*variable).clone(), wanted.name.clone());
             }
             SecretSource::Controller if is_left_out(input, wanted) => {}
-            SecretSource::Controller => {
-                let kept = kept(input, name, variable, wanted).map_err(|it| problems.push(it));
-                container.kept_secrets.extend(kept.ok().map(|kept| ((*variable).clone(), kept)));
-            }
+            SecretSource::Controller => match kept(input, name, variable, wanted) {
+                Ok(kept) => _ = container.kept_secrets.insert((*variable).clone(), kept),
+                // What the tenant wrote in its place could not be read.
+                Err(_) if is_unread(input, name, variable) => {}
+                Err(problem) => problems.push(problem),
+            },
         }
     }
     let replaced = |target: &str| {
@@ -56,6 +58,11 @@ pub(super) fn add(
     container.volumes.retain(|volume| !replaced(&volume.target));
     refuse_in_the_way(input, name, &container, problems);
     container
+}
+
+/// Whether what a tenant says of the secret of a variable could not be read.
+fn is_unread(input: Input<'_>, name: &ComponentName, variable: &EnvName) -> bool {
+    input.spec.is_unread(&format!("components.{name}.secrets.{variable}"))
 }
 
 /// Whether a part of the certificate is left out, because the tenant has no certificate with this part.

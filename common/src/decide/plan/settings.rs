@@ -32,9 +32,15 @@ pub(super) fn check(input: Input<'_>, problems: &mut Problems) {
         }
     }
     for (name, setting) in &catalog.settings {
-        if setting.default.is_none() && !spec.settings.contains_key(name) {
-            let message = format!("is missing; catalog {} has no default for it", catalog.name);
-            problems.push(spec.problem(&format!("settings.{name}"), message));
+        let path = format!("settings.{name}");
+        let is_given = spec.settings.contains_key(name) || spec.is_unread(&path);
+        if setting.default.is_none() && !is_given {
+            let catalog = &catalog.name;
+            let message = format!("is missing; catalog {catalog} has no default for it");
+            let hint = format!(
+                "write {name}: VALUE below settings; see omlctl settings catalog={catalog} {name}"
+            );
+            problems.push(spec.problem(&path, message).hint(hint));
         }
     }
 }

@@ -94,7 +94,8 @@ components:
          line 6: components.voic: unknown component; catalog test does not define it (did you mean voice?)\n\
          line 7: components.exporter: must have no version, because it is a packaged unit (write exporter: {})\n\
          line 8: components.voice: has no version (write voice: \"1.2.3\")\n\
-         settings.colour: is missing; catalog test has no default for it"
+         settings.colour: is missing; catalog test has no default for it \
+         (write colour: VALUE below settings; see omlctl settings catalog=test colour)"
     );
 }
 

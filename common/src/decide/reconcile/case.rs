@@ -49,7 +49,7 @@ pub struct Decision {
     pub reason: Reason,
     /// The step to do now; none if the instance waits.
     pub step: Option<Step>,
-    /// The start of the version in use, which is done beside the step or while it waits.
+    /// The repair or the start of the version in use, which is done beside the step or while it waits.
     pub beside: Option<Step>,
     /// The time of the next decision if nothing changes before.
     pub wake_at: Option<Timestamp>,
@@ -160,6 +160,7 @@ impl<'a> Case<'a> {
             | Step::RunOnce { .. }
             | Step::CountActive
             | Step::RevertDocument { .. }
+            | Step::Repair { .. }
             | Step::RewriteConfig
             | Step::Reload { .. }
             | Step::ReplaceSupervisor

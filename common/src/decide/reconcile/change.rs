@@ -16,6 +16,7 @@ use super::case::{Case, Decision, is_active};
 use super::dependencies::unconverged_dependency;
 use super::drain::{Drain, Drained};
 use super::health::{health, is_exited, report_start};
+use super::maintain::inactive_unit;
 use super::reason::{
     Activity, InactiveUnit, Interruption, Lack, LastEnd, ManualStop, Reason, SoakState,
 };
@@ -229,6 +230,9 @@ fn did_not_start(case: Case<'_>, unit: &ObservedUnit) -> Decision {
     if case.desired.policy.forward_only && has_answered {
         return Decision::act(Phase::Starting, Step::Soak, Reason::Soak(SoakState::Begins));
     }
+    if unit.unmet.is_some() {
+        return Decision::fail(Phase::Starting, Reason::Unit(inactive_unit(case, unit)));
+    }
     let result = unit.result.clone();
     Decision::fail(Phase::Starting, Reason::DidNotStart { result })
 }
@@ -330,8 +334,10 @@ fn continuity(case: Case<'_>, unit: &ObservedUnit, since: Timestamp) -> Continui
     if !ended && started.is_some_and(began_before) {
         return Continuity::RanOn;
     }
-    // The program of a package may end well. After a reboot its unit has not run yet.
-    let ended_well = !case.is_container() && ended && unit.since > since;
+    // The program of a package may end well. After a reboot its unit has not run yet. One whose start
+    // was skipped is started, which says why it is not.
+    let is_skipped = unit.unmet.is_some();
+    let ended_well = !case.is_container() && ended && unit.since > since && !is_skipped;
     if unit.restarts > 0 || ended_well || !matches!(unit.result.as_str(), "" | "success") {
         return Continuity::Broken;
     }

@@ -1,10 +1,10 @@
 //! Decides the drain: calls are counted and waited for before the version that carries them
 //! is stopped.
 
-use crate::decide::observed::{Counting, ObservedInstance};
+use crate::decide::observed::ObservedInstance;
 use crate::decide::step::Step;
 use crate::document::assignment::{ChangePolicy, OnDeadline};
-use crate::document::instance::ActiveProbe;
+use crate::document::instance::{ActiveProbe, Counting};
 use crate::document::report::Phase;
 use crate::document::update::{Count, InstanceUpdate, Stage};
 use crate::time::Timestamp;

@@ -14,7 +14,7 @@ use super::health::{
 };
 use super::reason::{InactiveUnit, Lack, ManualStop, Reason};
 use super::reload::{self, Due};
-use super::stopped::stopped;
+use super::stopped::{put_right, stopped};
 
 /// The pause before the next start of a unit that systemd no longer restarts, so that the unit
 /// does not flap.
@@ -30,10 +30,11 @@ pub(super) fn maintain(case: Case<'_>) -> Decision {
         return Decision::act(Phase::Preparing, step, Reason::Lacks(Lack::Unit));
     };
     if unit.counts_as_stopped() {
-        return stopped(case, unit, ManualStop::of(unit));
+        return put_right(case, unit, stopped(case, unit, ManualStop::of(unit)));
     }
     if let Some(failed) = reload::failed(case) {
-        return reload::after_failure(failed, keep(case, unit));
+        let repair = reload::put_right(case, unit);
+        return reload::after_failure(failed, repair.unwrap_or_else(|| keep(case, unit)));
     }
     match reload::due(case, unit) {
         Some(Due::Now(decision)) => return decision,
@@ -94,6 +95,11 @@ fn run(case: Case<'_>, unit: &ObservedUnit) -> Decision {
 
 /// Returns why a unit is not active.
 pub(super) fn inactive_unit(case: Case<'_>, unit: &ObservedUnit) -> InactiveUnit {
+    if let Some(unmet) = &unit.unmet {
+        return InactiveUnit::NotStarted {
+            why: unmet.explain(case.desired.instance.unit.as_str()),
+        };
+    }
     match unit.active {
         ActiveState::Activating if unit.restarts > 0 => {
             let why = not_started(case.seen).map(|it| it.why.clone());

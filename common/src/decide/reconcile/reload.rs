@@ -11,7 +11,7 @@ use crate::document::update::{InstanceUpdate, ReloadStage};
 use crate::id::ContentHash;
 
 use super::case::{Case, Decision, is_active};
-use super::reason::{Lack, Reason};
+use super::reason::{Activity, Lack, Reason};
 
 /// When the program takes over files that it has not taken over yet.
 pub(super) enum Due {
@@ -95,6 +95,38 @@ pub(super) fn failure_of<'u>(
     match update.reload.as_ref()? {
         ReloadStage::Failed { content, failure } if *content == wanted.content() => Some(failure),
         ReloadStage::Failed { .. } | ReloadStage::Begun { .. } => None,
+    }
+}
+
+/// Returns the step that writes the unit and the files again without a reload; none while a reload is
+/// due. After one that failed, they are written by the document on the host, which says what the
+/// program has.
+pub(super) fn rewrite(case: Case<'_>) -> Option<Step> {
+    match failed(case) {
+        Some(_) => Some(Step::Repair { in_use: case.desired_hash.clone() }),
+        None => not_taken(case).is_none().then_some(Step::RewriteConfig),
+    }
+}
+
+/// Puts right what somebody changed by hand since a reload failed.
+pub(super) fn put_right(case: Case<'_>, unit: &ObservedUnit) -> Option<Decision> {
+    let has_document = case.seen.document.as_ref().is_some_and(|document| document.on_disk);
+    let lack = if !has_document || !unit.by_hand.is_empty() {
+        Lack::Documents
+    } else if !case.seen.file_changes.is_empty() {
+        Lack::Files
+    } else {
+        return None;
+    };
+    Some(Decision::act(Phase::RolledBack, rewrite(case)?, Reason::Lacks(lack)))
+}
+
+/// Describes a repair that is being done. The failure of a reload is still the news.
+pub(super) fn being_repaired(case: Case<'_>) -> Decision {
+    let doing = Decision::wait(Phase::Preparing, Reason::Doing(Activity::Preparing));
+    match failed(case) {
+        Some(failure) => after_failure(failure, doing),
+        None => doing,
     }
 }
 

@@ -52,16 +52,25 @@ pub(super) fn keep_alive(case: Case<'_>, decision: Decision) -> Decision {
 }
 
 fn start(case: Case<'_>, unit: &ObservedUnit, step: Step, decision: Decision) -> Decision {
-    let now = case.input.now;
-    let tried = case.update.and_then(|update| update.revival.as_ref());
-    let tried = tried.map(|revival| revival.retry_at).filter(|at| *at > now);
-    match pause(case, unit).max(tried) {
+    // What somebody changed is put right first; where that cannot be done, each has its turn.
+    let last = case.update.and_then(|update| update.revival.as_ref());
+    let has_turn = last.is_some_and(|it| !it.message.is_empty() && !it.failures.is_multiple_of(2));
+    if decision.beside.is_some() && !has_turn {
+        return decision;
+    }
+    match pause(case, unit).max(next_beside(case)) {
         Some(again_at) => {
             let wake_at = decision.wake_at.map_or(again_at, |at: Timestamp| at.min(again_at));
             decision.until(wake_at)
         }
         None => Decision { beside: Some(step), ..decision },
     }
+}
+
+/// Returns when the next step beside the change may begin, if it must wait.
+pub(super) fn next_beside(case: Case<'_>) -> Option<Timestamp> {
+    let last = case.update.and_then(|update| update.revival.as_ref());
+    last.map(|revival| revival.retry_at).filter(|at| *at > case.input.now)
 }
 
 /// Returns the document and the unit of the version in use, if the unit is ours and nobody

@@ -19,6 +19,20 @@ pub(super) fn stopped(case: Case<'_>, unit: &ObservedUnit, stop: ManualStop) -> 
     Decision::wait(Phase::StoppedByHand { since: unit.since }, Reason::StoppedByHand(stop))
 }
 
+/// Adds to the decision about a stopped unit that what somebody changed is written again, which starts
+/// nothing: a start by hand would run by what was changed. What may have been stopped and shows it no
+/// more once it is enabled is left as it is.
+pub(super) fn put_right(case: Case<'_>, unit: &ObservedUnit, decision: Decision) -> Decision {
+    let may_act = unit.was_stopped() && is_changed(case, unit);
+    let step = reload::rewrite(case).filter(|_| may_act);
+    Decision { step, ..decision }
+}
+
+/// Returns true if somebody changed the unit or the files of what the host works by.
+pub(super) fn is_changed(case: Case<'_>, unit: &ObservedUnit) -> bool {
+    !unit.by_hand.is_empty() || !case.seen.file_changes.is_empty()
+}
+
 /// Decides for a masked unit, which cannot be started. A failure of the change is still reported, and
 /// what serves does so until it ends.
 pub(super) fn masked(case: Case<'_>, unit: &ObservedUnit) -> Decision {

@@ -22,6 +22,7 @@ mod packaged_ends;
 mod properties;
 mod refused;
 mod reload;
+mod repaired;
 mod replaced;
 mod revived;
 mod rights;

@@ -7,13 +7,14 @@ use crate::document::assignment::{ChangePolicy, Desired};
 use crate::document::plan::Plan;
 use crate::id::ComponentName;
 
-use super::{Judged, VersionRefusal, VersionWarning};
+use super::{VersionDecision, VersionRefusal, VersionWarning};
 
 /// Says in a plan of every component that leads over a step without a way back that the version before
 /// is not started again once the new one has answered. A way back that was forced is another matter:
 /// the newer version reads what the earlier one writes.
-pub fn keep_forward(plan: &mut Plan, judged: &Judged) {
-    let components: BTreeSet<&ComponentName> = judged.warnings.iter().filter_map(forward).collect();
+pub fn keep_forward(plan: &mut Plan, decision: &VersionDecision) {
+    let components: BTreeSet<&ComponentName> =
+        decision.warnings.iter().filter_map(forward).collect();
     for share in plan.nodes.values_mut() {
         for component in &components {
             let Some(desired) = share.instances.get_mut(*component) else { continue };

@@ -5,7 +5,7 @@ use crate::document::releases::{OneWay, Releases};
 use crate::id::{CatalogName, ComponentName};
 
 use super::versions::{Used, Versions, defined, image_in, of_catalog};
-use super::{Judged, VersionWarning};
+use super::{VersionDecision, VersionWarning};
 
 /// The catalog of the revision on which a change is made, if the change leads to another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,11 +68,11 @@ pub(super) fn warn(
     other: &OtherCatalog<'_>,
     marks: &[&OneWay],
     after: &Versions,
-    judged: &mut Judged,
+    decision: &mut VersionDecision,
 ) {
     let catalog = other.name.clone();
     if other.releases.is_none() {
-        judged.warnings.push(VersionWarning::UnknownCatalog { catalog });
+        decision.warnings.push(VersionWarning::UnknownCatalog { catalog });
         return;
     }
     let has_mark = |name: &&ComponentName| marks.iter().any(|mark| mark.component == **name);
@@ -80,6 +80,6 @@ pub(super) fn warn(
     let differing = differing.filter(|name| of_catalog(after, name).is_some()).cloned();
     let components: Vec<ComponentName> = differing.collect();
     if !components.is_empty() {
-        judged.warnings.push(VersionWarning::NotCompared { catalog, components });
+        decision.warnings.push(VersionWarning::NotCompared { catalog, components });
     }
 }

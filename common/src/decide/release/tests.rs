@@ -64,10 +64,10 @@ const NEW: &str = "web=20260824-b cron=20260824-b voice=10 db=14.9-bullseye";
 /// What is said about a change, line by line: the release, warnings, and refusals after `!`.
 fn said(before: &[&str], after: &str) -> Vec<String> {
     let before: Vec<Versions> = before.iter().map(|text| versions(text)).collect();
-    let judged = decide(&releases(), None, &before, &versions(after));
-    let release = judged.release.iter().map(ToString::to_string);
-    let warnings = judged.warnings.iter().map(ToString::to_string);
-    let refusals = judged.refusals.iter().map(|it| format!("! {it}"));
+    let decision = decide(&releases(), None, &before, &versions(after));
+    let release = decision.release.iter().map(ToString::to_string);
+    let warnings = decision.warnings.iter().map(ToString::to_string);
+    let refusals = decision.refusals.iter().map(|it| format!("! {it}"));
     release.chain(warnings).chain(refusals).collect()
 }
 
@@ -167,8 +167,8 @@ fn formats_that_do_not_read_each_other_are_refused_both_ways_and_once() {
 #[test]
 fn a_component_whose_version_has_no_place_in_the_order_is_not_refused() {
     let latest = NEW.replace("20260824-b", "latest");
-    let judged = said(&[NEW], &latest);
-    assert!(judged.iter().all(|line| !line.starts_with('!')), "{judged:?}");
+    let decision = said(&[NEW], &latest);
+    assert!(decision.iter().all(|line| !line.starts_with('!')), "{decision:?}");
 }
 
 #[test]
@@ -200,8 +200,8 @@ fn versions_that_do_not_go_together_are_refused_with_the_reason() {
 fn a_pair_that_runs_already_is_not_the_fault_of_a_change() {
     let apart = OLD.replace("voice=9", "voice=11");
     let other = apart.replace("db=14.9-bullseye", "db=14.10");
-    let judged = said(&[&apart], &other);
-    assert!(judged.iter().all(|line| !line.starts_with('!')), "{judged:?}");
+    let decision = said(&[&apart], &other);
+    assert!(decision.iter().all(|line| !line.starts_with('!')), "{decision:?}");
     // Neither does it hide another one.
     let rule = "[web, cron]";
     assert!(RELEASES.contains(rule));
@@ -209,8 +209,8 @@ fn a_pair_that_runs_already_is_not_the_fault_of_a_change() {
     let releases = Releases::parse(&releases, &catalog()).unwrap();
     let before = versions("db=1 voice=2 web=1");
     let refused = |after: &str| {
-        let judged = decide(&releases, None, std::slice::from_ref(&before), &versions(after));
-        judged.refusals.iter().map(ToString::to_string).collect::<Vec<_>>()
+        let decision = decide(&releases, None, std::slice::from_ref(&before), &versions(after));
+        decision.refusals.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     assert_eq!(refused("db=1 voice=2 web=1"), Vec::<String>::new());
     let because = "must have the same version as db 1: they share one database";
@@ -243,9 +243,9 @@ fn a_version_that_is_only_a_digest_is_neither_the_same_as_a_tag_nor_another() {
 
 #[test]
 fn a_forced_change_says_what_it_was_forced_over() {
-    let judged = decide(&releases(), None, &[versions(NEW)], &versions(OLD)).forced();
-    assert!(judged.refusals.is_empty());
-    let said = judged.warnings[0].to_string();
+    let decision = decide(&releases(), None, &[versions(NEW)], &versions(OLD)).forced();
+    assert!(decision.refusals.is_empty());
+    let said = decision.warnings[0].to_string();
     assert!(said.starts_with("forced: web 20260824-b -> 20260101-a leads back"), "{said}");
 }
 
@@ -253,8 +253,8 @@ fn a_forced_change_says_what_it_was_forced_over() {
 fn a_refusal_is_a_problem_at_the_place_of_its_component() {
     let spec = "tenant: acme\ncatalog: test\ncomponents:\n  web: 20260101-a\n  cron: 20260101-a\n";
     let spec = TenantSpec::parse(spec).unwrap();
-    let judged = decide(&releases(), None, &[versions(NEW)], &versions_of(&spec, &catalog()));
-    let problems: Vec<String> = judged.problems(&spec).iter().map(ToString::to_string).collect();
+    let decision = decide(&releases(), None, &[versions(NEW)], &versions_of(&spec, &catalog()));
+    let problems: Vec<String> = decision.problems(&spec).iter().map(ToString::to_string).collect();
     assert_eq!(problems.len(), 1);
     assert!(problems[0].starts_with("line 4: components.web: web 20260824-b"), "{problems:?}");
     assert!(problems[0].contains("--force REASON"), "{problems:?}");
@@ -279,20 +279,20 @@ fn a_component_with_its_own_image_is_left_out_of_a_release() {
     let names: Vec<&str> = found.versions.keys().map(AsRef::as_ref).collect();
     assert_eq!((names, found.own), (vec!["cron", "web"], vec!["voice".parse().unwrap()]));
     // It is no reason why the others are not a release, and none that they do not go together.
-    let judged = |before: &str, after: &str| {
+    let decision = |before: &str, after: &str| {
         decide(&releases(), None, &[versions_in_text(before)], &versions_in_text(after))
     };
-    let said = judged("voice: '9'", own);
+    let said = decision("voice: '9'", own);
     assert_eq!((said.release, said.warnings.len()), (Some("2.10".parse().unwrap()), 0));
     let apart = "voice: {image: 'ghcr.io/ours/v:11'}, web: '20260101-a', cron: '20260101-a'";
-    assert!(judged("voice: '9'", apart).refusals.is_empty());
+    assert!(decision("voice: '9'", apart).refusals.is_empty());
     let together = "web: {image: 'ghcr.io/ours/web:20260101-z'}, cron: '20260824-b'";
-    assert!(judged("voice: '9'", together).refusals.is_empty());
+    assert!(decision("voice: '9'", together).refusals.is_empty());
     // Its version says nothing about those of the catalog's image, and is compared with itself.
     let web = |version: &str| format!("web: {{image: 'ghcr.io/ours/web', version: '{version}'}}");
-    assert!(judged(&web("20260824-b"), "web: '20260101-a'").refusals.is_empty());
-    assert!(judged("web: '20260824-b'", &web("20260101-a")).refusals.is_empty());
-    assert_eq!(judged(&web("20260824-b"), &web("20260101-a")).refusals.len(), 1);
+    assert!(decision(&web("20260824-b"), "web: '20260101-a'").refusals.is_empty());
+    assert!(decision("web: '20260824-b'", &web("20260101-a")).refusals.is_empty());
+    assert_eq!(decision(&web("20260824-b"), &web("20260101-a")).refusals.len(), 1);
 }
 
 #[test]
@@ -307,15 +307,15 @@ fn a_step_counts_over_a_change_of_the_catalog_as_far_as_a_component_is_the_same(
     // The marks of either catalog count, and those of both count once.
     let known = releases();
     for (here, there) in [(&known, &none), (&none, &known), (&known, &known)] {
-        let judged =
+        let decision =
             decide(here, Some(&old(Some(there))), std::slice::from_ref(&carried.versions), &after);
-        assert_eq!(judged.refusals.len(), 1, "{judged:?}");
-        assert!(judged.refusals[0].to_string().starts_with("web 20260824-b -> 20260101-a leads"));
+        assert_eq!(decision.refusals.len(), 1, "{decision:?}");
+        assert!(decision.refusals[0].to_string().starts_with("web 20260824-b -> 20260101-a leads"));
     }
-    let judged = decide(&none, Some(&old(None)), &[], &after);
+    let decision = decide(&none, Some(&old(None)), &[], &after);
     let expected = "catalog old, which this change leaves, cannot be used, so it is not known \
                     whether there is a way back from its versions";
-    assert_eq!(judged.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(), [expected]);
+    assert_eq!(decision.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(), [expected]);
 }
 
 #[test]
@@ -331,9 +331,9 @@ fn a_component_that_is_another_one_in_the_other_catalog_is_warned_about() {
         let known = releases();
         let other =
             OtherCatalog { name, releases: Some(&known), differing: carried.differing.clone() };
-        let judged = decide(&known, Some(&other), &[carried.versions], &versions(OLD));
-        assert!(judged.refusals.is_empty(), "{is}: {judged:?}");
-        let warnings: Vec<String> = judged.warnings.iter().map(ToString::to_string).collect();
+        let decision = decide(&known, Some(&other), &[carried.versions], &versions(OLD));
+        assert!(decision.refusals.is_empty(), "{is}: {decision:?}");
+        let warnings: Vec<String> = decision.warnings.iter().map(ToString::to_string).collect();
         assert_eq!(
             warnings,
             [

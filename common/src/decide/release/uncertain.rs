@@ -8,7 +8,7 @@ use crate::id::ComponentName;
 use super::order::ordered;
 use super::other::{OtherCatalog, marks};
 use super::versions::{Used, Versions};
-use super::{Judged, VersionRefusal, VersionStep, VersionWarning, same};
+use super::{VersionDecision, VersionRefusal, VersionStep, VersionWarning, same};
 
 /// Warns about every component that has a mark and of which it is not known on which side of the mark
 /// it was or will be. What is refused, and what is another component in the catalog before, is said
@@ -18,16 +18,16 @@ pub(super) fn warn(
     other: Option<&OtherCatalog<'_>>,
     before: &[Versions],
     after: &Versions,
-    judged: &mut Judged,
+    decision: &mut VersionDecision,
 ) {
     let marked: BTreeSet<&ComponentName> = marks.iter().map(|mark| &mark.component).collect();
     for name in marked {
-        let is_said = judged.refusals.iter().filter_map(VersionRefusal::step);
+        let is_said = decision.refusals.iter().filter_map(VersionRefusal::step);
         let is_said = is_said.map(|step| &step.component).any(|said| said == name)
             || other.is_some_and(|other| other.differing.contains(name));
         let Some(to) = after.get(name).filter(|_| !is_said) else { continue };
         let steps = before.iter().filter_map(|versions| step(name, versions.get(name)?, to));
-        judged.warnings.extend(steps.take(1));
+        decision.warnings.extend(steps.take(1));
     }
 }
 
@@ -52,7 +52,7 @@ fn step(name: &ComponentName, from: &Used, to: &Used) -> Option<VersionWarning> 
     })
 }
 
-impl Judged {
+impl VersionDecision {
     /// Warns about the components with marks of a tenant whose controller was restored from a backup:
     /// later versions than it knows may have written their state.
     pub fn warn_restored(&mut self, releases: &Releases, after: &Versions) {

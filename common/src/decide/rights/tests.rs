@@ -123,3 +123,12 @@ fn a_held_change_says_what_is_not_allowed_and_what_to_do() {
          /etc/omlagent/policy.toml of the host, or apply a change without it"
     );
 }
+
+#[test]
+fn a_policy_that_cannot_be_used_says_what_follows_and_what_is_wrong() {
+    assert_eq!(
+        UnusablePolicy("it is a link to nothing").to_string(),
+        "/etc/omlagent/policy.toml cannot be used, so nothing that it could forbid is allowed until \
+         it is mended: it is a link to nothing"
+    );
+}

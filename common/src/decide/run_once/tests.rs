@@ -1,6 +1,8 @@
 //! What is said of a run that did not succeed.
 
 use super::*;
+use crate::id::NodeName;
+use crate::testing::{plan_of, spec_with};
 use crate::time::Timestamp;
 
 fn digest(version: u64) -> Digest {
@@ -85,6 +87,35 @@ fn the_oldest_runs_are_forgotten_but_for_the_last_success_of_each_operation() {
     assert_eq!(of(&runs, 1), [2, 4], "one that is not over is kept, and what succeeded last");
 }
 
+/// Returns the database of the tenant in that version.
+fn database(version: &str) -> Instance {
+    let plan = plan_of(&spec_with("db", version), 1).unwrap();
+    let (node, component): (NodeName, ComponentName) =
+        ("n1".parse().unwrap(), "db".parse().unwrap());
+    (*plan.nodes[&node].instances[&component].instance).clone()
+}
+
+#[test]
+fn a_run_that_failed_stops_the_version_that_it_ran_for_and_no_other() {
+    let (first, second) = (database("1"), database("2"));
+    let result = |outcome| RunResult { outcome, ..run(1, "schema", 2, 0).result.unwrap() };
+    let after = |outcome| after_run(&second, &second, &result(outcome));
+    let failed = |exit_code| AfterRun::Fail { exit_code };
+    assert_eq!(after(RunOutcome::Exited { status: 0 }), AfterRun::GoOn);
+    assert_eq!(after(RunOutcome::Exited { status: 3 }), failed(Some(3)));
+    assert_eq!(after(RunOutcome::DeadlineExceeded), failed(None));
+    assert_eq!(after(RunOutcome::Interrupted), failed(None));
+    assert_eq!(after(RunOutcome::NotStarted), AfterRun::Forget);
+    for outcome in [
+        RunOutcome::Exited { status: 3 },
+        RunOutcome::DeadlineExceeded,
+        RunOutcome::Interrupted,
+        RunOutcome::NotStarted,
+    ] {
+        assert_eq!(after_run(&first, &second, &result(outcome)), AfterRun::GoOn);
+    }
+}
+
 fn said(kind: RunOnce, outcome: RunOutcome, reason: &str, has_old: bool) -> String {
     let (ended, reason) = (Timestamp(9), reason.to_owned());
     let result = RunResult { outcome, started: None, ended, reason, last_lines: Vec::new() };
@@ -128,6 +159,15 @@ fn it_is_said_what_happened_what_goes_on_and_what_the_database_may_hold() {
             true,
             "the migration upgrade-schema of the new version was not started: no such file; the old \
              version was not stopped, and it changed nothing",
+        ),
+        (
+            RunOnce::Migration,
+            RunOutcome::Unknown,
+            "",
+            true,
+            "the migration upgrade-schema of the new version ended in a way that only a later \
+             release of the agent knows; the old version was not stopped, and what the database \
+             holds is not known",
         ),
     ] {
         assert_eq!(said(kind, outcome, reason, has_old), format!("{words}{again}"));

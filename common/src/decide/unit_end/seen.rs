@@ -32,6 +32,8 @@ pub struct SeenUnit {
     at_rest: Option<(u32, u64)>,
     /// Its last job that was done.
     done: Option<u32>,
+    /// Its last job that was a start which systemd skipped.
+    skipped: Option<u32>,
     rest: Option<SeenRest>,
 }
 
@@ -92,9 +94,14 @@ impl SeenUnit {
         self.done = Some(job);
     }
 
-    /// Forgets the jobs.
+    /// Notes that a job was a start, or a restart, of which systemd skipped the start.
+    pub fn start_was_skipped(&mut self, job: u32) {
+        self.skipped = Some(job);
+    }
+
+    /// Forgets which job the unit showed at rest, which one was done and which start was skipped.
     pub fn forget_jobs(&mut self) {
-        (self.at_rest, self.done) = (None, None);
+        (self.at_rest, self.done, self.skipped) = (None, None, None);
     }
 
     /// Returns since when the unit did not run, if it showed a job after that which was done. The
@@ -106,16 +113,27 @@ impl SeenUnit {
         (self.done == Some(shown)).then_some(since)
     }
 
+    /// Returns since when the unit did not run, if its last job after that was a start which systemd
+    /// skipped. The signals of a job may come in any order.
+    #[must_use]
+    pub fn skipped_at_rest_since(&self) -> Option<u64> {
+        let (shown, since) = self.at_rest?;
+        (self.skipped == Some(shown)).then_some(since)
+    }
+
     /// Returns true if the unit was seen to come to rest at that time and nobody had stopped it.
     #[must_use]
     pub fn ended_alone(&self, at: u64) -> bool {
         self.rest == Some(SeenRest { at, end: UnitEnd::ByItself })
     }
 
-    /// Returns how the unit was seen to come to rest last.
+    /// Returns how the unit was seen to come to rest last. The stop of a restart whose start was
+    /// skipped is no stop.
     #[must_use]
     pub fn rest(&self) -> Option<SeenRest> {
-        self.rest
+        let rest = self.rest?;
+        let was_skipped = self.skipped_at_rest_since() == Some(rest.at);
+        Some(if was_skipped { SeenRest { end: UnitEnd::ByItself, ..rest } } else { rest })
     }
 }
 

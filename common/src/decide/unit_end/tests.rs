@@ -112,6 +112,7 @@ fn resting() -> RestingUnit {
         at: 502,
         shown: UnitEnd::ByItself,
         was_stopped_at_rest: false,
+        was_skipped: false,
         seen: None,
         noted: None,
         unloads_at_rest: false,
@@ -207,4 +208,28 @@ fn an_unloaded_unit_that_no_look_saw_was_stopped_if_it_ran_since_the_boot() {
     // An agent that enabled it again had noted the stop.
     let noted = RestingUnit { noted: Some(502), ..enabled };
     assert_eq!(remember(None, noted), rests(502, UnitEnd::Stopped));
+}
+
+#[test]
+fn a_unit_whose_start_was_skipped_was_not_stopped_by_the_restart_that_ended_it() {
+    let seen = Some(SeenRest { at: 502, end: UnitEnd::Stopped });
+    for shown in [UnitEnd::Stopped, UnitEnd::Unknown, UnitEnd::ByItself] {
+        for before in [None, Some(rests(502, UnitEnd::Stopped)), Some(rests(90, UnitEnd::Stopped))]
+        {
+            let skipped = RestingUnit {
+                shown,
+                seen,
+                noted: Some(502),
+                was_stopped_at_rest: true,
+                was_skipped: true,
+                ..resting()
+            };
+            assert_eq!(remember(before, skipped), rests(502, UnitEnd::ByItself));
+            let never_ran = RestingUnit { at: 0, ..skipped };
+            assert_eq!(remember(before, never_ran), rests(0, UnitEnd::ByItself));
+        }
+    }
+    let stopped_later = RestingUnit { shown: UnitEnd::Stopped, at: 900, ..resting() };
+    let before = Some(rests(502, UnitEnd::ByItself));
+    assert_eq!(remember(before, stopped_later), rests(900, UnitEnd::Stopped));
 }

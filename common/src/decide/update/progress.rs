@@ -57,7 +57,7 @@ pub fn finish(
     has_to_be_saved
 }
 
-/// Records the end of a start of the version in use beside a change.
+/// Records the end of a repair or a start of the version in use beside a change.
 pub fn finish_beside(
     updates: &mut BTreeMap<ComponentName, InstanceUpdate>,
     doing: Doing<'_>,

@@ -43,7 +43,7 @@ fn paused(why: PauseReason) -> State {
 
 /// The change of the voice server from version 1 to 2, revision 8, and its verdict
 /// where `later` is the specification of the revision that the nodes run now.
-fn judged(rollout: Option<&Rollout>, later: Option<&str>) -> Verdict {
+fn decision(rollout: Option<&Rollout>, later: Option<&str>) -> Verdict {
     let (before, made) = (plan_of(SPEC, 7).unwrap(), plan_of(&spec_with("voice", "2"), 8).unwrap());
     let changes = diff(Some(&before), &made);
     assert_eq!(changes.len(), 2, "the voice server of two nodes: {changes:?}");
@@ -58,7 +58,7 @@ fn judged(rollout: Option<&Rollout>, later: Option<&str>) -> Verdict {
 }
 
 fn decided(rollout: &Rollout, later: Option<&str>) -> (ChangeOutcome, String) {
-    let verdict = judged(Some(rollout), later);
+    let verdict = decision(Some(rollout), later);
     let tenant = "acme".parse().unwrap();
     let sentence = Sentence { verdict: &verdict, revision: RevisionNumber(8), tenant: &tenant };
     (verdict.outcome(), sentence.to_string())
@@ -70,16 +70,16 @@ fn a_rollout_in_progress_has_no_verdict_yet() {
     let states = [State::Progressing { wave: 0 }, State::RollingBack { why }, State::Superseded];
     for state in states {
         for to in [8, 9] {
-            assert_eq!(judged(Some(&rollout(7, to, state.clone())), None), Verdict::Waiting);
+            assert_eq!(decision(Some(&rollout(7, to, state.clone())), None), Verdict::Waiting);
         }
     }
-    assert_eq!(judged(None, None), Verdict::Waiting);
+    assert_eq!(decision(None, None), Verdict::Waiting);
 }
 
 #[test]
 fn the_revision_in_effect_is_that_of_the_nodes() {
     let in_effect = |rollout: &Rollout| {
-        judged(Some(rollout), Some(SPEC)).in_effect(RevisionNumber(8)).unwrap_or_default().0
+        decision(Some(rollout), Some(SPEC)).in_effect(RevisionNumber(8)).unwrap_or_default().0
     };
     let table = [
         (rollout(7, 8, State::Progressing { wave: 0 }), 0),
@@ -99,7 +99,7 @@ fn the_revision_in_effect_is_that_of_the_nodes() {
 #[test]
 fn the_rollout_of_an_earlier_revision_has_no_effect() {
     for state in [State::Completed, rolled_back(), paused(PauseReason::Restored)] {
-        assert_eq!(judged(Some(&rollout(6, 7, state)), None), Verdict::Waiting);
+        assert_eq!(decision(Some(&rollout(6, 7, state)), None), Verdict::Waiting);
     }
 }
 
@@ -191,7 +191,7 @@ fn without_a_comparison_nothing_counts_as_contained() {
         assert_eq!(verdict.outcome(), ChangeOutcome::Failed);
     };
     let completed = rollout(8, 9, State::Completed);
-    unknown(&judged(Some(&completed), None), Incomparable::UnreadablePlan);
+    unknown(&decision(Some(&completed), None), Incomparable::UnreadablePlan);
     let plan = plan_of(SPEC, 8).unwrap();
     let of_text =
         ChangeRef { revision: RevisionNumber(8), at: ACCEPTED, changes: &[], plan: Some(&plan) };

@@ -21,12 +21,7 @@ pub(super) fn read(field: &FieldNode<'_>, problems: &mut Problems) -> Option<Act
         None => (read_source(&mut fields, problems).into_iter().collect(), ActiveTotal::default()),
     };
     fields.finish(problems);
-    let mut sources = sources.into_iter();
-    let ActiveSource { command, before } = sources.next()?;
-    let more: Vec<ActiveSource> = sources.collect();
-    // One count is the same by either of them, and is written as if there had been no choice.
-    let total = if more.is_empty() { ActiveTotal::default() } else { total };
-    Some(ActiveProbe { command, before, noun: noun?, more, total })
+    ActiveProbe::of(sources, noun?, total)
 }
 
 fn read_list(list: &FieldNode<'_>, problems: &mut Problems) -> Vec<ActiveSource> {

@@ -175,7 +175,8 @@ fn read_container(
     let mut places = Places::new(&volumes, &options.tmpfs);
     let files = fields.get("files");
     let files = files.map(|f| file::read_all(&f, &mut places, templates, problems));
-    let reload = fields.get("reload").and_then(|field| reload::read(&field, problems));
+    let stop_signal = options.stop_signal.as_deref();
+    let reload = fields.get("reload").and_then(|it| reload::read(&it, stop_signal, problems));
     let reload = reload.map(Box::new);
     if let Some(field) = &secrets_field {
         secrets::check(field, &secrets, &env, &mut places, problems);

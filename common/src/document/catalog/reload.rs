@@ -12,7 +12,8 @@ const DEADLINE_MS: u64 = 30_000;
 const DEADLINE_MS_MAX: u64 = 300_000;
 /// The word for a program that reads its files only when it starts.
 const NEXT_START: &str = "next-start";
-/// The signals by which programs read their files again; none of them asks for an end.
+/// The signals by which programs read their files again. Some programs end by one of them, most often
+/// because it is that by which their container is stopped.
 const SIGNALS: [(&str, &str); 8] = [
     ("HUP", "SIGHUP"),
     ("USR1", "SIGUSR1"),
@@ -43,8 +44,13 @@ impl ReloadTemplate {
     }
 }
 
-/// Reads `{command: [nginx, -s, reload]}`, `{signal: HUP}` or `next-start`.
-pub(super) fn read(field: &FieldNode<'_>, problems: &mut Problems) -> Option<ReloadTemplate> {
+/// Reads `{command: [nginx, -s, reload]}`, `{signal: HUP}` or `next-start` of a component that is
+/// stopped by that signal, if it names one.
+pub(super) fn read(
+    field: &FieldNode<'_>,
+    stop_signal: Option<&str>,
+    problems: &mut Problems,
+) -> Option<ReloadTemplate> {
     if let Value::Text(_) = &field.node.value {
         let by = field.choice(&[(NEXT_START, ())], problems).map(|()| ReloadBy::NextStart);
         return by.map(|by| ReloadTemplate { by, deadline_ms: DEADLINE_MS });
@@ -56,10 +62,7 @@ pub(super) fn read(field: &FieldNode<'_>, problems: &mut Problems) -> Option<Rel
     fields.finish(problems);
     let by = match (&command_field, &signal_field) {
         (Some(field), None) => command(field, problems),
-        (None, Some(field)) => {
-            let signal = field.choice(&SIGNALS, problems);
-            signal.map(|signal| ReloadBy::Signal { signal: signal.to_owned() })
-        }
+        (None, Some(field)) => by_signal(field, stop_signal, problems),
         (Some(_), Some(_)) | (None, None) => {
             let problem = field.problem("needs a command or a signal, one of both");
             let hint = "write {command: [nginx, -s, reload]}, {signal: HUP}, or next-start";
@@ -79,6 +82,21 @@ fn command(field: &FieldNode<'_>, problems: &mut Problems) -> Option<ReloadBy> {
         return None;
     }
     Some(ReloadBy::Command { command })
+}
+
+fn by_signal(
+    field: &FieldNode<'_>,
+    stop_signal: Option<&str>,
+    problems: &mut Problems,
+) -> Option<ReloadBy> {
+    let signal = field.choice(&SIGNALS, problems)?;
+    if stop_signal == Some(signal) {
+        let problem = field.problem(format!("{signal} is the stop_signal of the component"));
+        let hint = "choose the signal by which it reads its files again, or a command";
+        problems.push(problem.hint(hint));
+        return None;
+    }
+    Some(ReloadBy::Signal { signal: signal.to_owned() })
 }
 
 fn deadline_ms(field: &FieldNode<'_>, problems: &mut Problems) -> Option<u64> {

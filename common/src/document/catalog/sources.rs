@@ -49,7 +49,7 @@ struct Visit<'v> {
 }
 
 /// Where a setting or a component was defined first.
-struct Place {
+struct DefinedAt {
     path: String,
     line: u32,
 }
@@ -57,7 +57,7 @@ struct Place {
 /// What was merged so far.
 struct Merged {
     catalog: Catalog,
-    places: BTreeMap<String, Place>,
+    places: BTreeMap<String, DefinedAt>,
     done: BTreeSet<String>,
 }
 
@@ -331,14 +331,14 @@ fn has_key(root: &Node, name: &str) -> bool {
 }
 
 /// Returns where each setting and component of a document is defined.
-fn places(path: &str, root: &Node) -> BTreeMap<String, Place> {
+fn places(path: &str, root: &Node) -> BTreeMap<String, DefinedAt> {
     let Value::Map(entries) = &root.value else { return BTreeMap::new() };
     let mut places = BTreeMap::new();
     let counted = entries.iter().filter(|(key, _)| matches!(&*key.name, "settings" | "components"));
     for (key, node) in counted {
         let Value::Map(defined) = &node.value else { continue };
         places.extend(defined.iter().map(|(name, _)| {
-            let place = Place { path: path.to_owned(), line: name.line };
+            let place = DefinedAt { path: path.to_owned(), line: name.line };
             (format!("{}.{}", key.name, name.name), place)
         }));
     }

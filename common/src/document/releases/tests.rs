@@ -98,12 +98,12 @@ fn the_shipped_releases_are_those_of_their_catalogs() {
         (
             include_str!("../../../../catalog/omnileads-1.26.yaml"),
             include_str!("../../../../catalog/omnileads-1.26.releases.yaml"),
-            vec!["1.26.0"],
+            vec!["1.26.0", "1.27.0"],
         ),
         (
             include_str!("../../../../catalog/omnileads-2.2.yaml"),
             include_str!("../../../../catalog/omnileads-2.2.releases.yaml"),
-            vec!["2.2.2"],
+            vec!["2.1.0", "2.2.0", "2.2.2"],
         ),
         (
             include_str!("../../../../catalog/omnileads-2.6.yaml"),

@@ -47,10 +47,14 @@ impl TlsMode {
     }
 }
 
-pub(super) fn read(field: &FieldNode<'_>, problems: &mut Problems) -> Option<TlsSpec> {
+/// Reads where the certificate comes from. What cannot be read counts as one that the controller makes,
+/// for which an operator has nothing to give.
+pub(super) fn read(field: &FieldNode<'_>, problems: &mut Problems) -> TlsSpec {
     let modes = [TlsMode::SelfSigned, TlsMode::Custom, TlsMode::Acme];
     let modes = modes.map(|mode| (mode.as_str(), mode));
-    let mut fields = Fields::open(field, problems)?;
+    let Some(mut fields) = Fields::open(field, problems) else {
+        return TlsSpec { mode: TlsMode::SelfSigned, names: BTreeSet::new(), acme: None };
+    };
     let mode = fields.need("mode", problems).and_then(|field| field.choice(&modes, problems));
     let names_field = fields.get("names");
     let names: Vec<TlsName> =
@@ -80,7 +84,8 @@ pub(super) fn read(field: &FieldNode<'_>, problems: &mut Problems) -> Option<Tls
     if mode == Some(TlsMode::Acme) {
         problems.0.extend(acme::check_names(place, &names));
     }
-    Some(TlsSpec { mode: mode?, names: names.into_iter().collect(), acme })
+    let mode = mode.unwrap_or(TlsMode::SelfSigned);
+    TlsSpec { mode, names: names.into_iter().collect(), acme }
 }
 
 /// Returns an example of the names of a certificate whose document must say them.

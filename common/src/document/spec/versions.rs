@@ -59,6 +59,32 @@ pub fn with_versions(
     Ok(edited)
 }
 
+/// Writes those versions into a specification that it can have, as [`with_versions`] does. Returns the
+/// text with a problem for each of the others.
+#[must_use]
+pub fn with_known_versions(
+    text: &str,
+    versions: &BTreeMap<ComponentName, ImageVersion>,
+) -> (String, Problems) {
+    let mut problems = match with_versions(text, versions) {
+        Ok(edited) => return (edited, Problems::default()),
+        Err(problems) => problems,
+    };
+    let is_wrong = |name: &ComponentName| {
+        let paths = [name.to_string(), format!("components.{name}")];
+        problems.0.iter().any(|problem| paths.contains(&problem.path))
+    };
+    let others = versions.iter().filter(|(name, _)| !is_wrong(name));
+    let others = others.map(|(name, version)| (name.clone(), version.clone())).collect();
+    match with_versions(text, &others) {
+        Ok(edited) => (edited, problems),
+        Err(more) => {
+            problems.0.extend(more.0);
+            (text.to_owned(), problems.sorted())
+        }
+    }
+}
+
 /// Replaces the parts of the text, each by its version between quotation marks.
 fn splice(text: &str, edits: &[Edit<'_>]) -> String {
     // An edit moves what comes after it, so the last one is made first.

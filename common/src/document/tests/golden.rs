@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::*;
 use crate::document::backup::BackupBegin;
 use crate::document::cluster::{Epoch, PublicEndpoint};
-use crate::document::host_notes::{LastGoodNote, MachineNote, StopNote};
+use crate::document::host_notes::{LastGoodNote, MachineNote, SkipNote, StopNote};
 use crate::document::revision::{Head, IdempotencyRecord, Target};
 use crate::document::secret::SecretRecord;
 use crate::document::update::SavedUpdates;
@@ -85,6 +85,7 @@ fn goldens() -> Vec<Golden> {
         golden("last_good_note", &last_good, &last_good),
         golden("machine_note", &machine, &machine),
         golden("stop_note", &StopNote { at: 1 }, &StopNote { at: 1 }),
+        golden("skip_note", &SkipNote { at: 1 }, &SkipNote { at: 1 }),
         golden("run_order", &v::run_order(full()), &v::run_order_minimal(minimal())),
         golden("run_result", &v::run_result(), &v::run_result_minimal()),
         golden("run_record", &v::run_record(full()), &v::run_record_minimal()),
@@ -158,13 +159,14 @@ const PREVIOUS: &str = "0.1.0";
 const PREVIOUS_HASH: &str = "94aa7dcf12696d4eecc52dea577e4ca63b9ee8301f9ebde73ffc9bc80e89d1a0";
 /// The kinds that the previous release did not have. Its backups have no version by this name;
 /// the test beside them reads one.
-const SINCE: [&str; 9] = [
+const SINCE: [&str; 10] = [
     "acme_record",
     "backup_begin",
     "last_good_note",
     "machine_note",
     "secret_record",
     "stop_note",
+    "skip_note",
     "run_order",
     "run_record",
     "run_result",
@@ -243,17 +245,29 @@ fn a_field_that_is_absent_or_empty_is_not_written() {
 
 /// Fields whose value is an object without a fixed set of fields: a map by name, or a
 /// variant with its content.
-const MAPS: [&str; 8] =
-    ["instances", "nodes", "updates", "env", "secrets", "last_good", "values", "versions"];
+const MAPS: [&str; 12] = [
+    "instances",
+    "nodes",
+    "updates",
+    "env",
+    "secrets",
+    "kept_secrets",
+    "ulimits",
+    "sysctls",
+    "extra_hosts",
+    "last_good",
+    "values",
+    "versions",
+];
 
 /// Returns the paths of all objects that have a fixed set of fields, without workloads.
-fn objects(value: &Value, path: &str, found: &mut Vec<String>) {
+pub(super) fn objects(value: &Value, path: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
             let key = path.rsplit('/').next().unwrap_or_default();
             // The nodes of a plan map to shares, which are maps too.
             let is_share = path.contains("/nodes/") && path.split('/').count() == 3;
-            // What an agent must not leave out is refused, behind a feature.
+            // What an agent must not leave out is refused, behind a feature; `strict` looks at it.
             if matches!(key, "workload" | "run") {
                 return;
             }

@@ -301,6 +301,7 @@ pub(super) fn status() -> Status {
             times: 2,
         }),
         foreign_sockets: [4711].into(),
+        asked_at: Some(at(0)),
         hash: hash("workload"),
         container: "0123456789ab".to_owned(),
         health: Health::Healthy,

@@ -23,7 +23,8 @@ pub struct ChangePolicy {
     /// What happens when calls are still up at the drain deadline.
     pub on_deadline: OnDeadline,
     /// Whether the version before cannot read what this one writes, so that it is not started again
-    /// once this one has answered. An agent of an earlier release starts it all the same.
+    /// once this one has answered. It is a feature: an agent that does not know it starts it all the
+    /// same.
     #[serde(default, skip_serializing_if = "is_default")]
     pub forward_only: bool,
 }

@@ -13,6 +13,7 @@ use crate::document::instance::{
 use crate::text::printable::shortened;
 
 mod options;
+mod policy;
 
 /// An ability of an agent that earlier releases of it lack.
 ///
@@ -108,6 +109,8 @@ pub enum Feature {
     PullLogin,
     /// Lets a program take over files while it runs.
     Reload,
+    /// Does not go back over a step without a way back once the new version has answered.
+    ForwardOnly,
 }
 
 /// The error of a word that names no feature of this release.
@@ -117,7 +120,7 @@ pub struct UnknownFeature(String);
 
 impl Feature {
     /// Every feature that this release knows.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 46] = [
         Self::Container,
         Self::ContainerCommand,
         Self::MemoryLimit,
@@ -163,6 +166,7 @@ impl Feature {
         Self::FileOwners,
         Self::PullLogin,
         Self::Reload,
+        Self::ForwardOnly,
     ];
 
     /// Returns the name of the feature in greetings and messages.
@@ -214,6 +218,7 @@ impl Feature {
             Self::FileOwners => "file-owners",
             Self::PullLogin => "pull-login",
             Self::Reload => "reload",
+            Self::ForwardOnly => "forward-only",
         }
     }
 
@@ -344,13 +349,13 @@ fn of_port(port: &Port) -> BTreeSet<Feature> {
 }
 
 fn of_active(active: &ActiveProbe) -> BTreeSet<Feature> {
-    let ActiveProbe { command: _, before: _, noun: _, more, total } = active;
+    let ActiveProbe { command: _, before: _, noun: _, several, total } = active;
     let (ActiveTotal::Sum | ActiveTotal::Max) = total;
     let of_source = |source: &ActiveSource| {
         let ActiveSource { command: _, before: _ } = source;
         Feature::ActiveSources
     };
-    [Feature::ActiveCount].into_iter().chain(more.iter().map(of_source)).collect()
+    [Feature::ActiveCount].into_iter().chain(several.iter().map(of_source)).collect()
 }
 
 fn of_check(check: &Check) -> Feature {

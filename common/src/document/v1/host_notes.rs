@@ -24,6 +24,14 @@ pub struct StopNote {
     pub at: u64,
 }
 
+/// A start of a unit that systemd skipped, because a unit that it requires did not start:
+/// `skipped/UNIT` below the run folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkipNote {
+    /// The time since which the unit rests, as systemd says it, in microseconds.
+    pub at: u64,
+}
+
 impl Document for LastGoodNote {
     const KIND: &'static str = "a note of the last good version";
     const VERSION: Option<u32> = Some(1);
@@ -36,6 +44,11 @@ impl Document for MachineNote {
 
 impl Document for StopNote {
     const KIND: &'static str = "a note of a stop";
+    const VERSION: Option<u32> = Some(1);
+}
+
+impl Document for SkipNote {
+    const KIND: &'static str = "a note of a skipped start";
     const VERSION: Option<u32> = Some(1);
 }
 

@@ -25,7 +25,7 @@ mod ports;
 mod registry_login;
 mod reload;
 
-pub use self::active::{ActiveProbe, ActiveSource, ActiveTotal};
+pub use self::active::{ActiveProbe, ActiveSource, ActiveTotal, Counting};
 pub use self::check::{Check, HttpDetails, SipTransport, WebSocketDetails};
 pub use self::files::ContainerFile;
 pub use self::held::{HeldInstance, HeldWorkload};
@@ -232,18 +232,15 @@ impl Instance {
     #[must_use]
     pub fn may_carry_calls(&self) -> bool {
         let protocols = self.port_ranges().into_iter().map(|range| range.protocol.as_str());
-        may_carry_calls(self.active.as_ref(), protocols)
+        may_carry_calls(self.active.is_some(), protocols)
     }
 }
 
 /// Returns true if the stop of an instance may cut calls: it counts them, or it has a port that is
 /// not TCP, as programs for SIP and media do. A protocol that only a later release knows counts
 /// as one for calls.
-fn may_carry_calls<'a>(
-    active: Option<&ActiveProbe>,
-    mut protocols: impl Iterator<Item = &'a str>,
-) -> bool {
-    active.is_some() || protocols.any(|protocol| protocol != Protocol::Tcp.as_str())
+fn may_carry_calls<'a>(counts_calls: bool, mut protocols: impl Iterator<Item = &'a str>) -> bool {
+    counts_calls || protocols.any(|protocol| protocol != Protocol::Tcp.as_str())
 }
 
 /// When an instance that stays unhealthy is restarted.

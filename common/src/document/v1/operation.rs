@@ -42,6 +42,10 @@ pub enum RunOutcome {
     Interrupted,
     /// It never began.
     NotStarted,
+    /// A way to end that only a later release knows. It is no success, and what the controller keeps of
+    /// it is replaced when it can read what the host says.
+    #[serde(other)]
+    Unknown,
 }
 
 /// The result of a run, as the host keeps it.

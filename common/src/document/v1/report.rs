@@ -173,9 +173,9 @@ pub struct Failure {
 pub struct HostUsage {
     /// The busy share of all cores, in thousandths.
     pub cpu_permille: u32,
-    /// The used memory.
+    /// `MemTotal` less `MemAvailable` (proc_meminfo(5)).
     pub memory_used_bytes: u64,
-    /// The total memory.
+    /// `MemTotal` (proc_meminfo(5)); 0 if it is not known.
     pub memory_total_bytes: u64,
     /// The used space of the disk that stores images.
     pub disk_used_bytes: u64,

@@ -91,7 +91,7 @@ pub enum PauseReason {
 /// The failures of a rollout in short: the first of them, and how many more there are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailureSummary {
-    /// The first failures.
+    /// The components that failed first, at most five.
     #[serde(default, skip_serializing_if = "is_default")]
     pub named: Vec<FailedComponent>,
     /// The number of failures that are not named.

@@ -62,6 +62,10 @@ pub struct Status {
     /// was started, so that they are of others.
     #[serde(default, skip_serializing_if = "is_default")]
     pub foreign_sockets: BTreeSet<u64>,
+    /// The time at which the last probe was asked, or at which the end of the program was seen; absent
+    /// before the first probe, and if the supervisor is older than this field.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub asked_at: Option<Timestamp>,
 }
 
 impl Status {
@@ -87,6 +91,7 @@ impl Status {
             unhealthy_restarts: None,
             not_started: None,
             foreign_sockets: BTreeSet::new(),
+            asked_at: None,
         }
     }
 }

@@ -127,8 +127,8 @@ pub struct InstanceUpdate {
     /// The error that keeps the next step from being done.
     #[serde(default, skip_serializing_if = "is_default")]
     pub backoff: Option<Backoff>,
-    /// The last start of the version in use that was needed beside the change, and when the
-    /// next may come.
+    /// The last repair or start of the version in use that was needed beside the change, and when
+    /// the next may come.
     #[serde(default, skip_serializing_if = "is_default")]
     pub revival: Option<Backoff>,
     /// How far a reload of the same workload is; absent unless one was begun and is not done.

@@ -102,6 +102,23 @@ async fn many_renewals_and_refusals_remove_no_action_of_a_person() {
     assert_eq!(left.last().unwrap(), &format!("{REFUSED} 29 times: /oml.v1.Fleet/Apply: no"));
 }
 
+#[test]
+fn refused_calls_that_could_not_be_written_are_counted_with_the_next() {
+    let refused = RefusedCalls::default();
+    refused.note("alice", "/a", "no");
+    let taken = refused.take();
+    refused.note("alice", "/a", "no");
+    for n in 0..20 {
+        refused.note("bob", &format!("/{n}"), "no");
+    }
+    refused.put_back(taken);
+    let lines = refused.take().lines(Timestamp(1));
+    assert_eq!(lines[0].what, "was refused 2 times: /a: no");
+    assert_eq!(lines.len(), 17);
+    assert_eq!(lines[16].what, "was refused 5 more times");
+    assert_eq!(refused.take().lines(Timestamp(1)), []);
+}
+
 #[tokio::test]
 async fn a_flood_of_refused_calls_is_a_bounded_number_of_lines() {
     let records = Records::new(Arc::new(Memory::new()));

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use oml_common::decide::plan::names::{check_templates, check_templates_of_part};
 use oml_common::document::catalog::Catalog;
+use oml_common::text::problem::Problems;
 
 use super::{CatalogError, Loaded, read_file, releases};
 
@@ -21,8 +22,8 @@ pub struct Checked {
 /// Checks a catalog: its file or folder, the file in its folder, or the file of its releases.
 ///
 /// # Errors
-/// Returns an error if something of it cannot be read or has a mistake, with all mistakes of that
-/// file.
+/// Returns an error if something of it cannot be read or has a mistake, with all mistakes of the
+/// catalog, its templates and its releases.
 pub fn check(path: &Path) -> Result<Checked, CatalogError> {
     let owner = releases::owner(path);
     let file = owner.as_deref().unwrap_or(path);
@@ -30,14 +31,24 @@ pub fn check(path: &Path) -> Result<Checked, CatalogError> {
         let (path, catalog) = (path.to_owned(), file.to_owned());
         return Err(CatalogError::Orphan { path, catalog });
     }
+    // The controller uses the other components of a catalog with mistakes in some, or in templates.
     let Loaded { catalog, is_part, .. } = read_file(file)?;
-    let releases = releases::read_beside(file, &catalog)?.published.len();
-    // The controller uses the other components of a catalog with such a mistake.
-    let problems = match is_part {
+    let templates = match is_part {
         true => check_templates_of_part(&catalog),
         false => check_templates(&catalog),
     };
-    let checked = problems.into_result(());
-    checked.map_err(|problems| CatalogError::Invalid { path: file.to_owned(), problems })?;
-    Ok(Checked { catalog, is_part, releases })
+    let broken = catalog.broken.values().flat_map(|own| own.0.iter().cloned());
+    let problems: Problems = broken.chain(templates.0).collect();
+    let own = problems.into_result(());
+    let own = own.map_err(|problems| CatalogError::Invalid { path: file.to_owned(), problems });
+    match (own, releases::read_beside(file, &catalog)) {
+        (Ok(()), Ok(releases)) => {
+            Ok(Checked { catalog, is_part, releases: releases.published.len() })
+        }
+        (Err(error), Ok(_)) | (Ok(()), Err(error)) => Err(error),
+        (Err(catalog), Err(releases)) => {
+            let (catalog, releases) = (Box::new(catalog), Box::new(releases));
+            Err(CatalogError::Both { catalog, releases })
+        }
+    }
 }

@@ -218,6 +218,31 @@ fn a_file_of_releases_is_checked_with_its_catalog() {
 }
 
 #[test]
+fn the_check_shows_the_mistakes_of_a_catalog_of_its_templates_and_of_its_releases_together() {
+    let mistakes = GOOD.replace("components:\n", "components:\n  bad: {colour: red}\n");
+    let text = mistakes.replace(
+        "    image: web\n",
+        "    image: web\n    env: {WAY: \"{{ settings.nothing }}\", AT: \"{{ host.bad }}\"}\n",
+    );
+    assert!(mistakes != GOOD && text != mistakes, "{GOOD}");
+    let (folder, _catalogs) = loaded(|folder| {
+        fs::write(folder.join("good.yaml"), text).unwrap();
+        let releases = "catalog: good\nreleases:\n  '1.0': {wob: '1', bad: '1'}\n";
+        fs::write(folder.join("good.releases.yaml"), releases).unwrap();
+    });
+    let shown = check(&folder.path().join("good.yaml")).unwrap_err().to_string();
+    for part in [
+        "components.bad.colour: unknown key",
+        "components.web.env.WAY: nothing is not a setting of the catalog",
+        "has no releases that can be used:\nline 3: releases.1.0.wob: ",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    assert!(!shown.contains("components.web.env.AT"), "{shown}");
+    assert!(!shown.contains("releases.1.0.bad"), "{shown}");
+}
+
+#[test]
 fn releases_without_a_catalog_are_reported() {
     let (folder, catalogs) =
         loaded(|folder| fs::write(folder.join("gone.releases.yaml"), RELEASES).unwrap());

@@ -7,12 +7,13 @@ use oml_common::decide::tls::{
 use oml_common::document::spec::{TlsMode, TlsSpec};
 use oml_common::document::tls_secret::TlsSecret;
 use oml_common::id::{RevisionNumber, TenantId};
-use oml_common::text::problem::Problem;
+use oml_common::text::problem::{Problem, Problems};
 
 use super::draft::Draft;
 use super::ordered::ordering;
 use super::{ChangeRequest, ChangeResult, Changes, Planned, RequestContext};
 use crate::ops::Result;
+use crate::ops::error::{collect, complete};
 use crate::ops::secrets::{NewCertificate, records};
 use crate::records::{Batch, if_unchanged, keys};
 use crate::store::Expect;
@@ -29,8 +30,11 @@ impl Changes {
         if self.records.get(&keys::head(tenant)).await?.is_some() {
             return Ok(None);
         }
-        self.secrets.check_tenant(tenant).await?;
-        let made = self.secrets.given_certificate(&context.who, tenant, None, pem).await?;
+        let mut wrong = Problems::default();
+        let known = self.secrets.check_tenant(tenant).await;
+        let made = self.secrets.given_certificate(&context.who, tenant, None, pem).await;
+        collect(known, &mut wrong)?;
+        let made = complete(collect(made, &mut wrong)?, wrong)?;
         let (revision, version) = (RevisionNumber::default(), made.part.version);
         context.check_revision(tenant, revision)?;
         if !context.dry_run {
@@ -48,7 +52,7 @@ impl Changes {
     }
 
     /// Puts the certificate of the tenant into the secrets of a draft: the one that the change makes, or
-    /// the one that fits its document. What is missing is a problem of the draft.
+    /// the one that fits its document. What is missing or wrong is a problem of the draft.
     pub(super) async fn certify(
         &self,
         draft: &mut Draft,
@@ -58,7 +62,17 @@ impl Changes {
         let mut kept = records(&self.secrets.of_tenant(&draft.tenant).await?);
         let chosen = draft.secrets.get(&TlsSecret::Certificate.name());
         let mut named = chosen.map(|chosen| chosen.version);
-        if let Some(made) = self.asked_for(draft, request, context).await? {
+        let mut wrong = Problems::default();
+        let asked = collect(self.asked_for(draft, request, context).await, &mut wrong)?;
+        if !wrong.0.is_empty() || draft.spec.is_unread("tls") {
+            draft.problems.extend(wrong.0);
+            put_version(&mut draft.secrets, &kept, None);
+            if draft.spec.tls.is_some() {
+                draft.stand_in_for_certificate();
+            }
+            return Ok(());
+        }
+        if let Some(made) = asked.flatten() {
             named = Some(take(draft, &mut kept, made));
         }
         let now = self.env.now();
@@ -67,6 +81,11 @@ impl Changes {
             Ok(TlsChoice::Version(number)) => Some(number),
             // There is one change of a certificate at a time, and this one was asked for.
             Ok(TlsChoice::Issue(_)) if draft.certificate.is_some() => None,
+            // The change is refused for its mistakes.
+            Ok(TlsChoice::Issue(_)) if !draft.problems.is_empty() => {
+                draft.stand_in_for_certificate();
+                return Ok(());
+            }
             Ok(TlsChoice::Issue(reason)) => {
                 let Some(tls) = &draft.spec.tls else { return Ok(()) };
                 let (who, tenant) = (&context.who, &draft.tenant);

@@ -3,18 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use oml_common::decide::plan::ImageName;
-use oml_common::decide::plan::conflicts;
-use oml_common::decide::secrets::{ChosenSecrets, choose};
+use oml_common::decide::plan::{ImageName, conflicts};
+use oml_common::decide::secrets::{ChosenSecret, ChosenSecrets, choose};
 use oml_common::decide::{self, head::base};
 use oml_common::document::plan::Plan;
 use oml_common::document::rollout::Rollout;
-use oml_common::document::spec::{TenantSpec, with_versions};
-use oml_common::id::{AccountThumbprint, Digest, RevisionNumber, TenantId};
-use oml_common::text::problem::Problem;
+use oml_common::document::spec::{TenantSpec, with_known_versions};
+use oml_common::document::tls_secret::TlsSecret;
+use oml_common::id::{
+    AccountThumbprint, ComponentName, Digest, RevisionNumber, SecretMark, TenantId,
+};
+use oml_common::text::problem::{Problem, Problems};
 
 use super::Changes;
-use super::request::ChangeRequest;
+use super::request::{ChangeRequest, GivenSpec};
+use crate::ops::error::collect;
 use crate::ops::secrets::{NewAccount, NewCertificate, NewVersion};
 use crate::ops::{OpsError, Result};
 use crate::records::values::{Head, RevisionKind};
@@ -61,6 +64,9 @@ struct Wanted {
     secrets_of: Option<Arc<Plan>>,
     /// What is right about it and may surprise, in lines for people.
     notes: Vec<String>,
+    /// What the request wants and the text cannot say. The rest is planned, so that what else is
+    /// wrong is found too.
+    problems: Vec<Problem>,
 }
 
 impl Changes {
@@ -70,7 +76,7 @@ impl Changes {
         &self,
         request: &ChangeRequest,
         tenant: TenantId,
-        given: Option<TenantSpec>,
+        given: Option<GivenSpec>,
         rotation: Option<NewVersion>,
     ) -> Result<Draft> {
         let records = &self.records;
@@ -83,9 +89,12 @@ impl Changes {
         };
         let head_value = head.as_ref().map(|head| &head.value);
         let wanted = self.wanted(request, &tenant, head_value, before.as_ref()).await?;
-        let Wanted { text, known, kind, secrets_of, notes } = wanted;
+        let Wanted { text, known, kind, secrets_of, notes, mut problems } = wanted;
         let spec = match given {
-            Some(spec) => spec,
+            Some(given) => {
+                problems.extend(given.problems.0);
+                given.spec
+            }
             None => TenantSpec::parse(&text).map_err(OpsError::Problems)?,
         };
         let mut may_run = Vec::new();
@@ -110,7 +119,7 @@ impl Changes {
             certificate: None,
             thumbprint: None,
             account: None,
-            problems: Vec::new(),
+            problems,
             notes,
         };
         Ok(draft)
@@ -128,8 +137,8 @@ impl Changes {
             let known = before.map(|(text, plan)| recorded(text, plan)).transpose()?;
             let (text, known) = (spec_yaml.clone(), known.unwrap_or_default());
             let secrets_of = before.map(|(_, plan)| Arc::clone(plan));
-            let (kind, notes) = (RevisionKind::Apply, Vec::new());
-            return Ok(Wanted { text, known, kind, secrets_of, notes });
+            let (kind, notes, problems) = (RevisionKind::Apply, Vec::new(), Vec::new());
+            return Ok(Wanted { text, known, kind, secrets_of, notes, problems });
         }
         if let ChangeRequest::Rollback { to, .. } = request {
             let Some(head) = head else { return Err(self.tenants.without_revisions(tenant).await) };
@@ -144,20 +153,23 @@ impl Changes {
                 kind: RevisionKind::Rollback,
                 secrets_of: Some(plan),
                 notes: Vec::new(),
+                problems: Vec::new(),
             });
         }
         let Some((text, plan)) = before else {
             return Err(self.tenants.without_revisions(tenant).await);
         };
         let (known, secrets_of) = (recorded(text, plan)?, Some(Arc::clone(plan)));
-        let mut notes = Vec::new();
+        let (mut notes, mut problems) = (Vec::new(), Problems::default());
         let (text, kind) = match request {
             ChangeRequest::SetVersion { versions, .. } => {
-                let text = with_versions(text, versions).map_err(OpsError::Problems)?;
+                let (text, unknown) = with_known_versions(text, versions);
+                problems = unknown;
                 (text, RevisionKind::SetVersion)
             }
             ChangeRequest::SetRelease { release, .. } => {
-                let (text, left) = self.with_release(text, release)?;
+                let changed = collect(self.with_release(text, release), &mut problems)?;
+                let (text, left) = changed.unwrap_or_else(|| (text.clone(), Vec::new()));
                 notes = left;
                 (text, RevisionKind::SetVersion)
             }
@@ -168,7 +180,7 @@ impl Changes {
             | ChangeRequest::Rollback { .. }
             | ChangeRequest::RotateSecret { .. } => (text.clone(), RevisionKind::RotateSecret),
         };
-        Ok(Wanted { text, known, kind, secrets_of, notes })
+        Ok(Wanted { text, known, kind, secrets_of, notes, problems: problems.0 })
     }
 
     /// Chooses the versions of the secrets: those of the wanted plan and of the present one, and
@@ -199,15 +211,37 @@ impl Changes {
 }
 
 impl Draft {
+    /// Puts the parts of a certificate that cannot be made into the secrets, so that they are not
+    /// missed by every component that uses them. The change is refused.
+    pub(super) fn stand_in_for_certificate(&mut self) {
+        for secret in [TlsSecret::Certificate, TlsSecret::Key, TlsSecret::Authority] {
+            let (version, mark, has_lines) = (0, SecretMark::of_nothing(), true);
+            let part = ChosenSecret { version, mark, has_lines };
+            self.secrets.entry(secret.name()).or_insert(part);
+        }
+    }
+
     /// Returns the specification on which the change is made.
     pub(super) fn base(&self) -> Result<Option<TenantSpec>> {
         let base = self.before.as_ref().map(|(text, _)| TenantSpec::parse(text)).transpose();
         base.map_err(OpsError::Problems)
     }
 
-    /// Returns a problem for everything that takes two changes to reach that plan.
+    /// Returns a problem for everything that takes two changes to reach that plan. It may lack
+    /// components that have other mistakes.
     pub(super) fn conflicts(&self, plan: &Plan) -> Vec<Problem> {
-        let found = self.may_run.iter().flat_map(|before| conflicts::check(before, plan).0);
+        // Nobody knows what the document removes.
+        if self.spec.is_unread("components") {
+            return Vec::new();
+        }
+        let is_planned = |name: &ComponentName| {
+            plan.absent.contains_key(name)
+                || plan.nodes.values().any(|share| share.instances.contains_key(name))
+        };
+        let lacking = self.spec.components.keys().filter(|name| !is_planned(name));
+        let lacking: BTreeSet<ComponentName> = lacking.cloned().collect();
+        let may_run = self.may_run.iter();
+        let found = may_run.flat_map(|before| conflicts::check(before, plan, &lacking).0);
         let lines = found
             .map(|problem| Problem { line: self.spec.problem(&problem.path, "").line, ..problem });
         lines.collect::<BTreeSet<_>>().into_iter().collect()

@@ -1,6 +1,6 @@
 //! What registries are asked for, and the logins of the tenant with which they are asked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use oml_common::decide::plan::ImageName;
 use oml_common::document::spec::TenantSpec;
@@ -40,8 +40,8 @@ impl Changes {
         }
     }
 
-    /// Opens the passwords of the tenant's registries; none if no registry has to be asked, because
-    /// every image is known. A secret that the tenant does not have is reported by the plan.
+    /// Opens the passwords of those of the tenant's registries that have to be asked, because an image
+    /// of theirs is not known. A secret that the tenant does not have is reported by the plan.
     ///
     /// # Errors
     /// Returns an error if a password cannot be opened.
@@ -52,14 +52,14 @@ impl Changes {
         known: &BTreeMap<ImageName, Digest>,
     ) -> Result<TenantLogins> {
         let mut logins = TenantLogins::new();
-        if images.values().all(|image| known.contains_key(image)) {
-            return Ok(logins);
-        }
-        for (registry, used) in &draft.spec.registries {
+        let unknown = images.values().filter(|image| !known.contains_key(image));
+        let asked: BTreeSet<String> =
+            unknown.map(|image| self.registries.asked_for(&image.repository)).collect();
+        for (registry, used) in draft.spec.registries.iter().filter(|(it, _)| asked.contains(*it)) {
             let Some(chosen) = draft.secrets.get(&used.password) else { continue };
             let (tenant, made) = (&draft.tenant, draft.rotation.as_ref());
             let opened = self.secrets.open_chosen(tenant, &used.password, chosen, made).await?;
-            let (user, password) = (used.user.clone(), opened.reveal().to_owned());
+            let (user, password) = (used.user.clone(), opened.reveal().to_owned().into());
             logins.insert(registry.clone(), RegistryCredentials { user, password });
         }
         Ok(logins)

@@ -4,17 +4,17 @@
 use oml_common::decide::acme::after_asking;
 use oml_common::decide::diff::diff;
 use oml_common::decide::head::{base, next_revision};
-use oml_common::decide::release::Judged;
+use oml_common::decide::release::VersionDecision;
 use oml_common::decide::tls::with_certificate;
+use oml_common::document::Verbatim;
 use oml_common::document::spec::{TenantSpec, TlsMode, TlsSpec};
 use oml_common::id::{ContentHash, TenantId};
-use oml_common::text::problem::Problem;
+use oml_common::text::problem::{Problem, Problems};
 
 use super::draft::Draft;
-use super::{
-    ChangeRequest, ChangeResult, Changes, Planned, RequestContext, check_size, node_facts,
-};
-use crate::ops::Result;
+use super::prepare::check_size;
+use super::{ChangeRequest, ChangeResult, Changes, Planned, RequestContext, node_facts};
+use crate::ops::{OpsError, Result};
 use crate::records::{Batch, if_unchanged, keys};
 use crate::store::Expect;
 
@@ -82,11 +82,14 @@ impl Changes {
     /// Plans a certificate that has come, in the place of the present one and with nothing else that is new:
     /// nobody looks at this change before it is made.
     pub(super) async fn plan_ordered(&self, draft: Draft) -> Result<Planned> {
+        let wrong = Problems(draft.problems.clone());
+        wrong.into_result(()).map_err(OpsError::Problems)?;
         let tenant = &draft.tenant;
         let (Some(head), Some((_, before))) = (&draft.head, &draft.before) else {
             return Err(self.tenants.without_revisions(tenant).await);
         };
         let plan = with_certificate(before, next_revision(Some(head.value)), &draft.secrets);
+        let plan = Verbatim::seal(plan);
         check_size(&draft.spec, &plan)?;
         let changes = diff(Some(&**before), &plan);
         let rollout = draft.rollout.as_ref().map(|rollout| &rollout.value);
@@ -96,8 +99,8 @@ impl Changes {
             None => self.catalogs.of(&draft.spec)?.content.clone(),
         };
         let enrolled = node_facts(&self.records, tenant).await?.into_keys().collect();
-        let judged = Judged { release: None, warnings: Vec::new(), refusals: Vec::new() };
-        Ok(Planned { draft, plan, catalog, changes, enrolled, judged })
+        let decision = VersionDecision::default();
+        Ok(Planned { draft, plan, catalog, changes, enrolled, decision })
     }
 }
 

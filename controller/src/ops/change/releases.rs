@@ -1,11 +1,12 @@
-//! The releases of a tenant's catalog: what a change is judged by, and what an operator may choose.
+//! The releases of a tenant's catalog: what decides about a change, and what an operator may choose.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use oml_common::decide::head::base;
 use oml_common::decide::release::{
-    self, InRelease, Judged, OtherCatalog, ReleaseVersions, Versions, versions_in_plan, versions_of,
+    self, InRelease, OtherCatalog, ReleaseVersions, VersionDecision, Versions, versions_in_plan,
+    versions_of,
 };
 use oml_common::document::catalog::Catalog;
 use oml_common::document::plan::{OnFailure, Plan};
@@ -77,18 +78,18 @@ impl Changes {
         &self,
         draft: &Draft,
         context: &RequestContext,
-    ) -> Result<Judged> {
+    ) -> Result<VersionDecision> {
         let catalog = &self.catalogs.of(&draft.spec)?.catalog;
         let (mut before, other) = self.versions_before(draft, catalog)?;
         let releases = self.catalogs.releases_of(&draft.spec);
         let after = versions_of(&draft.spec, catalog);
         let unseen = release::unseen(releases, other.as_ref(), &before, &after);
         before.extend(self.last_seen(draft, catalog, unseen).await?);
-        let mut judged = release::decide(releases, other.as_ref(), &before, &after);
+        let mut decision = release::decide(releases, other.as_ref(), &before, &after);
         if draft.is_restored() {
-            judged.warn_restored(releases, &after);
+            decision.warn_restored(releases, &after);
         }
-        Ok(if context.force.trim().is_empty() { judged } else { judged.forced() })
+        Ok(if context.force.trim().is_empty() { decision } else { decision.forced() })
     }
 
     /// Returns the versions of components that a draft brings back, in the last revision that had them:
@@ -195,8 +196,8 @@ impl Changes {
 
 impl RequestContext {
     /// Returns the reason that is recorded with a change, and why a refusal was overruled.
-    pub(super) fn recorded_why(&self, judged: &Judged) -> String {
-        let forced = judged.is_forced().then(|| format!("forced: {}", self.force.trim()));
+    pub(super) fn recorded_why(&self, decision: &VersionDecision) -> String {
+        let forced = decision.is_forced().then(|| format!("forced: {}", self.force.trim()));
         let parts = [(!self.why.is_empty()).then(|| self.why.clone()), forced];
         printable(&parts.into_iter().flatten().collect::<Vec<_>>().join("; "))
     }
@@ -212,14 +213,14 @@ impl Planned {
     /// Returns a line if a failure pauses the rollout although the specification says otherwise.
     pub(super) fn pauses(&self) -> Option<String> {
         let is_other = self.plan.strategy.on_failure != self.draft.spec.rollout.on_failure;
-        let note = if self.judged.crosses() { PAUSES } else { PAUSES_UNCERTAIN };
+        let note = if self.decision.crosses() { PAUSES } else { PAUSES_UNCERTAIN };
         is_other.then(|| note.to_owned())
     }
 }
 
 /// Returns what the releases of the catalog say about a change, in sentences.
-pub(super) fn said(judged: &Judged) -> Vec<String> {
-    judged.warnings.iter().map(ToString::to_string).collect()
+pub(super) fn said(decision: &VersionDecision) -> Vec<String> {
+    decision.warnings.iter().map(ToString::to_string).collect()
 }
 
 impl Draft {
@@ -238,12 +239,11 @@ impl Draft {
     }
 }
 
-/// Returns a plan whose rollout pauses if it fails over a step without a way back, or over one of which
+/// Makes the rollout of a plan pause if it fails over a step without a way back, or over one of which
 /// this is not known. A rollback would start the version before on what it cannot read.
-pub(super) fn without_rollback(mut plan: Plan, judged: &Judged) -> Plan {
-    if judged.crosses() || judged.may_cross() {
+pub(super) fn without_rollback(plan: &mut Plan, decision: &VersionDecision) {
+    if decision.crosses() || decision.may_cross() {
         plan.strategy.on_failure = OnFailure::Pause;
     }
-    release::keep_forward(&mut plan, judged);
-    plan
+    release::keep_forward(plan, decision);
 }

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use oml_common::decide::diff::StrategyChange;
 use oml_common::decide::plan::presence::{self, Absent};
-use oml_common::decide::release::Judged;
+use oml_common::decide::release::VersionDecision;
 use oml_common::document::revision::{Change, ChangeKind};
 use oml_common::document::spec::TenantSpec;
 use oml_common::id::{
     ComponentName, ContentHash, ImageVersion, ReleaseName, RevisionNumber, SecretName, TenantId,
 };
-use oml_common::text::problem::Problem;
+use oml_common::text::problem::{Problem, Problems};
 use oml_daemon::tls::OperatorName;
 use serde::Serialize;
 
@@ -113,8 +113,8 @@ impl RequestContext {
 
     /// Checks that there is a way back from the change, if the operator has not seen that there is
     /// none.
-    pub(super) fn check_one_way(&self, judged: &Judged) -> Result<()> {
-        let Some(step) = judged.one_way().filter(|_| self.no_one_way && !self.dry_run) else {
+    pub(super) fn check_one_way(&self, decision: &VersionDecision) -> Result<()> {
+        let Some(step) = decision.one_way().filter(|_| self.no_one_way && !self.dry_run) else {
             return Ok(());
         };
         let hint = "look at the plan (dry_run), then send the change again without no_one_way and \
@@ -204,13 +204,28 @@ impl ChangeResult {
     }
 }
 
+/// A specification that came with a request, as far as it could be read.
+pub(super) struct GivenSpec {
+    pub(super) spec: TenantSpec,
+    /// The mistakes of the document. The request is refused for them, together with all others.
+    pub(super) problems: Problems,
+}
+
+/// What a request says by itself.
+pub(super) struct ReadRequest {
+    pub(super) tenant: TenantId,
+    pub(super) given: Option<GivenSpec>,
+}
+
 impl ChangeRequest {
     /// Reads the tenant, and the specification that came with the request.
-    pub(super) fn read(&self) -> Result<(TenantId, Option<TenantSpec>)> {
+    pub(super) fn read(&self) -> Result<ReadRequest> {
         match self {
             ChangeRequest::Apply { spec_yaml } => {
-                let spec = TenantSpec::parse(spec_yaml).map_err(OpsError::Problems)?;
-                Ok((spec.tenant.clone(), Some(spec)))
+                let read = TenantSpec::read_partly(spec_yaml).map_err(OpsError::Problems)?;
+                let (spec, problems) = read;
+                let (tenant, given) = (spec.tenant.clone(), Some(GivenSpec { spec, problems }));
+                Ok(ReadRequest { tenant, given })
             }
             ChangeRequest::SetVersion { tenant, .. }
             | ChangeRequest::SetRelease { tenant, .. }
@@ -218,7 +233,9 @@ impl ChangeRequest {
             | ChangeRequest::RotateSecret { tenant, .. }
             | ChangeRequest::SetCertificate { tenant, .. }
             | ChangeRequest::RenewCertificate { tenant, .. }
-            | ChangeRequest::TakeOrdered { tenant, .. } => Ok((tenant.clone(), None)),
+            | ChangeRequest::TakeOrdered { tenant, .. } => {
+                Ok(ReadRequest { tenant: tenant.clone(), given: None })
+            }
         }
     }
 

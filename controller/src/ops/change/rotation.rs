@@ -37,8 +37,7 @@ impl Changes {
         context: &RequestContext,
     ) -> Result<Option<NewVersion>> {
         let ChangeRequest::RotateSecret { tenant, name, value } = request else { return Ok(None) };
-        let value = value.read(self.env.random())?;
-        self.secrets.next_version(&context.who, tenant, name, &value).await.map(Some)
+        self.secrets.next_version(&context.who, tenant, name, value).await.map(Some)
     }
 
     /// Returns the hash by which a repeated request is recognised. The value of a secret is a part

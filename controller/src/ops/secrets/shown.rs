@@ -125,5 +125,5 @@ fn unused(spec: Option<&TenantSpec>, records: &SecretRecords, now: Timestamp) ->
     let Ok(TlsChoice::Version(version)) = choice else { return None };
     let sealed = records.get(&TlsSecret::Certificate.name())?.versions.get(&version)?;
     let (facts, used_by) = (sealed.certificate.clone()?, BTreeSet::new());
-    Some(TlsInUse { version, facts, used_by, replaced_by: None })
+    Some(TlsInUse { version, facts, used_by, replaced_by: None, serves_older: BTreeSet::new() })
 }

@@ -12,13 +12,14 @@ use oml_common::document::spec::{TenantSpec, TlsSpec};
 use oml_common::document::tls_facts::TlsFacts;
 use oml_common::document::tls_secret::TlsSecret;
 use oml_common::id::{SecretName, TenantId, TlsName};
-use oml_common::text::problem::Problem;
+use oml_common::text::problem::{Problem, Problems};
 use oml_common::text::secret_text::SecretText;
 use oml_common::time::Timestamp;
 use oml_daemon::tls::OperatorName;
 use zeroize::Zeroizing;
 
-use super::{NewVersion, Secrets, check_size};
+use super::refused::check_size;
+use super::{NewVersion, Secrets};
 use crate::ops::{OpsError, Result};
 use crate::pki::{self, MadeCertificate, PemPair, read_pair};
 use crate::records::values::{SealedVersion, SecretRecord};
@@ -292,12 +293,15 @@ fn checked(
     names: &BTreeSet<TlsName>,
     now: Timestamp,
 ) -> Result<(Zeroizing<String>, Zeroizing<String>, TlsFacts)> {
+    let mut long = Problems::default();
     for (field, text) in [("certificate", &pem.certificate), ("key", &pem.key)] {
         if text.len() > PEM_BYTES_MAX {
             let message = format!("it has {} bytes (maximum {PEM_BYTES_MAX})", text.len());
-            return Err(Problem::new(field, message).into());
+            let hint = "give only the certificate with those that signed it, and its key";
+            long.push(Problem::new(field, message).hint(hint));
         }
     }
+    long.into_result(()).map_err(OpsError::Problems)?;
     let PemPair { given, certificate_pem, key_pem } = read_pair(&pem.certificate, &pem.key);
     tls::check(&given, names, now).into_result(()).map_err(OpsError::Problems)?;
     let Some(facts) = given.facts() else {

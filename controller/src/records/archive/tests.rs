@@ -59,6 +59,25 @@ fn an_update_changes_only_readable_records_of_its_kind() {
     let listed = archive.list_lossy(&keys::heads());
     assert_eq!(listed, [("acme".to_owned(), head(4))]);
     archive.remove_all(&keys::heads());
-    let left: Vec<_> = archive.iter().map(|(key, _)| key).collect();
-    assert_eq!(left, ["nodes/acme/app1"]);
+    let left: Vec<String> = archive.lines().map(|line| line.write()).collect();
+    assert_eq!(
+        left,
+        [
+            "{\"record\":{\"key\":\"nodes/acme/app1\",\"value\":\"another kind\"}}\n",
+            "{\"end\":{\"records\":1}}\n",
+        ]
+    );
+}
+
+#[test]
+fn the_lines_of_a_backup_make_the_same_archive_again() {
+    let mut archive = Archive::default();
+    for (key, value) in [("heads/acme", "{\"a\": 1.50}"), ("unknown/kind", "2")] {
+        archive.insert(key.to_owned(), raw(value));
+    }
+    let mut read = Archive::default();
+    let ends: Vec<Option<usize>> = archive.lines().map(|line| read.add(line)).collect();
+    assert_eq!(ends, [None, None, Some(2)]);
+    let texts = |archive: &Archive| archive.lines().map(|line| line.write()).collect::<String>();
+    assert_eq!(texts(&read), texts(&archive));
 }

@@ -33,6 +33,7 @@ async fn a_mirror_is_asked_in_place_of_the_registry_and_named_when_it_lacks_an_i
     let found = registries.resolve(&repository, &version("230204.01")).await.unwrap();
     assert_eq!(found.digest.as_str(), DIGEST);
     assert_eq!(*mirror.seen.lock().await, [format!("HEAD {PATH}")]);
+    assert_eq!(registries.asked_for(&repository), mirror.address.to_string());
     let error = registries.resolve(&repository, &version("2")).await.unwrap_err();
     let expected = format!(
         "the registry {} has no image oml/asterisk:2, which is where docker.io/omnileads/asterisk \

@@ -2,6 +2,7 @@
 //! answer may have been carried out, and is not repeated.
 
 use oml_common::decide::secrets::SECRETS_MAX;
+use oml_common::document::tls_secret::TlsSecret;
 use oml_common::text::problem::{Problem, Problems};
 use oml_proto::v1::{
     ListSecretsReply, ListSecretsRequest, NewSecretValue, RemoveSecretReply, RemoveSecretRequest,
@@ -93,7 +94,8 @@ async fn known(controller: &mut Controller, tenant: &str) -> Result<Vec<Secret>,
     Ok(secrets)
 }
 
-/// Refuses names of which the tenant has a secret already, and more than it may have.
+/// Refuses names of which the tenant has a secret already, names of parts of its certificate, and more
+/// than it may have.
 fn check_all(known: &[Secret], tenant: &str, names: &[String]) -> Result<(), CommandError> {
     let given = known.iter().filter(|secret| names.contains(&secret.name));
     let given = given.map(|Secret { name, version, .. }| {
@@ -101,7 +103,14 @@ fn check_all(known: &[Secret], tenant: &str, names: &[String]) -> Result<(), Com
         let hint = format!("omlctl secret rotate tenant={tenant} {name}");
         Problem::new("", message).hint(hint)
     });
-    let mut problems = Problems(given.collect());
+    let is_reserved = |name: &&String| TlsSecret::ALL.iter().any(|it| it.as_str() == **name);
+    let reserved = names.iter().filter(is_reserved).map(|name| {
+        let message = format!("{name} is a part of the certificate of {tenant}");
+        let hint =
+            format!("give both: omlctl tls set tenant={tenant} --certificate FILE --key FILE");
+        Problem::new("", message).hint(hint)
+    });
+    let mut problems = Problems(given.chain(reserved).collect());
     let count = known.len();
     if problems.0.is_empty() && count + names.len() > SECRETS_MAX {
         let message = format!("{tenant} has {count} secrets, and may have {SECRETS_MAX}");

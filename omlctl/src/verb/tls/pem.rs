@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal as _, Read};
 use std::path::{Path, PathBuf};
 
+use oml_common::text::error::chain;
 use oml_common::text::problem::Problem;
 use oml_proto::v1::NewSecretValue;
 use zeroize::Zeroizing;
@@ -55,9 +56,14 @@ impl PemFiles {
                 let text = of_input()?;
                 Ok(ReadPem { certificate: text.clone(), key: text })
             }
-            Self::Files { certificate, key } => {
-                Ok(ReadPem { certificate: of_file(&certificate)?, key: of_file(&key)? })
-            }
+            Self::Files { certificate, key } => match (of_file(&certificate), of_file(&key)) {
+                (Ok(certificate), Ok(key)) => Ok(ReadPem { certificate, key }),
+                (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
+                (Err(of_certificate), Err(of_key)) => {
+                    let both = [of_certificate, of_key].map(|error| chain(&error));
+                    Err(CommandError::Usage(both.join("\n")))
+                }
+            },
         }
     }
 }

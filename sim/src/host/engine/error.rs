@@ -25,4 +25,7 @@ pub enum EngineError {
     /// The name or the state of a container conflicts with the request.
     #[error("{0}")]
     Conflict(String),
+    /// A command without a word cannot be run.
+    #[error("No exec command specified")]
+    NoCommand,
 }

@@ -15,6 +15,10 @@ const EXIT: Duration = Duration::from_millis(200);
 const STOP: Duration = Duration::from_millis(300);
 /// The exit code of a killed program.
 const KILLED: i64 = 137;
+/// The signal of `docker kill`.
+const KILL_SIGNAL: &str = "SIGKILL";
+/// The signal of `docker stop`, unless the container has another one.
+const STOP_SIGNAL: &str = "SIGTERM";
 
 /// The calls of the engine's clients.
 impl HostModel {
@@ -57,7 +61,7 @@ impl HostModel {
     pub async fn stop_container(&self, id: &str, grace_ms: u64) -> Result<(), EngineError> {
         self.enter(Daemon::Engine, Verb::Stop).await?;
         let Some(container) = self.running(id) else { return Ok(()) };
-        self.note_event(&container.id, EventAction::Kill);
+        self.note_signal(&container.id, container.stopped_by());
         tokio::time::sleep(STOP.min(Duration::from_millis(grace_ms))).await;
         // A program that hangs ignores the stop signal too, and is killed.
         let code = if container.behaviour == Behaviour::Hangs { KILLED } else { 0 };
@@ -66,18 +70,23 @@ impl HostModel {
         Ok(())
     }
 
-    /// Sends a signal to the program of a running container. The programs of the model go on.
+    /// Sends a signal to the program of a running container. The programs of the model end by the
+    /// signal that stops their container, unless they hang, and go on with every other one.
     ///
     /// # Errors
     /// It does not run, or a fault that was asked for.
     pub async fn signal_container(&self, id: &str, signal: &str) -> Result<(), EngineError> {
         self.enter(Daemon::Engine, Verb::Signal).await?;
-        let mut state = self.state();
-        let container = state.engine.find(id)?;
-        if !container.is_running() {
+        let found = self.state().engine.find(id)?.clone();
+        if !found.is_running() {
             return Err(EngineError::Conflict(format!("container {id} is not running")));
         }
-        container.signals.push(signal.to_owned());
+        self.note_signal(&found.id, signal);
+        if signal != found.stopped_by() {
+            self.state().engine.find(id)?.signals.push(signal.to_owned());
+        } else if found.behaviour != Behaviour::Hangs {
+            self.later(STOP, move |host| host.end_started(&found.id, found.starts, 0));
+        }
         Ok(())
     }
 
@@ -110,7 +119,7 @@ impl HostModel {
     /// Runs `docker kill`.
     pub fn kill_by_hand(&self, id: &str) {
         if let Some(container) = self.running(id) {
-            self.note_event(&container.id, EventAction::Kill);
+            self.note_signal(&container.id, KILL_SIGNAL);
             self.end_started(&container.id, container.starts, KILLED);
         }
     }
@@ -216,12 +225,13 @@ impl HostModel {
         self.notify(Daemon::Engine);
     }
 
-    /// Runs `docker update` with a restart policy and a limit of memory in bytes.
+    /// Runs `docker update` with a restart policy, a limit of memory in bytes and a limit of 20 processes.
     pub fn update_by_hand(&self, id: &str, restart_policy: &str, memory_bytes_max: u64) {
         if let Ok(container) = self.state().engine.find(id) {
             let restart_policy = restart_policy.to_owned();
             let options = container.settings.options.clone();
             container.settings = ContainerSettings { restart_policy, memory_bytes_max, options };
+            container.pids_limit = Some(20);
         }
         self.notify(Daemon::Engine);
     }
@@ -264,6 +274,11 @@ impl HostModel {
         self.state().engine.note(now_ms, id, action);
     }
 
+    fn note_signal(&self, id: &str, signal: &str) {
+        let now_ms = self.now_ms();
+        self.state().engine.note_signal(now_ms, id, signal.to_owned());
+    }
+
     /// Ends a container, unless it was started again since.
     fn end_started(&self, id: &str, start: u64, code: i64) {
         let now_ms = self.now_ms();
@@ -280,6 +295,11 @@ impl HostModel {
 }
 
 impl Container {
+    /// Returns the signal by which it is stopped.
+    fn stopped_by(&self) -> &str {
+        self.stop_signal.as_deref().unwrap_or(STOP_SIGNAL)
+    }
+
     fn end(&mut self, code: i64, now_ms: u64) {
         if self.is_running() {
             self.is_paused = false;

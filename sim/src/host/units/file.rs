@@ -36,10 +36,25 @@ impl Definition {
         !self.fragment_path.is_empty()
     }
 
+    /// Returns all values of a key, in their order.
+    pub(super) fn values(&self, key: &str) -> impl DoubleEndedIterator<Item = &str> {
+        let values = self.text.lines().filter_map(move |line| line.strip_prefix(key));
+        values.filter_map(|rest| rest.strip_prefix('='))
+    }
+
     /// Returns the last value of a key.
     fn value(&self, key: &str) -> Option<&str> {
-        let values = self.text.lines().filter_map(|line| line.strip_prefix(key));
-        values.filter_map(|rest| rest.strip_prefix('=')).next_back()
+        self.values(key).next_back()
+    }
+
+    /// Returns the units that it requires.
+    pub(super) fn requires(&self) -> Vec<String> {
+        self.values("Requires").flat_map(str::split_whitespace).map(str::to_owned).collect()
+    }
+
+    /// Returns its type, which is "simple" if the files name none.
+    pub(super) fn kind(&self) -> &str {
+        self.value("Type").unwrap_or("simple")
     }
 
     /// Returns the command of the main process; none for a unit that the model runs by itself.
@@ -50,7 +65,7 @@ impl Definition {
 
     /// Returns true if the unit is active only after its main process has sent `READY=1`.
     pub(super) fn is_notify(&self) -> bool {
-        self.value("Type") == Some("notify")
+        self.kind() == "notify"
     }
 
     /// Returns true if systemd starts the unit again after its main process ended in that way.

@@ -19,12 +19,14 @@ pub enum JobEvent {
         /// The time at which the unit became inactive or failed.
         since_ms: u64,
     },
-    /// The job ended with the result "done".
-    Done {
+    /// The job ended.
+    Ended {
         /// The name of the unit.
         unit: String,
         /// The number of the job.
         job: u32,
+        /// "done", "failed", "canceled", "assert" or "dependency".
+        result: &'static str,
     },
 }
 
@@ -66,7 +68,8 @@ impl HostModel {
             Kind::TryRestart if unit.state.active == ActiveState::Active => Kind::Restart,
             Kind::TryRestart => {
                 // Nobody has to be listening, here and below.
-                let _heard = events.send(JobEvent::Done { unit: unit_name, job }).is_ok();
+                let done = JobEvent::Ended { unit: unit_name, job, result: "done" };
+                let _heard = events.send(done).is_ok();
                 let _ended = ends.send(number).is_ok();
                 return Ok(Job(number));
             }
@@ -78,7 +81,10 @@ impl HostModel {
             let _heard = events.send(shown).is_ok();
         }
         if let Some(before) = unit.job.replace(Pending { id: number, kind }) {
-            let _heard = ends.send(before.id).is_ok();
+            let (unit, job) = (name.to_owned(), before.id);
+            let canceled = JobEvent::Ended { unit, job, result: "canceled" };
+            let _heard = events.send(canceled).is_ok();
+            let _ended = ends.send(before.id).is_ok();
         }
         let (active, has_process) = (unit.state.active, unit.process.is_some());
         drop(state);
@@ -88,13 +94,29 @@ impl HostModel {
             (Kind::Start, ActiveState::Activating, true) => {}
             (Kind::Restart | Kind::TryRestart | Kind::Stop, _, true) => self.ask_to_stop(name),
             (Kind::Stop, _, false) => self.rest(name),
+            (Kind::Restart, ActiveState::Active, false) => {
+                self.end_packaged(name);
+                self.start_now(name);
+            }
             (Kind::Start | Kind::Restart | Kind::TryRestart, _, _) => self.start_now(name),
         }
         Ok(Job(number))
     }
 
-    /// Ends the job of a unit with any result.
+    /// Ends the job of a unit with the result that its state shows.
     pub(super) fn finish_job(&self, name: &str) {
+        self.end_job(name, |kind, active| {
+            let is_done = kind == Kind::Stop || active == ActiveState::Active;
+            if is_done { "done" } else { "failed" }
+        });
+    }
+
+    /// Ends the job of a unit with the result for its kind and the state of the unit.
+    pub(super) fn end_job(
+        &self,
+        name: &str,
+        result: impl FnOnce(Kind, ActiveState) -> &'static str,
+    ) {
         let mut state = self.state();
         let ends = state.units.ends.clone();
         let events = state.units.events.clone();
@@ -102,13 +124,10 @@ impl HostModel {
         let ended = unit.and_then(|unit| Some((unit.job.take()?, unit.state.active)));
         drop(state);
         if let Some((job, active)) = ended {
-            if job.kind == Kind::Stop || active == ActiveState::Active {
-                // Nobody has to be listening for it.
-                let done = JobEvent::Done { unit: name.to_owned(), job: job.id };
-                let _heard = events.send(done).is_ok();
-            }
+            let (unit, result) = (name.to_owned(), result(job.kind, active));
             // Nobody has to be listening for its end.
-            let _heard = ends.send(job.id).is_ok();
+            let _heard = events.send(JobEvent::Ended { unit, job: job.id, result }).is_ok();
+            let _ended = ends.send(job.id).is_ok();
         }
         self.notify(Daemon::Systemd);
     }

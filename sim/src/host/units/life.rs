@@ -13,8 +13,11 @@ use crate::{Daemon, HostModel};
 const PACKAGED_START: Duration = Duration::from_millis(100);
 
 impl HostModel {
-    /// Starts a unit that does not run.
+    /// Starts a unit that does not run, unless what it asks for is not so.
     pub(crate) fn start_now(&self, name: &str) {
+        if self.skips_start(name) {
+            return;
+        }
         let now_ms = self.now_ms();
         let mut state = self.state();
         let Some(unit) = state.units.units.get_mut(name) else { return };
@@ -29,6 +32,7 @@ impl HostModel {
         }
         unit.starts.push(Instant::now());
         (unit.stops, unit.verdict) = (false, None);
+        unit.state.main_start_us = now_ms.saturating_mul(1_000);
         unit.state.main_exit_us = 0;
         let command = unit.definition.command();
         let Some(command) = command.filter(|_| unit.definition.is_notify()) else {
@@ -110,6 +114,12 @@ impl HostModel {
 
     /// Stops a unit that has no process, and ends its job.
     pub(super) fn rest(&self, name: &str) {
+        self.end_packaged(name);
+        self.finish_job(name);
+    }
+
+    /// Puts a unit to rest that has no process, unless it has failed.
+    pub(super) fn end_packaged(&self, name: &str) {
         let now_ms = self.now_ms();
         if let Some(unit) = self.state().units.units.get_mut(name)
             && unit.state.active != ActiveState::Failed
@@ -122,7 +132,6 @@ impl HostModel {
             }
             unit.enter(ActiveState::Inactive, now_ms);
         }
-        self.finish_job(name);
     }
 
     /// Makes a unit active because its main process is ready.

@@ -25,42 +25,5 @@ all) management=0.0.0.0 trunks=0.0.0.0 agents=0.0.0.0 programs=0.0.0.0 ;;
     exit 1
     ;;
 esac
-version=$(cat /oml/version)
-mkdir -p /run/asterisk /var/lib/asterisk /var/log/asterisk /var/spool/asterisk
-cat > /run/asterisk/transports.conf <<END
-[global]
-type=global
-user_agent=OMniLeads lab asterisk $version
-[trunk-transport]
-type=transport
-protocol=udp
-bind=$trunks:5060
-[agent-transport]
-type=transport
-protocol=udp
-bind=$agents:5160
-END
-cat > /run/asterisk/manager.conf <<END
-[general]
-enabled=yes
-port=5038
-bindaddr=$management
-[$AMI_USER]
-secret=$AMI_PASSWORD
-read=all
-write=all
-END
-cat > /run/asterisk/http.conf <<END
-[general]
-enabled=yes
-bindaddr=$programs
-bindport=7088
-END
-cat > /run/asterisk/ari.conf <<END
-[general]
-enabled=yes
-[$AMI_USER]
-type=user
-password=$AMI_PASSWORD
-END
-exec /usr/sbin/asterisk -fnv
+trunks=$trunks:5060 agents=$agents:5160
+. /oml/configure

@@ -1,5 +1,6 @@
 """A telephone of an agent, which logs in at Kamailio and calls a number, over UDP or as a browser does over WebSocket
-with TLS. It stays until SIGTERM and writes what it sees to a file of JSON, which replaces the one before.
+with TLS; or of somebody else, who calls without a login. It stays until SIGTERM and writes what it sees to a file of
+JSON, which replaces the one before.
 
 usage: agent.py '{"do": "call" | "register" | "connect", "status": FILE, ...}'
 
@@ -195,7 +196,7 @@ class Telephone:
         self.asked, self.transport, self.sequence, self.headers = asked, transport, 0, []
         self.domain = asked.get("domain") or asked["address"]
         self.call_id, self.tag = f"{random.getrandbits(64):x}", f"{random.getrandbits(32):x}"
-        self.name = f"{int(time.time()) + 3600}:{asked.get('agent', '1001')}"
+        self.name = asked.get("caller") or f"{int(time.time()) + 3600}:{asked.get('agent', '1001')}"
 
     def request(self, method, uri, to, more="", body="", sequence=None):
         if sequence is None:
@@ -237,7 +238,7 @@ class Telephone:
     def ask_logged_in(self, method, uri, to, more="", body=""):
         """Sends a request again with a login when it is asked for one."""
         answer = self.ask(self.request(method, uri, to, more, body))
-        if answer.status not in (401, 407):
+        if answer.status not in (401, 407) or "key_file" not in self.asked:
             return answer
         if method == "INVITE":
             self.transport.send(self.request("ACK", uri, answer.one("to"), sequence=self.sequence))
@@ -263,6 +264,9 @@ class Telephone:
             for name in ["Via", "From", "To", "Call-ID", "CSeq"]
             for value in message.all(name.lower())
         )
+        # The first answer to a request gives the dialog its second tag.
+        if ";tag=" not in message.one("to"):
+            kept = kept.replace("\r\nCall-ID: ", f";tag={self.tag}\r\nCall-ID: ")
         self.transport.send(f"SIP/2.0 {status}\r\n{kept}Content-Length: 0\r\n\r\n")
 
 

@@ -38,15 +38,24 @@ impl ManualActions {
         &self,
         instance: &InstanceDocument,
     ) -> String {
+        self.write_drop_in(instance, "[Service]\nNice=5\n").await
+    }
+
+    /// As [`Self::add_drop_in`], with this text.
+    pub(in crate::runtime::contract) async fn write_drop_in(
+        &self,
+        instance: &InstanceDocument,
+        text: &str,
+    ) -> String {
         let folder = self.units().join(format!("{}.d", instance.unit));
         std::fs::create_dir_all(&folder).unwrap();
         let path = folder.join("override.conf");
-        std::fs::write(&path, "[Service]\nNice=5\n").unwrap();
+        std::fs::write(&path, text).unwrap();
         self.reload_units().await;
         path.display().to_string()
     }
 
-    /// Removes what [`Self::add_drop_in`] made.
+    /// Removes what [`Self::add_drop_in`] or [`Self::write_drop_in`] made.
     pub(in crate::runtime::contract) async fn remove_drop_in(&self, instance: &InstanceDocument) {
         let folder = self.units().join(format!("{}.d", instance.unit));
         std::fs::remove_file(folder.join("override.conf")).unwrap();

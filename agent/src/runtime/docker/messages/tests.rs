@@ -39,6 +39,20 @@ async fn report(error: &str, since: Timestamp) -> (ExitReport, usize) {
 }
 
 #[tokio::test]
+async fn a_log_that_is_closed_while_somebody_begins_to_follow_it_is_read_all_the_same() {
+    let stub = Stub::new(|request: &str| {
+        let line = "bye\n";
+        let piece = format!("\u{1}\0\0\0\0\0\0{}{line}", char::from(line.len() as u8));
+        Some((200, if request.contains("follow=true") { String::new() } else { piece }))
+    });
+    let lines = std::sync::Mutex::new(Vec::new());
+    let keep = |line: String| lines.lock().unwrap().push(line);
+    follow(&stub.engine, "c", 0, &keep).await.unwrap();
+    assert_eq!(*lines.lock().unwrap(), ["bye"]);
+    assert_eq!(stub.times("follow="), 2);
+}
+
+#[tokio::test]
 async fn a_life_that_began_since_then_is_reported_with_its_lines() {
     // The first line was written before the engine had noted the start.
     let log_tail = ["configuration error", "", "bye"].map(str::to_owned).to_vec();

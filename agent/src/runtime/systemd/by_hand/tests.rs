@@ -79,12 +79,14 @@ fn a_drop_in_that_is_not_ours_is_reported_by_its_path() {
 }
 
 #[test]
-fn drop_ins_of_the_unit_and_of_units_of_like_names_are_reported_but_not_those_of_all_services() {
+fn drop_ins_of_the_unit_of_like_names_and_of_people_for_all_services_are_reported() {
     let paths = [
         "/etc/systemd/system/asterisk.service.d/override.conf",
         "/usr/lib/systemd/system/service.d/10-timeout-abort.conf",
         "/run/systemd/system.control/asterisk.service.d/50-MemoryMax.conf",
         "/etc/systemd/system/oml-.service.d/limits.conf",
+        "/etc/systemd/system/service.d/limits.conf",
+        "/run/systemd/system/service.d/zzz-lxc-service.conf",
     ];
     let drop_in_paths = Some(paths.map(str::to_owned).to_vec());
     let unit = UnitProperties { drop_in_paths, ..UnitProperties::default() };
@@ -95,7 +97,7 @@ fn drop_ins_of_the_unit_and_of_units_of_like_names_are_reported_but_not_those_of
         let unit = instance.unit.clone();
         Difference::ForeignDropIn { path: path.to_owned(), unit }
     };
-    assert_eq!(found, [drop_in(paths[0]), drop_in(paths[2]), drop_in(paths[3])]);
+    assert_eq!(found, [0, 2, 3, 4].map(|index| drop_in(paths[index])));
 }
 
 fn packaged(unit: &str) -> InstanceDocument {
@@ -123,7 +125,7 @@ fn of_a_packaged_unit_the_drop_ins_of_people_are_reported_and_not_ours_or_those_
     let (instance, places) = (packaged("db@one.service"), Paths::system());
     let found: Vec<String> =
         drop_ins(&instance, &loaded, &places).map(|it| it.to_string()).collect();
-    let expected = [paths[2], paths[4], paths[6]]
+    let expected = [paths[2], paths[4], paths[5], paths[6]]
         .map(|path| format!("{path} changes unit db@one.service: not ours, left alone"));
     assert_eq!(found, expected);
 }

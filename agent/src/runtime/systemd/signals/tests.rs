@@ -1,6 +1,7 @@
 #![expect(clippy::disallowed_methods, reason = "a real bus, by real time")]
 
 use oml_common::decide::observed::UnitEnd;
+use oml_common::id::RunId;
 
 use super::*;
 use zbus::{ObjectPath, Variant};
@@ -9,15 +10,19 @@ fn path(number: u32) -> OwnedObjectPath {
     OwnedObjectPath::try_from(format!("/org/freedesktop/systemd1/job/{number}")).unwrap()
 }
 
+fn end_of(number: u32) -> JobEnd {
+    JobEnd { number, job: path(number), result: JobResult::Done }
+}
+
 #[tokio::test]
 async fn the_end_of_the_job_is_not_waited_past() {
     let signals = Signals::new();
     let mut ends = signals.ends();
     // Both before the waiter knows its job: fast jobs end like that.
-    signals.ends.send(path(1)).unwrap();
-    signals.ends.send(path(2)).unwrap();
+    signals.ends.send(end_of(1)).unwrap();
+    signals.ends.send(end_of(2)).unwrap();
     let begun = std::time::Instant::now();
-    next_look(&mut ends, &path(2)).await;
+    assert_eq!(next_look(&mut ends, &path(2)).await, Some(end_of(2)));
     assert!(begun.elapsed() < LOOK_INTERVAL / 2);
 }
 
@@ -25,8 +30,8 @@ async fn the_end_of_the_job_is_not_waited_past() {
 async fn a_lost_signal_only_delays_the_look() {
     let signals = Signals::new();
     let mut ends = signals.ends();
-    signals.ends.send(path(1)).unwrap();
-    next_look(&mut ends, &path(2)).await;
+    signals.ends.send(end_of(1)).unwrap();
+    assert_eq!(next_look(&mut ends, &path(2)).await, None);
 }
 
 #[tokio::test]
@@ -34,10 +39,10 @@ async fn signals_that_overran_the_queue_lead_to_a_look_at_once() {
     let signals = Signals::new();
     let mut ends = signals.ends();
     for number in 0..2 * u32::try_from(QUEUE).unwrap() {
-        signals.ends.send(path(number)).unwrap();
+        signals.ends.send(end_of(number)).unwrap();
     }
     let begun = std::time::Instant::now();
-    next_look(&mut ends, &path(9_999)).await;
+    assert_eq!(next_look(&mut ends, &path(9_999)).await, None);
     assert!(begun.elapsed() < LOOK_INTERVAL / 2);
 }
 
@@ -130,6 +135,43 @@ fn the_jobs_of_the_units_of_others_wake_nobody_and_are_not_kept() {
     assert!(signals.ours.lock().unwrap().is_empty());
 }
 
+/// Returns the object of a unit (sd_bus_path_encode(3)).
+fn object_of(unit: &str) -> String {
+    let escaped = unit.chars().map(|c| match c {
+        c if c.is_ascii_alphanumeric() => c.to_string(),
+        c => format!("_{:02x}", u32::from(c)),
+    });
+    format!("{UNITS}/{}", escaped.collect::<String>())
+}
+
+fn notify_change_of(signals: &Signals, unit: &str) {
+    let properties = BTreeMap::from([
+        ("ActiveState", Variant::from("inactive")),
+        ("SubState", Variant::from("dead")),
+    ]);
+    let none: Vec<&str> = Vec::new();
+    let interface = "org.freedesktop.DBus.Properties";
+    let message = Message::signal(object_of(unit).as_str(), interface, "PropertiesChanged")
+        .build(&("org.freedesktop.systemd1.Unit", properties, none))
+        .unwrap();
+    signals.take(&message);
+}
+
+#[test]
+fn a_change_of_the_unit_of_a_run_wakes_those_who_follow_runs_and_nobody_else() {
+    let signals = listening();
+    let (runs, changes) = (signals.run_changes(), signals.changes());
+    notify_change_of(&signals, "session-1.scope");
+    notify_change_of(&signals, OWN_NAME);
+    assert!(!runs.has_changed().unwrap());
+    assert!(changes.has_changed().unwrap());
+    let changes = signals.changes();
+    let run = RunId { epoch: 1, number: 7 };
+    notify_change_of(&signals, &transient::unit_name(run));
+    assert!(runs.has_changed().unwrap());
+    assert!(!changes.has_changed().unwrap());
+}
+
 #[test]
 fn what_was_seen_of_our_units_outlives_a_listing() {
     let signals = listening();
@@ -214,4 +256,31 @@ fn an_end_that_looks_like_a_stop_is_taken_where_nobody_stopped_the_unit() {
     notify_state(&signals, "deactivating", 0);
     notify_end(&signals, 4_500_000, "failed", 0);
     assert_eq!(signals.take_ends(NAME).len(), 1);
+}
+
+#[test]
+fn the_end_of_a_job_says_that_a_restart_only_stopped_the_unit() {
+    for (result, since) in [
+        ("dependency", Some(5_000_000)),
+        ("assert", Some(5_000_000)),
+        ("failed", None),
+        ("canceled", None),
+    ] {
+        let signals = listening();
+        signals.note_loaded(&loaded("active"), NAME);
+        notify_state(&signals, "inactive", 7);
+        notify_end_of(&signals, OWN_NAME, 7, result);
+        assert_eq!(signals.skipped_at_rest_since(NAME), since, "{result}");
+        let end = if since.is_some() { UnitEnd::ByItself } else { UnitEnd::Stopped };
+        assert_eq!(signals.seen_rest(NAME).map(|rest| rest.end), Some(end), "{result}");
+    }
+}
+
+#[tokio::test]
+async fn the_result_of_a_job_reaches_the_one_who_waits_for_it() {
+    let signals = Signals::new();
+    let mut ends = signals.ends();
+    notify_end_of(&signals, "other.service", 7, "dependency");
+    let end = next_look(&mut ends, &path(7)).await.unwrap();
+    assert_eq!((end.number, end.result), (7, JobResult::Dependency));
 }

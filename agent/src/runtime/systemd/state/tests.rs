@@ -1,3 +1,6 @@
+use oml_common::decide::observed::Unmet;
+use oml_common::decide::unit_end::unmet;
+
 use super::super::calls::{ServiceProperties, UnitProperties};
 use super::*;
 
@@ -115,4 +118,29 @@ fn a_unit_that_remains_after_its_processes_have_ended_is_seen_as_exited() {
     assert!(is_exited("active", "exited"));
     assert!(!is_exited("active", "running") && !is_exited("activating", "auto-restart"));
     assert!(!Loaded::default().observe(None, false).is_exited);
+}
+
+#[test]
+fn what_systemd_shows_of_the_tests_before_a_start_is_read() {
+    let mut skipped = packaged(EXITED, 0, 4_500_000);
+    assert_eq!(unmet(&skipped.tested()), None, "nothing is known of its tests");
+    skipped.unit.condition_result = Some(false);
+    assert_eq!(unmet(&skipped.tested()), None, "they were never tested");
+    skipped.unit.condition_monotonic = Some(5_000_001);
+    assert_eq!(unmet(&skipped.tested()), Some(Unmet::Condition(None)));
+    let test = |parameter: &str, result| {
+        ("ConditionPathExists".to_owned(), false, true, parameter.to_owned(), result)
+    };
+    skipped.unit.conditions = Some(vec![test("/here", 1), test("/gone", -1), test("/later", 0)]);
+    let named = Unmet::Condition(Some("ConditionPathExists=!/gone".to_owned()));
+    assert_eq!(unmet(&skipped.tested()), Some(named));
+}
+
+#[test]
+fn a_program_that_was_started_before_a_change_is_none_of_the_change() {
+    let mut ended = packaged(EXITED, 1, 4_000_000);
+    assert!(!ended.was_started_since(Timestamp(1)), "systemd knows no main process");
+    ended.service.main_start = Some(3_500_900);
+    assert!(ended.was_started_since(Timestamp(3_500)));
+    assert!(!ended.was_started_since(Timestamp(3_501)));
 }

@@ -4,7 +4,7 @@ use super::*;
 
 fn refused(spec: &str, catalog: &str) -> String {
     let from = plan_with(SPEC, CATALOG, 1).unwrap();
-    check(&from, &plan_with(spec, catalog, 2).unwrap()).to_string()
+    check(&from, &plan_with(spec, catalog, 2).unwrap(), &BTreeSet::new()).to_string()
 }
 
 /// Returns the catalog with `pbx` in place of `voice`, with other names and another port.
@@ -42,6 +42,15 @@ fn a_unit_a_container_or_a_port_of_a_removed_component_cannot_be_used() {
         };
         assert_eq!(refused(&spec, &successor(from, to)), [problem("n2"), problem("n3")].join("\n"));
     }
+}
+
+#[test]
+fn a_component_that_only_lacks_in_the_next_plan_is_not_removed() {
+    let catalog = successor("5070 }}/udp", "settings.sip_port }}/udp");
+    let from = plan_with(SPEC, CATALOG, 1).unwrap();
+    let to = plan_with(&SPEC.replace("voice: \"1\"", "pbx: \"1\""), &catalog, 2).unwrap();
+    assert_eq!(check(&from, &to, &["voice".parse().unwrap()].into()), Problems::default());
+    assert_eq!(check(&from, &to, &["db".parse().unwrap()].into()).0.len(), 2);
 }
 
 #[test]

@@ -36,6 +36,7 @@ impl Writer<'_> {
         let FileTemplate { template: name, text, .. } = template;
         let text = match engine.render_named_str(name, text, &self.values) {
             Ok(text) => text,
+            Err(_) if self.waits_for_setting(engine, text) => return None,
             Err(error) => {
                 let detail = error.detail().unwrap_or("a value is missing").to_owned();
                 let line = error.line().map(|line| format!(", line {line}")).unwrap_or_default();

@@ -50,6 +50,7 @@ impl Renderer<'_> {
             engine: &self.engine,
             values: minijinja::Value::from(minijinja::value::Serde(&values)),
             chosen: &self.chosen,
+            catalog: self.input.catalog,
             spec: self.input.spec,
             path: format!("components.{component}.operations.{operation}"),
             problems,

@@ -58,13 +58,13 @@ impl Writer<'_> {
 
     /// Fills in the commands that count calls.
     pub(super) fn active(&mut self, template: &ActiveProbe) -> ActiveProbe {
-        let more = template.more.iter().map(|source| ActiveSource {
+        let several = template.several.iter().map(|source| ActiveSource {
             command: self.words("active.command", &source.command),
             before: source.before.clone(),
         });
-        let more = more.collect();
+        let several = several.collect();
         let command = self.words("active.command", &template.command);
-        ActiveProbe { command, more, ..template.clone() }
+        ActiveProbe { command, several, ..template.clone() }
     }
 
     fn http_details(&mut self, template: &HttpDetails) -> HttpDetails {

@@ -104,6 +104,17 @@ fn every_missing_secret_is_named_at_once_with_what_to_type() {
 }
 
 #[test]
+fn the_secrets_of_a_component_without_a_version_are_named_too() {
+    let spec = SPEC.replace("  db: \"1\"", "  db: {}");
+    assert_eq!(
+        planned(&spec, "A: {name: first, from: controller}", &[]).unwrap_err(),
+        "line 5: components.db: has no version (write db: \"1.2.3\")\n\
+         line 5: components.db.secrets.A: acme has no secret first \
+         (omlctl secret generate tenant=acme first)"
+    );
+}
+
+#[test]
 fn a_missing_secret_that_is_a_file_is_given_from_one_unless_it_is_a_password() {
     for (variable, name, command) in [
         ("KEY", "key", "set tenant=acme key < FILE"),

@@ -110,12 +110,36 @@ fn a_required_setting_must_be_given_and_not_be_empty() {
     let refused = |spec: &str| plan_with(spec, &catalog(&typed, HERE), 1).unwrap_err().to_string();
     assert_eq!(
         refused(&SPEC.replace("{colour: blue}", "{}")),
-        "settings.colour: is missing; catalog test has no default for it"
+        "settings.colour: is missing; catalog test has no default for it \
+         (write colour: VALUE below settings; see omlctl settings catalog=test colour)"
     );
     assert_eq!(
         refused(&SPEC.replace("blue", "\"\"")),
         "line 3: settings.colour: is empty, and must be a text"
     );
+}
+
+#[test]
+fn a_setting_without_a_value_is_one_mistake_however_many_templates_name_it() {
+    let spec = SPEC.replace("{colour: blue}", "{}");
+    let env = "HERE: \"{{ settings.colour }} {{ node.address }}\", SKY: \"{{ settings.colour }}\"";
+    let refused = |env: &str| plan_with(&spec, &catalog(UNTYPED, env), 1).unwrap_err();
+    let found = refused(env);
+    assert_eq!(found.0.len(), 1, "{found}");
+    assert_eq!(found.0[0].path, "settings.colour");
+    // What has nothing to do with it is said beside it.
+    let found =
+        refused(&format!("{env}, LAND: \"{{{{ settings.sip_port }}}}{{{{ host.void }}}}\""));
+    assert_eq!(found.0.len(), 2, "{found}");
+    assert_eq!(found.0[0].path, "components.voice.env.LAND");
+}
+
+#[test]
+fn what_a_template_became_is_refused_with_the_command_that_shows_the_settings() {
+    let port = SPEC.replace("colour: blue", "colour: blue, sip_port: \"0\"");
+    let found = plan_with(&port, CATALOG, 1).unwrap_err();
+    let hint = Some("see what it is made of: omlctl settings catalog=test");
+    assert!(found.0.iter().all(|problem| problem.hint.as_deref() == hint), "{found}");
 }
 
 /// Plans the voice server with these lines in place of its count of calls.

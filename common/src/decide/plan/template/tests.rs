@@ -52,7 +52,8 @@ fn a_value_that_would_end_its_line_is_refused_with_its_place() {
         assert_eq!(
             problems,
             format!(
-                "line 7: components.exporter.env.T: contains {name}, which cannot be written into a drop-in"
+                "line 7: components.exporter.env.T: contains {name}, which cannot be written into a \
+                 drop-in (write a value of one line)"
             )
         );
     }

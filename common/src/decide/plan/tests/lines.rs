@@ -42,9 +42,9 @@ fn one_host_and_three_run_omnileads_1_26() {
         &one,
         &three,
         &[
-            ("kamailio", "KAMAILIO_HOSTNAME", "10.0.0.1", "10.0.0.3"),
-            ("nginx", "KAMAILIO_HOSTNAME", "10.0.0.1", "10.0.0.3"),
-            ("kamailio", "ASTERISK_HOSTNAME", "10.0.0.1", "10.0.0.2"),
+            ("kamailio", "KAMAILIO_HOSTNAME", "127.0.0.2", "10.0.0.3"),
+            ("kamailio", "ASTERISK_HOSTNAME", "127.0.0.1", "10.0.0.2"),
+            ("nginx", "KAMAILIO_HOSTNAME", "127.0.0.2", "10.0.0.3"),
             ("asterisk", "PGHOST", "10.0.0.1", "10.0.0.1"),
             ("asterisk", "HOMER_ENABLE", "True", "True"),
             ("asterisk", "HOMERHOST", "10.0.0.1", "10.0.0.2"),
@@ -93,6 +93,7 @@ fn one_host_and_three_run_omnileads_2_2() {
             ("nginx", "KAMAILIO_HOSTNAME", "127.0.0.1", "10.0.0.3"),
             ("asterisk", "ARQ", "aio", "cluster"),
             ("asterisk", "RABBITMQ_HOST", "10.0.0.1", "10.0.0.1"),
+            ("asterisk", "CALLREC_SPLIT_CHANNELS", "True", "True"),
             ("asterisk", "FASTAGI", "10.0.0.1", "10.0.0.3"),
             ("asterisk-retrieve-conf", "ARI_HOST", "127.0.0.1", "10.0.0.2"),
             ("redis", "BIND_IP", "10.0.0.1", "10.0.0.1"),
@@ -123,6 +124,7 @@ fn a_tenant_of_2_2_needs_neither_the_tests_nor_the_enterprise_edition() {
     let plan = plan_for(&three_hosts(), OMNILEADS_2_2, &spec);
     assert_eq!(value(&plan, "omnileads", "WOMBAT_HOSTNAME"), "192.0.2.9");
     assert_eq!(value(&plan, "interaction-processor", "S3_ENDPOINT"), "https://s3.example");
+    assert_eq!(value(&plan, "asterisk", "CALLREC_SPLIT_CHANNELS"), "false");
 }
 
 #[test]
@@ -176,6 +178,62 @@ fn browsers_outside_get_recordings_at_the_public_address_of_a_site_in_a_cloud() 
         assert_eq!(value(&plan, component, "S3_ENDPOINT"), "https://192.0.2.7", "{component}");
         assert_eq!(value(&plan, "nginx", "S3_ENDPOINT"), "http://10.0.0.1:9000");
     }
+}
+
+#[test]
+fn what_is_outside_of_a_tenant_has_no_component_in_any_line() {
+    let outside = "postgres_host: db.example, redis_host: kv.example, rtpengine_host: media.example, \
+                   bucket_url: https://s3.example";
+    let of_3 = "kamailio_webrtc_iface: eth1, itsp_nodes: \"\", kamailio_pstn_host: edge.example";
+    let mut roles = ROLES_OF_3.to_vec();
+    roles.extend(["voice", "app"]);
+    let all = hosts(&[("all", roles.as_slice())]);
+    for (text, more) in [
+        (OMNILEADS_1_26, "infra_env: cloud"),
+        (OMNILEADS_2_2, "infra_env: nat"),
+        (OMNILEADS_3, of_3),
+    ] {
+        let catalog = Catalog::parse(text).unwrap();
+        let spec = spec_of(&catalog, &format!("{{{outside}, {more}}}"), |it| it != "haproxy");
+        let plan = plan_for(&all, text, &spec);
+        let share = plan.nodes.values().next().unwrap();
+        for name in ["postgres", "redis", "redis-exporter", "minio", "rtpengine", "kamailio-pstn"] {
+            let name: ComponentName = name.parse().unwrap();
+            assert!(!share.instances.contains_key(&name), "{name} of {}", catalog.name);
+        }
+        assert_eq!(value(&plan, "omnileads", "PGHOST"), "db.example", "{}", catalog.name);
+    }
+}
+
+#[test]
+fn a_mode_of_media_that_a_line_does_not_know_is_refused_with_those_that_it_knows() {
+    let of_2_2 = "lan, cloud, cloud_external_dialer, nat, hybrid, all, ha";
+    for (text, known) in [(OMNILEADS_1_26, "lan, cloud"), (OMNILEADS_2_2, of_2_2)] {
+        let catalog = Catalog::parse(text).unwrap();
+        let spec = spec_of(&catalog, "{infra_env: clowd}", |it| it == "rtpengine");
+        let problems = plan_on(&one_host(), &spec, text, 1).unwrap_err().to_string();
+        assert!(problems.contains(&format!("\"clowd\" is not one of {known}")), "{problems}");
+    }
+}
+
+#[test]
+fn a_capture_server_is_named_to_the_programs_that_send_it_a_copy() {
+    let settings =
+        "{homer_host: homer.example, kamailio_webrtc_iface: eth1, itsp_nodes: 192.0.2.20}";
+    let catalog = Catalog::parse(OMNILEADS_3).unwrap();
+    let spec = spec_of(&catalog, settings, |it| it != "haproxy");
+    let plan = plan_for(&hosts(&[("all", &ROLES_OF_3)]), OMNILEADS_3, &spec);
+    for (component, number) in [("kamailio-webrtc", "2003"), ("kamailio-pstn", "2002")] {
+        assert_eq!(value(&plan, component, "HOMER_ENABLE"), "True");
+        assert_eq!(value(&plan, component, "HOMER_HOST"), "homer.example");
+        assert_eq!(value(&plan, component, "HOMER_CAPTURE_ID"), number);
+    }
+    assert_eq!(value(&plan, "kamailio-pstn", "HOMER_NODE_NAME"), "acme-pstn");
+    let catalog = Catalog::parse(OMNILEADS_2_2).unwrap();
+    let spec = spec_of(&catalog, "{homer_host: homer.example}", |_| true);
+    let plan = plan_for(&hosts(&[("all", &["data", "voice", "app", "qa"])]), OMNILEADS_2_2, &spec);
+    assert_eq!(value(&plan, "asterisk", "HOMER_ENABLE"), "True");
+    assert_eq!(value(&plan, "asterisk", "HOMERHOST"), "homer.example");
 }
 
 #[test]

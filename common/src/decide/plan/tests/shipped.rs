@@ -32,11 +32,11 @@ pub(super) fn hosts(of: &[(&str, &[&str])]) -> BTreeMap<NodeName, NodeFacts> {
 }
 
 pub(super) fn one_host() -> BTreeMap<NodeName, NodeFacts> {
-    hosts(&[("all", &["data", "voice", "app", "dialer"])])
+    hosts(&[("all", &["data", "voice", "app", "dialer", "qa"])])
 }
 
 pub(super) fn three_hosts() -> BTreeMap<NodeName, NodeFacts> {
-    hosts(&[("d", &["data"]), ("v", &["voice"]), ("w", &["app", "dialer"])])
+    hosts(&[("d", &["data"]), ("v", &["voice"]), ("w", &["app", "dialer", "qa"])])
 }
 
 pub(super) fn plan_for(nodes: &BTreeMap<NodeName, NodeFacts>, catalog: &str, spec: &str) -> Plan {
@@ -67,7 +67,7 @@ fn three_hosts_run_omnileads_2_6_and_change_one_after_the_other() {
     let catalog = Catalog::parse(OMNILEADS_2_6).unwrap();
     let plan = plan_for(&three_hosts(), OMNILEADS_2_6, &spec_of(&catalog, "{}", |_| true));
     let carried = plan.nodes.iter().map(|(node, it)| format!("{node} {}", it.instances.len()));
-    assert_eq!(carried.collect::<Vec<_>>(), ["d 8", "v 6", "w 32"]);
+    assert_eq!(carried.collect::<Vec<_>>(), ["d 9", "v 7", "w 44"]);
     let waves = plan.waves.iter().map(|wave| wave.iter().map(AsRef::as_ref).collect());
     assert_eq!(waves.collect::<Vec<Vec<&str>>>(), [["d"], ["v"], ["w"]]);
 }
@@ -107,7 +107,7 @@ fn a_tenant_of_omnileads_2_6_can_have_its_data_outside_and_no_dialer() {
     let wants = |name: &str| !outside.contains(&name) && !name.starts_with("dialer-");
     let settings = "{postgres_host: db.example, redis_host: kv.example, rtpengine_host: media.example, \
                     bucket_url: https://s3.example, callrec_device: s3, infra_env: prod, \
-                    public_ip: 192.0.2.7, fqdn: acme.example}";
+                    public_ip: 192.0.2.7, fqdn: acme.example, homer_host: homer.example}";
     let plan = plan_for(&three_hosts(), OMNILEADS_2_6, &spec_of(&catalog, settings, wants));
     for (component, variable, expected) in [
         ("omnileads", "PGHOST", "db.example"),
@@ -117,6 +117,9 @@ fn a_tenant_of_omnileads_2_6_can_have_its_data_outside_and_no_dialer() {
         ("interaction-processor", "S3_ENDPOINT", "https://s3.example"),
         ("omnileads", "S3_ENDPOINT", "https://s3.example"),
         ("asterisk", "PUBLIC_IP", "192.0.2.7"),
+        ("asterisk", "HOMER_HOST", "homer.example"),
+        ("asterisk", "HOMERHOST", "homer.example"),
+        ("asterisk", "HOMERPORT", "9060"),
         ("asterisk", "DIALER_HOST", "127.0.0.1"),
         ("asterisk-retrieve-conf", "ARI_HOST", "10.0.0.2"),
         ("fastagi", "DIALER_AMD_ENDPOINT", "10.0.0.3:1440"),

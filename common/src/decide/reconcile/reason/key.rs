@@ -125,9 +125,11 @@ impl InactiveUnit {
             Self::KeepsEnding { times: _, last } => {
                 Self::KeepsEnding { times: 0, last: last.clone() }
             }
-            other @ (Self::NotRunning | Self::Starting | Self::Stopping | Self::Failed { .. }) => {
-                other.clone()
-            }
+            other @ (Self::NotRunning
+            | Self::Starting
+            | Self::Stopping
+            | Self::NotStarted { .. }
+            | Self::Failed { .. }) => other.clone(),
         }
     }
 }

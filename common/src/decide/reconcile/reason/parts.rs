@@ -233,6 +233,10 @@ pub enum InactiveUnit {
         /// Why its program could not be started.
         not_started: Option<String>,
     },
+    /// systemd skipped its last start.
+    NotStarted {
+        why: String,
+    },
     /// It has failed, for the reason that systemd gives.
     Failed {
         result: String,
@@ -355,6 +359,7 @@ impl Display for InactiveUnit {
                     .as_ref()
                     .map_or(Ok(()), |why| write!(f, "; the last start failed: {why}"))
             }
+            Self::NotStarted { why } => write!(f, "did not start: {why}"),
             Self::Failed { result } => write!(f, "its unit has failed: {result}"),
             Self::SupervisorKeepsEnding { times } => write!(
                 f,

@@ -226,12 +226,16 @@ fn a_soak_reports_how_it_stands_and_why_it_failed() {
 }
 
 #[test]
-fn an_instance_with_nothing_to_change_reports_how_it_is() {
+fn a_unit_that_does_not_run_is_reported_with_why() {
     let unit = |state| Reason::Unit(state);
     texts(&[
         (unit(InactiveUnit::NotRunning), "its unit is not running"),
         (unit(InactiveUnit::Starting), "systemd is starting it"),
         (unit(InactiveUnit::Stopping), "systemd is stopping it"),
+        (
+            unit(InactiveUnit::NotStarted { why: "a condition does not hold".to_owned() }),
+            "did not start: a condition does not hold",
+        ),
         (
             unit(InactiveUnit::Restarting { times: 3, not_started: None }),
             "started again by systemd, 3 times so far",
@@ -260,6 +264,12 @@ fn an_instance_with_nothing_to_change_reports_how_it_is() {
             "ended or could not be started 6 times in a row: its last start failed: no space left \
              on device",
         ),
+    ]);
+}
+
+#[test]
+fn an_instance_with_nothing_to_change_reports_how_it_is() {
+    texts(&[
         (
             Reason::Beside {
                 change: Box::new(Reason::Probe { detail: "toomanyrequests".to_owned() }),

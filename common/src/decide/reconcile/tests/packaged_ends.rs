@@ -2,7 +2,7 @@
 
 use super::world::{World, name, packaged};
 use super::{ActiveState, Health, LastGood, Phase, Reason, Step, Timestamp};
-use crate::decide::observed::{ObservedUnit, UnitEnd};
+use crate::decide::observed::{ObservedUnit, UnitEnd, Unmet};
 use crate::decide::reconcile::{Decision, SoakState};
 use crate::document::status::{LastExit, Status};
 
@@ -159,4 +159,18 @@ fn a_drop_in_that_is_lost_beside_a_unit_that_somebody_stopped_starts_nothing() {
     }
     let running = decided(0, |unit, _| (unit.hash, unit.stale) = (None, true));
     assert_eq!(running.step, Some(Step::RewriteConfig), "{running:?}");
+}
+
+#[test]
+fn a_packaged_unit_whose_start_was_skipped_is_started_again_and_says_why() {
+    let skipped = |unit: &mut ObservedUnit, since| {
+        rest(unit, since);
+        (unit.ended, unit.unmet) = (Some(UnitEnd::ByItself), Some(Unmet::Dependency));
+    };
+    let decision = decided(0, skipped);
+    assert_eq!((decision.step, decision.phase), (Some(Step::Start), Phase::Starting));
+    let reason = decision.reason.to_string();
+    let begin = "did not start: a unit that its unit requires did not start; run systemctl status ";
+    assert!(reason.starts_with(begin), "{reason}");
+    assert_eq!(reason.matches("did not start: ").count(), 1, "{reason}");
 }

@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use super::world::content;
 use super::*;
+use crate::decide::difference::{FileChange, FileChangeKind, UnitChange};
+use crate::decide::observed::UnitEnd;
 use crate::document::instance::{ContainerFile, KeptSecret, RegistryLogin, Reload, ReloadBy};
 use crate::document::update::{InstanceUpdate, ReloadStage};
 use crate::id::ContentHash;
@@ -117,6 +119,62 @@ fn what_ended_while_its_reload_had_failed_starts_with_its_former_content() {
     world.settle();
     assert_eq!((running(&world), world.phase("asterisk")), (Some("1"), Phase::RolledBack));
     assert_eq!(loaded(&world), content(&with_file("1", "first")));
+}
+
+/// The reload to the second text has failed.
+fn failed() -> World {
+    let mut world = changing_text();
+    world.place("asterisk").refused = content(&with_file("1", "second"));
+    world.settle();
+    world
+}
+
+#[test]
+fn what_somebody_changes_after_a_reload_failed_is_put_right_without_another_reload() {
+    let world = failed();
+    let first = with_file("1", "first");
+    let repair = Some(Step::Repair { in_use: first.workload_hash() });
+    let mut observed = world.observe();
+    let decided = |observed: &_| world.with_observed(observed, decide)[&name("asterisk")].clone();
+    assert!(!decided(&observed).acts());
+    let path = "/etc/voice.pem".to_owned();
+    let edited = FileChange { path, kind: FileChangeKind::Edited };
+    let disabled = UnitChange::Disabled { unit: first.unit.clone() };
+    for is_stopped in [false, true] {
+        let seen = observed.instances.get_mut(&name("asterisk")).unwrap();
+        seen.file_changes = vec![edited.clone()];
+        if is_stopped {
+            let unit = seen.unit.as_mut().unwrap();
+            unit.ended = Some(UnitEnd::Stopped);
+            unit.active = ActiveState::Inactive;
+            seen.containers[0].state =
+                ContainerState::Exited { code: 0, at: Timestamp(1), out_of_memory: false };
+        }
+        let decision = decided(&observed);
+        let phase = match is_stopped {
+            false => decision.phase == Phase::RolledBack,
+            true => matches!(decision.phase, Phase::StoppedByHand { .. }),
+        };
+        assert!(phase && decision.step == repair, "{decision:?}");
+        let seen = observed.instances.get_mut(&name("asterisk")).unwrap();
+        seen.file_changes.clear();
+        seen.unit.as_mut().unwrap().by_hand = vec![disabled.clone()];
+        assert_eq!(decided(&observed).step, repair);
+        let seen = observed.instances.get_mut(&name("asterisk")).unwrap();
+        seen.unit.as_mut().unwrap().by_hand.clear();
+    }
+}
+
+#[test]
+fn the_failure_of_a_reload_is_the_news_while_something_is_put_right() {
+    let world = failed();
+    let step = Step::Repair { in_use: with_file("1", "first").workload_hash() };
+    let busy = [(name("asterisk"), Busy { step, bytes: (0, 0) })].into();
+    let observed = world.observe();
+    let decided = world.with_observed(&observed, |input| decide(Input { busy: &busy, ..input }));
+    let decision = decided[&name("asterisk")].clone();
+    let shown = (decision.phase, decision.reason.to_string());
+    assert_eq!(shown, (Phase::RolledBack, "the reload failed".to_owned()));
 }
 
 #[test]

@@ -105,6 +105,7 @@ fn a_removal_does_not_wait_for_an_addition_whose_unit_is_masked() {
         restarts: 0,
         by_hand: Vec::new(),
         result: String::new(),
+        unmet: None,
     };
     observed.instances.entry(name("kamailio")).or_default().unit = Some(masked);
     let decisions = world.with_observed(&observed, super::decide);

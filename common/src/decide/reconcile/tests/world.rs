@@ -1,15 +1,16 @@
 //! A host as a value: what the steps would do to it, and what goes wrong.
 //!
 //! The model of the whole host is the crate `sim`, which behaves as the real daemons do, on
-//! tokio's clock. This one is smaller: a plain value that a step changes at once, so that
-//! the tests of properties can try thousands of histories, and the core needs no runtime.
+//! tokio's clock. This is none of daemons, but a world for properties of the decision alone: a
+//! plain value that a step changes at once, so that they can be tried on thousands of histories,
+//! and the core needs no runtime. Its own rules are the constants below and what a prune removes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::difference::ForeignObject;
 use crate::decide::observed::{
-    ActiveState, ContainerState, Counting, Observed, ObservedContainer, ObservedDocument,
-    ObservedInstance, ObservedRun, ObservedUnit, UnitEnd,
+    ActiveState, ContainerState, Observed, ObservedContainer, ObservedDocument, ObservedInstance,
+    ObservedRun, ObservedUnit, UnitEnd,
 };
 use crate::decide::reconcile::{Action, Decision, Input, decide, reconcile};
 use crate::decide::rights::Right;
@@ -19,8 +20,8 @@ use crate::decide::update::{self, NotDone, Outcome, nothing};
 use crate::document::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
 use crate::document::instance::Workload;
 use crate::document::instance::{
-    ActiveProbe, Check, Container, Instance, KeptSecret, PackagedUnit, PidsLimit, Probe, Reload,
-    Timing,
+    ActiveProbe, Check, Container, Counting, Instance, KeptSecret, PackagedUnit, PidsLimit, Probe,
+    Reload, Timing,
 };
 use crate::document::operation::{RunOutcome, RunResult};
 use crate::document::report::{Failure, Phase};
@@ -59,14 +60,22 @@ pub(super) enum Fault {
     StoppedByHand,
 }
 
-/// From a program's end to its next start by systemd.
-const RESTART_PAUSE_MS: u64 = 1_000;
+/// A unit file as the agent writes it.
+const UNIT_FILE: &str = include_str!("../../../document/v1/fixtures/unit_mark.service");
 /// From its start to the end of a program that dies.
 const DEATH_MS: u64 = 2_000;
 /// How long a program that never answers is waited for.
 const START_TIMEOUT_MS: u64 = 30_000;
-/// Starts in a row after which systemd gives up.
+/// Restarts in a row after which systemd gives up here. They are few, so that a history comes to
+/// that: our unit files allow more (`StartLimitBurst`).
 const RESTARTS_MAX: u32 = 5;
+
+/// Returns the time from a program's end to its next start by systemd, as our unit files say it.
+fn restart_pause_ms() -> u64 {
+    let pause =
+        UNIT_FILE.lines().find_map(|line| line.strip_prefix("RestartSec=")?.strip_suffix('s'));
+    pause.unwrap().parse::<u64>().unwrap() * 1_000
+}
 
 /// One instance's share of the host.
 #[derive(Debug, Clone, Default)]
@@ -166,7 +175,7 @@ pub(super) fn instance(component: &str, version: &str) -> Instance {
             failures_max: 3,
         },
         active: None,
-        timing: Timing { start_timeout_ms: 30_000, stop_grace_ms: 10_000 },
+        timing: Timing { start_timeout_ms: START_TIMEOUT_MS, stop_grace_ms: 10_000 },
         restart_unhealthy: Default::default(),
         checks: Vec::new(),
         preparations: Vec::new(),
@@ -286,6 +295,7 @@ impl World {
             restarts: unit.restarts,
             by_hand: Vec::new(),
             result: unit.result.to_owned(),
+            unmet: None,
         });
         let running = place.containers.iter().find(|c| c.is_running());
         let document = place.current.as_ref().map(|document| ObservedDocument {
@@ -312,16 +322,13 @@ impl World {
                 .map(|container| self.status(container, place.current.as_ref(), answers)),
             counting: self.counting(place),
             units_at: Some(self.now),
-            systemd_is_away: false,
             foreign: place.foreign.clone(),
-            unseen: None,
-            differs: Vec::new(),
             not_allowed: place.not_allowed.clone(),
             missing_secrets: place.missing_secrets.clone(),
-            file_changes: Vec::new(),
             images: place.images_in_use(),
             images_before: place.image_before().into_iter().collect(),
             runs: place.runs.clone(),
+            ..ObservedInstance::default()
         }
     }
 
@@ -508,6 +515,7 @@ impl World {
             }
             Step::RollBack { previous, runs } => host.roll_back(previous, *runs),
             Step::RevertDocument { running } => host.revert_document(running),
+            Step::Repair { in_use } => host.repair(in_use),
             Step::ReplaceSupervisor => {
                 self.supervisor = Some(SupervisorRelease::own());
                 return Outcome::Done;
@@ -553,6 +561,7 @@ impl World {
             | Step::Remove { .. }
             | Step::Create
             | Step::RevertDocument { .. }
+            | Step::Repair { .. }
             | Step::RunOnce { .. }
             | Step::Soak
             | Step::Fail { .. }
@@ -722,6 +731,7 @@ impl Effects<'_> {
             | Step::Remove { .. }
             | Step::CountActive
             | Step::RevertDocument { .. }
+            | Step::Repair { .. }
             | Step::RollBack { .. }
             | Step::ReplaceSupervisor
             | Step::StopContainer
@@ -798,6 +808,15 @@ impl Effects<'_> {
             return Outcome::Retry(host_error("what runs is not known any more"));
         };
         self.effect(|place, _| place.current = Some(instance));
+        Outcome::Done
+    }
+
+    fn repair(&mut self, in_use: &ContentHash) -> Outcome {
+        let Some(instance) = self.place.known(in_use) else {
+            return Outcome::Retry(host_error("what is in use is not known any more"));
+        };
+        self.effect(|place, _| place.current = Some(instance.clone()));
+        self.effect(|place, now| write_unit(place, &instance, now));
         Outcome::Done
     }
 
@@ -878,7 +897,7 @@ fn fail(place: &mut HostInstance, result: &'static str, now: Timestamp) {
     }
     if let Some(unit) = &mut place.unit {
         (unit.active, unit.since, unit.result) = (ActiveState::Activating, now, result);
-        unit.due = Some((now.plus_ms(RESTART_PAUSE_MS), Happening::Restarts));
+        unit.due = Some((now.plus_ms(restart_pause_ms()), Happening::Restarts));
     }
 }
 

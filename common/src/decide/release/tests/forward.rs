@@ -14,7 +14,7 @@ fn step() -> VersionStep {
 /// A plan of version 2 of the voice server after this was said about it.
 fn planned(warnings: Vec<VersionWarning>) -> Plan {
     let mut plan = plan_of(&spec_with("voice", "2"), 2).unwrap();
-    keep_forward(&mut plan, &Judged { warnings, ..Judged::default() });
+    keep_forward(&mut plan, &VersionDecision { warnings, ..VersionDecision::default() });
     plan
 }
 

@@ -4,12 +4,13 @@ use super::*;
 
 /// What is said about a step that may have no way back, and whether that is asked and pauses.
 fn uncertain(before: &[Versions], after: &Versions) -> Vec<String> {
-    let judged = decide(&releases(), None, before, after);
-    let found = judged.warnings.iter().filter(|it| matches!(it, VersionWarning::Uncertain { .. }));
+    let decision = decide(&releases(), None, before, after);
+    let found =
+        decision.warnings.iter().filter(|it| matches!(it, VersionWarning::Uncertain { .. }));
     let found: Vec<String> = found.map(ToString::to_string).collect();
-    assert_eq!(judged.one_way().is_some(), !found.is_empty(), "{judged:?}");
-    assert_eq!(judged.may_cross(), !found.is_empty(), "{judged:?}");
-    assert!(!judged.crosses() && judged.refusals.is_empty(), "{judged:?}");
+    assert_eq!(decision.one_way().is_some(), !found.is_empty(), "{decision:?}");
+    assert_eq!(decision.may_cross(), !found.is_empty(), "{decision:?}");
+    assert!(!decision.crosses() && decision.refusals.is_empty(), "{decision:?}");
     found
 }
 
@@ -71,9 +72,9 @@ fn another_image_may_have_no_way_back_in_either_direction() {
 #[test]
 fn what_is_refused_is_not_uncertain_too() {
     let latest = versions(&NEW.replace("20260824-b", "latest"));
-    let judged = decide(&releases(), None, &[latest, versions(NEW)], &versions(OLD));
-    assert_eq!(judged.refusals.len(), 1, "{judged:?}");
-    assert!(!judged.may_cross(), "{judged:?}");
+    let decision = decide(&releases(), None, &[latest, versions(NEW)], &versions(OLD));
+    assert_eq!(decision.refusals.len(), 1, "{decision:?}");
+    assert!(!decision.may_cross(), "{decision:?}");
 }
 
 #[test]
@@ -92,12 +93,12 @@ fn a_component_with_such_steps_that_comes_back_is_looked_up() {
 #[test]
 fn after_a_restore_it_is_not_known_whether_there_is_a_way_back() {
     let known = releases();
-    let judged = |text: &str| {
-        let mut judged = decide(&known, None, &[versions(text)], &versions(text));
-        judged.warn_restored(&known, &versions(text));
-        judged
+    let decision = |text: &str| {
+        let mut decision = decide(&known, None, &[versions(text)], &versions(text));
+        decision.warn_restored(&known, &versions(text));
+        decision
     };
-    let restored = judged("voice=9 web=1 db=14");
+    let restored = decision("voice=9 web=1 db=14");
     assert!(restored.one_way().is_some() && restored.may_cross(), "{restored:?}");
     assert_eq!(
         restored.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -107,5 +108,5 @@ fn after_a_restore_it_is_not_known_whether_there_is_a_way_back() {
           shows them)"
         ]
     );
-    assert_eq!(judged("voice=9").one_way(), None);
+    assert_eq!(decision("voice=9").one_way(), None);
 }

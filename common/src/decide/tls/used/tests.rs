@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::decide::secrets::{ChosenSecret, ChosenSecrets};
+use crate::document::report::{HostUsage, InstanceReport, Phase};
 use crate::document::secret::SealedVersion;
-use crate::id::Fingerprint;
+use crate::id::{Fingerprint, RevisionNumber};
 use crate::testing::{CATALOG, SPEC, plan_with_secrets};
 
 const NOW: Timestamp = Timestamp(1_764_000_000_000);
@@ -44,6 +45,16 @@ fn record(versions: &[(u64, i64)]) -> SecretRecord {
 
 /// A plan whose database names a version of the certificate and its key.
 fn plan(version: u64) -> Plan {
+    plan_by(CATALOG, version)
+}
+
+/// The same of a database that reads them only when it is started, and that may carry calls.
+fn read_at_start(version: u64) -> Plan {
+    let catalog = CATALOG.replace("    image: db\n", "    image: db\n    reload: next-start\n");
+    plan_by(&catalog.replace("[5432/tcp]", "[5432/tcp, 5432/udp]"), version)
+}
+
+fn plan_by(catalog: &str, version: u64) -> Plan {
     let part = |name: &str| format!("{{name: {name}, from: controller, file: /{name}}}");
     let secrets = format!("C: {}, K: {}", part("tls_certificate"), part("tls_key"));
     let line = format!("  db: {{version: \"1\", secrets: {{{secrets}}}}}");
@@ -54,7 +65,7 @@ fn plan(version: u64) -> Plan {
         (name.parse().unwrap(), ChosenSecret { version, mark, has_lines: true })
     };
     let chosen: ChosenSecrets = ["tls_certificate", "tls_key"].map(chosen).into();
-    plan_with_secrets(&text, CATALOG, &chosen, version).unwrap()
+    plan_with_secrets(&text, catalog, &chosen, version).unwrap()
 }
 
 #[test]
@@ -69,25 +80,109 @@ fn the_certificate_of_a_plan_is_the_one_that_its_components_name() {
 #[test]
 fn a_certificate_counts_until_the_last_node_has_another_one() {
     let (before, after) = (plan(1), plan(2));
+    let others =
+        || before.nodes.iter().map(|(node, share)| NodeInUse { node, share, report: None });
     let found = |versions: &[(u64, i64)]| {
-        let others = before.nodes.values();
-        let found = in_use_now(&after, others, Some(&record(versions))).unwrap();
+        let found = in_use_now(&after, others(), Some(&record(versions))).unwrap();
         (found.version, found.replaced_by)
     };
-    assert_eq!(found(&[(1, 3), (2, 300)]), (1, Some(2)));
+    assert_eq!(found(&[(1, 3), (2, 300)]), (1, Some(Successor::NotEverywhere(2))));
     assert_eq!(found(&[(1, 300), (2, 3)]), (2, None), "the one that ends first");
     assert_eq!(found(&[(2, 300)]), (2, None), "nothing is known of the other");
     let record = record(&[(1, 3), (2, 300)]);
     assert_eq!(in_use_now(&after, [], Some(&record)), in_use(&after, Some(&record)));
-    let late = in_use_now(&after, before.nodes.values(), Some(&record)).unwrap();
+    let late = in_use_now(&after, others(), Some(&record)).unwrap();
     let said = warning(&"acme".parse().unwrap(), &late, NOW);
     let expected = "the certificate of acme expires in 3d 0h; version 2 is not on every host yet: \
                     omlctl status tenant=acme";
     assert_eq!(said.as_deref(), Some(expected));
 }
 
+/// A report of a host whose database was started that many days ago, or is not known to run.
+fn started(days_ago: Option<i64>) -> Report {
+    let started_at = days_ago.map(|days| NOW.shifted_ms(-days * DAY_MS));
+    let instance = InstanceReport { started_at, ..InstanceReport::new(Phase::Ready) };
+    Report {
+        applied: None,
+        revision: RevisionNumber(1),
+        at: NOW,
+        agent_version: String::new(),
+        errors: Vec::new(),
+        instances: [("db".parse().unwrap(), instance)].into(),
+        host: HostUsage::default(),
+    }
+}
+
+/// Versions by their numbers, with the days that are left and those since they were made.
+fn made(versions: &[(u64, i64, i64)]) -> SecretRecord {
+    let ends: Vec<(u64, i64)> = versions.iter().map(|(number, left, _)| (*number, *left)).collect();
+    let mut record = record(&ends);
+    for (number, _, days_ago) in versions {
+        record.versions.get_mut(number).unwrap().at = NOW.shifted_ms(-days_ago * DAY_MS);
+    }
+    record
+}
+
+/// What is in use of a plan that all nodes have, whose database was started then.
+fn in_use_since(plan: &Plan, report: Option<&Report>, record: &SecretRecord) -> TlsInUse {
+    let nodes = plan.nodes.iter().map(|(node, share)| NodeInUse { node, share, report });
+    in_use_now(plan, nodes, Some(record)).unwrap()
+}
+
+#[test]
+fn a_program_that_reads_the_certificate_at_its_start_counts_with_the_one_that_it_started_with() {
+    let (plan, record) = (read_at_start(2), made(&[(1, 3, 87), (2, 63, 27)]));
+    let found = |days_ago: Option<i64>| in_use_since(&plan, Some(&started(days_ago)), &record);
+    let late = found(Some(40));
+    assert_eq!((late.version, late.replaced_by), (1, Some(Successor::NotStarted(2))));
+    assert_eq!(late.facts.expires, NOW.shifted_ms(3 * DAY_MS));
+    assert_eq!(late.used_by, ["db".parse().unwrap()].into());
+    let expected = "the certificate of acme expires in 3d 0h; db on n1 reads version 2 only when it \
+                    is started again, which may cut calls: systemctl restart db.service on that host";
+    assert_eq!(warning(&"acme".parse().unwrap(), &late, NOW).as_deref(), Some(expected));
+    let new = found(Some(1));
+    assert_eq!((new.version, new.replaced_by, new.serves_older.len()), (2, None, 0));
+    assert_eq!(found(None), late, "a start that is not known counts as an early one");
+    assert_eq!(in_use_since(&plan, None, &record), late);
+    // One that is asked to take it over has it.
+    let reloaded = in_use_since(&self::plan(2), Some(&started(Some(40))), &record);
+    assert_eq!((reloaded.version, reloaded.serves_older.len()), (2, 0));
+}
+
+#[test]
+fn the_version_that_a_program_started_with_is_the_newest_of_that_time() {
+    let plan = read_at_start(3);
+    let serves = |days_ago: Option<i64>, versions: &[(u64, i64, i64)]| -> Vec<u64> {
+        let found = in_use_since(&plan, Some(&started(days_ago)), &made(versions));
+        found.serves_older.iter().map(|it| it.version).collect()
+    };
+    let all = [(1, 10, 30), (2, 20, 20), (3, 30, 10)];
+    let seen = [Some(25), Some(15), Some(10), None].map(|days_ago| serves(days_ago, &all));
+    assert_eq!(seen, [vec![1], vec![2], vec![], vec![2]]);
+    assert_eq!(serves(Some(25), &all[1..]), [2], "the oldest that is kept");
+    assert!(serves(Some(25), &all[2..]).is_empty(), "nothing is known of an older one");
+}
+
+#[test]
+fn a_program_with_an_older_certificate_that_ends_later_is_named_and_does_not_count() {
+    let found = in_use_since(&read_at_start(2), None, &made(&[(1, 300, 60), (2, 90, 30)]));
+    assert_eq!((found.version, found.replaced_by), (2, None));
+    let older = found.serves_older.first().unwrap();
+    let seen = (older.version, older.node.as_str(), older.unit.as_str(), older.may_cut_calls);
+    assert_eq!(seen, (1, "n1", "db.service", true));
+}
+
+#[test]
+fn a_restart_is_not_asked_for_before_the_new_certificate_is_on_the_host() {
+    let (before, after) = (read_at_start(1), read_at_start(2));
+    let nodes = before.nodes.iter().map(|(node, share)| NodeInUse { node, share, report: None });
+    let found = in_use_now(&after, nodes, Some(&made(&[(1, 3, 87), (2, 63, 27)]))).unwrap();
+    assert_eq!((found.version, found.replaced_by), (1, Some(Successor::NotEverywhere(2))));
+}
+
 fn said(facts: TlsFacts) -> Option<String> {
-    let it = TlsInUse { version: 1, facts, used_by: BTreeSet::new(), replaced_by: None };
+    let (used_by, serves_older) = (BTreeSet::new(), BTreeSet::new());
+    let it = TlsInUse { version: 1, facts, used_by, replaced_by: None, serves_older };
     warning(&"acme".parse().unwrap(), &it, NOW)
 }
 

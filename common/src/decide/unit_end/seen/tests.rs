@@ -111,3 +111,26 @@ fn a_fresh_unit_did_not_come_to_rest() {
     unit.rests(0, None);
     assert_eq!(ended(&unit), None);
 }
+
+#[test]
+fn a_restart_whose_start_was_skipped_is_no_stop_in_any_order_of_its_signals() {
+    for is_first in [true, false] {
+        let mut unit = running();
+        unit.is_up(Deactivating, JOB);
+        if is_first {
+            unit.start_was_skipped(7);
+        }
+        unit.rests(500, JOB);
+        unit.start_was_skipped(7);
+        unit.rests(500, None);
+        assert_eq!(ended(&unit), Some((500, UnitEnd::ByItself)));
+        assert_eq!(unit.skipped_at_rest_since(), Some(500));
+        // Then somebody stops it, though it does not run.
+        unit.rests(500, Some(8));
+        unit.job_is_done(8);
+        assert_eq!(ended(&unit), Some((500, UnitEnd::Stopped)));
+        assert_eq!((unit.skipped_at_rest_since(), unit.done_at_rest_since()), (None, Some(500)));
+        unit.forget_jobs();
+        assert_eq!(unit.skipped_at_rest_since(), None);
+    }
+}

@@ -25,10 +25,11 @@ const TWO: &str = "{noun: channels, sources: [{command: [show, channels], before
 #[test]
 fn a_component_has_one_count_or_several_of_which_the_sum_or_the_largest_counts() {
     let (channel, noun) = ("active channel".to_owned(), "channels".to_owned());
-    let one = ActiveProbe::single(words("show channels"), channel, noun);
+    let one = ActiveProbe::single(words("show channels"), channel.clone(), noun.clone());
     assert_eq!(read(ONE).unwrap(), one);
-    let more = vec![ActiveSource { command: words("ari"), before: "open".to_owned() }];
-    let two = ActiveProbe { more, ..one.clone() };
+    let first = ActiveSource { command: words("show channels"), before: channel };
+    let sources = vec![first, ActiveSource { command: words("ari"), before: "open".to_owned() }];
+    let two = ActiveProbe::of(sources, noun, ActiveTotal::Sum).unwrap();
     assert_eq!(read(TWO).unwrap(), two);
     assert_eq!(two.total.of(&[2, 3]), 5);
     assert_eq!(two.total.of(&[u64::MAX, 3]), u64::MAX);

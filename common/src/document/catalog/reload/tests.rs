@@ -63,6 +63,16 @@ fn what_cannot_be_a_reload_is_refused_with_place_and_hint() {
 }
 
 #[test]
+fn a_signal_that_stops_the_component_is_refused_as_its_reload() {
+    let stopped_by = |signal| format!("{}    stop_signal: {signal}\n", catalog("{signal: USR1}"));
+    let expected = "line 11: components.web.reload.signal: SIGUSR1 is the stop_signal of the \
+                    component (choose the signal by which it reads its files again, or a command)";
+    let refused_text = refused(&stopped_by("SIGUSR1"));
+    assert!(refused_text.contains(expected), "{refused_text}");
+    assert_eq!(refused(&stopped_by("SIGUSR2")), "");
+}
+
+#[test]
 fn a_variable_cannot_be_reloaded_nor_a_packaged_unit() {
     let variable = catalog("{signal: HUP}").replace(", file: /etc/web.key", ", reload: true");
     let expected = "components.web.secrets.KEY.reload: an environment variable cannot be reloaded (remove \

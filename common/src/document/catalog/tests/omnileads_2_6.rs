@@ -23,28 +23,32 @@ fn every_long_running_service_of_omnileads_2_6_is_a_component() {
     let catalog = Catalog::parse(OMNILEADS_2_6).unwrap();
     assert_eq!(
         names_of(&catalog, "data").join(" "),
-        "gearman gearman-exporter minio node-exporter postgres postgres-exporter redis \
+        "gearman gearman-exporter minio node-exporter postgres postgres-exporter promtail redis \
          redis-exporter"
     );
     assert_eq!(
         names_of(&catalog, "voice").join(" "),
         "asterisk asterisk-retrieve-conf callrec-transcriber interaction-processor node-exporter \
-         rtpengine"
+         promtail rtpengine"
     );
     assert_eq!(
         names_of(&catalog, "app").join(" "),
-        "ami background-dialer-tasks background-tasks call-logger daphne email-events-processor \
-         fastagi kamailio nginx node-exporter omlcron omnileads uwsgi-exporter websockets whatsapp"
+        "ami background-dialer-tasks background-tasks bulk-messages call-logger daphne \
+         email-events-processor fastagi kamailio nginx node-exporter omlcron omnileads prometheus \
+         promtail uwsgi-exporter wallboard-listener wallboard-worker websockets whatsapp"
     );
     assert_eq!(
         names_of(&catalog, "dialer").join(" "),
         "dialer-asterisk dialer-dialplan dialer-flask dialer-incidence-rules dialer-listener \
-         dialer-manage dialer-manage-campaign dialer-process-campaign-1 dialer-process-campaign-2 \
-         dialer-process-campaign-3 dialer-process-campaign-4 dialer-process-campaign-5 \
-         dialer-process-contact-1 dialer-process-event-1 dialer-render-template dialer-scheduler \
-         dialer-send-reports node-exporter"
+         dialer-manage dialer-manage-campaign dialer-process-campaign-1 dialer-process-campaign-10 \
+         dialer-process-campaign-2 dialer-process-campaign-3 dialer-process-campaign-4 \
+         dialer-process-campaign-5 dialer-process-campaign-6 dialer-process-campaign-7 \
+         dialer-process-campaign-8 dialer-process-campaign-9 dialer-process-contact-1 \
+         dialer-process-event-1 dialer-render-template dialer-scheduler dialer-send-reports \
+         node-exporter promtail"
     );
-    assert_eq!(catalog.components.len(), 44);
+    assert_eq!(names_of(&catalog, "qa").join(" "), "nginx-qa pstn");
+    assert_eq!(catalog.components.len(), 56);
 }
 
 #[test]
@@ -125,7 +129,7 @@ fn the_processes_of_the_application_have_one_environment() {
     let catalog = Catalog::parse(OMNILEADS_2_6).unwrap();
     let mut all = containers(&catalog);
     all.retain(|(_, container)| container.image.as_str() == "omlapp");
-    assert_eq!(all.len(), 7);
+    assert_eq!(all.len(), 10);
     let common = |container: &ContainerTemplate| {
         let mut env = container.env.clone();
         env.retain(|name, _| !["UWSGI_PORT", "DAPHNE_PORT"].contains(&name.as_str()));
@@ -139,12 +143,12 @@ fn the_processes_of_the_application_have_one_environment() {
 }
 
 #[test]
-fn both_asterisks_count_their_channels_before_they_stop() {
+fn every_asterisk_counts_its_channels_before_it_stops() {
     let catalog = Catalog::parse(OMNILEADS_2_6).unwrap();
     let counted = catalog.components.iter().filter_map(|(name, component)| {
         let active = component.active.as_ref()?;
         Some((name.as_str(), active.before.as_str()))
     });
-    let expected = [("asterisk", "active channel"), ("dialer-asterisk", "active channel")];
+    let expected = ["asterisk", "dialer-asterisk", "pstn"].map(|name| (name, "active channel"));
     assert_eq!(counted.collect::<Vec<_>>(), expected);
 }

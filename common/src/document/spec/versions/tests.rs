@@ -134,6 +134,20 @@ fn a_version_of_an_unknown_component_is_refused_with_a_suggestion() {
     assert!(problems.contains("node-exporter has no version to set"), "{problems}");
 }
 
+#[test]
+fn the_versions_that_can_be_set_are_set_beside_those_that_cannot() {
+    let wanted = versions(&[("astrisk", "1"), ("node-exporter", "2"), ("nginx", "3")]);
+    let (text, problems) = with_known_versions(ACME, &wanted);
+    assert_eq!(text, ACME.replace("230215.10", "\"3\""));
+    let paths: Vec<&str> = problems.0.iter().map(|problem| problem.path.as_str()).collect();
+    assert_eq!(paths, ["astrisk", "node-exporter"]);
+    let (text, problems) = with_known_versions(ACME, &versions(&[("nginx", "3")]));
+    assert_eq!((text.contains("\"3\""), problems), (true, Problems::default()));
+    let (text, problems) = with_known_versions("tenant: [\n", &wanted);
+    assert_eq!(text, "tenant: [\n");
+    assert!(!problems.0.is_empty());
+}
+
 proptest! {
     #[test]
     fn a_version_that_was_set_is_the_one_that_is_read(

@@ -12,7 +12,7 @@ pub(super) const HASHES: &[(&str, &str)] = &[
         "saved_updates_minimal.json",
         "2430f1a2ad2982d0067885488a4c89e21ad1d7c83b115ba8f1b20acc88dfaea8",
     ),
-    ("status.json", "fd7559cff5e337d98666dc921c5883077a8de3b6f6ba252078aea9bbebd62086"),
+    ("status.json", "c04d16c0aced8179f6279029dd4b9c658312e0e168b4272519759bcf9cd9d235"),
     ("status_minimal.json", "ed2a82d6175c811d79bced34773cd7f359db49190e262d713573c77a6345b4d0"),
     ("plan.json", "e6c9673c4b84c455f184e684896125794ed42d127f5ccb136517ff67bd340012"),
     ("plan_minimal.json", "ef2b7947ec850a2cbb6ab4602a49920efe8242f4d470365e7245329012076c80"),
@@ -83,6 +83,8 @@ pub(super) const HASHES: &[(&str, &str)] = &[
     ),
     ("stop_note.json", "6c13d44f8433c374dce22a7f969c5bc0b6ecbecefb425f0862cc1f3868593a03"),
     ("stop_note_minimal.json", "6c13d44f8433c374dce22a7f969c5bc0b6ecbecefb425f0862cc1f3868593a03"),
+    ("skip_note.json", "6c13d44f8433c374dce22a7f969c5bc0b6ecbecefb425f0862cc1f3868593a03"),
+    ("skip_note_minimal.json", "6c13d44f8433c374dce22a7f969c5bc0b6ecbecefb425f0862cc1f3868593a03"),
     ("secret_record.json", "05ce26c45cc1254de8c6705add0a0ba57434396b9957788935e52cad3980635d"),
     (
         "secret_record_minimal.json",

@@ -14,6 +14,9 @@ const RELOADS: [(&str, &str); 2] = [
     ("saved_updates.json", "6d718bfc1b0bed3ef86743666a0abe82029298ae7e003ebecd0903c63e0382ea"),
 ];
 
+/// The pinned hash of the content of that instance's reload, which hosts keep in their records of updates.
+const CONTENT: &str = "91da601d30b80c480e0b5b64d2d906780b042e503b75491e3d3695fc7adc8934";
+
 fn with_reload() -> Instance {
     let file = ContainerFile {
         path: "/etc/plain.conf".to_owned(),
@@ -73,6 +76,15 @@ fn reloads_are_written_in_the_bytes_that_are_pinned() {
         assert_eq!(ContentHash::of(written.as_bytes()).as_str(), hash, "{file} has another hash");
         assert_eq!((golden.reread)(written).unwrap(), *written, "{file} is read as it was written");
     }
+}
+
+#[test]
+fn the_hash_of_the_content_is_pinned() {
+    let reload = with_reload().reload.unwrap();
+    assert_eq!(reload.content().as_str(), CONTENT, "every host would reload its programs again");
+    // How the program is asked is no part of it.
+    let other = Reload { by: ReloadBy::NextStart, deadline_ms: 1, ..reload };
+    assert_eq!(other.content().as_str(), CONTENT);
 }
 
 #[test]

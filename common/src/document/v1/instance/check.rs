@@ -83,22 +83,6 @@ pub enum SipTransport {
 }
 
 impl Check {
-    /// The names of all kinds in documents.
-    pub(crate) const KINDS: [&'static str; 12] = [
-        "http",
-        "tcp",
-        "sip-options",
-        "redis",
-        "postgres",
-        "exec",
-        "unit-active",
-        "rtpengine",
-        "gearman",
-        "rabbitmq",
-        "http-detailed",
-        "sip-stream",
-    ];
-
     /// Returns the port at which a program is asked; none for a check that asks at no port.
     #[must_use]
     pub fn port(&self) -> Option<Port> {

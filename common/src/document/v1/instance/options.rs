@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::Protocol;
 use super::files::ContainerFile;
 use super::ports::PortRange;
 use crate::document::is_default;
@@ -67,7 +68,7 @@ pub struct ContainerOptions {
 
 /// The network of a container.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(tag = "kind", rename_all = "kebab-case", from = "StrictNetwork")]
 pub enum Network {
     /// That of the host.
     #[default]
@@ -75,21 +76,53 @@ pub enum Network {
     /// One of its own behind the engine's bridge.
     Bridge {
         /// The ports of the host that lead to it.
-        #[serde(default, skip_serializing_if = "is_default")]
+        #[serde(skip_serializing_if = "is_default")]
         published: Vec<Published>,
     },
+}
+
+/// A network as it is read. serde ignores every other field of a unit variant with a tag, also with
+/// `deny_unknown_fields`, so the host's is a struct without fields here.
+#[derive(Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+enum StrictNetwork {
+    Host {},
+    Bridge {
+        #[serde(default)]
+        published: Vec<Published>,
+    },
+}
+
+impl From<StrictNetwork> for Network {
+    fn from(network: StrictNetwork) -> Self {
+        match network {
+            StrictNetwork::Host {} => Self::Host,
+            StrictNetwork::Bridge { published } => Self::Bridge { published },
+        }
+    }
 }
 
 /// A range of ports of the host that leads to as many ports of the container.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Published {
+    #[serde(deserialize_with = "StrictPortRange::deserialize")]
     pub host: PortRange,
     /// The first port in the container.
     pub container: u16,
     /// The IP address of the host; every one if there is none.
     #[serde(default, skip_serializing_if = "is_default")]
     pub address: Option<String>,
+}
+
+/// A range of ports as it is read in a workload, where no field may be left out. Outside of one, a
+/// range ignores a field that it does not know.
+#[derive(Deserialize)]
+#[serde(remote = "PortRange", deny_unknown_fields)]
+struct StrictPortRange {
+    first: u16,
+    last: u16,
+    protocol: Protocol,
 }
 
 /// A device of the host that a container may use.

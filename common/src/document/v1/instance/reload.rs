@@ -38,7 +38,8 @@ pub enum ReloadBy {
 
 impl Reload {
     /// Returns the hash of the content: of every file with its permissions, and of the versions of
-    /// secrets.
+    /// secrets. Hosts keep it over an upgrade, so it is pinned like a document. The values may be written
+    /// again for it, because neither kind can be read with a field that is not known.
     #[must_use]
     pub fn content(&self) -> ContentHash {
         let text = serde_json::to_vec(&(&self.files, &self.secrets));

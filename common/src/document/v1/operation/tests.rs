@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::document;
 use crate::testing::{SPEC, plan_of};
 
 fn order(run: OperationCommand) -> RunOrder {
@@ -63,4 +64,13 @@ fn no_port_leads_to_a_run_because_its_component_has_them() {
     order.instance = order.instance.edited(|instance| instance.workload = workload);
     let network = order.container().unwrap().options.network;
     assert_eq!(network, Network::Bridge { published: Vec::new() });
+}
+
+#[test]
+fn an_outcome_of_a_later_release_is_read_as_unknown_and_is_no_success() {
+    let text = r#"{"version":1,"outcome":{"name":"evaporated","heat":3},"ended":9,"reason":"hot"}"#;
+    let result: RunResult = document::read(text).unwrap();
+    assert_eq!((result.outcome, result.reason.as_str()), (RunOutcome::Unknown, "hot"));
+    assert!(!result.is_success());
+    assert_eq!(document::read::<RunResult>(&document::write(&result)).unwrap(), result);
 }

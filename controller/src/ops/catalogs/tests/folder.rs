@@ -127,7 +127,7 @@ fn nothing_is_read_over_a_link() {
         let catalogs = Catalogs::load(folder.path());
         let broken = catalogs.reports().next().unwrap();
         assert!(broken.contains(expected), "{broken}");
-        let checked = chain(&read_file(&folder.path().join("stack")).unwrap_err());
+        let checked = chain(&check(&folder.path().join("stack")).unwrap_err());
         assert!(checked.contains(expected), "{checked}");
     }
 }
@@ -150,7 +150,7 @@ fn a_mistake_in_a_component_is_reported_and_the_others_of_its_catalog_count() {
     let names: Vec<&str> = stack.catalog.components.keys().map(AsRef::as_ref).collect();
     assert_eq!(names, ["db"]);
     // Who writes the catalog sees the mistake as one.
-    assert!(read_file(&shown).unwrap_err().to_string().contains("the unknown setting port"));
+    assert!(check(&shown).unwrap_err().to_string().contains("the unknown setting port"));
 }
 
 #[test]
@@ -159,15 +159,15 @@ fn every_mistake_of_a_folder_is_explained_at_once() {
     let at = |path: &str| folder.path().join(path);
     fs::write(at("stack/files/web.conf.j2"), "a\n{{ secrets.x }}\n").unwrap();
     fs::write(at("parts/db.yaml"), PART.replace("roles: [data]\n    ", "")).unwrap();
-    let checked = chain(&read_file(&at("stack")).unwrap_err());
+    let checked = chain(&check(&at("stack")).unwrap_err());
     assert!(checked.contains("parts/db.yaml: components.db.roles: is missing"), "{checked}");
     assert!(checked.contains("no secret can be in a file yet"), "{checked}");
     fs::write(at("stack/files/web.conf.j2"), b"\xff\xfe").unwrap();
-    let checked = chain(&read_file(&at("stack")).unwrap_err());
+    let checked = chain(&check(&at("stack")).unwrap_err());
     assert!(checked.contains("cannot read stack/files/web.conf.j2: stream did not"), "{checked}");
     fs::remove_file(at("parts/db.yaml")).unwrap();
     fs::create_dir(at("parts/db.yaml")).unwrap();
-    let checked = chain(&read_file(&at("stack")).unwrap_err());
+    let checked = chain(&check(&at("stack")).unwrap_err());
     assert!(checked.contains("cannot read parts/db.yaml: it is a folder"), "{checked}");
 }
 
@@ -175,7 +175,7 @@ fn every_mistake_of_a_folder_is_explained_at_once() {
 fn a_folder_without_a_document_is_no_path_that_is_missing() {
     let folder = folder();
     fs::create_dir(folder.path().join("empty")).unwrap();
-    let refused = |name: &str| chain(&read_file(&folder.path().join(name)).unwrap_err());
+    let refused = |name: &str| chain(&check(&folder.path().join(name)).unwrap_err());
     let (empty, nowhere) = (refused("empty"), refused("nowhere"));
     assert!(empty.ends_with("empty: it has no catalog.yaml"), "{empty}");
     assert!(nowhere.contains("No such file or directory"), "{nowhere}");

@@ -12,11 +12,15 @@ const KEY: &str = "KEY_FILE: {name: key, from: controller, file: /run/secrets/ke
 /// Plans the usual tenant with these versions of secrets. Its database has secrets, and is reloaded
 /// by a command.
 fn plan(secrets: &str, versions: &[(&str, u64)]) -> Plan {
+    plan_by(CATALOG, secrets, versions)
+}
+
+fn plan_by(base: &str, secrets: &str, versions: &[(&str, u64)]) -> Plan {
     let lines = format!(
         "    secrets: {{{secrets}}}\n    reload: {{command: [db, \"{{{{ tenant }}}}\"]}}\n    env: {{WHO"
     );
-    let catalog = CATALOG.replace("    env: {WHO", &lines);
-    assert_ne!(catalog, CATALOG);
+    let catalog = base.replace("    env: {WHO", &lines);
+    assert_ne!(catalog, base);
     let secret = |(name, version): &(&str, u64)| {
         let mark = format!("{version:032x}").parse().unwrap();
         (name.parse().unwrap(), ChosenSecret { version: *version, mark, has_lines: false })
@@ -53,6 +57,17 @@ fn another_version_of_a_reloaded_secret_is_another_document_of_the_same_workload
     assert_eq!(notes(&before, &after), ["update reloaded without a restart: secret key version 2"]);
     let named: Vec<u64> = second.named_secrets().map(|secret| secret.version).collect();
     assert_eq!(named, [2]);
+}
+
+#[test]
+fn a_plan_says_which_checks_run_before_other_files_are_placed() {
+    let operations = "    operations:\n      config: {run: check, means: x, command: [x], deadline: \
+                      30s}\n    env: {WHO";
+    let catalog = CATALOG.replace("    env: {WHO", operations);
+    let [before, after] = [1, 2].map(|version| plan_by(&catalog, KEY, &[("key", version)]));
+    let expected =
+        "update reloaded without a restart: secret key version 2, checked first by config";
+    assert_eq!(notes(&before, &after), [expected]);
 }
 
 #[test]

@@ -1,0 +1,38 @@
+//! The step that puts right what somebody changed by hand about the version in use.
+
+use oml_common::id::ContentHash;
+
+use super::{StepError, Work};
+use crate::container_files;
+use crate::documents;
+use crate::host::Host;
+use crate::paths::Slot;
+use crate::reloaded_files;
+use crate::runtime::ContainerInstance;
+
+impl Host {
+    /// Writes the document, the unit and the files of the version in use again, and gives its running
+    /// container its own name.
+    pub(super) async fn repair(&self, work: &Work, in_use: &ContentHash) -> Result<(), StepError> {
+        // A label says how the version was when it was created, its own document how it is now.
+        let held = documents::read_usable_held(&self.paths, &work.component)?;
+        let instance = match held.filter(|held| held.workload.hash == *in_use) {
+            // What only a later release can read is not replaced by what its label says.
+            Some(held) => held.whole().map_err(|_later| StepError::NoInstance)?,
+            None => {
+                let known = self.known(work, in_use).await?;
+                documents::write(&self.paths, &known, Slot::Current)?;
+                known
+            }
+        };
+        self.systemd.write(&instance).await?;
+        container_files::ensure(&self.paths, &instance)?;
+        reloaded_files::ensure_again(&self.paths, &instance)?;
+        let Some(in_container) = ContainerInstance::of(&instance) else { return Ok(()) };
+        let own = self.docker.containers_of(&work.component).await?;
+        if own.iter().any(|container| container.is_running && container.hash == *in_use) {
+            self.docker.promote(in_container).await?;
+        }
+        Ok(())
+    }
+}
