@@ -9,7 +9,9 @@ use super::Input;
 /// Refuses to order a certificate that no component could prove to be the tenant's.
 pub(super) fn check(input: Input<'_>, problems: &mut Problems) {
     let Input { spec, catalog, .. } = input;
-    if spec.tls.as_ref().map(|tls| tls.mode) != Some(TlsMode::Acme) {
+    let is_ordered = spec.tls.as_ref().is_some_and(|tls| tls.mode == TlsMode::Acme);
+    // Nobody knows which components a document has whose list of them cannot be read.
+    if !is_ordered || spec.is_unread("components") {
         return;
     }
     let answering = catalog.components.iter().filter(|(_, component)| answers(component));
