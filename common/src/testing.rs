@@ -6,6 +6,7 @@ use crate::decide::plan::{ImageName, Input, Mirrors, NodeFacts, prepare};
 use crate::decide::secrets::ChosenSecrets;
 use crate::document;
 use crate::document::catalog::Catalog;
+use crate::document::instance::{OperationCommand, OperationStep};
 use crate::document::plan::Plan;
 use crate::document::spec::TenantSpec;
 use crate::id::{Digest, NodeName, RevisionNumber};
@@ -60,6 +61,18 @@ pub(crate) fn spec_with(component: &str, version: &str) -> String {
     let line = |version: &str| format!("{component}: \"{version}\"");
     assert!(SPEC.contains(&line("1")), "the tenant has no {component}");
     SPEC.replace(&line("1"), &line(version))
+}
+
+/// Returns a check that runs before a version or its files are used.
+pub(crate) fn check_step() -> OperationStep {
+    let run = OperationCommand {
+        command: vec!["check".to_owned()],
+        entrypoint: Vec::new(),
+        env: BTreeMap::new(),
+        deadline_ms: 90_000,
+    };
+    let operation = "config-test".parse().unwrap();
+    OperationStep { operation, run, irreversible: false }
 }
 
 /// Returns three nodes: `n1` has the role data, `n2` and `n3` the role voice.

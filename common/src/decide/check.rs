@@ -60,9 +60,8 @@ mod tests {
     //! Tests of which checks are due, and of what is said of one that failed.
 
     use super::*;
-    use crate::document::instance::OperationCommand;
     use crate::id::{ComponentName, NodeName};
-    use crate::testing::{plan_of, spec_with};
+    use crate::testing::{check_step, plan_of, spec_with};
 
     /// Returns the database of the tenant in that version, with a check.
     fn database(version: &str) -> Instance {
@@ -70,15 +69,7 @@ mod tests {
         let (node, component): (NodeName, ComponentName) =
             ("n1".parse().unwrap(), "db".parse().unwrap());
         let instance: &Instance = &plan.nodes[&node].instances[&component].instance;
-        let run = OperationCommand {
-            command: vec!["check".to_owned()],
-            entrypoint: Vec::new(),
-            env: Default::default(),
-            deadline_ms: 90_000,
-        };
-        let operation = "config-test".parse().unwrap();
-        let checks = vec![OperationStep { operation, run, irreversible: false }];
-        Instance { checks, ..instance.clone() }
+        Instance { checks: vec![check_step()], ..instance.clone() }
     }
 
     #[test]

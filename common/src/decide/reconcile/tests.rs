@@ -77,6 +77,17 @@ fn until_draining(world: &mut World) {
     }
 }
 
+/// Version 2 of asterisk waits for postgres, whose new version did not start.
+fn waiting_for_a_dependency() -> World {
+    let mut world = World::settled([instance("asterisk", "1"), instance("postgres", "1")]);
+    let mut new = instance("asterisk", "2");
+    new.after = vec![name("postgres")];
+    world.desire([new, instance("postgres", "exits")]);
+    world.settle();
+    assert_eq!(world.phase("asterisk"), Phase::Pending);
+    world
+}
+
 #[test]
 fn the_longest_times_that_a_document_can_name_overflow_nothing() {
     let mut longest = instance("asterisk", "2");

@@ -17,17 +17,6 @@ fn workload(version: &str) -> ContentHash {
     instance("asterisk", version).workload_hash()
 }
 
-/// Version 2 of asterisk waits for postgres, whose new version did not start.
-fn waiting() -> World {
-    let mut world = World::settled([instance("asterisk", "1"), instance("postgres", "1")]);
-    let mut new = instance("asterisk", "2");
-    new.after = vec![name("postgres")];
-    world.desire([new, instance("postgres", "exits")]);
-    world.settle();
-    assert_eq!(world.phase("asterisk"), Phase::Pending);
-    world
-}
-
 /// Version 1 of asterisk runs again after its next version did not start.
 fn rolled_back() -> World {
     let mut world = changing("1", "exits");
@@ -79,7 +68,7 @@ const CHANGES: [fn(&mut ObservedInstance); 5] =
 
 #[test]
 fn what_somebody_changed_about_the_version_in_use_is_put_right_beside_its_change() {
-    for world in [waiting(), rolled_back()] {
+    for world in [waiting_for_a_dependency(), rolled_back()] {
         assert_eq!(changed(&world, |_| ()).beside, None, "nothing was changed");
         for change in CHANGES {
             let decision = changed(&world, change);
@@ -91,7 +80,7 @@ fn what_somebody_changed_about_the_version_in_use_is_put_right_beside_its_change
 
 #[test]
 fn an_edited_unit_is_put_right_before_the_version_in_use_is_started_by_it() {
-    for world in [waiting(), rolled_back()] {
+    for world in [waiting_for_a_dependency(), rolled_back()] {
         let decision = changed(&world, |seen| {
             edit_unit(seen);
             (unit(seen).active, unit(seen).restarts) = (ActiveState::Failed, 30);
@@ -106,7 +95,7 @@ fn an_edited_unit_is_put_right_before_the_version_in_use_is_started_by_it() {
 
 #[test]
 fn what_ran_last_is_in_use_where_its_document_was_changed_and_nothing_runs() {
-    let decision = changed(&waiting(), |seen| {
+    let decision = changed(&waiting_for_a_dependency(), |seen| {
         edit_document(seen);
         seen.last_good = Some(workload("1"));
         for container in seen.containers.iter_mut().filter(|it| it.hash == workload("1")) {
@@ -119,7 +108,7 @@ fn what_ran_last_is_in_use_where_its_document_was_changed_and_nothing_runs() {
 
 #[test]
 fn a_repair_that_was_tried_a_moment_ago_waits() {
-    let mut world = waiting();
+    let mut world = waiting_for_a_dependency();
     let update = update(&mut world).after_beside(Outcome::Done, world.now);
     world.updates.insert(asterisk(), update);
     let decision = changed(&world, rename);
@@ -129,7 +118,7 @@ fn a_repair_that_was_tried_a_moment_ago_waits() {
 
 #[test]
 fn a_version_in_use_that_cannot_be_put_right_is_started_all_the_same_in_turn() {
-    let mut world = waiting();
+    let mut world = waiting_for_a_dependency();
     let since = world.now;
     let refused = || Outcome::Retry(NotDone::HostError("the disk is full".to_owned()));
     let ended = |seen: &mut ObservedInstance| {
@@ -151,7 +140,7 @@ fn a_version_in_use_that_cannot_be_put_right_is_started_all_the_same_in_turn() {
 
 #[test]
 fn what_may_not_be_written_is_left_as_it_is() {
-    let world = waiting();
+    let world = waiting_for_a_dependency();
     let in_the_way =
         ForeignObject::Unit { unit: "asterisk.service".parse().unwrap(), unreadable: None };
     let decisions = [

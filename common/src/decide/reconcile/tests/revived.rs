@@ -2,17 +2,6 @@
 
 use super::*;
 
-/// Version 2 of asterisk waits for postgres, whose new version did not start.
-fn waiting_for_a_dependency() -> World {
-    let mut world = World::settled([instance("asterisk", "1"), instance("postgres", "1")]);
-    let mut new = instance("asterisk", "2");
-    new.after = vec![name("postgres")];
-    world.desire([new, instance("postgres", "exits")]);
-    world.settle();
-    assert_eq!(world.phase("asterisk"), Phase::Pending);
-    world
-}
-
 /// Version 1 of asterisk has ended, and systemd gave up on it that long ago.
 fn ended(world: &mut World, ago_ms: u64) {
     let (now, since) = (world.now, Timestamp(world.now.0 - ago_ms));

@@ -1,9 +1,9 @@
 //! Tests of which checks are due before a reload, and of what is said of one that failed.
 
 use super::*;
-use crate::document::instance::{ContainerFile, OperationCommand, ReloadBy};
+use crate::document::instance::{ContainerFile, ReloadBy};
 use crate::id::{ComponentName, NodeName};
-use crate::testing::{SPEC, plan_of};
+use crate::testing::{SPEC, check_step, plan_of};
 
 /// Returns the database of the tenant with a check, whose program has a file of that text.
 fn database(by: ReloadBy, text: &str) -> Instance {
@@ -11,21 +11,10 @@ fn database(by: ReloadBy, text: &str) -> Instance {
     let (node, component): (NodeName, ComponentName) =
         ("n1".parse().unwrap(), "db".parse().unwrap());
     let desired = &plan.nodes[&node].instances[&component];
-    let run = OperationCommand {
-        command: vec!["check".to_owned()],
-        entrypoint: Vec::new(),
-        env: Default::default(),
-        deadline_ms: 90_000,
-    };
-    let operation = "config-test".parse().unwrap();
     let (path, text) = ("/etc/db.conf".to_owned(), text.to_owned());
     let file = ContainerFile { path, mode: 0o644, uid: 0, gid: 0, text };
     let reload = Reload { by, deadline_ms: 1, files: vec![file], secrets: [].into() };
-    Instance {
-        checks: vec![OperationStep { operation, run, irreversible: false }],
-        reload: Some(reload),
-        ..(*desired.instance).clone()
-    }
+    Instance { checks: vec![check_step()], reload: Some(reload), ..(*desired.instance).clone() }
 }
 
 #[test]
