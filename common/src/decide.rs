@@ -1,6 +1,7 @@
 //! The decisions: pure functions from the desired and the known state to the next actions.
 //! Nothing here uses a clock, files, the network or randomness.
 
+pub mod acme;
 pub mod adopt;
 pub mod assign;
 mod by_hand;

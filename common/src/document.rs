@@ -29,7 +29,7 @@ mod verbatim;
 pub use self::v1::feature::{Feature, UnknownFeature};
 pub use self::v1::share::{Share, Unreadable};
 pub use self::v1::{
-    assignment, backup, bundle, cluster, container_labels, host_notes, host_policy, instance,
+    acme, assignment, backup, bundle, cluster, container_labels, host_notes, host_policy, instance,
     left_out, node, operation, plan, report, revision, rollout, run_labels, secret, status,
     tls_facts, token, unit_mark, update,
 };

@@ -184,6 +184,21 @@ impl SecretMark {
 }
 
 text_id!(
+    /// The thumbprint of the key of an ACME account (RFC 8555 §8.1): the SHA-256 of its JWK (RFC 7638), in
+    /// base64url.
+    AccountThumbprint, "thumbprint of an account key", is_thumbprint,
+    "43 letters, digits, hyphens and underscores"
+);
+
+impl AccountThumbprint {
+    /// The thumbprint of no key, for a document that is checked where there are none.
+    #[must_use]
+    pub fn of_nothing() -> Self {
+        Self("A".repeat(THUMBPRINT_LEN))
+    }
+}
+
+text_id!(
     /// The name of an environment variable.
     EnvName, "environment variable name", is_env,
     "1 to 128 letters, digits and underscores, not starting with a digit"
@@ -344,6 +359,14 @@ fn is_secret(text: &str) -> bool {
 
 fn is_secret_mark(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
+/// The length of a SHA-256 in base64url (RFC 4648 §5) without padding.
+const THUMBPRINT_LEN: usize = 43;
+
+fn is_thumbprint(text: &str) -> bool {
+    text.len() == THUMBPRINT_LEN
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
 }
 
 fn is_value(text: &str) -> bool {

@@ -9,7 +9,7 @@ use crate::document::catalog::Catalog;
 use crate::document::instance::{OperationCommand, OperationStep};
 use crate::document::plan::Plan;
 use crate::document::spec::TenantSpec;
-use crate::id::{Digest, NodeName, RevisionNumber};
+use crate::id::{AccountThumbprint, Digest, NodeName, RevisionNumber};
 use crate::text::problem::Problems;
 
 /// A database, a voice server that comes after it, and a packaged unit on both hosts.
@@ -147,7 +147,18 @@ fn plan_of_nodes(
     let spec = TenantSpec::parse(spec)?;
     let revision = RevisionNumber(revision);
     let mirrors = &Mirrors::default();
-    let input = Input { revision, spec: &spec, catalog, nodes, mirrors, secrets, before: None };
+    let acme = spec.tls.as_ref().and_then(|tls| tls.acme.as_ref());
+    let thumbprint = acme.map(|_| AccountThumbprint::of_nothing());
+    let input = Input {
+        revision,
+        spec: &spec,
+        catalog,
+        nodes,
+        mirrors,
+        secrets,
+        thumbprint: thumbprint.as_ref(),
+        before: None,
+    };
     let prepared = prepare(input)?;
     let digests = digests(prepared.images().values());
     prepared.finish(&digests)

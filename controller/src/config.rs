@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use oml_common::text::problem::{Problem, Problems};
 use oml_common::time::parse_duration_ms;
 use oml_daemon::proxy::{Proxies, ReadProxies, Use};
 use oml_daemon::registries::RegistryEntry;
 use oml_daemon::settings::{SettingsError, Sources};
+use rustls::pki_types::CertificateDer;
 use serde::Deserialize;
 
 use crate::pki::NODE_LIFETIME_MS_DEFAULT;
@@ -44,6 +46,14 @@ struct Fragment {
     log: Option<String>,
     registries: Option<BTreeMap<String, RegistryEntry>>,
     mirrors: Option<BTreeMap<String, String>>,
+    acme: Option<AcmeEntry>,
+}
+
+/// The settings of ACME directories.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AcmeEntry {
+    ca_file: Option<PathBuf>,
 }
 
 /// The controller's settings, complete and valid.
@@ -65,6 +75,8 @@ pub struct Settings {
     pub log: String,
     /// How registries are reached.
     pub reach: Reach,
+    /// The authorities that are trusted for ACME directories besides those of the system.
+    pub acme_authorities: Vec<CertificateDer<'static>>,
     /// The folder of the credentials that systemd gives to the unit; none if it gives none.
     pub credentials_dir: Option<PathBuf>,
 }
@@ -129,8 +141,16 @@ fn settings(fragment: Fragment, proxies: ReadProxies) -> Result<Settings, Settin
             &fragment.mirrors.unwrap_or_default(),
             proxies,
         )?,
+        acme_authorities: acme_authorities(fragment.acme.and_then(|acme| acme.ca_file))?,
         credentials_dir: None,
     })
+}
+
+/// Reads the authorities of ACME directories from their file, if there is one.
+fn acme_authorities(file: Option<PathBuf>) -> Result<Vec<CertificateDer<'static>>, Problems> {
+    let Some(file) = file else { return Ok(Vec::new()) };
+    registries::authorities(&file)
+        .map_err(|problem| Problem { path: "acme.ca_file".to_owned(), ..problem }.into())
 }
 
 fn listen(key: &str, text: Option<&str>, default: &str) -> Result<SocketAddr, SettingsError> {

@@ -1,8 +1,9 @@
 //! The controller keeps the desired state of every tenant and gives each node its share.
 //!
 //! Imports run `main → {api, web, session, tasks} → {wire, policy} → ops → {records,
-//! registry, tls} → {pki, seal, store}`, and never backwards.
+//! registry, acme, tls} → {pki, seal, store}`, and never backwards.
 
+pub mod acme;
 pub mod admin;
 pub mod api;
 pub mod backup;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use oml_daemon::env::Env;
 
+use crate::acme::Directories;
 use crate::pki::{Authority, Revoked};
 use crate::records::Records;
 use crate::registry::Registries;
@@ -25,6 +26,7 @@ mod issuer;
 pub mod node_id;
 pub mod nodes;
 pub mod operators;
+pub mod orders;
 pub mod presence;
 pub mod reader;
 pub mod reports;
@@ -47,6 +49,7 @@ use self::change::Changes;
 use self::issuer::NodeIssuer;
 use self::nodes::Nodes;
 use self::operators::Operators;
+use self::orders::Orders;
 use self::presence::Presence;
 use self::reader::StatusReader;
 use self::runs::Runs;
@@ -63,6 +66,8 @@ pub struct Parts {
     pub records: Records,
     pub catalogs: Arc<Catalogs>,
     pub registries: Registries,
+    /// The ACME directories from which tenants order certificates.
+    pub directories: Directories,
     pub authority: Authority,
     /// The lifetime of a node's certificate.
     pub node_lifetime_ms: u64,
@@ -85,6 +90,8 @@ pub struct Ops {
     pub secrets: Secrets,
     /// The runs of operations.
     pub runs: Runs,
+    /// The certificates that tenants order.
+    pub orders: Orders,
     /// The status of all tenants and nodes.
     pub status: StatusReader,
     /// The operators of the controller.
@@ -108,13 +115,12 @@ impl Ops {
         let (presence, revoked) = (Arc::<Presence>::default(), Arc::<Revoked>::default());
         let tenants = Tenants::new(records.clone());
         let secrets = Secrets::new(env.clone(), records.clone(), tenants.clone(), parts.key);
-        let issuer = NodeIssuer::new(Arc::clone(&authority), parts.node_lifetime_ms, parts.epoch);
         let nodes = Nodes {
             env: env.clone(),
             records: records.clone(),
             tenants: tenants.clone(),
             presence: Arc::clone(&presence),
-            issuer: issuer.clone(),
+            issuer: NodeIssuer::new(Arc::clone(&authority), parts.node_lifetime_ms, parts.epoch),
             revoked: Arc::clone(&revoked),
         };
         let tokens = Tokens {
@@ -135,6 +141,7 @@ impl Ops {
             secrets: secrets.clone(),
         };
         let runs = Runs::new(&changes, Arc::clone(&presence), parts.epoch);
+        let orders = Orders::new(&changes, parts.directories);
         let own_certificates = OwnCertificates::new(
             env.clone(),
             Arc::clone(&authority),
@@ -147,6 +154,7 @@ impl Ops {
             tokens,
             secrets,
             runs,
+            orders,
             status: StatusReader {
                 env: env.clone(),
                 records: records.clone(),

@@ -5,6 +5,7 @@
 //! records and commits the result. This module uses neither the store nor the
 //! network, and takes the time as a value.
 
+mod acme;
 mod authority;
 mod history;
 mod pem_pair;
@@ -15,6 +16,7 @@ mod serial;
 mod tenant;
 mod token;
 
+pub use acme::{certificate_request, new_key, thumbprint};
 pub use authority::{Authority, Issued, OwnCertificate, PkiError, Terms};
 pub use history::{RecoveryClaim, RecoveryRefused, recover};
 pub use oml_common::decide::certificates::StaleCertificate;

@@ -27,7 +27,8 @@ mod trust;
 
 pub use self::credentials::{RegistryCredentials, TenantLogins};
 pub use self::error::RegistryError;
-use self::http::{Http, HttpError, Response};
+use self::http::HttpError;
+pub(crate) use self::http::{Http, Outgoing, Response};
 use self::manifest::Described;
 
 /// The time limit for resolving one tag, including all its HTTP requests.

@@ -29,6 +29,7 @@ use tonic_health::pb::health_server::{self, HealthServer};
 use tonic_reflection::pb::v1::server_reflection_server;
 use tower::layer::util::{Identity, Stack};
 
+use crate::acme::Directories;
 use crate::api::FleetApi;
 use crate::api::enrollment::EnrollmentApi;
 use crate::api::health::HealthApi;
@@ -45,6 +46,7 @@ use crate::shutdown::{Shutdown, ShutdownSignal};
 use crate::store::{Store, StoreError};
 use crate::tasks::assignment::AssignmentTask;
 use crate::tasks::certificate::CertificateTask;
+use crate::tasks::orders::OrdersTask;
 use crate::tasks::rollout::RolloutTask;
 use crate::tasks::{Task, TaskCounters, drive};
 use crate::tls::{Acceptor, Connection, Limits};
@@ -183,7 +185,8 @@ async fn read_epoch(records: &Records) -> Result<u64, StartError> {
     Ok(epoch.ok_or(StartError::Uninitialized)?.value.epoch)
 }
 
-/// Loads the operations, and makes the tasks that decide about rollouts and assignments.
+/// Loads the operations, and makes the tasks that decide about rollouts and assignments, and that order
+/// certificates.
 ///
 /// # Errors
 /// Returns the error of reading the store.
@@ -196,7 +199,8 @@ pub async fn operations(parts: Parts) -> Result<(Ops, Vec<Arc<dyn Task>>), OpsEr
     }
     let rollouts = RolloutTask::new(records.clone(), ops.status.clone());
     let assignments = AssignmentTask::new(records, ops.tenants.clone(), epoch);
-    Ok((ops, vec![Arc::new(rollouts), Arc::new(assignments)]))
+    let orders = OrdersTask::new(ops.orders.clone());
+    Ok((ops, vec![Arc::new(rollouts), Arc::new(assignments), Arc::new(orders)]))
 }
 
 /// Makes the service that agents have their sessions with.
@@ -240,6 +244,8 @@ fn parts(
         tracing::error!(file = %broken.path.display(), error = %broken, "changes of a component's tenants are refused until its catalog is corrected");
     }
     let registries = Registries::new(settings.reach.clone(), env.clock().clone());
+    let (proxies, trusted) = (settings.reach.proxies.clone(), settings.acme_authorities.clone());
+    let directories = Directories::new(env.clock().clone(), proxies, trusted);
     let key = SealingKey::load(settings.credentials_dir.as_deref(), &settings.data_dir);
     if let Err(missing) = &key {
         tracing::error!(reason = %missing, "secrets can neither be given, rotated nor sent to hosts");
@@ -249,6 +255,7 @@ fn parts(
         records,
         catalogs,
         registries,
+        directories,
         authority,
         node_lifetime_ms: settings.node_lifetime_ms,
         enrollment_port,

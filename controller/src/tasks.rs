@@ -1,5 +1,5 @@
-//! The tasks that run by themselves: rollouts, assignments and the controller's own
-//! certificate. A task is only woken; it then reads, asks a pure function, and commits
+//! The tasks that run by themselves: rollouts, assignments, the certificates that tenants order and the
+//! controller's own. A task is only woken; it then reads, asks a pure function, and commits
 //! the decision.
 
 use std::panic::AssertUnwindSafe;
@@ -19,6 +19,7 @@ use crate::store::ChangeSignal;
 pub mod assignment;
 pub mod certificate;
 mod each;
+pub mod orders;
 pub mod rollout;
 
 /// The interval at which a task reads everything even without a nudge. Nudges make it

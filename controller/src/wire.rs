@@ -103,6 +103,7 @@ pub(crate) fn changed(changed: ChangeResult) -> v1::ChangeReply {
         warnings: changed.warnings,
         release: changed.release.map(Into::into).unwrap_or_default(),
         one_way: changed.one_way,
+        ordered_from: changed.ordered_from.unwrap_or_default(),
     }
 }
 
@@ -244,7 +245,10 @@ fn tenant_status(status: TenantStatus, now: Timestamp) -> v1::TenantStatus {
         rollout: status.rollout.as_ref().map(|r| rollout(r, status.unreadable_plan.as_ref())),
         nodes: status.nodes.iter().map(|(name, node)| node_status(name, node, now)).collect(),
         absent: status.absent.iter().map(absent).collect(),
-        certificate: status.certificate.as_ref().map(|it| tls::in_use(&status.tenant, it, now)),
+        certificate: status
+            .certificate
+            .as_ref()
+            .map(|it| tls::in_use(&status.tenant, it, status.account.as_ref(), now)),
     }
 }
 

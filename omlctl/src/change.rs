@@ -183,7 +183,7 @@ async fn wait_if_needed(
     }
     // No rollout follows from what nothing uses: one in progress is another's change.
     let has_made = reply.secret_version > 0 || reply.certificate.is_some();
-    let is_unused = has_made && !reply.changed;
+    let is_unused = has_made && !reply.changed || !reply.ordered_from.is_empty();
     if waits && !is_unused && (reply.changed || controller.is_in_progress(reply).await?) {
         return follow(target, output, controller, reply, args.timeout).await.map(Some);
     }
@@ -333,10 +333,22 @@ fn closing_line(reply: &ChangeReply, args: &ChangeArgs) -> String {
     }
 }
 
-/// Returns the line about a secret or a certificate that the change made and nothing uses; none if it
-/// made none.
+/// Returns the line about a secret or a certificate that the change made and nothing uses, or that is
+/// ordered; none if it made none.
 fn unused_line(reply: &ChangeReply, is_dry_run: bool) -> Option<String> {
-    let ChangeReply { tenant, revision, secret_version, certificate, .. } = reply;
+    let ChangeReply { tenant, revision, secret_version, certificate, ordered_from, .. } = reply;
+    if !ordered_from.is_empty() {
+        let directory = printable(ordered_from);
+        return Some(match is_dry_run {
+            true => {
+                format!("plan only: a certificate of {tenant} would be ordered from {directory}")
+            }
+            false => format!(
+                "a certificate of {tenant} is ordered from {directory}; it comes later, as a revision of its own: \
+                 omlctl tls show tenant={tenant}"
+            ),
+        });
+    }
     let what = match certificate {
         Some(certificate) => format!("version {} of the certificate", certificate.version),
         None if *secret_version > 0 => format!("version {secret_version} of the secret"),

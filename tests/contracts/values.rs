@@ -104,6 +104,7 @@ fn layout_with(line: &Line, catalog: &Catalog, more: &str, secrets: &ChosenSecre
         nodes: &nodes,
         mirrors: &plan::Mirrors::default(),
         secrets,
+        thumbprint: None,
         before: None,
     };
     match plan::prepare(input) {

@@ -6,6 +6,7 @@
 )]
 
 mod acme;
+mod acme_certificate;
 mod bad_input;
 mod bad_versions;
 mod by_hand;
@@ -146,6 +147,7 @@ fn cases() -> Vec<Case> {
     cases.extend(settings::CASES);
     cases.extend(texts::CASES);
     cases.extend(tls::CASES);
+    cases.extend(acme_certificate::CASES);
     cases.extend(units::CASES);
     cases.extend(wordpress::CASES);
     cases

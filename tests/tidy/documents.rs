@@ -8,9 +8,10 @@ pub(crate) const FIXTURES: &str = "common/src/document/v1/fixtures";
 
 /// The files that may write or read JSON by themselves, and why. Everybody else uses
 /// `document::write` and `document::read`, which know versions.
-const JSON: [(&str, &str); 10] = [
+const JSON: [(&str, &str); 11] = [
     ("agent/src/runtime/docker/model.rs", "the model of an engine keeps requests as they are"),
     ("common/src/document", "documents are written and read here"),
+    ("controller/src/acme/client.rs", "what a directory says is wrong"),
     ("controller/src/ops/change/request.rs", "a request is hashed and never read"),
     ("controller/src/records.rs", "an export passes values on in their bytes"),
     ("controller/src/registry/login.rs", "a registry's own reply"),

@@ -70,8 +70,16 @@ fn plan(
     let (spec, catalog) = (TenantSpec::parse(tenant)?, checked().catalog);
     let mirrors = &Mirrors::default();
     let revision = RevisionNumber(1);
-    let input =
-        Input { revision, spec: &spec, catalog: &catalog, nodes, mirrors, secrets, before: None };
+    let input = Input {
+        revision,
+        spec: &spec,
+        catalog: &catalog,
+        nodes,
+        mirrors,
+        secrets,
+        thumbprint: None,
+        before: None,
+    };
     let prepared = prepare(input)?;
     let digest = format!("sha256:{}", "0".repeat(64));
     let digest = |image: &ImageName| (image.clone(), digest.parse().expect("a digest"));

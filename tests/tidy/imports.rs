@@ -67,10 +67,11 @@ const CONTROLLER: &[(&str, &[&str])] = &[
     ("store", &[]),
     ("pki", &[]),
     ("registry", &[]),
+    ("acme", &["registry"]),
     ("seal", &[]),
     ("records", &["store", "pki"]),
     ("tls", &["pki"]),
-    ("ops", &["store", "pki", "seal", "registry", "records", "tls"]),
+    ("ops", &["store", "pki", "seal", "registry", "acme", "records", "tls"]),
     ("policy", &["pki", "tls", "ops"]),
     ("wire", &["store", "records", "ops"]),
     // A task reads, decides and commits; it has no connection of its own.

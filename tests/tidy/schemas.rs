@@ -217,7 +217,7 @@ const OF_CATALOG: [ReadObjects; 10] = [
 const OF_TENANT: [ReadObjects; 3] = [
     (&["spec.rs", "spec/image.rs"], &["", "/properties/rollout", "/$defs/component"]),
     (&["spec/registries.rs"], &["/properties/registries"]),
-    (&["spec/tls.rs"], &["/properties/tls"]),
+    (&["spec/tls.rs", "spec/acme.rs"], &["/properties/tls"]),
 ];
 /// The reader of what both say of secrets.
 const OF_BOTH: ReadObjects = (&["secret_use.rs"], &["/$defs/secret"]);

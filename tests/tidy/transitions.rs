@@ -140,6 +140,7 @@ impl Plans {
                 nodes: &nodes,
                 mirrors,
                 secrets: &BTreeMap::new(),
+                thumbprint: None,
                 before: None,
             };
             let prepared = plan::prepare(input).expect("it can be planned");

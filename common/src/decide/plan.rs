@@ -12,9 +12,10 @@ use crate::document::node::AgentRecord;
 use crate::document::plan::{Plan, Strategy};
 use crate::document::spec::TenantSpec;
 use crate::document::{Feature, Share, Verbatim};
-use crate::id::{ComponentName, NodeName, RevisionNumber, RoleName};
+use crate::id::{AccountThumbprint, ComponentName, NodeName, RevisionNumber, RoleName};
 use crate::text::problem::{Problem, Problems};
 
+mod challenges;
 pub mod conflicts;
 mod features;
 mod images;
@@ -85,6 +86,9 @@ pub struct Input<'a> {
     pub mirrors: &'a Mirrors,
     /// The versions of the tenant's secrets that the plan names.
     pub secrets: &'a ChosenSecrets,
+    /// The thumbprint of the account by which challenges are answered; none if the tenant orders no
+    /// certificate.
+    pub thumbprint: Option<&'a AccountThumbprint>,
     /// The plan on which the change is made; `None` for the first one.
     pub before: Option<&'a Plan>,
 }
@@ -111,6 +115,7 @@ pub fn prepare(input: Input<'_>) -> Result<Prepared, Unprepared> {
     settings::check(input, &mut problems);
     registries::check(input.spec, input.secrets, &mut problems);
     check_units(input, &mut problems);
+    challenges::check(input, &mut problems);
     let order = dependency_order(input, &mut problems);
     let placed = place(input, &mut problems);
     let stand_in = place::stand_in(input, &placed);

@@ -17,10 +17,14 @@ use crate::time::Timestamp;
 
 use super::secrets::{ChosenSecret, ChosenSecrets, NamedSecrets, chosen_version};
 
+mod exchange;
 mod given;
+mod ordered;
 mod used;
 
+pub use self::exchange::with_certificate;
 pub use self::given::{GivenCertificate, GivenKey, GivenPair, check};
+pub use self::ordered::newest_ordered;
 pub use self::used::{
     NodeInUse, ServesOlder, Successor, TlsInUse, in_use, in_use_now, is_used, uses_version, warning,
 };
@@ -117,6 +121,7 @@ pub fn choose(input: TlsInput<'_>) -> Result<TlsChoice, Problem> {
         (TlsMode::SelfSigned, Some(_)) => Ok(TlsChoice::Issue(IssueReason::OtherNames)),
         (TlsMode::Custom, None) => Err(not_given(input.spec)),
         (TlsMode::Custom, Some(facts)) => Err(wrong_names(input.spec, tls, facts)),
+        (TlsMode::Acme, _) => Ok(ordered::choose(input, tls)),
     }
 }
 
@@ -129,8 +134,8 @@ fn pairs(records: &SecretRecords) -> BTreeMap<u64, &TlsFacts> {
     both.filter_map(|(number, version)| Some((*number, version.certificate.as_ref()?))).collect()
 }
 
-/// Whether a certificate is what the tenant wants, apart from its age. One whose authority was removed is
-/// not, because browsers could not be given that any more.
+/// Whether a certificate is what a tenant wants that does not order it, apart from its age. One whose
+/// authority was removed is not, because browsers could not be given that any more.
 fn is_wanted(tls: &TlsSpec, facts: &TlsFacts, records: &SecretRecords) -> bool {
     match tls.mode {
         TlsMode::SelfSigned => {
@@ -140,6 +145,7 @@ fn is_wanted(tls: &TlsSpec, facts: &TlsFacts, records: &SecretRecords) -> bool {
             authority.is_some() && names == wanted
         }
         TlsMode::Custom => facts.authority.is_none() && uncovered(&tls.names, facts).is_empty(),
+        TlsMode::Acme => false,
     }
 }
 
@@ -154,9 +160,10 @@ pub(crate) fn has_part(tls: Option<&TlsSpec>, secret: TlsSecret) -> bool {
     let mode = tls.map(|tls| tls.mode);
     match secret {
         TlsSecret::Certificate | TlsSecret::Key => mode.is_some(),
+        // That of a stand-in goes away with it.
         TlsSecret::Authority => mode == Some(TlsMode::SelfSigned),
-        // No host gets it.
-        TlsSecret::AuthorityKey => false,
+        // No host gets them.
+        TlsSecret::AuthorityKey | TlsSecret::AccountKey | TlsSecret::OrderKey => false,
     }
 }
 
@@ -170,14 +177,19 @@ pub fn refuse_removal(
 ) -> Option<Problem> {
     let mode = tls?.mode;
     let hint = match (mode, secret) {
-        (TlsMode::Custom, TlsSecret::Authority | TlsSecret::AuthorityKey) => return None,
+        (TlsMode::Custom | TlsMode::Acme, TlsSecret::Authority | TlsSecret::AuthorityKey)
+        | (_, TlsSecret::OrderKey)
+        | (TlsMode::SelfSigned | TlsMode::Custom, TlsSecret::AccountKey) => return None,
         (TlsMode::SelfSigned, TlsSecret::Authority | TlsSecret::AuthorityKey) => {
             format!(
                 "replace it, and give browsers the new one: omlctl tls renew tenant={tenant} --new-ca"
             )
         }
-        (TlsMode::SelfSigned, TlsSecret::Certificate | TlsSecret::Key) => {
+        (TlsMode::SelfSigned | TlsMode::Acme, TlsSecret::Certificate | TlsSecret::Key) => {
             format!("replace it: omlctl tls renew tenant={tenant}")
+        }
+        (TlsMode::Acme, TlsSecret::AccountKey) => {
+            "the hosts answer challenges by it; change the mode first, and apply that".to_owned()
         }
         (TlsMode::Custom, TlsSecret::Certificate | TlsSecret::Key) => {
             format!("replace it: omlctl tls set tenant={tenant} --certificate FILE --key FILE")
@@ -228,6 +240,16 @@ pub fn put_version(chosen: &mut ChosenSecrets, records: &SecretRecords, number: 
     chosen.extend(authority.and_then(|number| version(TlsSecret::Authority, number)));
 }
 
+/// Takes the parts of the certificate out of a choice that the tenant does not have for good: the authority
+/// of a stand-in.
+pub fn withhold(chosen: &mut ChosenSecrets, tls: Option<&TlsSpec>) {
+    for secret in TlsSecret::ALL {
+        if !has_part(tls, secret) {
+            chosen.remove(&secret.name());
+        }
+    }
+}
+
 /// Returns the version of the tenant's authority with this fingerprint, if it is kept.
 #[must_use]
 pub fn version_of(records: &SecretRecords, authority: Fingerprint) -> Option<u64> {
@@ -248,12 +270,12 @@ pub fn signing_authority(records: &SecretRecords, now: Timestamp) -> Option<u64>
     (serves && key.versions.contains_key(&number)).then_some(number)
 }
 
-/// Returns the number of the next version of the reserved secrets, which is higher than all those that
-/// they had.
+/// Returns the number of the next version of the certificate and its parts, which is higher than all those
+/// that they had.
 #[must_use]
 pub fn next_number(records: &SecretRecords) -> u64 {
     let last = |secret: TlsSecret| records.get(&secret.name()).map_or(0, |record| record.last);
-    TlsSecret::ALL.map(last).into_iter().max().unwrap_or_default() + 1
+    TlsSecret::PARTS.map(last).into_iter().max().unwrap_or_default() + 1
 }
 
 /// Returns the marks of the reserved secrets that stay kept: those of every pair of which something is

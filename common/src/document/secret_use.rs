@@ -95,8 +95,7 @@ fn read_use(field: &FieldNode<'_>, problems: &mut Problems) -> Option<SecretUse>
 /// Whether a secret is a part of the certificate of the tenant that a host may get.
 fn is_of_tls(name: Option<&SecretName>, from: Option<SecretSource>) -> bool {
     let secret = name.and_then(TlsSecret::of);
-    from == Some(SecretSource::Controller)
-        && secret.is_some_and(|secret| secret != TlsSecret::AuthorityKey)
+    from == Some(SecretSource::Controller) && secret.is_some_and(TlsSecret::is_for_hosts)
 }
 
 fn read_file(field: &FieldNode<'_>, problems: &mut Problems) -> Option<String> {

@@ -12,12 +12,14 @@ use crate::text::printable::name_of;
 use crate::text::problem::{PROBLEMS_SHOWN_MAX, Problem, Problems};
 use crate::text::yaml::{FieldNode, Fields, Node, Value, parse_partly};
 
+mod acme;
 mod image;
 mod registries;
 mod tls;
 mod unread;
 mod versions;
 
+pub use self::acme::{AcmeSpec, LETS_ENCRYPT};
 pub use self::registries::{REGISTRIES_MAX, RegistryUse};
 pub use self::tls::{TLS_NAMES_MAX, TlsMode, TlsSpec};
 pub use self::versions::{with_known_versions, with_versions};

@@ -13,11 +13,26 @@ pub enum TlsSecret {
     Authority,
     /// The private key of that authority, which no host ever gets.
     AuthorityKey,
+    /// The private key of the tenant's account at an ACME directory, which no host ever gets.
+    AccountKey,
+    /// The private key of the certificate that is on order there, which no host gets before it has come.
+    OrderKey,
 }
 
 impl TlsSecret {
-    /// The secrets of a certificate and of its authority.
-    pub const ALL: [Self; 4] = [Self::Certificate, Self::Key, Self::Authority, Self::AuthorityKey];
+    /// Those of a certificate, of its authority and of its order.
+    pub const ALL: [Self; 6] = [
+        Self::Certificate,
+        Self::Key,
+        Self::Authority,
+        Self::AuthorityKey,
+        Self::AccountKey,
+        Self::OrderKey,
+    ];
+
+    /// Those that are made together, as versions with one number.
+    pub const PARTS: [Self; 4] =
+        [Self::Certificate, Self::Key, Self::Authority, Self::AuthorityKey];
 
     /// Returns its reserved name.
     #[must_use]
@@ -27,6 +42,17 @@ impl TlsSecret {
             Self::Key => "tls_key",
             Self::Authority => "tls_ca",
             Self::AuthorityKey => "tls_ca_key",
+            Self::AccountKey => "tls_acme_account_key",
+            Self::OrderKey => "tls_acme_order_key",
+        }
+    }
+
+    /// Whether a host may get it.
+    #[must_use]
+    pub fn is_for_hosts(self) -> bool {
+        match self {
+            Self::Certificate | Self::Key | Self::Authority => true,
+            Self::AuthorityKey | Self::AccountKey | Self::OrderKey => false,
         }
     }
 

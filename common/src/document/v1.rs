@@ -2,6 +2,7 @@
 //!
 //! `fixtures/` holds one full and one minimal text of each kind; a test pins their hashes.
 
+pub mod acme;
 pub mod assignment;
 pub mod backup;
 pub mod bundle;

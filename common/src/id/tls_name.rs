@@ -31,6 +31,18 @@ impl TlsName {
         self.0.parse().ok()
     }
 
+    /// Returns what it is, if no HTTP-01 challenge (RFC 8555 §8.3) can be answered for it.
+    #[must_use]
+    pub fn beyond_http_01(&self) -> Option<&'static str> {
+        if self.address().is_some() {
+            return Some("an address");
+        }
+        if self.0.starts_with("*.") {
+            return Some("a wildcard");
+        }
+        (!self.0.contains('.')).then_some("a name without a domain")
+    }
+
     /// Whether a certificate for these names is valid for this one. A wildcard stands for exactly one
     /// label (RFC 9525 §6.3), and for no address.
     #[must_use]
@@ -137,6 +149,20 @@ mod tests {
         }
         let error = "10.0.0.300".parse::<TlsName>().unwrap_err().to_string();
         assert!(error.contains("\"10.0.0.300\" is neither a host name"), "{error}");
+    }
+
+    #[test]
+    fn only_a_host_name_with_a_domain_can_be_proved_by_http() {
+        for (name, what) in [
+            ("pbx.example.com", None),
+            ("10.0.0.5", Some("an address")),
+            ("2001:db8::1", Some("an address")),
+            ("*.example.com", Some("a wildcard")),
+            ("pbx", Some("a name without a domain")),
+        ] {
+            let name: TlsName = name.parse().unwrap();
+            assert_eq!(name.beyond_http_01(), what, "{name}");
+        }
     }
 
     #[test]

@@ -61,7 +61,7 @@ fn credentials(Login { user, password_file }: Login) -> Result<RegistryCredentia
 }
 
 /// Reads the certificates of authorities from a PEM file.
-fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, Problem> {
+pub(super) fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, Problem> {
     let file = path.display();
     let hint = "it has to hold the certificate of the authority in PEM, which begins with \
                 -----BEGIN CERTIFICATE-----";

@@ -95,6 +95,24 @@ fn a_password_is_one_line_and_anything_else_is_refused_with_its_file() {
 }
 
 #[test]
+fn authorities_of_directories_are_read_from_their_file() {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let authority = params.self_signed(&key).unwrap().pem();
+    let dir = folder(&[("ca.pem", &authority)]);
+    let settings = |file: &str| {
+        let path = dir.path().join(file);
+        let text = format!("[acme]\nca_file = {path:?}\n");
+        std::fs::write(dir.path().join("conf.d/acme.toml"), text).unwrap();
+        load(dir.path()).map_err(|error| error.to_string())
+    };
+    assert_eq!(settings("ca.pem").unwrap().acme_authorities.len(), 1);
+    let refused = settings("other.pem").unwrap_err();
+    assert!(refused.contains("acme.ca_file: cannot read"), "{refused}");
+}
+
+#[test]
 fn an_unknown_key_is_refused_with_its_file() {
     let refused = refusal(&[("conf.d/typo.toml", "lissten = \"0.0.0.0:1\"\n")]);
     assert!(refused.contains("typo.toml") && refused.contains("lissten"), "{refused}");

@@ -22,6 +22,7 @@ fn settings(dir: &Path) -> Settings {
         node_lifetime_ms: 1,
         log: String::new(),
         reach: Reach::default(),
+        acme_authorities: Vec::new(),
         credentials_dir: None,
     }
 }

@@ -16,7 +16,7 @@ use oml_common::document::Verbatim;
 use oml_common::document::plan::Plan;
 use oml_common::document::revision::Change;
 use oml_common::document::rollout::Rollout;
-use oml_common::id::{ContentHash, Digest, NodeName, RevisionNumber};
+use oml_common::id::{ContentHash, Digest, NodeName, RevisionNumber, TenantId};
 use oml_common::time::Timestamp;
 use oml_daemon::env::Env;
 use oml_daemon::failpoint;
@@ -25,6 +25,7 @@ mod certificate;
 mod draft;
 mod logins;
 mod nodes;
+mod ordered;
 mod prepare;
 mod releases;
 mod replay;
@@ -114,11 +115,8 @@ impl Changes {
         answers: &Answers,
     ) -> Result<ChangeResult> {
         let ReadRequest { tenant, given } = read;
-        if let Some(replay) = self.replay(&tenant, request, context).await? {
-            return Ok(replay);
-        }
-        if let Some(kept) = self.keep_certificate(request, context).await? {
-            return Ok(kept);
+        if let Some(done) = self.without_plan(&tenant, request, context).await? {
+            return Ok(done);
         }
         let rotation = self.rotation(request, context).await?;
         if let Some(made) = &rotation
@@ -129,7 +127,7 @@ impl Changes {
         }
         let mut draft = self.draft(request, tenant, given, rotation).await?;
         self.certify(&mut draft, request, context).await?;
-        let planned = self.plan(draft, answers, context).await?;
+        let planned = self.planned(request, draft, answers, context).await?;
         if let Some(unused) = planned.unused() {
             return self.commit_unused(unused, request, context).await;
         }
@@ -147,6 +145,41 @@ impl Changes {
             self.commit_change(&planned, request, context).await?;
         }
         planned.result(request)
+    }
+
+    /// Returns the result of a request that needs no plan: it was made before, or it makes no revision.
+    async fn without_plan(
+        &self,
+        tenant: &TenantId,
+        request: &ChangeRequest,
+        context: &RequestContext,
+    ) -> Result<Option<ChangeResult>> {
+        if let Some(replay) = self.replay(tenant, request, context).await? {
+            return Ok(Some(replay));
+        }
+        if let Some(kept) = self.keep_certificate(request, context).await? {
+            return Ok(Some(kept));
+        }
+        self.ask_for_certificate(request, context).await
+    }
+
+    async fn planned(
+        &self,
+        request: &ChangeRequest,
+        draft: Draft,
+        answers: &Answers,
+        context: &RequestContext,
+    ) -> Result<Planned> {
+        match request {
+            ChangeRequest::TakeOrdered { .. } => self.plan_ordered(draft).await,
+            ChangeRequest::Apply { .. }
+            | ChangeRequest::SetVersion { .. }
+            | ChangeRequest::SetRelease { .. }
+            | ChangeRequest::Rollback { .. }
+            | ChangeRequest::RotateSecret { .. }
+            | ChangeRequest::SetCertificate { .. }
+            | ChangeRequest::RenewCertificate { .. } => self.plan(draft, answers, context).await,
+        }
     }
 
     async fn plan(
@@ -226,6 +259,9 @@ impl Changes {
             batch = made.put(batch, tenant).audit(&line);
         }
         batch = self.with_certificate(batch, draft, context, Some(number));
+        if let Some(made) = &draft.account {
+            batch = made.put(batch, tenant);
+        }
         self.records.commit(batch).await?;
         failpoint::reach("C4");
         tracing::info!(%tenant, revision = %number, kind = draft.kind.as_str(), who = %context.who, "a change was accepted");

@@ -191,6 +191,8 @@ impl Runs {
             mirrors: self.registries.mirrors(),
             // Those of the instance are as the plan names them.
             secrets: &ChosenSecrets::new(),
+            // Neither are its files made again.
+            thumbprint: None,
             before: None,
         };
         let states = states(&presence, &request.component);

@@ -20,16 +20,20 @@ use crate::records::values::{AuditRecord, SealedVersion, SecretRecord};
 use crate::records::{Batch, Entry, Records, if_unchanged, keys};
 use crate::seal::{NoKey, SealingKey, SecretPlace};
 
+mod account;
 mod chosen;
 mod key;
 mod named;
 mod opened;
 mod refused;
+mod shown;
 mod tls;
 mod value;
 
+pub(super) use self::account::NewAccount;
 pub use self::opened::OpenedSecret;
-pub use self::tls::{GivenPem, TlsAuthority, TlsPart, TlsView};
+pub use self::shown::{CertificateOrder, TlsAuthority, TlsView};
+pub use self::tls::{GivenPem, OrderedPem, TlsPart};
 pub(super) use self::tls::{NewCertificate, records};
 pub use self::value::{GENERATED_LEN, GENERATED_LEN_DEFAULT, NewValue};
 

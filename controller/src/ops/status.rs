@@ -18,6 +18,7 @@ use super::reader::StatusReader;
 use super::snapshot::NodeSnapshot;
 use super::{OpsError, Result, UnreadablePlan};
 use crate::records::keys;
+use crate::records::values::AcmeRecord;
 use crate::store::{ChangeSignal, StoreError};
 
 /// The status of one tenant, or of all of them.
@@ -46,6 +47,8 @@ pub struct TenantStatus {
     /// The certificate that its components use, or the one that ends first while some of them still
     /// have an older one; none if they use none or it is not known.
     pub certificate: Option<TlsInUse>,
+    /// Its account at an ACME directory, if it has one that can be read.
+    pub account: Option<AcmeRecord>,
 }
 
 /// The status of a tenant's rollout.
@@ -168,12 +171,14 @@ impl StatusReader {
         let stored = match tenant {
             Some(tenant) => vec![
                 records.changed_at(&keys::rollout(tenant)),
+                records.changed_at(&keys::acme(tenant)),
                 records.changed(&keys::targets(tenant)),
                 records.changed(&keys::assignments(tenant)),
                 records.changed(&keys::nodes(tenant)),
             ],
             None => vec![
                 records.changed(&keys::rollouts()),
+                records.changed(&keys::all_acme()),
                 records.changed(&keys::all_targets()),
                 records.changed(&keys::all_assignments()),
                 records.changed(&keys::all_nodes()),
@@ -216,6 +221,7 @@ impl StatusReader {
             unreadable_plan: Some(unreadable_plan),
             absent: Absent::new(),
             certificate: None,
+            account: None,
         })
     }
 
@@ -254,6 +260,18 @@ impl StatusReader {
         tls::in_use_now(plan, on_nodes, Some(&record))
     }
 
+    /// Returns the account of a tenant at an ACME directory. One that cannot be read is no reason to show
+    /// nothing of the tenant.
+    async fn account_of(&self, tenant: &TenantId) -> Option<AcmeRecord> {
+        match self.records.get(&keys::acme(tenant)).await {
+            Ok(account) => account.map(|account| account.value),
+            Err(error) => {
+                tracing::warn!(%tenant, %error, "the account of a tenant cannot be read");
+                None
+            }
+        }
+    }
+
     async fn status_with_plans(&self, tenant: &TenantId) -> Result<TenantStatus> {
         let tenant_id = tenant.clone();
         let Some(snapshot) = self.tenant(tenant).await? else {
@@ -270,6 +288,7 @@ impl StatusReader {
                 unreadable_plan: None,
                 absent: Absent::new(),
                 certificate: None,
+                account: None,
             });
         };
         let next = snapshot.step();
@@ -287,6 +306,10 @@ impl StatusReader {
         });
         let nodes: BTreeMap<NodeName, NodeStatus> = nodes.collect();
         let certificate = self.certificate_of(tenant, plan.as_deref(), &nodes).await;
+        let account = match &certificate {
+            Some(_) => self.account_of(tenant).await,
+            None => None,
+        };
         Ok(TenantStatus {
             tenant: tenant_id,
             revision,
@@ -294,6 +317,7 @@ impl StatusReader {
             unreadable_plan: None,
             absent,
             certificate,
+            account,
             rollout: Some(RolloutStatus {
                 rollout: snapshot.rollout.value,
                 waits_for: next.waits_for,

@@ -98,6 +98,7 @@ pub(super) fn facts_of(der: &[u8]) -> Result<TlsFacts, String> {
         expires: timestamp(parsed.validity().not_after),
         fingerprint: Fingerprint::of(der),
         authority: None,
+        directory: None,
     })
 }
 

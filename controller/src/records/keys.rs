@@ -10,8 +10,8 @@ use oml_common::id::{ContentHash, NodeName, RevisionNumber, RunId, SecretName, T
 use oml_daemon::tls::{Fingerprint, OperatorName};
 
 use super::values::{
-    Assigned, AuditRecord, Epoch, Head, IdempotencyRecord, LastReport, NodeRecord, OperatorRecord,
-    PublicEndpoint, Revision, RolloutOutcome, RunRecord, SecretRecord, Target,
+    AcmeRecord, Assigned, AuditRecord, Epoch, Head, IdempotencyRecord, LastReport, NodeRecord,
+    OperatorRecord, PublicEndpoint, Revision, RolloutOutcome, RunRecord, SecretRecord, Target,
 };
 use super::{Prefix, RecordKey};
 use crate::pki::TokenRecord;
@@ -181,6 +181,18 @@ pub fn secrets(tenant: &TenantId) -> Prefix<SecretRecord> {
 #[must_use]
 pub fn all_secrets() -> Prefix<SecretRecord> {
     prefix("secrets/")
+}
+
+/// The key of a tenant's account at an ACME directory.
+#[must_use]
+pub fn acme(tenant: &TenantId) -> RecordKey<AcmeRecord> {
+    key(format!("acme/{tenant}"))
+}
+
+/// The prefix of the accounts of all tenants at ACME directories.
+#[must_use]
+pub fn all_acme() -> Prefix<AcmeRecord> {
+    prefix("acme/")
 }
 
 /// The key of a node's assignment.

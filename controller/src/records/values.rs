@@ -1,5 +1,6 @@
 //! The types of the records: documents of version 1, which `common` defines.
 
+pub use oml_common::document::acme::{AcmeAccount, AcmeOrder, AcmeRecord};
 pub use oml_common::document::assignment::Assigned;
 pub use oml_common::document::cluster::{AuditRecord, Epoch, OperatorRecord, PublicEndpoint};
 pub use oml_common::document::node::{AgentRecord, LastReport, NodeRecord};

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
 use hyper::header::{HOST, HeaderMap, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
 use hyper::{Method, Request, StatusCode, Uri};
@@ -25,19 +25,30 @@ use super::trust::Trust;
 /// The greatest size of a response body in bytes. Bodies are manifests and tokens.
 const BODY_SIZE_BYTES_MAX: usize = 4 << 20;
 
+/// A request with its body.
+#[derive(Debug)]
+pub(crate) struct Outgoing<'a> {
+    pub(crate) method: Method,
+    pub(crate) url: &'a Uri,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: Bytes,
+    /// The authorities that are trusted besides those of the system.
+    pub(crate) trusted: &'a [CertificateDer<'static>],
+}
+
 /// A response of any status.
 #[derive(Debug)]
-pub(super) struct Response {
+pub(crate) struct Response {
     /// The address that responded.
     pub(super) url: Uri,
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 /// The error of a request without a response.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum HttpError {
+pub(crate) enum HttpError {
     #[error("{0} is not a valid HTTP or HTTPS address")]
     Address(Uri),
     #[error("{0}")]
@@ -52,7 +63,7 @@ pub(super) enum HttpError {
 
 impl HttpError {
     /// Returns what is wrong with the server's certificate, if that ended the connection.
-    pub(super) fn wrong_certificate(&self) -> Option<&rustls::CertificateError> {
+    pub(crate) fn wrong_certificate(&self) -> Option<&rustls::CertificateError> {
         let Self::Connect(error) = self else { return None };
         let inner = error.get_ref()?.downcast_ref::<rustls::Error>()?;
         let rustls::Error::InvalidCertificate(wrong) = inner else { return None };
@@ -67,8 +78,8 @@ fn innermost(error: &hyper::Error) -> String {
 
 /// An HTTP client. It loads the authorities that the system trusts at the first HTTPS
 /// request.
-pub(super) struct Http {
-    /// The time by which the certificates of registries are judged.
+pub(crate) struct Http {
+    /// The time by which the certificates of servers are judged.
     clock: Clock,
     proxies: Proxies,
     /// The authorities of the system.
@@ -82,12 +93,11 @@ impl std::fmt::Debug for Http {
 }
 
 impl Http {
-    pub(super) fn new(clock: Clock, proxies: Proxies) -> Self {
+    pub(crate) fn new(clock: Clock, proxies: Proxies) -> Self {
         Self { clock, proxies, system: OnceCell::new() }
     }
 
-    /// Sends one request without a body, through the proxy that is for the address. A server's
-    /// certificate is of an authority of the system or of `trusted`. The caller limits the time.
+    /// Sends one request without a body, as [`Http::exchange`] does.
     pub(super) async fn send(
         &self,
         method: Method,
@@ -95,6 +105,13 @@ impl Http {
         headers: &HeaderMap,
         trusted: &[CertificateDer<'static>],
     ) -> Result<Response, HttpError> {
+        self.exchange(Outgoing { method, url, headers, body: Bytes::new(), trusted }).await
+    }
+
+    /// Sends one request, through the proxy that is for the address. A server's certificate is of
+    /// an authority of the system or one that the request trusts. The caller limits the time.
+    pub(crate) async fn exchange(&self, outgoing: Outgoing<'_>) -> Result<Response, HttpError> {
+        let Outgoing { method, url, headers, body, trusted } = outgoing;
         let address = || HttpError::Address(url.clone());
         let (host, authority) = url.host().zip(url.authority()).ok_or_else(address)?;
         let host = host.trim_matches(['[', ']']);
@@ -104,7 +121,7 @@ impl Http {
             Some(_) | None => return Err(address()),
         };
         let port = url.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
-        let mut request = Request::new(Empty::<Bytes>::new());
+        let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
         // A proxy for plain HTTP needs the whole address (RFC 9112 §3.2.2).
         let proxy = self.proxies.of(url).filter(|_| !is_tls);
@@ -141,7 +158,7 @@ impl Http {
 async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     url: &Uri,
-    request: Request<Empty<Bytes>>,
+    request: Request<Full<Bytes>>,
 ) -> Result<Response, HttpError> {
     let handshake = http1::handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(HttpError::Exchange)?;

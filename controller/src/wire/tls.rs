@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use oml_common::decide::acme::failed_line;
 use oml_common::decide::tls::{ServesOlder, TlsInUse, warning as end_of};
 use oml_common::document::tls_facts::TlsFacts;
 use oml_common::id::TenantId;
@@ -10,6 +11,7 @@ use oml_proto::v1;
 use zeroize::Zeroizing;
 
 use crate::ops::secrets::{GivenPem, TlsPart, TlsView};
+use crate::records::values::AcmeRecord;
 
 /// Converts a certificate that an operator gives. It is overwritten in memory when it is dropped.
 pub(crate) fn given_pem(
@@ -28,7 +30,7 @@ pub(crate) fn tls(
     in_use: Option<&TlsInUse>,
     now: Timestamp,
 ) -> v1::GetTlsReply {
-    let TlsView { wanted, certificate, authority, warning } = view;
+    let TlsView { wanted, certificate, authority, warning, order } = view;
     let mode = wanted.as_ref().map_or("", |wanted| wanted.mode.as_str()).to_owned();
     let names = wanted.iter().flat_map(|wanted| &wanted.names).map(ToString::to_string).collect();
     let of_used = in_use.and_then(|it| end_of(tenant, it, now));
@@ -44,7 +46,13 @@ pub(crate) fn tls(
         Err(problem) => (String::new(), problem),
     };
     let authority = authority.map(|authority| of_facts(0, &authority.facts));
-    v1::GetTlsReply { mode, names, certificate, authority, authority_pem, problem }
+    let order = order.map(|order| v1::CertificateOrder {
+        directory: order.directory,
+        renewed_from_ms: order.renewed_from.unwrap_or_default().0,
+        failure: order.failure.unwrap_or_default(),
+        waits_for: order.waits_for.unwrap_or_default().to_owned(),
+    });
+    v1::GetTlsReply { mode, names, certificate, authority, authority_pem, problem, order }
 }
 
 /// Converts a certificate that a change makes.
@@ -52,11 +60,17 @@ pub(super) fn part(part: TlsPart) -> v1::TlsCertificate {
     of_facts(part.version, &part.facts)
 }
 
-/// Converts the certificate that a tenant uses, with a warning if it ends soon.
-pub(super) fn in_use(tenant: &TenantId, it: &TlsInUse, now: Timestamp) -> v1::TlsCertificate {
+/// Converts the certificate that a tenant uses, with a warning if it ends soon or could not be ordered.
+pub(super) fn in_use(
+    tenant: &TenantId,
+    it: &TlsInUse,
+    account: Option<&AcmeRecord>,
+    now: Timestamp,
+) -> v1::TlsCertificate {
+    let failed = || account.and_then(|account| failed_line(tenant, account, now));
     v1::TlsCertificate {
         used_by: it.used_by.iter().map(ToString::to_string).collect(),
-        warning: end_of(tenant, it, now).unwrap_or_default(),
+        warning: end_of(tenant, it, now).or_else(failed).unwrap_or_default(),
         serves_older: older(&it.serves_older),
         ..of_facts(it.version, &it.facts)
     }
@@ -78,7 +92,16 @@ fn older(all: &BTreeSet<ServesOlder>) -> Vec<v1::OlderCertificate> {
 }
 
 fn of_facts(version: u64, facts: &TlsFacts) -> v1::TlsCertificate {
-    let TlsFacts { names, subject, issuer, valid_from, expires, fingerprint, authority } = facts;
+    let TlsFacts {
+        names,
+        subject,
+        issuer,
+        valid_from,
+        expires,
+        fingerprint,
+        authority,
+        directory: _,
+    } = facts;
     v1::TlsCertificate {
         version,
         names: names.clone(),

@@ -12,6 +12,7 @@ mod hooked;
 mod logins;
 mod mistakes;
 mod nodes;
+mod ordered;
 mod registry;
 mod releases;
 mod restore;

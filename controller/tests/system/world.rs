@@ -67,6 +67,8 @@ components:
     ports: [8080/tcp]
     probe: {check: http, port: \"8080\"}
     metrics: \"9000\"
+    files:
+      - {path: /etc/web/acme.conf, challenge: true, text: \"answer {{ acme.thumbprint }}\"}
   exporter:
     kind: unit
     roles: [data, voice, app]
@@ -257,6 +259,7 @@ pub(crate) fn settings(dir: &Path, registry: &Registry) -> Settings {
         node_lifetime_ms: 3_600_000,
         log: "info".into(),
         reach: Reach { access: HashMap::from([(address, access)]), ..Reach::default() },
+        acme_authorities: Vec::new(),
         credentials_dir: None,
     }
 }

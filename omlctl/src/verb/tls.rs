@@ -22,7 +22,8 @@ mod pem;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 The document of the tenant says where its certificate comes from: tls: {mode: selfsigned,
-names: [pbx.example.com]} or tls: {mode: custom}.
+names: [pbx.example.com]}, tls: {mode: custom}, or tls: {mode: acme, names: [pbx.example.com],
+contact: it@example.com}, which is ordered from Let's Encrypt and renewed by itself.
 
 Examples:
   omlctl tls show tenant=acme
@@ -75,6 +76,9 @@ Examples:
     },
     /// Let the tenant's own authority issue another certificate, and change the components that use it, in waves
     #[command(after_help = "\
+With tls: {mode: acme}, another certificate is ordered from the directory instead. It comes
+later, as a revision of its own; omlctl tls show says what becomes of the order.
+
 Examples:
   omlctl tls renew tenant=acme --dry-run
   omlctl tls renew tenant=acme

@@ -40,6 +40,20 @@ pub(crate) fn tls(output: &Output, tenant: &str, reply: &GetTlsReply) -> String 
         add("", &fingerprint(&authority.fingerprint));
         add("", &format!("for browsers: omlctl tls show tenant={tenant} --ca"));
     }
+    if let Some(order) = &reply.order {
+        add("directory:", &order.directory);
+        let renewal = match order.renewed_from_ms {
+            0 => "as soon as the directory gives a certificate".to_owned(),
+            from_ms => format!("from {}", output.clock.date_time(from_ms)),
+        };
+        add("renewal:", &renewal);
+        if !order.waits_for.is_empty() {
+            add("waits for:", &order.waits_for);
+        }
+    }
+    if let Some(order) = reply.order.as_ref().filter(|order| !order.failure.is_empty()) {
+        lines.push(format!("warning: {}", order.failure));
+    }
     if !certificate.warning.is_empty() {
         lines.push(format!("warning: {}", certificate.warning));
     }

@@ -1,8 +1,8 @@
 //! How certificates and their keys reach the controller, and what is printed of them.
 
 use oml_proto::v1::{
-    ChangeReply, GetTlsReply, NewSecretValue, PhaseName, RolloutState, StatusReply, TenantStatus,
-    TlsCertificate,
+    CertificateOrder, ChangeReply, GetTlsReply, NewSecretValue, PhaseName, RolloutState,
+    StatusReply, TenantStatus, TlsCertificate,
 };
 
 use crate::fake::{Answer, Script, Then};
@@ -106,6 +106,56 @@ fn a_certificate_that_nothing_uses_does_not_wait_for_another_rollout() {
     let expected = "version 2 of the certificate is kept; no component of acme uses it\n";
     assert_eq!(ran.stderr, expected);
     assert!(world.script.lock().unwrap().watched.is_empty());
+}
+
+#[test]
+fn a_certificate_that_is_ordered_comes_later_and_is_not_waited_for() {
+    let nothing = ChangeReply { changed: false, changes: Vec::new(), ..upgrade() };
+    let ordered_from = "https://ca.example.com/directory".to_owned();
+    let reply = ChangeReply { ordered_from, ..nothing };
+    let changes = [Answer::Reply(reply.clone()), Answer::Reply(reply)];
+    let world = World::new(Script { changes: changes.into(), ..Script::default() });
+    let ran = world.run(&["tls", "renew", "tenant=acme"]);
+    let expected = "a certificate of acme is ordered from https://ca.example.com/directory; it comes later, as a \
+                    revision of its own: omlctl tls show tenant=acme\n";
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, expected));
+    let ran = world.run(&["tls", "renew", "tenant=acme", "--dry-run"]);
+    let expected = "plan only: a certificate of acme would be ordered from \
+                    https://ca.example.com/directory\n";
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, expected));
+    assert!(world.script.lock().unwrap().watched.is_empty());
+}
+
+#[test]
+fn the_directory_of_a_certificate_is_shown_with_its_renewal_and_what_failed() {
+    let order = CertificateOrder {
+        directory: "https://ca.example.com/directory".to_owned(),
+        renewed_from_ms: 1_795_536_000_000,
+        failure: "no certificate could be ordered for acme 3m 0s ago: refused".to_owned(),
+        waits_for: "the end of the rollout".to_owned(),
+    };
+    let tls = GetTlsReply {
+        mode: "acme".to_owned(),
+        certificate: Some(certificate()),
+        order: Some(order.clone()),
+        ..GetTlsReply::default()
+    };
+    let shown = |tls: GetTlsReply| {
+        let world = World::new(Script { tls, ..Script::default() });
+        world.run(&["tls", "show", "tenant=acme"]).stdout
+    };
+    let first = shown(tls.clone());
+    for line in [
+        "  directory:    https://ca.example.com/directory",
+        "  renewal:      from 2026-11-24 16:00:00",
+        "  waits for:    the end of the rollout",
+        "warning: no certificate could be ordered for acme 3m 0s ago: refused",
+    ] {
+        assert!(first.lines().any(|shown| shown == line), "{line}:\n{first}");
+    }
+    let order = CertificateOrder { renewed_from_ms: 0, ..order };
+    let none = shown(GetTlsReply { order: Some(order), ..tls });
+    assert!(none.contains("as soon as the directory gives a certificate"), "{none}");
 }
 
 #[test]

@@ -145,6 +145,7 @@ pub(crate) fn upgrade() -> ChangeReply {
         release: String::new(),
         notes: Vec::new(),
         one_way: false,
+        ordered_from: String::new(),
         tenant: "acme".into(),
         changes: vec![Change {
             kind: ChangeKind::Replace.into(),

@@ -26,6 +26,7 @@ mod machine;
 mod mounts;
 mod network;
 mod oci;
+mod pebble;
 mod preflight;
 mod prepare;
 mod processes;

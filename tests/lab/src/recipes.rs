@@ -58,6 +58,10 @@ pub(crate) const HOST_TRIXIE: PackageLayer = PackageLayer {
 pub(crate) const TOOLS: PackageLayer =
     PackageLayer { name: "tools", packages: &["docker-registry", "busybox-static"], finish: "" };
 
+/// The ACME server that a test runs on one of its hosts.
+pub(crate) const PEBBLE: PackageLayer =
+    PackageLayer { name: "pebble", packages: &["pebble"], finish: "" };
+
 /// A system with Asterisk 16 on Debian 11, because Debian 12 has no Asterisk. The package's sample settings are removed.
 pub(crate) const ASTERISK: System = System {
     name: "asterisk",

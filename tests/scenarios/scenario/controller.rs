@@ -13,12 +13,14 @@ use std::task::{Context, Poll};
 use hyper_util::rt::TokioIo;
 use oml_common::id::{ContentHash, Digest, NodeName, RevisionNumber, RoleName, TenantId};
 use oml_daemon::env::{Clock, Env};
+use oml_daemon::proxy::Proxies;
 use oml_daemon::tls::{
     self, ConnectError, Credentials, Fingerprint, Identity, OperatorName, Peer, Serial,
 };
 use oml_proto::v1;
 use omlagent::identity::KeyRequest;
 use omlagent::session::{Dial, DialError};
+use omlcontroller::acme::Directories;
 use omlcontroller::ops::catalogs::Catalogs;
 use omlcontroller::ops::change::{ChangeRequest, ChangeResult, RequestContext};
 use omlcontroller::ops::history::HistoryEntry;
@@ -96,10 +98,12 @@ impl Controller {
         let records = Records::new(Arc::new(Memory::new()));
         let epoch = Batch::default().put(&keys::epoch(), Expect::Absent, &Epoch { epoch: EPOCH });
         records.commit(epoch).await.expect("the store is empty");
+        let clock = env.clock().clone();
         let loaded = run::operations(Parts {
             records,
             catalogs: Arc::clone(&READ),
-            registries: registries(registry, env.clock().clone()),
+            registries: registries(registry, clock.clone()),
+            directories: Directories::new(clock, Proxies::default(), Vec::new()),
             authority: authority.expect("a key can be made"),
             env,
             node_lifetime_ms: NODE_LIFETIME_MS,

@@ -79,6 +79,7 @@ impl World {
             nodes: &self.nodes,
             mirrors: &Mirrors::default(),
             secrets: &BTreeMap::new(),
+            thumbprint: None,
             before: None,
         };
         admit(RunInput {

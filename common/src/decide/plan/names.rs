@@ -79,6 +79,8 @@ fn unknown(catalog: &Catalog, path: &str, name: &str) -> Option<Problem> {
     match (first, second) {
         ("tenant", None) | ("settings" | "host" | "node", None) => None,
         ("node", Some("name" | "address")) => None,
+        // Whether this file may use it was checked when the catalog was read.
+        ("acme", Some("thumbprint")) if path.contains(".files.") => None,
         ("settings", Some(setting)) if catalog.settings.contains_key(setting) => None,
         ("settings", Some(setting)) => {
             let problem = problem(&format!("{setting} is not a setting of the catalog"));

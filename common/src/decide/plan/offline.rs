@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::decide::secrets::{ChosenSecret, ChosenSecrets};
 use crate::decide::tls::has_part;
 use crate::document::catalog::{Catalog, WorkloadTemplate};
-use crate::document::spec::TenantSpec;
+use crate::document::spec::{TenantSpec, TlsMode};
 use crate::document::tls_secret::TlsSecret;
-use crate::id::{NodeName, RevisionNumber, RoleName, SecretMark, SecretName};
+use crate::id::{AccountThumbprint, NodeName, RevisionNumber, RoleName, SecretMark, SecretName};
 use crate::text::problem::Problems;
 
 use super::{Input, Mirrors, NodeFacts, prepare};
@@ -25,7 +25,11 @@ pub fn check(spec: &TenantSpec, catalog: &Catalog) -> Problems {
     }
     let (revision, mirrors) = (RevisionNumber(1), &Mirrors::default());
     let (nodes, secrets) = (&hosts(spec, catalog), &secrets(spec, catalog));
-    let input = Input { revision, spec, catalog, nodes, mirrors, secrets, before: None };
+    let is_ordered = spec.tls.as_ref().is_some_and(|tls| tls.mode == TlsMode::Acme);
+    let thumbprint = is_ordered.then(AccountThumbprint::of_nothing);
+    let thumbprint = thumbprint.as_ref();
+    let before = None;
+    let input = Input { revision, spec, catalog, nodes, mirrors, secrets, thumbprint, before };
     prepare(input).map_or_else(|unprepared| unprepared.problems, |_plan| Problems::default())
 }
 

@@ -10,8 +10,8 @@ use crate::document::Verbatim;
 use crate::document::assignment::Desired;
 use crate::document::catalog::port::PortText;
 use crate::document::catalog::{
-    Catalog, Component, ContainerTemplate, EnvTemplate, OperationMoment, SettingValues,
-    WorkloadTemplate, is_template,
+    Catalog, Component, ContainerTemplate, EnvTemplate, FileTemplate, OperationMoment,
+    SettingValues, WorkloadTemplate, is_template,
 };
 use crate::document::instance::{
     Container, ContainerOptions, Instance, MetricsEndpoint, PackagedUnit, Reload, Workload,
@@ -45,6 +45,14 @@ struct Values<'a> {
     /// The address of every component: that of this node if it runs the component, else that
     /// of the first node that does.
     host: BTreeMap<&'a str, &'a str>,
+    /// The account at an ACME directory, of a tenant that orders its certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acme: Option<AcmeValues<'a>>,
+}
+
+#[derive(Serialize)]
+struct AcmeValues<'a> {
+    thumbprint: &'a str,
 }
 
 #[derive(Serialize)]
@@ -141,7 +149,8 @@ impl<'a> Renderer<'a> {
             })
             .collect();
         let here = NodeValues { name: node.as_str(), address: address(node)? };
-        Some(Values { tenant: input.spec.tenant.as_str(), settings, node: here, host })
+        let acme = input.thumbprint.map(|it| AcmeValues { thumbprint: it.as_str() });
+        Some(Values { tenant: input.spec.tenant.as_str(), settings, node: here, host, acme })
     }
 }
 
@@ -176,7 +185,10 @@ impl Writer<'_> {
             WorkloadTemplate::Container(template) => template,
         };
         let container = self.container(input, name, definition, template)?;
-        let files = self.files(&template.files);
+        let has_account = input.thumbprint.is_some();
+        let wanted = template.files.iter().filter(|it| has_account || !it.is_challenge);
+        let wanted: Vec<&FileTemplate> = wanted.collect();
+        let files = self.files(&wanted);
         let options = self.options(&template.options, ports);
         let options = Box::new(ContainerOptions { files, ..options });
         let container = Container { options, ..container };

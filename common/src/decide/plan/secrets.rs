@@ -214,9 +214,13 @@ fn without_certificate(
             at(format!("{name} is the private key of an authority, which no host gets"))
                 .hint("name tls_key, or tls_ca for the certificate of the authority")
         }
+        (TlsSecret::AccountKey | TlsSecret::OrderKey, _) => {
+            at(format!("{name} is a private key of the controller, which no host gets"))
+                .hint("name tls_key, which is the key of the certificate")
+        }
         (_, None) => at(format!("{tenant} has no certificate: its document has no tls"))
             .hint("add tls: {mode: selfsigned, names: [pbx.example.com]}, or mode: custom"),
-        (TlsSecret::Authority, Some(TlsSpec { mode: TlsMode::Custom, .. })) => {
+        (TlsSecret::Authority, Some(TlsSpec { mode: TlsMode::Custom | TlsMode::Acme, .. })) => {
             at(format!("{name} is the tenant's own authority, which {tenant} does not have"))
                 .hint("remove it, or use tls: {mode: selfsigned, …}")
         }

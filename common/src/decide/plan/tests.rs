@@ -383,7 +383,16 @@ fn a_prepared_plan_lacks_only_the_digests() {
     let (spec, catalog) = (TenantSpec::parse(SPEC).unwrap(), Catalog::parse(CATALOG).unwrap());
     let (revision, nodes) = (RevisionNumber(1), &crate::testing::nodes());
     let (mirrors, secrets, catalog) = (&Mirrors::default(), &BTreeMap::new(), &catalog);
-    let input = Input { revision, spec: &spec, catalog, nodes, mirrors, secrets, before: None };
+    let input = Input {
+        revision,
+        spec: &spec,
+        catalog,
+        nodes,
+        mirrors,
+        secrets,
+        thumbprint: None,
+        before: None,
+    };
     let prepared = prepare(input).unwrap();
     let names: Vec<String> = prepared.images().values().map(ToString::to_string).collect();
     assert_eq!(names, ["docker.io/test/db:1", "docker.io/test/voice:1"]);

@@ -30,6 +30,7 @@ fn facts(names: &[&str], authority: Option<Fingerprint>, left_days: i64) -> TlsF
         expires: NOW.shifted_ms(left_days * 86_400_000),
         fingerprint: Fingerprint([9; 32]),
         authority,
+        directory: None,
     }
 }
 

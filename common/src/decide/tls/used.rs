@@ -17,7 +17,7 @@ mod older;
 pub use self::older::ServesOlder;
 
 /// How long before the end people are warned at most: of a certificate that is short-lived, in the last
-/// third of its time.
+/// third of its time; of one that the controller renews by itself, half as long.
 const WARNING_MS: u64 = 30 * 86_400_000;
 
 /// The certificate that a plan, or the share of a node, names.
@@ -61,10 +61,10 @@ pub fn is_used(plan: &Plan) -> bool {
 /// Whether a component of a plan names this version of the certificate, its key or its authority.
 #[must_use]
 pub fn uses_version(plan: &Plan, version: u64) -> bool {
-    let is_it = |secret: TlsSecret| secret != TlsSecret::AuthorityKey;
     let mut named = plan.nodes.values().flat_map(of_share);
     named.any(|(_, secret)| {
-        secret.version == version && TlsSecret::of(&secret.name).is_some_and(is_it)
+        secret.version == version
+            && TlsSecret::of(&secret.name).is_some_and(TlsSecret::is_for_hosts)
     })
 }
 
@@ -139,9 +139,14 @@ pub fn warning(tenant: &TenantId, it: &TlsInUse, now: Timestamp) -> Option<Strin
     let TlsInUse { version, facts, used_by: _, replaced_by, serves_older } = it;
     let left_ms = facts.expires.since_ms(now);
     let lifetime_ms = facts.expires.since_ms(facts.valid_from);
+    // One that was ordered is renewed from its last third on: whoever is warned then has nothing to do.
+    let warned_ms = match facts.directory {
+        Some(_) => WARNING_MS.min(lifetime_ms / 3) / 2,
+        None => WARNING_MS.min(lifetime_ms / 3),
+    };
     // A controller whose clock was ahead made it so.
     let early_ms = facts.valid_from.since_ms(now);
-    if early_ms == 0 && left_ms > WARNING_MS.min(lifetime_ms / 3) {
+    if early_ms == 0 && left_ms > warned_ms {
         return None;
     }
     let when = match (early_ms, left_ms) {
@@ -155,6 +160,9 @@ pub fn warning(tenant: &TenantId, it: &TlsInUse, now: Timestamp) -> Option<Strin
         }
         (Some(Successor::NotStarted(newer)), _) => {
             older::restart(tenant, *newer, serves_older.iter().filter(|it| it.version == *version))
+        }
+        (None, None) if facts.directory.is_some() => {
+            format!("see why it was not renewed: omlctl tls show tenant={tenant}")
         }
         (None, Some(_)) => format!("replace it: omlctl tls renew tenant={tenant}"),
         (None, None) => {

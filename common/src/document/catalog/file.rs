@@ -23,6 +23,8 @@ pub(crate) const FILES_BYTES_MAX: usize = 128 << 10;
 const FILES_MAX: usize = 64;
 /// The length of the longest path in the container, in bytes.
 const PATH_BYTES_MAX: usize = 255;
+/// The name by which a template inserts the thumbprint of the tenant's account.
+const THUMBPRINT: &str = "acme.thumbprint";
 const MODE: u32 = 0o644;
 /// The agent compares every file with what it wrote.
 const OWNER_READS: u32 = 0o400;
@@ -34,7 +36,7 @@ const NOBODY: u32 = u32::MAX;
 /// A file in a container, before its template is filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileTemplate {
-    /// The name of the template in the folder of templates.
+    /// The name of the template in the folder of templates, or words for a text that has none.
     pub template: String,
     /// The text of the template.
     pub text: String,
@@ -48,6 +50,9 @@ pub struct FileTemplate {
     pub gid: u32,
     /// Whether the program takes it over while it runs, if it takes over any.
     pub is_reloaded: bool,
+    /// Whether the program answers the challenges of an ACME directory by it. Only a tenant that orders its
+    /// certificate has it.
+    pub is_challenge: bool,
 }
 
 /// Reads the list of files of a component.
@@ -81,17 +86,65 @@ fn read(
     problems: &mut Problems,
 ) -> Option<FileTemplate> {
     let mut fields = Fields::open(field, problems)?;
-    let template = fields.need("template", problems);
-    let text = template.as_ref().and_then(|field| read_template(field, templates, problems));
+    let text = read_text(&mut fields, templates, problems);
     let path = fields.need("path", problems).and_then(|field| read_path(&field, problems));
     let mode = fields.get("mode").map_or(Some(MODE), |field| read_mode(&field, problems));
     let owner = fields.get("owner").map_or(Some((0, 0)), |field| read_owner(&field, problems));
     let is_reloaded = fields.get("reload").and_then(|field| field.flag(problems));
+    let challenge = fields.get("challenge");
+    let is_challenge = challenge.as_ref().and_then(|field| field.flag(problems));
+    let is_challenge = is_challenge.unwrap_or(false);
     fields.finish(problems);
     let (template, text) = text?;
+    let place = challenge.as_ref().unwrap_or(field);
+    problems.0.extend(check_challenge(place, &template, &text, is_challenge));
     let (uid, gid) = owner?;
     let is_reloaded = is_reloaded.unwrap_or(true);
-    Some(FileTemplate { template, text, path: path?, mode: mode?, uid, gid, is_reloaded })
+    let (path, mode) = (path?, mode?);
+    Some(FileTemplate { template, text, path, mode, uid, gid, is_reloaded, is_challenge })
+}
+
+/// Checks that exactly a file that answers challenges names the account by which they are answered.
+fn check_challenge(
+    field: &FieldNode<'_>,
+    template: &str,
+    text: &str,
+    is_challenge: bool,
+) -> Option<Problem> {
+    // A template that was not read yet is checked as soon as it was.
+    let names = names_in(template, text).ok().filter(|_| !text.is_empty())?;
+    match (is_challenge, names.contains(THUMBPRINT)) {
+        (true, true) | (false, false) => None,
+        (true, false) => {
+            let message = format!("{template} answers no challenge: it does not use {THUMBPRINT}");
+            let hint =
+                format!("the answer to a token is the token, a dot, and {{{{ {THUMBPRINT} }}}}");
+            Some(field.problem(message).hint(hint))
+        }
+        (false, true) => {
+            let message = format!("{template} uses {THUMBPRINT}, which not every tenant has");
+            Some(field.problem(message).hint("add challenge: true to the file"))
+        }
+    }
+}
+
+/// Reads what a file is made of, with its name: a template of the folder, or a text that is beside its path.
+fn read_text(
+    fields: &mut Fields<'_>,
+    templates: &Lookup<'_>,
+    problems: &mut Problems,
+) -> Option<(String, String)> {
+    let Some(own) = fields.get("text") else {
+        let template = fields.need("template", problems)?;
+        return read_template(&template, templates, problems);
+    };
+    if fields.get("template").is_some() {
+        let problem = own.problem("the file is made of a template already");
+        problems.push(problem.hint("write either template or text"));
+        return None;
+    }
+    let text = own.text(problems)?;
+    checked(&own, "its text", text.to_owned(), problems)
 }
 
 /// Reads the name of a template, and the template.
@@ -115,6 +168,16 @@ fn read_template(
             return None;
         }
     };
+    checked(field, &name, text, problems)
+}
+
+/// Returns a template with its name, if nothing is wrong with it that is seen without values.
+fn checked(
+    field: &FieldNode<'_>,
+    name: &str,
+    text: String,
+    problems: &mut Problems,
+) -> Option<(String, String)> {
     if text.len() > FILE_BYTES_MAX {
         problems.push(field.problem(format!("{name} is larger than {FILE_BYTES_MAX} bytes")));
         return None;
@@ -123,11 +186,11 @@ fn read_template(
         problems.push(field.problem(format!("{name}, line {line} contains {why}")));
         return None;
     }
-    if let Some(problem) = mistake(field, &name, &text) {
+    if let Some(problem) = mistake(field, name, &text) {
         problems.push(problem);
         return None;
     }
-    Some((name, text))
+    Some((name.to_owned(), text))
 }
 
 /// Returns the first hidden character of a text, with its line. It would act on what reads the text

@@ -6,6 +6,8 @@ use crate::id::TlsName;
 use crate::text::problem::Problems;
 use crate::text::yaml::{FieldNode, Fields};
 
+use super::acme::{self, AcmeSpec};
+
 /// The largest number of names of a certificate.
 pub const TLS_NAMES_MAX: usize = 100;
 /// The largest length of all names together, in bytes: the certificate is a secret, and those are bounded.
@@ -17,6 +19,8 @@ pub struct TlsSpec {
     pub mode: TlsMode,
     /// The names that it must be for. One of the tenant's own authority has exactly these.
     pub names: BTreeSet<TlsName>,
+    /// The account at an ACME directory; only of the mode `acme`.
+    pub acme: Option<AcmeSpec>,
 }
 
 /// Where the certificate of a tenant comes from.
@@ -26,6 +30,9 @@ pub enum TlsMode {
     SelfSigned,
     /// An operator gives it.
     Custom,
+    /// The controller orders it from an ACME directory, with HTTP-01 challenges that the tenant's own web
+    /// server answers.
+    Acme,
 }
 
 impl TlsMode {
@@ -35,6 +42,7 @@ impl TlsMode {
         match self {
             Self::SelfSigned => "selfsigned",
             Self::Custom => "custom",
+            Self::Acme => "acme",
         }
     }
 }
@@ -42,14 +50,16 @@ impl TlsMode {
 /// Reads where the certificate comes from. What cannot be read counts as one that the controller makes,
 /// for which an operator has nothing to give.
 pub(super) fn read(field: &FieldNode<'_>, problems: &mut Problems) -> TlsSpec {
-    let modes = [TlsMode::SelfSigned, TlsMode::Custom].map(|mode| (mode.as_str(), mode));
+    let modes = [TlsMode::SelfSigned, TlsMode::Custom, TlsMode::Acme];
+    let modes = modes.map(|mode| (mode.as_str(), mode));
     let Some(mut fields) = Fields::open(field, problems) else {
-        return TlsSpec { mode: TlsMode::SelfSigned, names: BTreeSet::new() };
+        return TlsSpec { mode: TlsMode::SelfSigned, names: BTreeSet::new(), acme: None };
     };
     let mode = fields.need("mode", problems).and_then(|field| field.choice(&modes, problems));
     let names_field = fields.get("names");
     let names: Vec<TlsName> =
         names_field.as_ref().map(|field| field.parse_list(problems)).unwrap_or_default();
+    let acme = acme::read(&mut fields, mode.map(|mode| mode == TlsMode::Acme), problems);
     fields.finish(problems);
     let place = names_field.as_ref().unwrap_or(field);
     if names.len() > TLS_NAMES_MAX {
@@ -66,12 +76,25 @@ pub(super) fn read(field: &FieldNode<'_>, problems: &mut Problems) -> TlsSpec {
     // A list with mistakes has been reported with each of them.
     let has_none =
         names_field.as_ref().is_none_or(|field| field.list(&mut Problems::default()).is_empty());
-    if mode == Some(TlsMode::SelfSigned) && has_none {
-        let message = "a selfsigned certificate needs the names that browsers open";
-        problems
-            .push(place.problem(message).hint("for example names: [pbx.example.com, 10.0.0.5]"));
+    if has_none && let Some(example) = mode.and_then(example_of_names) {
+        let word = mode.map_or("", TlsMode::as_str);
+        let message = format!("a certificate of mode {word} needs the names that browsers open");
+        problems.push(place.problem(message).hint(format!("for example names: {example}")));
     }
-    TlsSpec { mode: mode.unwrap_or(TlsMode::SelfSigned), names: names.into_iter().collect() }
+    if mode == Some(TlsMode::Acme) {
+        problems.0.extend(acme::check_names(place, &names));
+    }
+    let mode = mode.unwrap_or(TlsMode::SelfSigned);
+    TlsSpec { mode, names: names.into_iter().collect(), acme }
+}
+
+/// Returns an example of the names of a certificate whose document must say them.
+fn example_of_names(mode: TlsMode) -> Option<&'static str> {
+    match mode {
+        TlsMode::SelfSigned => Some("[pbx.example.com, 10.0.0.5]"),
+        TlsMode::Acme => Some("[pbx.example.com]"),
+        TlsMode::Custom => None,
+    }
 }
 
 #[cfg(test)]
@@ -100,7 +123,7 @@ mod tests {
 
     #[test]
     fn mistakes_are_shown_at_once_with_their_places() {
-        let error = read("{mode: acme, names: [10.0.0.300, a_b], key: x}").unwrap_err();
+        let error = read("{mode: acem, names: [10.0.0.300, a_b], key: x}").unwrap_err();
         for part in [
             "line 3: tls.mode: ",
             "\"10.0.0.300\" is neither a host name",

@@ -89,6 +89,7 @@ fn goldens() -> Vec<Golden> {
         golden("run_order", &v::run_order(full()), &v::run_order_minimal(minimal())),
         golden("run_result", &v::run_result(), &v::run_result_minimal()),
         golden("run_record", &v::run_record(full()), &v::run_record_minimal()),
+        golden("acme_record", &v::acme_record(), &v::acme_record_minimal()),
     ]
 }
 
@@ -158,7 +159,8 @@ const PREVIOUS: &str = "0.1.0";
 const PREVIOUS_HASH: &str = "94aa7dcf12696d4eecc52dea577e4ca63b9ee8301f9ebde73ffc9bc80e89d1a0";
 /// The kinds that the previous release did not have. Its backups have no version by this name;
 /// the test beside them reads one.
-const SINCE: [&str; 9] = [
+const SINCE: [&str; 10] = [
+    "acme_record",
     "backup_begin",
     "last_good_note",
     "machine_note",

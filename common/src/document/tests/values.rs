@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::document::acme::{AcmeAccount, AcmeFailure, AcmeGiven, AcmeOrder, AcmeRecord};
 use crate::document::assignment::{Assignment, Content};
 use crate::document::cluster::{AuditRecord, OperatorRecord};
 use crate::document::node::{
@@ -469,6 +470,39 @@ pub(super) fn updates() -> SavedUpdates {
         mark: ClockMark { boot, booted_at_ms: 1_764_000_000_000 },
         updates,
     }
+}
+
+pub(super) fn acme_record() -> AcmeRecord {
+    let directory = "https://acme.example.com/directory".to_owned();
+    AcmeRecord {
+        account: Some(AcmeAccount {
+            directory: directory.clone(),
+            contact: "it@example.com".to_owned(),
+            url: "https://acme.example.com/account/7".to_owned(),
+        }),
+        order: Some(AcmeOrder {
+            url: "https://acme.example.com/order/9".to_owned(),
+            directory,
+            names: vec!["pbx.example.com".to_owned()],
+            key: 4,
+            begun: at(60),
+        }),
+        failures: 2,
+        failed: Some(AcmeFailure {
+            at: at(61),
+            reason: "the directory refused pbx.example.com".to_owned(),
+        }),
+        not_before: at(661),
+        limited_until: at(3661),
+        asked: true,
+        given: Some(AcmeGiven { version: 2, at: at(0) }),
+        ..acme_record_minimal()
+    }
+}
+
+pub(super) fn acme_record_minimal() -> AcmeRecord {
+    // The example of RFC 7638 §3.1.
+    AcmeRecord::new(3, "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs".parse().unwrap())
 }
 
 pub(super) fn secret() -> SecretRecord {

@@ -24,4 +24,7 @@ pub struct TlsFacts {
     /// The fingerprint of the tenant's own authority that signed it; none if somebody else did.
     #[serde(default, skip_serializing_if = "is_default")]
     pub authority: Option<Fingerprint>,
+    /// The ACME directory (RFC 8555) that gave it; none if somebody else did.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub directory: Option<String>,
 }

@@ -2,7 +2,7 @@
 //! tenant's own authority issues because there is none for the names of the document.
 
 use oml_common::decide::tls::{
-    IssueReason, SecretRecords, TlsChoice, TlsInput, choose, put_version, uses_version,
+    IssueReason, SecretRecords, TlsChoice, TlsInput, choose, put_version, uses_version, withhold,
 };
 use oml_common::document::spec::{TlsMode, TlsSpec};
 use oml_common::document::tls_secret::TlsSecret;
@@ -10,6 +10,7 @@ use oml_common::id::{RevisionNumber, TenantId};
 use oml_common::text::problem::{Problem, Problems};
 
 use super::draft::Draft;
+use super::ordered::ordering;
 use super::{ChangeRequest, ChangeResult, Changes, Planned, RequestContext};
 use crate::ops::Result;
 use crate::ops::error::{collect, complete};
@@ -97,7 +98,8 @@ impl Changes {
             }
         };
         put_version(&mut draft.secrets, &kept, number);
-        Ok(())
+        withhold(&mut draft.secrets, draft.spec.tls.as_ref());
+        self.open_account(draft, context).await
     }
 
     /// Makes the certificate that a request is about; none if it is about something else.
@@ -121,7 +123,12 @@ impl Changes {
                 };
                 secrets.issue_certificate(who, tenant, tls, reason).await.map(Some)
             }
-            ChangeRequest::Apply { .. }
+            ChangeRequest::TakeOrdered { pem: Some(ordered), .. } => {
+                let tls = ordering(tenant, draft.spec.tls.as_ref())?;
+                secrets.ordered_certificate(who, tenant, tls, ordered).await.map(Some)
+            }
+            ChangeRequest::TakeOrdered { pem: None, .. }
+            | ChangeRequest::Apply { .. }
             | ChangeRequest::SetVersion { .. }
             | ChangeRequest::SetRelease { .. }
             | ChangeRequest::Rollback { .. }
@@ -140,7 +147,9 @@ impl Changes {
         let draft = &planned.draft;
         let is_asked = matches!(
             request,
-            ChangeRequest::SetCertificate { .. } | ChangeRequest::RenewCertificate { .. }
+            ChangeRequest::SetCertificate { .. }
+                | ChangeRequest::RenewCertificate { .. }
+                | ChangeRequest::TakeOrdered { .. }
         );
         let (Some(made), Some(head)) = (&draft.certificate, &draft.head) else { return Ok(None) };
         if !is_asked || uses_version(&planned.plan, made.part.version) {

@@ -10,13 +10,15 @@ use oml_common::document::plan::Plan;
 use oml_common::document::rollout::Rollout;
 use oml_common::document::spec::{TenantSpec, with_known_versions};
 use oml_common::document::tls_secret::TlsSecret;
-use oml_common::id::{ComponentName, Digest, RevisionNumber, SecretMark, TenantId};
+use oml_common::id::{
+    AccountThumbprint, ComponentName, Digest, RevisionNumber, SecretMark, TenantId,
+};
 use oml_common::text::problem::{Problem, Problems};
 
 use super::Changes;
 use super::request::{ChangeRequest, GivenSpec};
 use crate::ops::error::collect;
-use crate::ops::secrets::{NewCertificate, NewVersion};
+use crate::ops::secrets::{NewAccount, NewCertificate, NewVersion};
 use crate::ops::{OpsError, Result};
 use crate::records::values::{Head, RevisionKind};
 use crate::records::{Entry, keys};
@@ -41,6 +43,11 @@ pub(super) struct Draft {
     pub(super) rotation: Option<NewVersion>,
     /// The certificate that the change makes.
     pub(super) certificate: Option<NewCertificate>,
+    /// The thumbprint of the account by which challenges are answered, of a tenant that orders its
+    /// certificate.
+    pub(super) thumbprint: Option<AccountThumbprint>,
+    /// The account, if the change makes it.
+    pub(super) account: Option<NewAccount>,
     /// What is wrong besides what the plan finds.
     pub(super) problems: Vec<Problem>,
     /// What is right about the text and may surprise, in lines for people.
@@ -110,6 +117,8 @@ impl Changes {
             secrets,
             rotation,
             certificate: None,
+            thumbprint: None,
+            account: None,
             problems,
             notes,
         };
@@ -164,9 +173,9 @@ impl Changes {
                 notes = left;
                 (text, RevisionKind::SetVersion)
             }
-            ChangeRequest::SetCertificate { .. } | ChangeRequest::RenewCertificate { .. } => {
-                (text.clone(), RevisionKind::RotateCertificate)
-            }
+            ChangeRequest::SetCertificate { .. }
+            | ChangeRequest::RenewCertificate { .. }
+            | ChangeRequest::TakeOrdered { .. } => (text.clone(), RevisionKind::RotateCertificate),
             ChangeRequest::Apply { .. }
             | ChangeRequest::Rollback { .. }
             | ChangeRequest::RotateSecret { .. } => (text.clone(), RevisionKind::RotateSecret),

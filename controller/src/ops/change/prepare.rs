@@ -36,6 +36,7 @@ impl Changes {
             nodes,
             mirrors: self.registries.mirrors(),
             secrets: &draft.secrets,
+            thumbprint: draft.thumbprint.as_ref(),
             before: draft.before.as_ref().map(|(_, plan)| &**plan),
         });
         let (prepared, mut problems) = match prepared {

@@ -29,9 +29,11 @@ impl Changes {
             Some(_) | None => Vec::new(),
         };
         let changed = !made.text_only;
+        // One that was ordered changed nothing yet.
+        let is_renewal = matches!(request, ChangeRequest::RenewCertificate { .. });
         let mut again = ChangeResult {
             changed,
-            text_changed: made.text_only && made.secret_version == 0,
+            text_changed: made.text_only && made.secret_version == 0 && !is_renewal,
             new_tenant: changed && made.revision == next_revision(None),
             changes,
             warnings: made.warnings,
@@ -42,6 +44,11 @@ impl Changes {
             again.secret_version = Some(made.secret_version).filter(|version| *version > 0);
         } else if made.secret_version > 0 {
             again.certificate = self.secrets.certificate(tenant, made.secret_version).await?;
+        }
+        if is_renewal && made.text_only && made.secret_version == 0 {
+            let spec = self.secrets.present_spec(tenant).await?;
+            let acme = spec.and_then(|spec| spec.tls?.acme);
+            again.ordered_from = acme.map(|acme| acme.directory);
         }
         Ok(Some(again))
     }

@@ -14,7 +14,7 @@ use oml_common::text::problem::{Problem, Problems};
 use oml_daemon::tls::OperatorName;
 use serde::Serialize;
 
-use crate::ops::secrets::{GivenPem, NewValue, TlsPart};
+use crate::ops::secrets::{GivenPem, NewValue, OrderedPem, TlsPart};
 use crate::ops::{OpsError, Result};
 
 /// The change that an operator requests.
@@ -50,6 +50,13 @@ pub enum ChangeRequest {
         tenant: TenantId,
         /// Whether another authority is made too, which browsers have to be given.
         new_authority: bool,
+    },
+    /// The current specification and plan with a certificate that was ordered from an ACME directory.
+    TakeOrdered {
+        tenant: TenantId,
+        /// The certificate; none if it is kept already.
+        #[serde(skip)]
+        pem: Option<OrderedPem>,
     },
 }
 
@@ -166,6 +173,8 @@ pub struct ChangeResult {
     pub one_way: bool,
     /// What is right and may surprise, in lines for people.
     pub notes: Vec<String>,
+    /// The ACME directory from which another certificate is ordered, or would be.
+    pub ordered_from: Option<String>,
 }
 
 impl ChangeResult {
@@ -175,6 +184,7 @@ impl ChangeResult {
         let (changed, text_changed, new_tenant) = (false, false, false);
         let (secret_version, certificate) = (None, None);
         let (warnings, release, one_way) = (Vec::new(), None, false);
+        let ordered_from = None;
         Self {
             tenant,
             revision,
@@ -189,6 +199,7 @@ impl ChangeResult {
             warnings,
             release,
             one_way,
+            ordered_from,
         }
     }
 }
@@ -221,7 +232,8 @@ impl ChangeRequest {
             | ChangeRequest::Rollback { tenant, .. }
             | ChangeRequest::RotateSecret { tenant, .. }
             | ChangeRequest::SetCertificate { tenant, .. }
-            | ChangeRequest::RenewCertificate { tenant, .. } => {
+            | ChangeRequest::RenewCertificate { tenant, .. }
+            | ChangeRequest::TakeOrdered { tenant, .. } => {
                 Ok(ReadRequest { tenant: tenant.clone(), given: None })
             }
         }
@@ -237,7 +249,8 @@ impl ChangeRequest {
             ChangeRequest::SetRelease { .. }
             | ChangeRequest::RotateSecret { .. }
             | ChangeRequest::SetCertificate { .. }
-            | ChangeRequest::RenewCertificate { .. } => false,
+            | ChangeRequest::RenewCertificate { .. }
+            | ChangeRequest::TakeOrdered { .. } => false,
         })
     }
 

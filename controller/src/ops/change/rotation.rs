@@ -59,6 +59,8 @@ impl Changes {
             | ChangeRequest::SetVersion { .. }
             | ChangeRequest::SetRelease { .. }
             | ChangeRequest::Rollback { .. }
+            // It is made without an operation id.
+            | ChangeRequest::TakeOrdered { .. }
             | ChangeRequest::RenewCertificate { .. } => Ok(request.fingerprint("")),
         }
     }

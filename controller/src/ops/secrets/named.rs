@@ -18,7 +18,10 @@ const REVISIONS_MAX: usize = 32;
 
 impl Secrets {
     /// Returns the plan of the revision that the tenant has, if there is one that can be read.
-    pub(super) async fn present_plan(&self, tenant: &TenantId) -> Result<Option<Arc<Plan>>> {
+    pub(in crate::ops) async fn present_plan(
+        &self,
+        tenant: &TenantId,
+    ) -> Result<Option<Arc<Plan>>> {
         let Some(head) = self.records.get(&keys::head(tenant)).await? else { return Ok(None) };
         let rollout = self.records.get(&keys::rollout(tenant)).await?;
         let base = base(head.value, rollout.as_ref().map(|rollout| &rollout.value));

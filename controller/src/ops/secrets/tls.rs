@@ -1,5 +1,4 @@
-//! The certificate of a tenant with its key, as secrets whose names are reserved: what people may know of
-//! it, and new versions of it.
+//! The certificate of a tenant with its key, as secrets whose names are reserved: new versions of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -7,14 +6,12 @@ use std::fmt;
 use oml_common::decide::head::base;
 use oml_common::decide::secrets::{NamedSecrets, retained};
 use oml_common::decide::tls::{
-    self, IssueReason, SecretRecords, TlsChoice, TlsInUse, TlsInput, next_number, retained_marks,
-    signing_authority,
+    self, IssueReason, SecretRecords, next_number, retained_marks, signing_authority,
 };
 use oml_common::document::spec::{TenantSpec, TlsSpec};
 use oml_common::document::tls_facts::TlsFacts;
 use oml_common::document::tls_secret::TlsSecret;
 use oml_common::id::{SecretName, TenantId, TlsName};
-use oml_common::text::error::chain;
 use oml_common::text::problem::{Problem, Problems};
 use oml_common::text::secret_text::SecretText;
 use oml_common::time::Timestamp;
@@ -46,32 +43,19 @@ impl fmt::Debug for GivenPem {
     }
 }
 
+/// A certificate that an ACME directory gave for an order, with the key of the order.
+#[derive(Debug, Clone)]
+pub struct OrderedPem {
+    pub pem: GivenPem,
+    /// The address of the directory.
+    pub directory: String,
+}
+
 /// A certificate that a change makes, as people may know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsPart {
     pub version: u64,
     pub facts: TlsFacts,
-}
-
-/// The authority of a tenant, with what browsers need of it.
-#[derive(Debug, Clone)]
-pub struct TlsAuthority {
-    pub facts: TlsFacts,
-    /// Its certificate, or why it cannot be shown.
-    pub pem: std::result::Result<String, String>,
-}
-
-/// What people may know of the certificate of a tenant.
-#[derive(Debug)]
-pub struct TlsView {
-    /// What the document says of it; none if it says nothing.
-    pub wanted: Option<TlsSpec>,
-    /// The certificate that the present revision names or, if no component uses one, that it would.
-    pub certificate: Option<TlsInUse>,
-    /// The tenant's own authority that signed it.
-    pub authority: Option<TlsAuthority>,
-    /// A sentence about its end, if that is near.
-    pub warning: Option<String>,
 }
 
 /// A certificate that is not recorded yet: new versions of its secrets with the same number.
@@ -102,22 +86,6 @@ struct Unsealed {
 }
 
 impl Secrets {
-    /// Returns what people may know of the certificate of a tenant.
-    pub async fn tls(&self, tenant: &TenantId) -> Result<TlsView> {
-        self.check_tenant(tenant).await?;
-        let records = records(&self.of_tenant(tenant).await?);
-        let plan = self.present_plan(tenant).await?;
-        let spec = self.present_spec(tenant).await?;
-        let record = records.get(&TlsSecret::Certificate.name());
-        let in_use = plan.as_deref().and_then(|plan| tls::in_use(plan, record));
-        let certificate = in_use.or_else(|| unused(spec.as_ref(), &records, self.env.now()));
-        let warning = certificate.as_ref();
-        let warning = warning.and_then(|it| tls::warning(tenant, it, self.env.now()));
-        let authority =
-            certificate.as_ref().and_then(|it| self.authority(tenant, &records, &it.facts));
-        Ok(TlsView { wanted: spec.and_then(|spec| spec.tls), certificate, authority, warning })
-    }
-
     /// Refuses to remove a part of the certificate that the tenant's document asks for, whether or not a
     /// component uses it: without the key of its authority, the next certificate would be of another
     /// one, which no browser knows.
@@ -145,7 +113,10 @@ impl Secrets {
     }
 
     /// Returns the document of the revision that the tenant has; none if there is none that can be read.
-    async fn present_spec(&self, tenant: &TenantId) -> Result<Option<TenantSpec>> {
+    pub(in crate::ops) async fn present_spec(
+        &self,
+        tenant: &TenantId,
+    ) -> Result<Option<TenantSpec>> {
         let Some(head) = self.records.get(&keys::head(tenant)).await? else { return Ok(None) };
         let rollout = self.records.get(&keys::rollout(tenant)).await?;
         let base = base(head.value, rollout.as_ref().map(|rollout| &rollout.value));
@@ -153,23 +124,8 @@ impl Secrets {
         Ok(revision.and_then(|revision| TenantSpec::parse(&revision.spec_yaml).ok()))
     }
 
-    /// Returns the authority that signed a certificate, if it is the tenant's own and is kept.
-    fn authority(
-        &self,
-        tenant: &TenantId,
-        records: &SecretRecords,
-        of: &TlsFacts,
-    ) -> Option<TlsAuthority> {
-        let number = tls::version_of(records, of.authority?)?;
-        let sealed = records.get(&TlsSecret::Authority.name())?.versions.get(&number)?;
-        let facts = sealed.certificate.clone()?;
-        let opened = self.open_part(tenant, records, TlsSecret::Authority, number);
-        let pem = opened.map(|text| text.reveal().to_owned()).map_err(|error| chain(&error));
-        Some(TlsAuthority { facts, pem })
-    }
-
     /// Opens a version of a reserved secret.
-    fn open_part(
+    pub(super) fn open_part(
         &self,
         tenant: &TenantId,
         records: &SecretRecords,
@@ -195,30 +151,36 @@ impl Secrets {
         tls: Option<&TlsSpec>,
         given: &GivenPem,
     ) -> Result<NewCertificate> {
-        let mut long = Problems::default();
-        for (field, text) in [("certificate", &given.certificate), ("key", &given.key)] {
-            if text.len() > PEM_BYTES_MAX {
-                let message = format!("it has {} bytes (maximum {PEM_BYTES_MAX})", text.len());
-                let hint = "give only the certificate with those that signed it, and its key";
-                long.push(Problem::new(field, message).hint(hint));
-            }
-        }
-        long.into_result(()).map_err(OpsError::Problems)?;
-        let PemPair { given, certificate_pem, key_pem } = read_pair(&given.certificate, &given.key);
         let none = BTreeSet::<TlsName>::new();
         let names = tls.map_or(&none, |tls| &tls.names);
-        let problems = tls::check(&given, names, self.env.now());
-        problems.into_result(()).map_err(OpsError::Problems)?;
-        let Some(facts) = given.facts() else {
-            return Err(Problem::new("certificate", "there is no certificate in the text").into());
-        };
+        let (certificate, key, facts) = checked(given, names, self.env.now())?;
         let values = vec![
-            (TlsSecret::Certificate, Zeroizing::new(certificate_pem), Some(facts.clone())),
-            (TlsSecret::Key, key_pem, None),
+            (TlsSecret::Certificate, certificate, Some(facts.clone())),
+            (TlsSecret::Key, key, None),
         ];
         let all = self.of_tenant(tenant).await?;
         let unsealed = Unsealed { values, facts, is_asked: true, how: "gave".to_owned() };
         self.seal_certificate(who, tenant, &all, unsealed).await
+    }
+
+    /// Reads and checks a certificate that was ordered, for the names that the tenant wants, and seals it.
+    pub(in crate::ops) async fn ordered_certificate(
+        &self,
+        who: &OperatorName,
+        tenant: &TenantId,
+        tls: &TlsSpec,
+        ordered: &OrderedPem,
+    ) -> Result<NewCertificate> {
+        let OrderedPem { pem, directory } = ordered;
+        let (certificate, key, facts) = checked(pem, &tls.names, self.env.now())?;
+        let facts = TlsFacts { directory: Some(directory.clone()), ..facts };
+        let values = vec![
+            (TlsSecret::Certificate, certificate, Some(facts.clone())),
+            (TlsSecret::Key, key, None),
+        ];
+        let all = self.of_tenant(tenant).await?;
+        let (is_asked, how) = (false, "ordered".to_owned());
+        self.seal_certificate(who, tenant, &all, Unsealed { values, facts, is_asked, how }).await
     }
 
     /// Issues a certificate for the names that the tenant wants, by its own authority, which is made if
@@ -324,12 +286,39 @@ impl NewCertificate {
     }
 }
 
+/// Reads a certificate with its key and checks it for these names. Returns both in PEM, with what is kept of
+/// the certificate.
+fn checked(
+    pem: &GivenPem,
+    names: &BTreeSet<TlsName>,
+    now: Timestamp,
+) -> Result<(Zeroizing<String>, Zeroizing<String>, TlsFacts)> {
+    let mut long = Problems::default();
+    for (field, text) in [("certificate", &pem.certificate), ("key", &pem.key)] {
+        if text.len() > PEM_BYTES_MAX {
+            let message = format!("it has {} bytes (maximum {PEM_BYTES_MAX})", text.len());
+            let hint = "give only the certificate with those that signed it, and its key";
+            long.push(Problem::new(field, message).hint(hint));
+        }
+    }
+    long.into_result(()).map_err(OpsError::Problems)?;
+    let PemPair { given, certificate_pem, key_pem } = read_pair(&pem.certificate, &pem.key);
+    tls::check(&given, names, now).into_result(()).map_err(OpsError::Problems)?;
+    let Some(facts) = given.facts() else {
+        return Err(Problem::new("certificate", "there is no certificate in the text").into());
+    };
+    Ok((Zeroizing::new(certificate_pem), key_pem, facts))
+}
+
 /// Returns the field in which people give a reserved secret, or else its name.
 fn field(secret: TlsSecret) -> &'static str {
     match secret {
         TlsSecret::Certificate => "certificate",
         TlsSecret::Key => "key",
-        TlsSecret::Authority | TlsSecret::AuthorityKey => secret.as_str(),
+        TlsSecret::Authority
+        | TlsSecret::AuthorityKey
+        | TlsSecret::AccountKey
+        | TlsSecret::OrderKey => secret.as_str(),
     }
 }
 
@@ -341,15 +330,6 @@ fn shown(names: &[String]) -> String {
         None | Some(0) => first,
         Some(more) => format!("{first} and {more} more"),
     }
-}
-
-/// Returns the certificate that a change of something else would name, if no component uses one now.
-fn unused(spec: Option<&TenantSpec>, records: &SecretRecords, now: Timestamp) -> Option<TlsInUse> {
-    let choice = tls::choose(TlsInput { spec: spec?, records, named: None, now });
-    let Ok(TlsChoice::Version(version)) = choice else { return None };
-    let sealed = records.get(&TlsSecret::Certificate.name())?.versions.get(&version)?;
-    let (facts, used_by) = (sealed.certificate.clone()?, BTreeSet::new());
-    Some(TlsInUse { version, facts, used_by, replaced_by: None, serves_older: BTreeSet::new() })
 }
 
 /// Returns the records alone.

@@ -30,11 +30,19 @@ forwarded='proxy_set_header Host $host;
     proxy_set_header X-Real-IP $remote_addr;
     proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
     proxy_set_header X-Forwarded-Proto $scheme;'
+# Whoever asks at port 80 is sent on to 443.
+cat > /run/nginx/redirect.conf <<'END'
+server {
+    listen 80;
+    rewrite ^ https://$http_host$request_uri? permanent;
+}
+END
 cat > /run/nginx/server.conf <<END
 listen 443 ssl;
 ssl_certificate $certificates/cert.pem;
 ssl_certificate_key $certificates/key.pem;
 add_header X-Version "$(cat /oml/version)" always;
+include /etc/nginx/conf.d/environment/*.conf;
 location = /health { default_type text/plain; return 200 'OK'; }
 location /static/ { alias /opt/omnileads/static/; }
 location ~ ^/channels {

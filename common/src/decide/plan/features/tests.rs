@@ -24,8 +24,16 @@ fn problems(lacking: Feature, warnings: Vec<VersionWarning>) -> Vec<(String, Str
     nodes.get_mut(&"n3".parse().unwrap()).unwrap().agent = Some(agent(without));
     let (revision, mirrors) = (RevisionNumber(1), &Mirrors::default());
     let (catalog, secrets) = (&catalog, &BTreeMap::new());
-    let input =
-        Input { revision, spec: &spec, catalog, nodes: &nodes, mirrors, secrets, before: None };
+    let input = Input {
+        revision,
+        spec: &spec,
+        catalog,
+        nodes: &nodes,
+        mirrors,
+        secrets,
+        thumbprint: None,
+        before: None,
+    };
     let decision = VersionDecision { warnings, ..VersionDecision::default() };
     let prepared = prepare(input).unwrap().edited(|plan| keep_forward(plan, &decision));
     let found = prepared.unsupported(&spec, &nodes).0.into_iter();

@@ -28,6 +28,7 @@ fn prepared(
         nodes,
         mirrors,
         secrets: &BTreeMap::new(),
+        thumbprint: None,
         before: None,
     };
     prepare(input).map_err(|unprepared| unprepared.problems.to_string())

@@ -19,8 +19,16 @@ fn unusable(facts: ImageFacts, platforms: &[&str]) -> Vec<(String, String)> {
     nodes.get_mut(&"n3".parse().unwrap()).unwrap().agent = Some(agent);
     let (revision, mirrors) = (RevisionNumber(1), &Mirrors::default());
     let (catalog, secrets) = (&catalog, &BTreeMap::new());
-    let input =
-        Input { revision, spec: &spec, catalog, nodes: &nodes, mirrors, secrets, before: None };
+    let input = Input {
+        revision,
+        spec: &spec,
+        catalog,
+        nodes: &nodes,
+        mirrors,
+        secrets,
+        thumbprint: None,
+        before: None,
+    };
     let prepared = prepare(input).unwrap();
     let facts = prepared.images().values().map(|image| (image.clone(), facts.clone())).collect();
     let problems = prepared.unusable(&spec, &nodes, &facts).0;

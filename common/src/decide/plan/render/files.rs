@@ -8,7 +8,7 @@ use super::Writer;
 
 impl Writer<'_> {
     /// Renders the files of a container. One that cannot be rendered is a problem.
-    pub(super) fn files(&mut self, templates: &[FileTemplate]) -> Vec<ContainerFile> {
+    pub(super) fn files(&mut self, templates: &[&FileTemplate]) -> Vec<ContainerFile> {
         if templates.is_empty() {
             return Vec::new();
         }

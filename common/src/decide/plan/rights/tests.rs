@@ -78,6 +78,7 @@ fn problems_of_change(spec: &str, policy: HostPolicy) -> String {
         nodes: &nodes,
         mirrors: &mirrors,
         secrets: &BTreeMap::new(),
+        thumbprint: None,
         before,
     };
     prepare(input).err().map_or_else(String::new, |refused| refused.problems.to_string())

@@ -59,6 +59,7 @@ fn a_node_that_has_just_joined_does_not_migrate_for_the_others() {
             nodes: facts,
             mirrors: &Mirrors::default(),
             secrets: &ChosenSecrets::default(),
+            thumbprint: None,
             before,
         };
         prepare(input).unwrap().layout().clone()

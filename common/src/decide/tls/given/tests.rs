@@ -15,6 +15,7 @@ fn certificate(line: u32, subject: &str, issuer: &str) -> GivenCertificate {
         expires: NOW.shifted_ms(90 * DAY_MS),
         fingerprint: Fingerprint([7; 32]),
         authority: None,
+        directory: None,
     };
     GivenCertificate {
         line,

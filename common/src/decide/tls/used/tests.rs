@@ -22,6 +22,7 @@ fn facts(authority: Option<Fingerprint>, left_days: i64) -> TlsFacts {
         expires: NOW.shifted_ms(left_days * DAY_MS),
         fingerprint: Fingerprint([9; 32]),
         authority,
+        directory: None,
     }
 }
 

@@ -55,6 +55,7 @@ fn a_file_has_its_template_its_place_and_its_mode() {
         uid: 0,
         gid: 0,
         is_reloaded: true,
+        is_challenge: false,
     };
     let second = file("sub/web.conf.j2", "plain\n", "/etc/web/web.conf");
     let second = FileTemplate { mode: 0o640, uid: 999, gid: 998, ..second };
@@ -157,4 +158,38 @@ fn a_packaged_unit_has_no_files() {
                 files:\n    - {template: web.conf.j2, path: /etc/web.conf}\n";
     let refused = Catalog::parse(text).unwrap_err().to_string();
     assert!(refused.contains("components.web.files: a packaged unit has no files"), "{refused}");
+}
+
+#[test]
+fn a_file_that_answers_challenges_names_the_account_and_no_other_does() {
+    let answer = "return 200 \"$1.{{ acme.thumbprint }}\";\n";
+    let challenge = "    - {template: a.j2, path: /etc/a.conf, challenge: true}\n";
+    let read = files(challenge, &[("a.j2", answer)]);
+    assert!(read[0].is_challenge);
+    let silent = refused(challenge, &[("a.j2", "return 404;\n")]);
+    assert!(
+        silent.contains("a.j2 answers no challenge: it does not use acme.thumbprint"),
+        "{silent}"
+    );
+    let plain = "    - {template: a.j2, path: /etc/a.conf}\n";
+    let other = refused(plain, &[("a.j2", answer)]);
+    assert!(other.contains("a.j2 uses acme.thumbprint, which not every tenant has"), "{other}");
+    assert!(other.contains("add challenge: true to the file"), "{other}");
+}
+
+#[test]
+fn a_short_file_has_its_text_in_the_catalog() {
+    let own = "    - {path: /etc/a.conf, text: \"port {{ settings.port }}\\n\"}\n";
+    let read = files(own, &[]);
+    assert_eq!(
+        (read[0].text.as_str(), read[0].path.as_str()),
+        ("port {{ settings.port }}\n", "/etc/a.conf")
+    );
+    let both = "    - {path: /etc/a.conf, text: x, template: a.j2}\n";
+    let why = "text: the file is made of a template already (write either template or text)";
+    assert!(refused(both, &[("a.j2", "x")]).contains(why));
+    let neither = refused("    - {path: /etc/a.conf}\n", &[]);
+    assert!(neither.contains("template: is missing"), "{neither}");
+    let broken = refused("    - {path: /etc/a.conf, text: \"{{ x\"}\n", &[]);
+    assert!(broken.contains("its text, line 1: "), "{broken}");
 }

@@ -94,6 +94,11 @@ pub(super) const HASHES: &[(&str, &str)] = &[
     ("run_order_minimal.json", "ddf356fad716bee3f88178f24b6afb872edaf7278dfeaf59312537a23c366dcb"),
     ("run_result.json", "d6ba9c4c42ee1def8903ee441997de4809f7ec665516746e9f7d6dc352928340"),
     ("run_result_minimal.json", "5291cecd0cb3af8e7a372eb86de9ad09a93b5687a8b39f0aa4b79d0463bd060d"),
+    ("acme_record.json", "f91a5ae7585024f079ed655361105ae361ab2025e278574be9b3cb75dd4e6cde"),
+    (
+        "acme_record_minimal.json",
+        "0885a66ce58032263f1e8714d7b23eecb8acb7a050b0195a833f347306c99351",
+    ),
     ("run_record.json", "621a8d7144b9ff02af5c1384363cd6960ca972637d0bbd96747a7fa7eef85c2a"),
     ("run_record_minimal.json", "74693ee08262f7e23a88385272531695f7300f7990b639b365136560ba3809e9"),
 ];

@@ -47,8 +47,25 @@ fn an_instance_with_them_needs_their_feature_and_no_other() {
 /// The pinned hash of a secret that is a certificate.
 const CERTIFICATE_HASH: &str = "fff7a86a5e45558db42f85aa40b97a470e7e8641e3b731e4a26227d072df94c0";
 
+/// The pinned hash of a secret that is a certificate of an ACME directory.
+const ORDERED_HASH: &str = "5c6e87b04a8db341bfcd63acf2231cb936c4169d35d70211613c93b216cfafca";
+
 #[test]
-fn the_facts_of_a_certificate_are_written_in_the_bytes_that_are_pinned() {
+fn the_directory_of_a_certificate_is_written_in_the_bytes_that_are_pinned() {
+    let mut record = with_certificate();
+    let newest = record.versions.get_mut(&12).and_then(|newest| newest.certificate.as_mut());
+    let facts = newest.unwrap();
+    facts.authority = None;
+    facts.directory = Some("https://acme.example.com/directory".to_owned());
+    let golden = golden("secret_record", &record, &SecretRecord::default());
+    let written = &golden.full;
+    assert_eq!(*written, fixture("acme/secret_record.json"), "it is written differently");
+    assert_eq!(ContentHash::of(written.as_bytes()).as_str(), ORDERED_HASH, "another hash");
+    assert_eq!((golden.reread)(written).unwrap(), *written, "it is read as it was written");
+}
+
+/// A secret whose newest version is a certificate of the tenant's own authority.
+fn with_certificate() -> SecretRecord {
     let mut record = v::secret();
     let newest = record.versions.get_mut(&12).unwrap();
     newest.certificate = Some(TlsFacts {
@@ -59,7 +76,14 @@ fn the_facts_of_a_certificate_are_written_in_the_bytes_that_are_pinned() {
         expires: newest.at.plus_ms(365 * 86_400_000),
         fingerprint: Fingerprint([7; 32]),
         authority: Some(Fingerprint([0xab; 32])),
+        directory: None,
     });
+    record
+}
+
+#[test]
+fn the_facts_of_a_certificate_are_written_in_the_bytes_that_are_pinned() {
+    let record = with_certificate();
     let golden = golden("secret_record", &record, &SecretRecord::default());
     let written = &golden.full;
     assert_eq!(*written, fixture("secrets/secret_record.json"), "it is written differently");

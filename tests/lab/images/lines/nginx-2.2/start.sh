@@ -17,13 +17,20 @@ lasting='proxy_http_version 1.1;
     proxy_set_header Host $host;
     proxy_read_timeout 7d;
     proxy_send_timeout 7d;'
+# Whoever asks at port 80 is sent on to 443.
+cat > /run/nginx/redirect.conf <<'END'
+server {
+    listen 80;
+    rewrite ^ https://$http_host$request_uri? permanent;
+}
+END
 cat > /run/nginx/server.conf <<END
-listen 80;
 listen 443 ssl;
 ssl_certificate $certificates/cert.pem;
 ssl_certificate_key $certificates/key.pem;
 proxy_connect_timeout 2s;
 add_header X-Version "$(cat /oml/version)" always;
+include /etc/nginx/conf.d/environment/*.conf;
 location ~ ^/channels {
     $lasting
     proxy_pass http://$DAPHNE_HOSTNAME:$ASGI_PORT;

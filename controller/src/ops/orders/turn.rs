@@ -1,0 +1,184 @@
+//! What is asked of a directory in a row, until it has to be waited for.
+
+use oml_common::decide::acme::{AcmeRefusal, OrderStep, goes_on, order_step, poll_ms};
+use oml_common::document::tls_secret::TlsSecret;
+use oml_common::text::secret_text::SecretText;
+use zeroize::Zeroizing;
+
+use super::{Ordering, Orders};
+use crate::acme::{AccountPlace, AcmeError, OpenAccount, OpenOrder};
+use crate::ops::OpsError;
+use crate::ops::secrets::{GivenPem, OrderedPem};
+use crate::pki::{self, PkiError};
+use crate::records::Batch;
+use crate::records::values::{AcmeAccount, AcmeOrder, AcmeRecord};
+use crate::store::StoreError;
+
+/// The number of steps of an order in a row. Each of them is taken once at most.
+const STEPS_MAX: usize = 4;
+
+/// One look at the order of a tenant.
+pub(super) struct Turn<'a> {
+    pub(super) orders: &'a Orders,
+    pub(super) ordering: Ordering<'a>,
+    /// The account, as it was read.
+    pub(super) record: AcmeRecord,
+}
+
+/// The end of a look.
+pub(super) enum Ended {
+    /// The directory is asked again after so many milliseconds.
+    Waits(u64),
+    /// The certificate has come.
+    Came(OrderedPem),
+}
+
+/// Why a look ended early.
+pub(super) enum Stopped {
+    Refused(AcmeRefusal),
+    Ops(OpsError),
+}
+
+impl From<AcmeError> for Stopped {
+    fn from(AcmeError(refusal): AcmeError) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<OpsError> for Stopped {
+    fn from(error: OpsError) -> Self {
+        Self::Ops(error)
+    }
+}
+
+impl From<PkiError> for Stopped {
+    fn from(error: PkiError) -> Self {
+        Self::Ops(error.into())
+    }
+}
+
+impl From<StoreError> for Stopped {
+    fn from(error: StoreError) -> Self {
+        Self::Ops(error.into())
+    }
+}
+
+/// An order that is open at its directory.
+struct Open {
+    order: OpenOrder,
+    known: AcmeOrder,
+    key: SecretText,
+}
+
+impl Turn<'_> {
+    /// Takes every step that can be taken now.
+    pub(super) async fn run(mut self) -> Result<Ended, Stopped> {
+        let account = self.account().await?;
+        let Open { mut order, known, key } = self.open(&account).await?;
+        let wait_ms = |order: &OpenOrder, now| poll_ms(&known, order.wanted_ms(), now);
+        for _ in 0..STEPS_MAX {
+            match order_step(&order.view().await?) {
+                OrderStep::Answer => {
+                    order.answer(&self.record.thumbprint).await?;
+                    break;
+                }
+                OrderStep::Wait => break,
+                OrderStep::Finalize => {
+                    let names = &self.ordering.tls.names;
+                    order.finalize(&pki::certificate_request(names, key.reveal())?).await?;
+                }
+                OrderStep::Download => match order.certificate().await? {
+                    Some(chain) => return Ok(Ended::Came(self.pem(chain, &key))),
+                    None => break,
+                },
+                OrderStep::Fail(reason) => {
+                    return Err(Stopped::Refused(AcmeRefusal::of_order(reason)));
+                }
+            }
+        }
+        Ok(Ended::Waits(wait_ms(&order, self.orders.env.now())))
+    }
+
+    fn pem(&self, chain: String, key: &SecretText) -> OrderedPem {
+        let (certificate, key) = (Zeroizing::new(chain), Zeroizing::new(key.reveal().to_owned()));
+        let directory = self.ordering.acme.directory.clone();
+        OrderedPem { pem: GivenPem { certificate, key }, directory }
+    }
+
+    /// Opens the account, which is registered if the directory does not have it.
+    async fn account(&mut self) -> Result<OpenAccount, Stopped> {
+        let (Ordering { tenant, acme, .. }, orders) = (self.ordering, self.orders);
+        let (secret, version) = (TlsSecret::AccountKey, self.record.key);
+        let key = orders.secrets.open_key(tenant, secret, version).await?;
+        let Some(key) = key else {
+            let reason = "the key of the account is not kept; apply the document again";
+            return Err(AcmeError::of_ours(reason.to_owned()).into());
+        };
+        let directory = acme.directory.as_str();
+        let place = AccountPlace { directory, key_pem: key.reveal() };
+        let known = self.record.account.clone().filter(|known| known.directory == directory);
+        let account = match &known {
+            Some(known) => orders.directories.open(place, &known.url).await?,
+            None => orders.directories.register(place, &acme.contact).await?,
+        };
+        if known.as_ref().is_some_and(|known| known.contact == acme.contact) {
+            return Ok(account);
+        }
+        if known.is_some() {
+            account.write_to(&acme.contact).await?;
+        }
+        let registered = AcmeAccount {
+            directory: acme.directory.clone(),
+            contact: acme.contact.clone(),
+            url: account.url().to_owned(),
+        };
+        let registered = Some(registered);
+        let change = |record| AcmeRecord { account: registered.clone(), ..record };
+        orders.update(tenant, None, change).await?;
+        self.record.account = registered;
+        Ok(account)
+    }
+
+    /// Opens the order under way, or begins one.
+    async fn open(&self, account: &OpenAccount) -> Result<Open, Stopped> {
+        let (Ordering { tenant, tls, acme }, orders) = (self.ordering, self.orders);
+        let now = orders.env.now();
+        let known = self.record.order.clone().filter(|it| goes_on(it, tls, acme, now));
+        if let Some(known) = known {
+            let key = orders.secrets.open_key(tenant, TlsSecret::OrderKey, known.key).await?;
+            if let Some(key) = key {
+                let order = account.reopen(&known.url).await?;
+                return Ok(Open { order, known, key });
+            }
+        }
+        self.begin(account).await
+    }
+
+    /// Orders a certificate. The order and its key are recorded before anything is proved.
+    async fn begin(&self, account: &OpenAccount) -> Result<Open, Stopped> {
+        let (Ordering { tenant, tls, acme }, orders) = (self.ordering, self.orders);
+        let names: Vec<String> = tls.names.iter().map(ToString::to_string).collect();
+        let key_pem = pki::new_key()?;
+        let order = account.order(&names).await?;
+        let (who, secret) = (&orders.who, TlsSecret::OrderKey);
+        let sealed = orders.secrets.seal_key(who, tenant, secret, key_pem).await?;
+        let version = sealed.record.last;
+        orders.records.commit(sealed.put(Batch::default(), tenant)).await?;
+        let known = AcmeOrder {
+            url: order.url().to_owned(),
+            directory: acme.directory.clone(),
+            names,
+            key: version,
+            begun: orders.env.now(),
+        };
+        let change = |record| AcmeRecord { order: Some(known.clone()), ..record };
+        orders.update(tenant, None, change).await?;
+        match orders.secrets.open_key(tenant, secret, version).await? {
+            Some(key) => Ok(Open { order, known, key }),
+            None => {
+                let reason = "the key of the order is not kept".to_owned();
+                Err(AcmeError::of_ours(reason).into())
+            }
+        }
+    }
+}
