@@ -166,7 +166,8 @@ fn old_workers_end(fleet: &Fleet) -> Result<()> {
         let ask = "pgrep -cf '[w]orker process is shutting down' || true";
         let count = sh(fleet, NODE, ask).map_err(|error| format!("{error:#}"))?;
         if count.trim() == "0" { Ok(()) } else { Err(format!("{count} are left")) }
-    })
+    })?;
+    Ok(())
 }
 
 /// A directory that asks at port 80, as all public ones do, is sent on to 443 and gets the same answer there.

@@ -59,7 +59,7 @@ tenant: acme
 catalog: test
 registry: \"Not A Registry\"
 settings: {colour: blue, port: [1]}
-tls: {mode: acme}
+tls: {mode: magic}
 components:
   web: \"a:b\"
   db: {version: \"1\", evn: {A: b}, nodes: [\"N 1\"]}
