@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use oml_tests::Packages;
+use oml_tests::lines::document::{self, Versions};
+use oml_tests::lines::line::{Line, Size};
 use oml_tests::observe::start_times;
 use oml_tests::trial::check;
 
-use crate::document::{self, Versions};
-use crate::line::{Line, Size};
 use crate::site::{BAD_MIGRATION, Site};
 use crate::{promises, rotation};
 
