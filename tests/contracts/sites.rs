@@ -7,7 +7,7 @@ use anyhow::Result;
 use oml_common::document::catalog::{Catalog, WorkloadTemplate};
 use oml_common::document::instance::{Container, Network};
 use oml_common::document::plan::Plan;
-use oml_tests::lines::document::{self, Versions};
+use oml_tests::lines::document::{self, SiteVersions};
 use oml_tests::lines::line::{LINES, Line, Size};
 
 use crate::contract;
@@ -26,7 +26,7 @@ struct Site {
     size: Size,
     contracts: contract::Line,
     catalog: Catalog,
-    versions: Versions,
+    versions: SiteVersions,
     plan: Plan,
 }
 

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use anyhow::{Context as _, Result};
 use oml_lab::until;
 use oml_tests::fleet::{CONTROLLER, Topology};
-use oml_tests::lines::document::{self, Versions};
+use oml_tests::lines::document::{self, SiteVersions};
 use oml_tests::lines::line::{Line, Size};
 use oml_tests::lines::{MIRRORS, add_images};
 use oml_tests::observe::{SOON, sh};
@@ -32,7 +32,7 @@ pub(crate) struct Site {
     pub(crate) line: &'static Line,
     pub(crate) size: Size,
     /// The versions of the first release.
-    pub(crate) first: Versions,
+    pub(crate) first: SiteVersions,
 }
 
 impl Site {
@@ -115,7 +115,7 @@ impl Site {
     }
 
     /// Writes a document with these versions, and returns its path.
-    pub(crate) fn document(&self, versions: &Versions) -> Result<String> {
+    pub(crate) fn document(&self, versions: &SiteVersions) -> Result<String> {
         let secrets = document::secrets(&document::catalog(self.line)?, versions);
         let text = document::text(self.line, versions, &secrets);
         let edge = self.fleet.host(self.edge())?.address().to_string();
