@@ -7,6 +7,7 @@ use oml_common::document::catalog::{Catalog, Component, WorkloadTemplate};
 use oml_common::document::instance::{
     Check, Container, HttpDetails, Instance, Network, SipTransport,
 };
+use oml_common::document::plan::Plan;
 use oml_lab::contract::{Action, Command, Context, Listen, Runs, Speaks};
 
 use crate::check::image;
@@ -17,11 +18,13 @@ use crate::values::layout;
 /// The catalogs of which the lab makes images.
 const LINES: [&str; 4] = ["1.26", "2.2", "2.6", "3"];
 
-/// A component as a tenant with everything on one host has it, and the contract of its image.
-struct Case<'a> {
+/// A component as a host of a plan has it, and the contract of its image.
+pub(crate) struct Case<'a> {
+    pub(crate) node: &'a str,
+    pub(crate) name: &'a str,
     component: &'a Component,
-    instance: &'a Instance,
-    contract: &'a Contract,
+    pub(crate) instance: &'a Instance,
+    pub(crate) contract: &'a Contract,
     env: BTreeMap<String, String>,
     words: Vec<String>,
 }
@@ -34,16 +37,33 @@ struct Wanted<'a> {
     http: Option<(&'a str, HttpDetails)>,
 }
 
-/// Returns everything that a catalog asks and that nobody answers.
+/// Returns everything that a catalog asks on a host with everything, and that nobody answers.
 fn unanswered(line: &Line, catalog: &Catalog) -> Vec<String> {
-    let plan = layout(line, catalog);
+    unanswered_of(&layout(line, catalog), line, catalog)
+}
+
+/// Returns everything that a plan asks and that nobody answers.
+pub(crate) fn unanswered_of(plan: &Plan, line: &Line, catalog: &Catalog) -> Vec<String> {
+    let all = cases(plan, line, catalog);
+    let named = all.iter().flat_map(|case| case.complaints().map(move |what| (case, what)));
+    named
+        .map(|(case, what)| {
+            format!("{}, {}: {what} ({})", line.catalog, case.name, case.contract.image)
+        })
+        .collect()
+}
+
+/// Returns every container of a plan whose image has one contract.
+pub(crate) fn cases<'a>(plan: &'a Plan, line: &'a Line, catalog: &'a Catalog) -> Vec<Case<'a>> {
+    let of_nodes = plan.nodes.iter().flat_map(|(node, share)| {
+        share.instances.iter().map(move |(name, desired)| (node.as_str(), name, desired))
+    });
     let mut found = Vec::new();
-    for (name, desired) in plan.nodes.values().flat_map(|share| &share.instances) {
+    for (node, name, desired) in of_nodes {
         let component = &catalog.components[name];
         let WorkloadTemplate::Container(template) = &component.workload else { continue };
         let Some(container) = desired.instance.container() else { continue };
-        let image = image(catalog, template);
-        let matching = line.matching(&image, name.as_str());
+        let matching = line.matching(&image(catalog, template), name.as_str());
         let &[(_, contract)] = matching.as_slice() else { continue };
         let mut env: BTreeMap<String, String> = container
             .env
@@ -53,10 +73,8 @@ fn unanswered(line: &Line, catalog: &Catalog) -> Vec<String> {
         for (key, _) in template.secrets.iter().filter(|(_, secret)| secret.file.is_none()) {
             env.insert(key.as_str().to_owned(), "a secret".to_owned());
         }
-        let words = words_of(container);
-        let case = Case { component, instance: &desired.instance, contract, env, words };
-        let complaints = case.complaints();
-        found.extend(complaints.map(|what| format!("{}, {name}: {what} ({image})", line.catalog)));
+        let (instance, words) = (&*desired.instance, words_of(container));
+        found.push(Case { node, name: name.as_str(), component, instance, contract, env, words });
     }
     found
 }
@@ -76,6 +94,20 @@ fn words_of(container: &Container) -> Vec<String> {
 }
 
 impl Case<'_> {
+    /// Returns every place where the contract says that the program listens, filled in, with whether it is one of UDP.
+    pub(crate) fn listens(&self) -> Result<Vec<(String, u16, bool)>, String> {
+        let listens = match self.contract.runs {
+            Some(Runs::StandIn) => self.command().map(|it| it.listens).unwrap_or_default(),
+            Some(_) | None => self.contract.listens.clone(),
+        };
+        let context = Context { env: &self.env, words: &self.words };
+        let filled = listens.iter().map(|listen| {
+            let (host, port) = context.address(&listen.at)?;
+            Ok((host, port, listen.speaks.is_udp()))
+        });
+        filled.collect()
+    }
+
     fn complaints(&self) -> impl Iterator<Item = String> {
         let is_stand_in = self.contract.runs == Some(Runs::StandIn);
         let mut found = Vec::new();

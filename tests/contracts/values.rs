@@ -13,9 +13,16 @@ use oml_common::id::{NodeName, RevisionNumber, SecretMark};
 use crate::check::image;
 use crate::contract::Line;
 
+/// The secrets with the certificate of a tenant and its key.
+pub(crate) const TLS: [&str; 2] = ["tls_certificate", "tls_key"];
+
 /// Returns every key that an image needs and that has an empty value on a host with everything.
 pub(crate) fn empty_values(line: &Line, catalog: &Catalog) -> Vec<String> {
-    let plan = layout(line, catalog);
+    empty_values_of(&layout(line, catalog), line, catalog)
+}
+
+/// Returns every key that an image needs and that has an empty value in a plan.
+pub(crate) fn empty_values_of(plan: &Plan, line: &Line, catalog: &Catalog) -> Vec<String> {
     let mut empty = Vec::new();
     for (name, desired) in plan.nodes.values().flat_map(|share| &share.instances) {
         let Some(container) = desired.instance.container() else { continue };
@@ -41,11 +48,7 @@ pub(crate) fn empty_values(line: &Line, catalog: &Catalog) -> Vec<String> {
 /// Returns every file of the certificate that a tenant with one does not have where the image reads it, and
 /// every folder of the host that is in its place.
 pub(crate) fn misplaced_certificates(line: &Line, catalog: &Catalog) -> Vec<String> {
-    let secret = |name: &str| {
-        let mark = SecretMark::of_nothing();
-        (valid(name), ChosenSecret { version: 1, mark, has_lines: true })
-    };
-    let secrets: ChosenSecrets = ["tls_certificate", "tls_key"].map(secret).into();
+    let secrets = chosen(TLS);
     let tls = "tls: {mode: selfsigned, names: [pbx.example.com]}\n";
     let plan = layout_with(line, catalog, tls, &secrets);
     let mut found = Vec::new();
@@ -93,10 +96,24 @@ fn layout_with(line: &Line, catalog: &Catalog, more: &str, secrets: &ChosenSecre
         };
         spec.push_str(&format!("  {name}: {version}\n"));
     }
-    let spec = TenantSpec::parse(&spec).unwrap_or_else(|problems| panic!("{spec}\n{problems}"));
-    let roles = line.tenant.roles.iter().map(|role| valid(role)).collect();
-    let facts = NodeFacts { roles, address: "10.0.0.1".to_owned(), agent: None };
-    let nodes: BTreeMap<NodeName, NodeFacts> = [(valid("all"), facts)].into();
+    let roles = line.tenant.roles.join(",");
+    plan_of(&spec, catalog, &[("all", roles)], secrets)
+}
+
+/// Makes the plan of a document on hosts with these names and roles. The first one has the address 10.0.0.1.
+pub(crate) fn plan_of(
+    document: &str,
+    catalog: &Catalog,
+    hosts: &[(&str, String)],
+    secrets: &ChosenSecrets,
+) -> Plan {
+    let parsed = TenantSpec::parse(document);
+    let spec = parsed.unwrap_or_else(|problems| panic!("{document}\n{problems}"));
+    let node = |(number, (name, roles)): (usize, &(&str, String))| {
+        let roles = roles.split(',').map(valid).collect();
+        (valid(name), NodeFacts { roles, address: format!("10.0.0.{}", number + 1), agent: None })
+    };
+    let nodes: BTreeMap<NodeName, NodeFacts> = hosts.iter().enumerate().map(node).collect();
     let input = plan::Input {
         revision: RevisionNumber(1),
         spec: &spec,
@@ -109,8 +126,18 @@ fn layout_with(line: &Line, catalog: &Catalog, more: &str, secrets: &ChosenSecre
     };
     match plan::prepare(input) {
         Ok(prepared) => prepared.layout().clone(),
-        Err(unprepared) => panic!("{}: {}", line.catalog, unprepared.problems),
+        Err(unprepared) => panic!("{}: {}", catalog.name, unprepared.problems),
     }
+}
+
+/// Returns the first version of every secret with these names. Only those of the certificate have several lines.
+pub(crate) fn chosen<'a>(names: impl IntoIterator<Item = &'a str>) -> ChosenSecrets {
+    let secret = |name: &str| {
+        let mark = SecretMark::of_nothing();
+        let has_lines = TLS.contains(&name);
+        (valid(name), ChosenSecret { version: 1, mark, has_lines })
+    };
+    names.into_iter().map(secret).collect()
 }
 
 /// Parses a name that is valid.

@@ -1,4 +1,5 @@
-//! Tests that data outlives upgrades: of real PostgreSQL and Redis, and of a stand-in for object storage.
+//! Tests that data outlives upgrades: of real PostgreSQL and Redis, and of a stand-in for MinIO, which keeps a drive in
+//! its forms.
 
 use anyhow::{Context as _, Result};
 use oml_lab::until;
@@ -12,9 +13,13 @@ use oml_tests::{CtlOutput, Fleet};
 use crate::Case;
 use crate::pool::Kind;
 
+use self::forced::{FORCED, Forced, MINIO_OF_2022, MINIO_OF_2023, MINIO_OF_2025, REDIS_BACK};
+
+mod forced;
+
 pub(crate) const CASES: &[Case] = &[(
     Kind::Tiny,
-    "data_outlives_upgrades_and_a_way_back_that_cannot_read_it_is_refused",
+    "data_outlives_upgrades_and_a_version_that_cannot_read_it_is_refused",
     data_outlives,
 )];
 
@@ -23,24 +28,26 @@ const CATALOG: &str = include_str!("../catalogs/data.yaml");
 const RELEASES: &str = include_str!("../catalogs/data.releases.yaml");
 const FOLDER: &str = "/usr/share/omlcontroller/catalog";
 const RESTART: &str = "systemctl restart omlcontroller";
-const COMPONENTS: [&str; 3] = ["postgres", "redis", "s3"];
+const COMPONENTS: [&str; 3] = ["postgres", "redis", "minio"];
+/// The image of MinIO by its contract.
+const MINIO: &str = "quay.io/minio/minio";
 /// What is kept in each of them, which occurs nowhere by accident.
 const ROW: &str = "a-row-of-the-call-log-41d7";
 const KEY: &str = "a-registered-agent-9c02";
 const OBJECT: &str = "a-recording-of-a-call-e85b";
 const SQL: &str = "docker exec data-postgres /usr/lib/postgresql/15/bin/psql -h /run/postgresql -U postgres -tA -c";
+const BUCKET: &str = "http://127.0.0.1:9000/recordings";
 const ADDRESS: &str = "http://127.0.0.1:9000/recordings/2026/one.wav";
+/// Where MinIO says in which form it keeps its drive, for a shell of its host.
+const FORMAT: &str =
+    "$(docker volume inspect -f '{{.Mountpoint}}' data_minio)/.minio.sys/format.json";
 /// Where the dump of the old Redis is kept on its host.
 const DUMP: &str = "/root/redis-6.rdb";
 /// The folder of the volume of Redis, for a shell of its host.
 const VOLUME: &str = "$(docker volume inspect -f '{{.Mountpoint}}' data_redis)";
-/// What the plan of the upgrade says, and the refusal of the way back.
+/// What the plan of the upgrade says.
 const ONE_WAY: &str = "redis 6.0.16 -> 7.0.15 has no way back, not even when its rollout fails: Redis 7 writes a dump \
                        that Redis 6 cannot read; a way back would lose what Redis holds";
-const BACK: &str = "redis 7.0.15 -> 6.0.16 leads back over a step that only leads forward: Redis 7 writes a dump that \
-                    Redis 6 cannot read; it would lose what Redis holds";
-/// What Redis 6 says of the dump of Redis 7.
-const WORDS_OF_REDIS: &str = "Can't handle RDB format version 10";
 
 fn data_outlives(fleet: &Fleet) -> Result<()> {
     let tried = from_nothing(fleet);
@@ -51,6 +58,8 @@ fn data_outlives(fleet: &Fleet) -> Result<()> {
 
 fn from_nothing(fleet: &Fleet) -> Result<()> {
     fleet.lab().add_data_images()?;
+    let minio = [MINIO_OF_2022, MINIO_OF_2023, MINIO_OF_2025].map(|tag| (MINIO, tag));
+    fleet.lab().add_images_of("2.6", &minio)?;
     let controller = fleet.host(CONTROLLER)?;
     controller.push(&format!("{FOLDER}/data.yaml"), CATALOG.as_bytes(), 0o644)?;
     controller.push(&format!("{FOLDER}/data.releases.yaml"), RELEASES.as_bytes(), 0o644)?;
@@ -70,7 +79,9 @@ fn from_nothing(fleet: &Fleet) -> Result<()> {
     for way in ways_back(first, &digest) {
         is_refused(fleet, &way)?;
     }
-    is_forced(fleet)?;
+    for forced in &FORCED {
+        fails_when_forced(fleet, forced).with_context(|| forced.component.to_owned())?;
+    }
     goes_back_to_its_backup(fleet)
 }
 
@@ -90,7 +101,7 @@ fn document(fleet: &Fleet, redis: &str, soak: &str) -> Result<String> {
     let registry = fleet.lab().registry()?.name();
     let text = format!(
         "tenant: tiny\ncatalog: data\nregistry: {registry}/data\ncomponents:\n  postgres: 15-a\n  \
-         redis: {redis}\n  s3: \"1\"\nrollout: {{min_healthy_for: {soak}}}\n"
+         redis: {redis}\n  minio: \"{MINIO_OF_2023}\"\nrollout: {{min_healthy_for: {soak}}}\n"
     );
     fleet.write_spec("data.yaml", &text)
 }
@@ -104,7 +115,10 @@ fn write_all(fleet: &Fleet) -> Result<()> {
     sh(fleet, NODE, &format!("{SQL} \"INSERT INTO calls VALUES ('{ROW}')\""))?;
     let answer = redis(fleet, &format!("set agent {KEY}"))?;
     check(answer.trim() == "OK", answer)?;
-    sh(fleet, NODE, &format!("curl -sfS -m 10 -X PUT --data-binary {OBJECT} {ADDRESS}")).map(drop)
+    let put = "curl -sfS -m 10 -X PUT --data-binary";
+    sh(fleet, NODE, &format!("{put} '' {BUCKET} && {put} {OBJECT} {ADDRESS}"))?;
+    let format = sh(fleet, NODE, &format!("cat {FORMAT}"))?;
+    check(format.contains("\"format\":\"xl-single\""), format)
 }
 
 /// Finds the row, the key and the object, which are what was written.
@@ -147,7 +161,7 @@ fn upgrade_redis(fleet: &Fleet) -> Result<u64> {
     a_broken_one_is_not_rolled_back(fleet)?;
     let path = document(fleet, "7.0.15", "2s")?;
     fleet.ctl_ok(&["apply", "-f", &path, "--yes"])?;
-    runs(fleet, ["15-a", "7.0.15", "1"])?;
+    runs(fleet, ["15-a", "7.0.15", MINIO_OF_2023])?;
     find_all(fleet)?;
     newest_revision(fleet)
 }
@@ -186,7 +200,8 @@ fn upgrade_the_others_with_the_agent_killed(fleet: &Fleet) -> Result<()> {
     let id = sh(fleet, NODE, "docker inspect -f '{{.Id}}' data-postgres")?;
     let main = || sh(fleet, NODE, "systemctl show -P MainPID omlagent");
     let killed = main()?;
-    let words = ["set-version", "tenant=tiny", "postgres=15-b", "s3=2"];
+    let minio = format!("minio={MINIO_OF_2025}");
+    let words = ["set-version", "tenant=tiny", "postgres=15-b", &minio];
     fleet.ctl_ok(&[&words[..], &["--no-wait"]].concat())?;
     let script = kill_after_the_stop(id.trim());
     let done = fleet.host(NODE)?.exec_within(SOON, &["sh", "-c", &script])?;
@@ -194,7 +209,7 @@ fn upgrade_the_others_with_the_agent_killed(fleet: &Fleet) -> Result<()> {
     // The same change waits for the end of the one in progress.
     fleet.ctl_ok(&[&words[..], &["--timeout", "5m"]].concat())?;
     check(main()? != killed, "the agent was not killed")?;
-    runs(fleet, ["15-b", "7.0.15", "2"])?;
+    runs(fleet, ["15-b", "7.0.15", MINIO_OF_2025])?;
     find_all(fleet)
 }
 
@@ -202,7 +217,7 @@ fn upgrade_the_others_with_the_agent_killed(fleet: &Fleet) -> Result<()> {
 fn the_others_go_back(fleet: &Fleet, upgraded: u64) -> Result<()> {
     let redis = start_times(fleet, NODE)?["data-redis"].clone();
     fleet.ctl_ok(&["rollback", "tenant=tiny", &format!("to={upgraded}"), "--yes"])?;
-    runs(fleet, ["15-a", "7.0.15", "1"])?;
+    runs(fleet, ["15-a", "7.0.15", MINIO_OF_2023])?;
     check(start_times(fleet, NODE)?["data-redis"] == redis, "Redis was started again")?;
     find_all(fleet)
 }
@@ -223,20 +238,25 @@ fn ways_back(first: u64, digest: &str) -> Vec<WayBack> {
         hint,
     };
     vec![
-        way(format!("rollback tenant=tiny to={first}"), BACK, forced),
-        way(format!("rollback tenant=tiny to={first} --yes"), BACK, forced),
-        way(format!("rollback tenant=tiny to={first} --dry-run"), BACK, forced),
-        way("set-version tenant=tiny redis=6.0.16 --yes".to_owned(), BACK, forced),
-        way("set-release tenant=tiny autumn --yes".to_owned(), BACK, forced),
+        way(format!("rollback tenant=tiny to={first}"), REDIS_BACK, forced),
+        way(format!("rollback tenant=tiny to={first} --yes"), REDIS_BACK, forced),
+        way(format!("rollback tenant=tiny to={first} --dry-run"), REDIS_BACK, forced),
+        way("set-version tenant=tiny redis=6.0.16 --yes".to_owned(), REDIS_BACK, forced),
+        way("set-release tenant=tiny autumn --yes".to_owned(), REDIS_BACK, forced),
         way(
             format!("set-version tenant=tiny redis={digest}"),
             "may lead over a step without a way back",
             "add --yes",
         ),
         way(
-            "set-version tenant=tiny postgres=16".to_owned(),
-            "postgres 15-a -> 16 cannot read what is there",
+            "set-version tenant=tiny postgres=17 --yes".to_owned(),
+            FORCED[1].refusal,
             "convert what it has written first (dump and load it)",
+        ),
+        way(
+            format!("set-version tenant=tiny minio={MINIO_OF_2022} --yes"),
+            FORCED[2].refusal,
+            forced,
         ),
     ]
 }
@@ -251,37 +271,40 @@ fn is_refused(fleet: &Fleet, way: &WayBack) -> Result<()> {
     check(before == after, format!("{words:?}: {before:?}, then {after:?}"))
 }
 
-/// With a reason the way back is tried: the old Redis refuses the file, the host runs the new one again, and
-/// the rollout waits for a decision.
-fn is_forced(fleet: &Fleet) -> Result<()> {
+/// With a reason such a version is tried: its program refuses what it finds, in words of its own, the host runs the version
+/// before again, and the rollout waits for a decision.
+fn fails_when_forced(fleet: &Fleet, forced: &Forced) -> Result<()> {
+    let Forced { component, is, tried, refusal, words, end } = forced;
     let others = || -> Result<_> {
         let mut times = start_times(fleet, NODE)?;
-        times.remove("data-redis");
+        times.remove(&format!("data-{component}"));
         Ok(times)
     };
     let before = others()?;
-    let reason = "a trial of the way back";
-    let words = ["set-version", "tenant=tiny", "redis=6.0.16", "--force", reason];
-    let planned = fleet.ctl(&[&words[..], &["--dry-run"]].concat())?;
-    let forced = format!("forced: {BACK}");
-    check(planned.code == 0 && planned.stderr.contains(&forced), format!("{planned:?}"))?;
-    let CtlOutput { code, stdout, stderr } = fleet.ctl(&words)?;
+    let reason = format!("a trial of {component} {tried}");
+    let version = format!("{component}={tried}");
+    let change = ["set-version", "tenant=tiny", &version, "--force", &reason];
+    let planned = fleet.ctl(&[&change[..], &["--dry-run"]].concat())?;
+    let warning = format!("forced: {refusal}");
+    check(planned.code == 0 && planned.stderr.contains(&warning), format!("{planned:?}"))?;
+    let CtlOutput { code, stdout, stderr } = fleet.ctl(&change)?;
     let said = stdout + &stderr;
     check(code == 1, format!("exit code {code}: {said}"))?;
-    for part in [forced.as_str(), WORDS_OF_REDIS, "exit code 1", "is paused"] {
+    for part in [warning.as_str(), words, "exit code 1", "is paused"] {
         check(said.contains(part), format!("{part}: {said}"))?;
     }
-    wait_instance(fleet, NODE, "redis", "Redis 7 runs again", |seen| {
-        seen["phase"]["name"] == "rolled-back" && seen["version"] == "7.0.15"
+    wait_instance(fleet, NODE, component, "the version before runs again", |seen| {
+        seen["phase"]["name"] == "rolled-back" && seen["version"] == *is
     })?;
     let explained = fleet.ctl_ok(&["explain", "tenant=tiny"])?;
-    check(explained.contains(WORDS_OF_REDIS), explained)?;
+    check(explained.contains(words), explained)?;
     let history = fleet.ctl_ok(&["history", "tenant=tiny"])?;
-    check(history.contains(reason), history)?;
+    check(history.contains(&reason), history)?;
     find_all(fleet)?;
-    fleet.ctl_ok(&["set-version", "tenant=tiny", "redis=7.0.15", "--yes"])?;
-    runs(fleet, ["15-a", "7.0.15", "1"])?;
-    check(others()? == before, "what does not use Redis was started again")?;
+    let back = format!("{component}={is}");
+    fleet.ctl_ok(&[&["set-version", "tenant=tiny", &back], *end].concat())?;
+    runs(fleet, ["15-a", "7.0.15", MINIO_OF_2023])?;
+    check(others()? == before, format!("what does not use {component} was started again"))?;
     find_all(fleet)
 }
 
@@ -291,14 +314,14 @@ fn goes_back_to_its_backup(fleet: &Fleet) -> Result<()> {
     sh(fleet, NODE, &put_back)?;
     let reason = "its dump is put back";
     fleet.ctl_ok(&["set-version", "tenant=tiny", "redis=6.0.16", "--force", reason])?;
-    runs(fleet, ["15-a", "6.0.16", "1"])?;
+    runs(fleet, ["15-a", "6.0.16", MINIO_OF_2023])?;
     find_all(fleet)
 }
 
 fn clean_up(fleet: &Fleet) -> Result<()> {
     let path = fleet.write_spec("first.yaml", &fleet.spec()?)?;
     fleet.ctl_ok(&["apply", "-f", &path, "--prune", "--timeout", "10m"])?;
-    sh(fleet, NODE, &format!("rm {DUMP} && docker volume rm data_postgres data_redis data_s3"))?;
+    sh(fleet, NODE, &format!("rm {DUMP} && docker volume rm data_postgres data_redis data_minio"))?;
     let forget = format!("rm {FOLDER}/data.yaml {FOLDER}/data.releases.yaml");
     sh(fleet, CONTROLLER, &format!("{forget} && {RESTART}")).map(drop)
 }

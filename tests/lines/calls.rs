@@ -5,11 +5,11 @@ use std::ops::RangeInclusive;
 use anyhow::{Result, ensure};
 use oml_lab::{Telephone, until};
 use oml_tests::edge::{CarrierEdge, SipEdge};
+use oml_tests::lines::line::Caller;
 use oml_tests::observe::{SOON, instance, wait_instance};
 use oml_tests::trial::check;
 use serde_json::Value;
 
-use crate::line::Caller;
 use crate::site::Site;
 
 /// The longest silence of a call of which nothing on its way is restarted. The hosts share a busy machine.

@@ -5,11 +5,11 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use oml_tests::Packages;
+use oml_tests::lines::document::{self, SiteVersions};
+use oml_tests::lines::line::{Line, Size};
 use oml_tests::observe::start_times;
 use oml_tests::trial::check;
 
-use crate::document::{self, Versions};
-use crate::line::{Line, Size};
 use crate::site::{BAD_MIGRATION, Site};
 use crate::{promises, rotation};
 
@@ -100,8 +100,8 @@ fn remove(site: &Site) -> Result<()> {
 }
 
 /// The start times of all containers of the site, by node and name.
-pub(crate) fn starts(site: &Site) -> Result<Versions> {
-    let mut all = Versions::new();
+pub(crate) fn starts(site: &Site) -> Result<SiteVersions> {
+    let mut all = SiteVersions::new();
     for node in site.fleet.nodes() {
         let of_node = start_times(&site.fleet, node)?;
         all.extend(of_node.into_iter().map(|(name, start)| (format!("{node}/{name}"), start)));

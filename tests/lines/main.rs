@@ -6,9 +6,7 @@
 )]
 
 mod calls;
-mod document;
 mod life;
-mod line;
 mod promises;
 mod rotation;
 mod site;
@@ -18,10 +16,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use libtest_mimic::{Arguments, Trial};
+use oml_tests::lines::line::{LINES, Line, Size};
 use oml_tests::wanted::Wanted;
 use oml_tests::{Build, Packages, trial};
-
-use crate::line::{LINES, Line, Size};
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();

@@ -3,11 +3,11 @@
 use anyhow::{Context as _, Result};
 use oml_lab::Browser;
 use oml_tests::edge::AGENT;
+use oml_tests::lines::document::FQDN;
 use oml_tests::observe::{sh, status};
 use oml_tests::trial::check;
 
 use crate::calls;
-use crate::document::FQDN;
 use crate::site::Site;
 
 /// The authority of the tenant, as a browser would have it.

@@ -6,21 +6,16 @@ use std::process::Stdio;
 use anyhow::{Context as _, Result};
 use oml_lab::until;
 use oml_tests::fleet::{CONTROLLER, Topology};
+use oml_tests::lines::document::{self, SiteVersions};
+use oml_tests::lines::line::{Line, Size};
 use oml_tests::lines::{MIRRORS, add_images};
 use oml_tests::observe::{SOON, sh};
 use oml_tests::trial::{check, lab_name};
 use oml_tests::{CtlOutput, Fleet, Packages};
 
-use crate::document::{self, Versions};
-use crate::line::{Line, Size};
-
 /// The tag of an image of the application whose migration fails.
 pub(crate) const BAD_MIGRATION: &str = "20991231-bad-migration";
 
-/// The hosts for data, voice and the application.
-pub(crate) const NODES: [&str; 3] = ["acme-data", "acme-voice", "acme-app"];
-/// The only host of a site with one.
-const ALONE: &str = "acme-one";
 /// The secret with which images are pulled.
 const REGISTRY_PASSWORD: &str = "registry_password";
 /// Where the controller reads the rules of mirrors.
@@ -37,7 +32,7 @@ pub(crate) struct Site {
     pub(crate) line: &'static Line,
     pub(crate) size: Size,
     /// The versions of the first release.
-    pub(crate) first: Versions,
+    pub(crate) first: SiteVersions,
 }
 
 impl Site {
@@ -48,11 +43,7 @@ impl Site {
         line: &'static Line,
         size: Size,
     ) -> Result<Option<Self>> {
-        let nodes = match size {
-            Size::One => vec![(ALONE, line.roles.join(","))],
-            Size::Three => NODES.into_iter().zip(line.roles.map(str::to_owned)).collect(),
-        };
-        let topology = Topology { nodes, ..Topology::acme() };
+        let topology = Topology { nodes: line.nodes(size), ..Topology::acme() };
         let name = lab_name(&format!("line{}-{}", line.name.replace('.', ""), size.hosts()));
         let Some(fleet) = Fleet::up_or_skip(&name, packages, topology)? else { return Ok(None) };
         let site = Self { fleet, line, size, first: document::versions(line, size)? };
@@ -64,10 +55,7 @@ impl Site {
 
     /// The host with the role of the data, the voice or the application, which are 0, 1 and 2.
     fn host(&self, place: usize) -> &'static str {
-        match self.size {
-            Size::One => ALONE,
-            Size::Three => NODES[place],
-        }
+        self.size.host(place)
     }
 
     pub(crate) fn voice(&self) -> &'static str {
@@ -127,7 +115,7 @@ impl Site {
     }
 
     /// Writes a document with these versions, and returns its path.
-    pub(crate) fn document(&self, versions: &Versions) -> Result<String> {
+    pub(crate) fn document(&self, versions: &SiteVersions) -> Result<String> {
         let secrets = document::secrets(&document::catalog(self.line)?, versions);
         let text = document::text(self.line, versions, &secrets);
         let edge = self.fleet.host(self.edge())?.address().to_string();

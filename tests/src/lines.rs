@@ -9,6 +9,9 @@ use oml_lab::Lab;
 
 use crate::workspace::workspace_root;
 
+pub mod document;
+pub mod line;
+
 /// The rules of the controller by which hosts pull the images of the lines from the lab's registry.
 pub const MIRRORS: &str = "[mirrors]\n\"docker.io/\" = \"registry.lab:5000/docker.io/\"\n\
                            \"quay.io/\" = \"registry.lab:5000/quay.io/\"\n";

@@ -6,11 +6,12 @@ use std::path::Path;
 use crate::cache::{self, Cache};
 use crate::debian::write;
 use crate::error::Result;
-use crate::images::{PATH, on_bookworm, on_system};
+use crate::images::{PATH, on_bookworm, on_system, on_trixie};
 use crate::lab::Lab;
 use crate::oci::{self, ImageConfig};
 use crate::push::{Client, ImageBlobs};
-use crate::recipes::{NGINX, POSTGRES, REDIS, REDIS_6};
+use crate::recipes::{POSTGRES, POSTGRES_17, REDIS, REDIS_6};
+use crate::release::Debian;
 
 /// The lock for what only these images need, so that nobody else waits while it is built.
 const LOCK: &str = "data";
@@ -32,17 +33,26 @@ struct DataImage {
     volume: &'static str,
 }
 
-const POSTGRES_15: DataImage = DataImage {
+const POSTGRES_OF_BOOKWORM: DataImage = DataImage {
     name: "postgres",
     tags: &["15-a", "15-b"],
-    files: &[DataFile {
-        path: "usr/local/bin/start",
-        text: include_str!("../images/postgres/start.sh"),
-        mode: 0o755,
-    }],
-    entrypoint: &["/usr/local/bin/start"],
+    files: &[
+        DataFile {
+            path: "usr/local/bin/own",
+            text: include_str!("../images/data/own.sh"),
+            mode: 0o755,
+        },
+        DataFile {
+            path: "usr/local/bin/start",
+            text: include_str!("../images/postgres/start.sh"),
+            mode: 0o755,
+        },
+    ],
+    entrypoint: &["/usr/local/bin/own"],
     volume: "/var/lib/postgresql/data",
 };
+
+const POSTGRES_OF_TRIXIE: DataImage = DataImage { tags: &["17"], ..POSTGRES_OF_BOOKWORM };
 
 const REDIS_OF_BULLSEYE: DataImage = DataImage {
     name: "redis",
@@ -66,30 +76,11 @@ const DYING_REDIS: DataImage = DataImage {
     ..REDIS_OF_BULLSEYE
 };
 
-const S3: DataImage = DataImage {
-    name: "s3",
-    tags: &["1", "2"],
-    files: &[
-        DataFile {
-            path: "usr/local/bin/s3",
-            text: include_str!("../images/data/s3.sh"),
-            mode: 0o755,
-        },
-        DataFile {
-            path: "etc/nginx/s3.conf",
-            text: include_str!("../images/data/s3.conf"),
-            mode: 0o644,
-        },
-    ],
-    entrypoint: &["/usr/local/bin/s3"],
-    volume: "/data",
-};
-
 impl Lab {
     /// Puts images of programs that keep data into the lab's registry: `data/postgres:15-a` and `15-b`, which are the
-    /// same PostgreSQL 15; `data/redis:6.0.16` of Debian 11, `7.0.15` of Debian 12, whose dumps 6 cannot read, and `7.0.16`,
-    /// the same in an image that dies; and `data/s3:1` and `2`, a stand-in for object storage. They are built if they
-    /// are missing.
+    /// same PostgreSQL 15 of Debian 12, and `17`, that of Debian 13, which cannot read the data of 15; `data/redis:6.0.16`
+    /// of Debian 11, `7.0.15` of Debian 12, whose dumps 6 cannot read, and `7.0.16`, the same in an image that dies. They
+    /// are built if they are missing.
     pub fn add_data_images(&self) -> Result<()> {
         let registry = self.registry()?;
         let login = Some((registry.user().to_owned(), registry.password().to_owned()));
@@ -97,8 +88,10 @@ impl Lab {
         let scratch = self.folder().join("data");
         let old = on_system(REDIS_6, &Cache::open_with_lock(LOCK)?)?;
         REDIS_OF_BULLSEYE.push(&client, &old, &scratch)?;
+        let new = on_trixie(POSTGRES_17, &Debian::Trixie.open_cache()?)?;
+        POSTGRES_OF_TRIXIE.push(&client, &new, &scratch)?;
         for (image, layer) in
-            [(POSTGRES_15, POSTGRES), (REDIS_OF_BOOKWORM, REDIS), (DYING_REDIS, REDIS), (S3, NGINX)]
+            [(POSTGRES_OF_BOOKWORM, POSTGRES), (REDIS_OF_BOOKWORM, REDIS), (DYING_REDIS, REDIS)]
         {
             // Everybody has built this layer already.
             let base = on_bookworm(layer, &Cache::open()?)?;

@@ -10,7 +10,9 @@ use crate::debian::{PackageLayer, System, write};
 use crate::error::{LabError, Result};
 use crate::oci::{self, ImageConfig};
 use crate::push::{Client, ImageBlobs};
-use crate::recipes::{ASTERISK, BOOKWORM, KAMAILIO, NGINX, POSTGRES, REDIS, RTPENGINE, TOOLS};
+use crate::recipes::{
+    ASTERISK, BOOKWORM, KAMAILIO, NGINX, POSTGRES, REDIS, RTPENGINE, TOOLS, TRIXIE,
+};
 use crate::run::Run;
 
 /// Raise this number when the way images are built changes but the data does not.
@@ -202,6 +204,13 @@ pub(crate) fn on_system(system: System, cache: &Cache) -> Result<Vec<oci::Layer>
 pub(crate) fn on_bookworm(layer: PackageLayer, cache: &Cache) -> Result<Vec<oci::Layer>> {
     let tree = layer.build(cache, &BOOKWORM)?;
     Ok(vec![bookworm(cache)?, packed(cache, layer.name, &layer.stamp(&BOOKWORM), &tree)?])
+}
+
+/// Returns the layers of Debian 13 with these packages and builds them if they are missing. The cache is that of the release.
+pub(crate) fn on_trixie(layer: PackageLayer, cache: &Cache) -> Result<Vec<oci::Layer>> {
+    let tree = layer.build(cache, &TRIXIE)?;
+    let system = packed(cache, TRIXIE.name, &TRIXIE.stamp(), &TRIXIE.build(cache)?)?;
+    Ok(vec![system, packed(cache, layer.name, &layer.stamp(&TRIXIE), &tree)?])
 }
 
 /// Returns the layer of Debian 12 alone and builds it if it is missing.

@@ -102,6 +102,14 @@ pub(crate) const POSTGRES: PackageLayer = PackageLayer {
 rm -rf /usr/lib/postgresql/15/lib/bitcode /usr/lib/*/libz3.so.4",
 };
 
+/// The layer of PostgreSQL 17, which is that of Debian 13, on that release.
+pub(crate) const POSTGRES_17: PackageLayer = PackageLayer {
+    name: "postgres-17",
+    packages: &["postgresql-17"],
+    finish: "rm -rf /var/lib/postgresql/17 /etc/postgresql/17 /usr/lib/*/libLLVM* /usr/lib/postgresql/17/lib/llvmjit*
+rm -rf /usr/lib/postgresql/17/lib/bitcode /usr/lib/*/libz3.so.4",
+};
+
 pub(crate) const NGINX: PackageLayer =
     PackageLayer { name: "nginx", packages: &["nginx", "openssl"], finish: "" };
 

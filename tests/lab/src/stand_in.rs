@@ -16,6 +16,7 @@ use std::time::Duration;
 use crate::contract::{Action, Command, Context, Contract};
 use crate::error::{LabError, Result as LabResult};
 
+mod drive;
 mod http;
 mod protocols;
 mod rules;

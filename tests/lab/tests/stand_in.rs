@@ -365,24 +365,30 @@ fn assert_answers(answer: &str, status: &str) {
 }
 
 #[test]
-fn an_object_of_minio_outlives_the_program() {
+fn an_object_of_minio_outlives_the_program_and_its_upgrade_and_the_way_back() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().to_str().unwrap();
     let listens =
         "{at: '127.0.0.1:0', speaks: s3, folder: '${@1}', paths: {/minio/health/live: 200}}";
     let text =
         format!("has_command: false, commands: [{{words: [server, '*'], listens: [{listens}]}}]");
-    let image = Image::of_text(&text, "1");
+    let image = Image::of_text(&text, "RELEASE.2023-09-27T15-22-50Z");
     let running = image.serve(&["server", data], &[], 1);
     assert!(running.get(0, "/minio/health/live").starts_with("HTTP/1.1 200 "));
     assert!(running.ask(0, "PUT /oml HTTP/1.1\n\n").starts_with("HTTP/1.1 200 "));
     let put = running.ask(0, "PUT /oml/a/b.wav HTTP/1.1\nContent-Length: 5\n\nsound");
     assert!(put.starts_with("HTTP/1.1 200 "), "{put}");
     assert_eq!(running.stop(Signal::SIGTERM), Some(0));
-    let running = image.serve(&["server", data], &[], 1);
-    assert!(running.get(0, "/oml/a/b.wav").ends_with("\r\n\r\nsound"));
-    assert!(running.get(0, "/oml?list-type=2").contains("<Key>a/b.wav</Key>"));
-    assert!(running.get(0, "/oml/a/c.wav").starts_with("HTTP/1.1 404 "));
+    let later = Image::of_text(&text, "RELEASE.2025-04-22T22-12-26Z");
+    let earlier = Image::of_text(&text, "RELEASE.2022-05-26T05-48-41Z");
+    for image in [&image, &later, &image] {
+        let refused = earlier.run(&["server", data], &[]);
+        assert_refused(&refused, 1, "expected format-type: fs, found: xl-single");
+        let running = image.serve(&["server", data], &[], 1);
+        assert!(running.get(0, "/oml/a/b.wav").ends_with("\r\n\r\nsound"));
+        assert!(running.get(0, "/oml?list-type=2").contains("<Key>a/b.wav</Key>"));
+        assert!(running.get(0, "/oml/a/c.wav").starts_with("HTTP/1.1 404 "));
+    }
 }
 
 #[test]

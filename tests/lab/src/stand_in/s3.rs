@@ -1,5 +1,5 @@
 //! A small part of S3: buckets that are made, listed and removed, and whole objects that are put, got and deleted. They
-//! are files below one folder, so a volume keeps them. Nobody needs a key, nothing is signed, and a body in chunks with
+//! are files below one folder, in the form of the drives of MinIO, so a volume keeps them. Nobody needs a key, nothing is signed, and a body in chunks with
 //! signatures is refused.
 
 use std::fs;
@@ -8,6 +8,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::drive::Drive;
 use super::http::{HttpAnswer, HttpRequest};
 use super::site::Site;
 
@@ -20,6 +21,13 @@ const UPLOAD: &str = ".upload";
 /// The number of uploads so far, so that two at the same time have two files.
 static UPLOADS: AtomicU64 = AtomicU64::new(0);
 
+/// Where objects are, and in which form.
+#[derive(Clone, Copy)]
+struct Store<'a> {
+    folder: &'a Path,
+    drive: Drive,
+}
+
 /// Answers the request of a connection.
 pub(super) fn serve_connection(stream: &TcpStream, site: &Site) -> io::Result<()> {
     let mut reader = BufReader::new(stream);
@@ -27,7 +35,8 @@ pub(super) fn serve_connection(stream: &TcpStream, site: &Site) -> io::Result<()
     if site.listen.paths.contains_key(&request.path) {
         return HttpAnswer::of(site, &request).send(stream, &request);
     }
-    let answered = answer(&site.folder, &request, &mut reader.take(request.body_bytes()));
+    let store = Store { folder: &site.folder, drive: site.drive };
+    let answered = answer(store, &request, &mut reader.take(request.body_bytes()));
     answered.unwrap_or_else(|error| failed(&error)).send(stream, &request)
 }
 
@@ -42,7 +51,8 @@ fn failed(error: &io::Error) -> HttpAnswer {
     }
 }
 
-fn answer(folder: &Path, request: &HttpRequest, body: &mut impl Read) -> io::Result<HttpAnswer> {
+fn answer(store: Store<'_>, request: &HttpRequest, body: &mut impl Read) -> io::Result<HttpAnswer> {
+    let Store { folder, drive } = store;
     let Some(names) = names(&request.path) else { return Ok(refused(400, "InvalidArgument")) };
     let method = request.method.as_str();
     let Some((bucket, key)) = names.split_first() else {
@@ -54,19 +64,20 @@ fn answer(folder: &Path, request: &HttpRequest, body: &mut impl Read) -> io::Res
     };
     let bucket = folder.join(bucket);
     if key.is_empty() {
-        return of_bucket(&bucket, request);
+        return of_bucket(&bucket, drive, request);
     }
     if !bucket.is_dir() {
         return Ok(refused(404, "NoSuchBucket"));
     }
     let mut path = bucket.clone();
     path.extend(key);
+    let file = drive.file(&path);
     match method {
-        "PUT" => put(&bucket, &path, request, body),
-        "GET" | "HEAD" if path.is_file() => Ok(HttpAnswer { body: fs::read(path)?, ..done(200) }),
+        "PUT" => put(&bucket, &file, request, body),
+        "GET" | "HEAD" if file.is_file() => Ok(HttpAnswer { body: fs::read(file)?, ..done(200) }),
         "GET" | "HEAD" => Ok(refused(404, "NoSuchKey")),
         "DELETE" => {
-            let removed = fs::remove_file(&path);
+            let removed = drive.remove(&path);
             let is_missing =
                 removed.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound);
             if is_missing { Ok(done(204)) } else { removed.map(|()| done(204)) }
@@ -103,12 +114,12 @@ fn decoded(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-fn of_bucket(bucket: &Path, request: &HttpRequest) -> io::Result<HttpAnswer> {
+fn of_bucket(bucket: &Path, drive: Drive, request: &HttpRequest) -> io::Result<HttpAnswer> {
     match request.method.as_str() {
         "PUT" => fs::create_dir_all(bucket).map(|()| done(200)),
         "GET" | "HEAD" if !bucket.is_dir() => Ok(refused(404, "NoSuchBucket")),
         "HEAD" => Ok(done(200)),
-        "GET" => objects(bucket, request),
+        "GET" => objects(bucket, drive, request),
         "DELETE" => fs::remove_dir(bucket).map(|()| done(204)),
         _ => Ok(refused(405, "MethodNotAllowed")),
     }
@@ -164,11 +175,11 @@ fn buckets(folder: &Path) -> io::Result<HttpAnswer> {
 }
 
 /// Lists the objects of a bucket whose keys begin with the prefix of the query.
-fn objects(bucket: &Path, request: &HttpRequest) -> io::Result<HttpAnswer> {
+fn objects(bucket: &Path, drive: Drive, request: &HttpRequest) -> io::Result<HttpAnswer> {
     let prefix = request.query.split('&').find_map(|part| part.strip_prefix("prefix="));
     let prefix = prefix.map_or(Some(String::new()), decoded).unwrap_or_default();
     let mut found = Vec::new();
-    collect(bucket, "", &mut found)?;
+    collect(bucket, drive, "", &mut found)?;
     found.retain(|(key, _)| key.starts_with(&prefix));
     found.sort();
     let is_cut = found.len() > LISTED_MAX;
@@ -181,18 +192,23 @@ fn objects(bucket: &Path, request: &HttpRequest) -> io::Result<HttpAnswer> {
 }
 
 /// Collects the keys and sizes of all objects below a folder.
-fn collect(folder: &Path, key: &str, found: &mut Vec<(String, u64)>) -> io::Result<()> {
+fn collect(
+    folder: &Path,
+    drive: Drive,
+    key: &str,
+    found: &mut Vec<(String, u64)>,
+) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name().to_string_lossy().into_owned();
         if name.starts_with('.') {
             continue;
         }
-        let kind = entry.file_type()?;
-        if kind.is_dir() {
-            collect(&entry.path(), &format!("{key}{name}/"), found)?;
-        } else {
-            found.push((format!("{key}{name}"), entry.metadata()?.len()));
+        let file = drive.file(&entry.path());
+        if file.is_file() {
+            found.push((format!("{key}{name}"), fs::metadata(file)?.len()));
+        } else if entry.file_type()?.is_dir() {
+            collect(&entry.path(), drive, &format!("{key}{name}/"), found)?;
         }
     }
     Ok(())

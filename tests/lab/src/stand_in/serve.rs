@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, Read};
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs, UdpSocket};
+use std::path::PathBuf;
 use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use crate::contract::{Context, Listen, Speaks};
 
+use super::drive::Drive;
 use super::rules::{Refusal, Rules};
 use super::site::Site;
 use super::{FAILED, failed, http, protocols, s3, sip};
@@ -35,12 +37,16 @@ pub(super) fn start(
         let fill = |text: &Option<String>| {
             text.as_ref().map(|text| context.fill(text)).transpose().map_err(refuse)
         };
+        let folder = PathBuf::from(fill(&listen.folder)?.unwrap_or_default());
+        let is_store = listen.speaks == Speaks::S3;
+        let drive = if is_store { Drive::open(&folder, &rules.tag)? } else { Drive::default() };
         let site = Site {
             image: rules.image.clone(),
             tag: rules.tag.clone(),
             listen: listen.clone(),
             hosts: fill(&listen.hosts)?.map(|names| names.split(',').map(str::to_owned).collect()),
-            folder: fill(&listen.folder)?.unwrap_or_default().into(),
+            folder,
+            drive,
         };
         if listen.speaks.needs_the_real_program() {
             return Err(refuse(format!("{}: only the real program speaks this", listen.at)));

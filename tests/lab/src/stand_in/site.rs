@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use crate::contract::Listen;
 
+use super::drive::Drive;
+
 /// A place where a stand-in listens, with everything filled in.
 pub(super) struct Site {
     pub(super) image: String,
@@ -14,4 +16,6 @@ pub(super) struct Site {
     pub(super) hosts: Option<BTreeSet<String>>,
     /// The folder of what is stored.
     pub(super) folder: PathBuf,
+    /// The form in which it is stored.
+    pub(super) drive: Drive,
 }

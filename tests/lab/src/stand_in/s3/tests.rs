@@ -4,10 +4,14 @@ fn request(head: &str) -> HttpRequest {
     HttpRequest::read(&mut head.replace('\n', "\r\n").as_bytes()).unwrap().unwrap()
 }
 
+fn store(folder: &Path) -> Store<'_> {
+    Store { folder, drive: Drive::default() }
+}
+
 /// Returns the status and the body of the answer to a request.
 fn asked(folder: &Path, first: &str, body: &str) -> (u16, String) {
     let head = format!("{first} HTTP/1.1\nContent-Length: {}\n\n", body.len());
-    let answer = answer(folder, &request(&head), &mut body.as_bytes()).unwrap();
+    let answer = answer(store(folder), &request(&head), &mut body.as_bytes()).unwrap();
     (answer.status, String::from_utf8(answer.body).unwrap())
 }
 
@@ -42,10 +46,31 @@ fn an_object_that_is_cut_short_or_signed_in_chunks_is_not_stored() {
     let folder = tempfile::tempdir().unwrap();
     asked(folder.path(), "PUT /oml", "");
     let cut = request("PUT /oml/a HTTP/1.1\nContent-Length: 9\n\n");
-    assert_eq!(answer(folder.path(), &cut, &mut "short".as_bytes()).unwrap().status, 400);
+    assert_eq!(answer(store(folder.path()), &cut, &mut "short".as_bytes()).unwrap().status, 400);
     let chunks = "PUT /oml/a HTTP/1.1\nContent-Length: 5\n\
                   x-amz-content-sha256: STREAMING-AWS4-HMAC-SHA256-PAYLOAD\n\n";
-    let refused = answer(folder.path(), &request(chunks), &mut "5;sig".as_bytes()).unwrap();
+    let refused = answer(store(folder.path()), &request(chunks), &mut "5;sig".as_bytes()).unwrap();
     assert_eq!(refused.status, 501);
     assert!(!asked(folder.path(), "GET /oml", "").1.contains("<Key>"));
+}
+
+#[test]
+fn an_object_of_either_form_of_a_drive_is_put_got_listed_and_deleted() {
+    for drive in [Drive::Fs, Drive::XlSingle] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store { folder: folder.path(), drive };
+        let asked = |first: &str, body: &str| {
+            let head = format!("{first} HTTP/1.1\nContent-Length: {}\n\n", body.len());
+            let answer = answer(store, &request(&head), &mut body.as_bytes()).unwrap();
+            (answer.status, String::from_utf8(answer.body).unwrap())
+        };
+        assert_eq!(asked("PUT /oml", "").0, 200);
+        assert_eq!(asked("PUT /oml/2026/a.wav", "sound").0, 200);
+        assert_eq!(asked("PUT /oml/2026/b.wav", "sounds").0, 200);
+        assert_eq!(asked("GET /oml/2026/a.wav", "").1, "sound");
+        assert_eq!(asked("DELETE /oml/2026/a.wav", "").0, 204);
+        let listed = asked("GET /oml", "").1;
+        assert!(listed.contains("<Key>2026/b.wav</Key><Size>6</Size>"), "{listed}");
+        assert!(!listed.contains("a.wav") && !listed.contains("xl.meta"), "{listed}");
+    }
 }

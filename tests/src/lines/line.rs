@@ -1,33 +1,52 @@
 //! The lines that are tried, as data.
 
+/// The hosts for data, voice and the application.
+const NODES: [&str; 3] = ["acme-data", "acme-voice", "acme-app"];
+/// The only host of a site with one.
+const ALONE: &str = "acme-one";
+
 /// The number of hosts of a site. With three it has every component of its catalog, with one those of the handbook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Size {
+pub enum Size {
     One,
     Three,
 }
 
 impl Size {
-    pub(crate) const ALL: [Self; 2] = [Self::One, Self::Three];
+    /// Every size, the smaller one first.
+    pub const ALL: [Self; 2] = [Self::One, Self::Three];
 
-    pub(crate) fn hosts(self) -> usize {
+    /// Returns how many hosts a site has.
+    #[must_use]
+    pub fn hosts(self) -> usize {
         match self {
             Self::One => 1,
             Self::Three => 3,
         }
     }
 
-    pub(crate) fn words(self) -> &'static str {
+    /// Returns the number in words, for names of tests.
+    #[must_use]
+    pub fn words(self) -> &'static str {
         match self {
             Self::One => "one_host",
             Self::Three => "three_hosts",
+        }
+    }
+
+    /// Returns the host for data, voice or the application, which are 0, 1 and 2.
+    #[must_use]
+    pub fn host(self, place: usize) -> &'static str {
+        match self {
+            Self::One => ALONE,
+            Self::Three => NODES[place],
         }
     }
 }
 
 /// The side from which the call comes that is held while a site changes.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Caller {
+pub enum Caller {
     /// An agent, who calls through the Kamailio of browsers.
     Agent,
     /// A carrier, for whose calls there is another Kamailio, in the container with this name on the same host.
@@ -36,44 +55,56 @@ pub(crate) enum Caller {
 
 /// A line of OMniLeads.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub struct Line {
     /// Its name, as in the names of the catalogs' files.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// The name of its catalog.
-    pub(crate) catalog: &'static str,
+    pub catalog: &'static str,
     /// The roles of the hosts for data, voice and the application of a site with three hosts. A site with one host has
     /// them all.
-    pub(crate) roles: [&'static str; 3],
+    pub roles: [&'static str; 3],
     /// The settings of the site, besides its name. `EDGE_ADDRESS` is the address of the host with Kamailio.
-    pub(crate) settings: &'static str,
+    pub settings: &'static str,
     /// The further components with their versions, which the handbook calls optional or needed by the dialer.
-    pub(crate) further: &'static [(&'static str, &'static str)],
+    pub further: &'static [(&'static str, &'static str)],
     /// The files that somebody writes on the hosts before, as the handbook says.
-    pub(crate) files: &'static [(&'static str, &'static str)],
+    pub files: &'static [(&'static str, &'static str)],
     /// The first component of the application, whose page is asked.
-    pub(crate) application: &'static str,
+    pub application: &'static str,
     /// The container of the Kamailio to which browsers log in.
-    pub(crate) kamailio: &'static str,
+    pub kamailio: &'static str,
     /// The place of its host in `roles`.
-    pub(crate) edge: usize,
+    pub edge: usize,
     /// Whether browsers reach it through the web server too.
-    pub(crate) is_behind_web: bool,
-    pub(crate) caller: Caller,
+    pub is_behind_web: bool,
+    pub caller: Caller,
     /// The component that answers calls.
-    pub(crate) asterisk: &'static str,
+    pub asterisk: &'static str,
     /// A secret of the application and of what it works with, which nothing has that carries a call.
-    pub(crate) secret: &'static str,
+    pub secret: &'static str,
     /// Whether the catalog migrates the database before a new version of the application starts.
-    pub(crate) migrates: bool,
+    pub migrates: bool,
     /// Whether the catalog gives the certificate of the tenant to its web server.
-    pub(crate) tls: bool,
+    pub tls: bool,
 }
 
-pub(crate) const LINES: [Line; 4] = [
+impl Line {
+    /// Returns the hosts of a site of this size, with their roles.
+    #[must_use]
+    pub fn nodes(&self, size: Size) -> Vec<(&'static str, String)> {
+        match size {
+            Size::One => vec![(ALONE, self.roles.join(","))],
+            Size::Three => NODES.into_iter().zip(self.roles.map(str::to_owned)).collect(),
+        }
+    }
+}
+
+/// Every line, the one that operators run today first.
+pub const LINES: [Line; 4] = [
     Line {
         name: "2.6",
         catalog: "omnileads-2-6",
-        roles: ["data", "voice", "app,dialer"],
+        roles: ["data,qa", "voice", "app,dialer"],
         settings: "",
         further: &[
             ("background-dialer-tasks", "20260824-7aec5d3b"),
@@ -92,7 +123,12 @@ pub(crate) const LINES: [Line; 4] = [
             ("dialer-process-campaign-1", "20251125-8aef0813"),
             ("callrec-transcriber", "20251203-7de4a125"),
         ],
-        files: &[],
+        files: &[
+            ("/etc/default/promtail.yml", "\n"),
+            ("/etc/prometheus/prometheus.yml", "\n"),
+            // The folder is there only where the journal is not kept.
+            ("/run/log/journal/README", "\n"),
+        ],
         application: "omnileads",
         kamailio: "oml-kamailio-server",
         edge: 2,

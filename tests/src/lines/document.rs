@@ -7,30 +7,32 @@ use std::fs;
 use anyhow::{Context as _, Result};
 use oml_common::document::catalog::{Catalog, Component, WorkloadTemplate};
 use oml_common::id::SecretName;
-use oml_tests::lines;
-use oml_tests::workspace::workspace_root;
 
-use crate::line::{Line, Size};
+use super::line::{Line, Size};
+use crate::workspace::workspace_root;
 
-const PAGE: &str = include_str!("../../docs/omnileads.md");
+const PAGE: &str = include_str!("../../../docs/omnileads.md");
 /// The name by which browsers reach the site.
-pub(crate) const FQDN: &str = "acme.example.com";
+pub const FQDN: &str = "acme.example.com";
 /// The version of a component that the handbook does not name, if no other one has its image.
 const UNNAMED: &str = "1.0";
 /// What the names of the versions of the second release have more than those of the first.
 const NEXT: &str = "-next";
 
 /// The versions of the components of a tenant. A packaged unit has an empty one.
-pub(crate) type Versions = BTreeMap<String, String>;
+pub type SiteVersions = BTreeMap<String, String>;
 
 /// Returns the versions that the handbook shows for a line, with those of what is optional; for three hosts also of every
 /// other component of the catalog.
-pub(crate) fn versions(line: &Line, size: Size) -> Result<Versions> {
+///
+/// # Errors
+/// The handbook has no such document, or the catalog has mistakes.
+pub fn versions(line: &Line, size: Size) -> Result<SiteVersions> {
     let head = format!("\n    tenant: acme\n    catalog: {}\n", line.catalog);
     let (_, rest) = PAGE.split_once(&head).with_context(|| format!("find {head:?}"))?;
     let (_, rest) = rest.split_once("\n    components:\n").context("find the components")?;
     let (list, _) = rest.split_once("\n\n").context("find the end of the components")?;
-    let mut found = Versions::new();
+    let mut found = SiteVersions::new();
     for row in list.lines() {
         let (name, version) = row.trim().split_once(": ").with_context(|| row.to_owned())?;
         let version = version.trim_matches('"').trim_matches(['{', '}']);
@@ -45,16 +47,16 @@ pub(crate) fn versions(line: &Line, size: Size) -> Result<Versions> {
 }
 
 /// Adds the components of a catalog that are missing, each in the version of those that have its image.
-fn with_all(catalog: &Catalog, named: Versions) -> Versions {
+fn with_all(catalog: &Catalog, named: SiteVersions) -> SiteVersions {
     let components = || catalog.components.iter().map(|(name, it)| (name.to_string(), image(it)));
     let of_named =
         components().filter_map(|(name, image)| Some((image?, named.get(&name)?.clone())));
-    let of_images: Versions = of_named.collect();
+    let of_images: SiteVersions = of_named.collect();
     let version = |image: Option<String>| match image {
         None => String::new(),
         Some(image) => of_images.get(&image).cloned().unwrap_or_else(|| UNNAMED.to_owned()),
     };
-    let mut all: Versions = components().map(|(name, image)| (name, version(image))).collect();
+    let mut all: SiteVersions = components().map(|(name, image)| (name, version(image))).collect();
     all.extend(named);
     all
 }
@@ -68,7 +70,8 @@ fn image(component: &Component) -> Option<String> {
 }
 
 /// Returns the versions of the release after it, in which every component is another one.
-pub(crate) fn next(versions: &Versions) -> Versions {
+#[must_use]
+pub fn next(versions: &SiteVersions) -> SiteVersions {
     let of = |version: &String| match version.is_empty() {
         true => String::new(),
         false => format!("{version}{NEXT}"),
@@ -77,7 +80,11 @@ pub(crate) fn next(versions: &Versions) -> Versions {
 }
 
 /// Returns the text of a document with these versions.
-pub(crate) fn text(line: &Line, versions: &Versions, secrets: &BTreeSet<SecretName>) -> String {
+///
+/// # Panics
+/// Never: a text grows.
+#[must_use]
+pub fn text(line: &Line, versions: &SiteVersions, secrets: &BTreeSet<SecretName>) -> String {
     let mut text = format!("tenant: acme\ncatalog: {}\n", line.catalog);
     let mut settings = vec!["TZ: Europe/Berlin".to_owned(), format!("fqdn: {FQDN}")];
     if !line.settings.is_empty() {
@@ -98,7 +105,10 @@ pub(crate) fn text(line: &Line, versions: &Versions, secrets: &BTreeSet<SecretNa
 }
 
 /// Returns the file of releases with the two releases of a trial, `first` and `next`, in place of the published ones.
-pub(crate) fn releases(line: &Line, first: &Versions) -> Result<String> {
+///
+/// # Errors
+/// The file of releases cannot be read.
+pub fn releases(line: &Line, first: &SiteVersions) -> Result<String> {
     let path = workspace_root()?.join(format!("catalog/omnileads-{}.releases.yaml", line.name));
     let text = fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
     let (_, rules) = text.split_once("\ntogether:").context("find the rules")?;
@@ -113,12 +123,16 @@ pub(crate) fn releases(line: &Line, first: &Versions) -> Result<String> {
 }
 
 /// Reads the catalog of a line.
-pub(crate) fn catalog(line: &Line) -> Result<Catalog> {
-    lines::catalog(&format!("omnileads-{}.yaml", line.name))
+///
+/// # Errors
+/// There is no such file, or it has mistakes.
+pub fn catalog(line: &Line) -> Result<Catalog> {
+    super::catalog(&format!("omnileads-{}.yaml", line.name))
 }
 
 /// Returns the secrets that the components with a version here name, without those of the certificate.
-pub(crate) fn secrets(catalog: &Catalog, versions: &Versions) -> BTreeSet<SecretName> {
+#[must_use]
+pub fn secrets(catalog: &Catalog, versions: &SiteVersions) -> BTreeSet<SecretName> {
     let named = catalog.components.iter().filter(|(name, _)| versions.contains_key(name.as_ref()));
     let containers = named.filter_map(|(_, component)| match &component.workload {
         WorkloadTemplate::Container(container) => Some(container),
@@ -129,7 +143,10 @@ pub(crate) fn secrets(catalog: &Catalog, versions: &Versions) -> BTreeSet<Secret
 }
 
 /// Returns the components that run the image of the application.
-pub(crate) fn application(line: &Line, versions: &Versions) -> Result<Vec<String>> {
+///
+/// # Errors
+/// The catalog cannot be read, or has no application.
+pub fn application(line: &Line, versions: &SiteVersions) -> Result<Vec<String>> {
     let catalog = catalog(line)?;
     let image = |name: &str| {
         let found = catalog.components.iter().find(|(of, _)| of.as_ref() == name)?;
