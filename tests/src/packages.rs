@@ -73,6 +73,9 @@ impl Packages {
             pack.args(["--no-build", "--locked", "--quiet", "--profile", profile]);
             // The cargo profile decides about stripping.
             pack.args(["--no-strip", "-p", name, "--output"]).arg(&file);
+            if build == Build::Lab {
+                pack.arg("--fast");
+            }
             run(&mut pack, &format!("pack {name}"))?;
             Ok(file)
         };
@@ -88,8 +91,8 @@ impl Packages {
 fn build_programs(root: &Path, target: &Path, build: Build) -> Result<()> {
     let mut cargo = cargo()?;
     cargo.current_dir(root).env("CARGO_TARGET_DIR", target);
-    // A previous release has another setting of its own, with which no dependency could be shared.
-    cargo.env("CARGO_PROFILE_LAB_OPT_LEVEL", "1");
+    // A previous release has other settings of its own, with which no dependency could be shared.
+    cargo.env("CARGO_PROFILE_LAB_OPT_LEVEL", "0").env("CARGO_PROFILE_LAB_CODEGEN_UNITS", "256");
     cargo.args(["build", "--locked", "--profile", build.profile()]);
     cargo.args(["-p", "omlagent", "-p", "omlcontroller", "-p", "omlctl"]);
     if build == Build::Lab {

@@ -30,7 +30,7 @@ impl Tool {
             return Ok(None);
         }
         let Self { name, version } = self;
-        let folder = target_folder()?.join("tools");
+        let folder = tools_folder()?;
         Ok(Some(format!("builds {name} {version} from crates.io into {}", folder.display())))
     }
 
@@ -46,6 +46,9 @@ impl Tool {
             let mut install = cargo()?;
             install.args(["install", "--quiet", "--locked", name, "--version", version]);
             install.arg("--root").arg(self.folder()?);
+            // What several tools depend on is built once. A tool runs for seconds, so that little of it is optimised.
+            install.arg("--target-dir").arg(tools_folder()?.join("build")).arg("--debug");
+            install.env("CARGO_PROFILE_DEV_OPT_LEVEL", "1").env("CARGO_PROFILE_DEV_DEBUG", "0");
             run(&mut install, &format!("install {name}"))?;
         }
         Ok(program)
@@ -56,6 +59,10 @@ impl Tool {
     }
 
     fn folder(self) -> Result<PathBuf> {
-        Ok(target_folder()?.join("tools").join(format!("{}-{}", self.name, self.version)))
+        Ok(tools_folder()?.join(format!("{}-{}", self.name, self.version)))
     }
+}
+
+fn tools_folder() -> Result<PathBuf> {
+    Ok(target_folder()?.join("tools"))
 }
