@@ -19,6 +19,7 @@ mod host;
 mod host_files;
 mod http;
 mod images;
+mod inotify;
 mod lab;
 mod library;
 mod lines;
