@@ -11,8 +11,10 @@ mod refusals;
 mod registry;
 
 use std::net::{Ipv4Addr, TcpListener};
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use oml_proto::v1;
 use tokio::net::TcpSocket;
 
@@ -105,14 +107,14 @@ async fn a_connection_that_has_the_port_meanwhile_does_not_keep_the_process_from
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[should_panic(
-    expected = "it ended with exit status: 1: omlcontroller: cannot use the settings of"
-)]
 async fn a_process_that_ends_at_its_start_is_noticed_with_what_it_said() {
     let mut controller = Controller::installed(&[]).await;
     controller.kill();
     std::fs::write(controller.path("controller.toml"), "listen = \n").unwrap();
-    controller.start(&[]).await;
+    let panic = AssertUnwindSafe(controller.start(&[])).catch_unwind().await.unwrap_err();
+    let message = panic.downcast_ref::<String>().unwrap();
+    let expected = "it ended with exit status: 1: omlcontroller: cannot use the settings of ";
+    assert!(message.starts_with(expected), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
