@@ -43,7 +43,7 @@ pub(crate) async fn run(paths: Paths, env: Env) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     // Follows as long as it is held.
     let (_status_files, statuses) =
-        StatusFiles::watch(&paths).context("cannot watch the status files")?;
+        StatusFiles::watch(&paths).context("cannot create the folder of status files")?;
     let sign = Arc::new(sign_of_life(&paths, &env));
     let engine = Docker::new(paths.clone(), Vec::new(), None);
     let (folders, known_folders) = watch::channel(Vec::new());

@@ -4,27 +4,34 @@
 //! unknown.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
+#[cfg(any(test, feature = "sim"))]
 use std::sync::Arc;
 use std::time::Duration;
 
-use notify::event::{CreateKind, EventKind, ModifyKind, RemoveKind, RenameMode};
-use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
 use oml_common::document::status::Status;
 use oml_common::id::ComponentName;
 use oml_common::text::error::chain;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tracing::warn;
+use tracing::{info, warn};
 
+use self::folder_watch::{Change, FolderWatch, WatchError};
+use self::looks::Looks;
 use crate::documents;
 use crate::paths::Paths;
+
+mod folder_watch;
+mod looks;
 
 /// The latest status of every supervisor.
 pub type Statuses = BTreeMap<ComponentName, Status>;
 
-/// The time before another attempt to watch a folder that was lost.
-const WATCH_PAUSE: Duration = Duration::from_secs(1);
+/// The time between two looks at the files while their folder is not watched.
+const LOOK_PERIOD: Duration = Duration::from_secs(1);
+/// The number of looks before the next attempt to watch the folder.
+const LOOKS: u32 = 60;
 
 /// Follows the status files of a host for as long as it lives.
 pub struct StatusFiles {
@@ -39,17 +46,31 @@ impl Drop for StatusFiles {
 }
 
 impl StatusFiles {
-    /// Starts to follow the files, and reads those that exist.
+    /// Starts to follow the files, and reads those that exist. Where the folder cannot be
+    /// watched, the files are read every second.
     ///
     /// # Errors
-    /// A folder that cannot be created or watched.
-    pub fn watch(paths: &Paths) -> notify::Result<(Self, watch::Receiver<Statuses>)> {
+    /// A folder that cannot be created.
+    pub fn watch(paths: &Paths) -> io::Result<(Self, watch::Receiver<Statuses>)> {
+        Self::watch_with(paths, FolderWatch::begin)
+    }
+
+    fn watch_with(
+        paths: &Paths,
+        begin: impl Begin,
+    ) -> io::Result<(Self, watch::Receiver<Statuses>)> {
+        std::fs::create_dir_all(paths.statuses())?;
         let (statuses, receiver) = watch::channel(Statuses::new());
-        let follower = Arc::new(Follower::new(paths, statuses));
-        let watcher = follower.begin()?;
-        Ok((Self { task: tokio::spawn(follower.keep(watcher)) }, receiver))
+        let follower = Follower::new(paths, statuses);
+        let begun = follower.begin(&begin).inspect_err(|_error| follower.read_all_again());
+        Ok((Self { task: tokio::spawn(follower.keep(begin, begun)) }, receiver))
     }
 }
+
+/// A function that begins to watch a folder.
+trait Begin: Fn(&Path) -> Result<FolderWatch, WatchError> + Send + Sync + 'static {}
+
+impl<F: Fn(&Path) -> Result<FolderWatch, WatchError> + Send + Sync + 'static> Begin for F {}
 
 /// The statuses of a host whose supervisors run in this process, so that no file system has
 /// to be watched.
@@ -75,69 +96,91 @@ impl StatusFeed {
 struct Follower {
     paths: Paths,
     statuses: watch::Sender<Statuses>,
-    /// Woken when the watch sees nothing more.
-    lost: Notify,
 }
 
 impl Follower {
     fn new(paths: &Paths, statuses: watch::Sender<Statuses>) -> Self {
-        Self { paths: paths.clone(), statuses, lost: Notify::new() }
+        Self { paths: paths.clone(), statuses }
     }
 
     /// Watches the folder, which is created if it is missing, and reads the files in it.
-    fn begin(self: &Arc<Self>) -> notify::Result<RecommendedWatcher> {
+    fn begin(&self, begin: &impl Begin) -> Result<FolderWatch, WatchError> {
         let folder = self.paths.statuses();
-        std::fs::create_dir_all(&folder).map_err(notify::Error::io)?;
-        let follower = Arc::clone(self);
-        let mut watcher = notify::recommended_watcher(move |event| follower.apply(event))?;
-        watcher.watch(&folder, RecursiveMode::NonRecursive)?;
+        std::fs::create_dir_all(&folder)?;
+        let watch = begin(&folder)?;
         // Read after the watch began, so that no change is missed in between.
-        if let Some(all) = read_all(&self.paths) {
-            self.statuses.send_replace(all);
-        }
-        Ok(watcher)
+        self.read_all_again();
+        Ok(watch)
     }
 
-    /// Holds the watch, and begins another one when the folder was lost.
-    async fn keep(self: Arc<Self>, mut watcher: RecommendedWatcher) {
+    /// Follows the files by a watch wherever there is one.
+    async fn keep(self, begin: impl Begin, mut begun: Result<FolderWatch, WatchError>) {
         loop {
-            self.lost.notified().await;
-            warn!("the folder of status files was removed or renamed; watching it again");
-            drop(watcher);
-            watcher = loop {
-                match self.begin() {
-                    Ok(watcher) => break watcher,
-                    Err(error) => warn!(error = chain(&error), "cannot watch the status files"),
+            let ended = match begun {
+                Ok(watch) => self.follow(watch).await,
+                Err(error) => Err(error),
+            };
+            begun = match ended {
+                Ok(()) => {
+                    warn!("the folder of status files was removed or renamed; watching it again");
+                    self.begin(&begin)
                 }
-                tokio::time::sleep(WATCH_PAUSE).await;
+                Err(error) => {
+                    warn!(
+                        error = chain(&error),
+                        "cannot watch the status files; reading them every second instead"
+                    );
+                    Ok(self.look_until_watched(&begin).await)
+                }
             };
         }
     }
 
-    fn apply(&self, event: notify::Result<Event>) {
-        match event {
-            Ok(event) if self.is_lost(&event) => self.lost.notify_one(),
-            // The kernel has lost events.
-            Ok(event) if event.need_rescan() => {
-                if let Some(all) = read_all(&self.paths) {
-                    self.statuses.send_replace(all);
+    /// Reads the files that the watch names, until their folder is lost.
+    async fn follow(&self, watch: FolderWatch) -> Result<(), WatchError> {
+        loop {
+            for change in watch.changes().await? {
+                match change {
+                    Change::File(name) => {
+                        if let Some(name) = component_of(Path::new(&name)) {
+                            self.read_again(name);
+                        }
+                    }
+                    Change::Any => self.read_all_again(),
+                    Change::Lost => return Ok(()),
                 }
             }
-            Ok(event) if is_complete(event.kind) => {
-                for name in event.paths.iter().filter_map(|path| component_of(path)) {
-                    self.read_again(name);
-                }
-            }
-            Ok(_) => {}
-            Err(error) => warn!(error = chain(&error), "status watch failed"),
         }
     }
 
-    /// Returns true if the watched folder itself was removed or renamed.
-    fn is_lost(&self, event: &Event) -> bool {
-        let is_gone =
-            matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)));
-        is_gone && event.paths.contains(&self.paths.statuses())
+    /// Reads the files that were written since the last look, until their folder can be watched.
+    async fn look_until_watched(&self, begin: &impl Begin) -> FolderWatch {
+        let (mut looks, mut problem) = (Looks::default(), None);
+        loop {
+            for _look in 0..LOOKS {
+                tokio::time::sleep(LOOK_PERIOD).await;
+                let (changed, found) =
+                    match looks.next(&self.paths.statuses(), &self.statuses.borrow()) {
+                        Ok(changed) => (changed, None),
+                        Err(error) => (Vec::new(), Some(error.to_string())),
+                    };
+                if let Some(error) = found.as_ref().filter(|_| found != problem) {
+                    warn!(error, "cannot list status files");
+                }
+                problem = found;
+                changed.into_iter().for_each(|name| self.read_again(name));
+            }
+            if let Ok(watch) = self.begin(begin) {
+                info!("the status files are watched again");
+                return watch;
+            }
+        }
+    }
+
+    fn read_all_again(&self) {
+        if let Some(all) = read_all(&self.paths) {
+            self.statuses.send_replace(all);
+        }
     }
 
     fn read_again(&self, name: ComponentName) {
@@ -150,17 +193,6 @@ impl Follower {
             None => statuses.remove(&name).is_some(),
         });
     }
-}
-
-/// Returns true if a file is complete after this event. Files are written under another
-/// name and renamed.
-fn is_complete(kind: EventKind) -> bool {
-    matches!(
-        kind,
-        EventKind::Modify(ModifyKind::Name(RenameMode::To | RenameMode::Both))
-            | EventKind::Remove(RemoveKind::File)
-            | EventKind::Create(CreateKind::Any)
-    )
 }
 
 /// Reads every status; none if the folder cannot be listed.

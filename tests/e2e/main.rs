@@ -25,6 +25,7 @@ mod kept_alive;
 mod mistakes;
 mod omlctl;
 mod operations;
+mod order;
 mod packaged;
 mod pool;
 mod preflight;
@@ -78,6 +79,11 @@ fn main() -> ExitCode {
         // The tool that makes them takes minutes to build, so that not every run has them.
         trials.push(in_turn(&pool, rpm::NAME, rpm::run));
     }
+    let unknown = order::unknown(|name| trials.iter().any(|trial| trial.name() == name));
+    if debian != Debian::Trixie && !unknown.is_empty() {
+        eprintln!("error: tests/e2e/order.rs names what is no test: {}", unknown.join(", "));
+        return ExitCode::FAILURE;
+    }
     if field::is_alone() {
         trials.retain(|trial| field::names(trial.name()));
     }
@@ -113,7 +119,7 @@ fn on_own_host(
 /// Runs the test on hosts of its own when no other test uses hosts with Debian 13.
 fn in_turn(pool: &Arc<Pool>, name: &'static str, test: OwnTest) -> Trial {
     let pool = Arc::clone(pool);
-    Trial::test(name, move || trial::outcome(name, pool.run_in_turn(Kind::Trixie, test)))
+    Trial::test(name, move || trial::outcome(name, pool.run_in_turn(Kind::Trixie, name, test)))
 }
 
 fn cases() -> Vec<Case> {

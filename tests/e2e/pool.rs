@@ -1,6 +1,6 @@
 //! The fleets that tests share. Each is brought up when the first test needs it.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
@@ -9,7 +9,7 @@ use oml_tests::fleet::Topology;
 use oml_tests::trial::lab_name;
 use oml_tests::{Build, Fleet, Packages};
 
-use crate::Case;
+use crate::{Case, order};
 
 /// The kind of fleet that a test needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,24 +68,54 @@ impl Default for Pool {
     }
 }
 
-/// The places for fleets of one kind. A test waits until one of them is free.
+/// The places for fleets of one kind. A test waits until one of them is free and no test waits that goes before it.
 struct Slots {
-    free: Mutex<Vec<Slot>>,
-    returned: Condvar,
+    queue: Mutex<Queue>,
+    changed: Condvar,
+}
+
+struct Queue {
+    free: Vec<Slot>,
+    /// The places in the order of tests of those that wait.
+    waiting: Vec<usize>,
+}
+
+impl Queue {
+    /// Whether a test with this place has to wait.
+    fn is_closed(&self, place: usize) -> bool {
+        self.free.is_empty() || self.waiting.iter().any(|other| *other < place)
+    }
+
+    fn leave(&mut self, place: usize) {
+        if let Some(index) = self.waiting.iter().position(|other| *other == place) {
+            self.waiting.swap_remove(index);
+        }
+    }
 }
 
 impl Slots {
     fn new(kind: Kind) -> Self {
         let free =
             (1..=kind.fleets()).map(|number| Slot::new(format!("{}{number}", kind.as_str())));
-        Self { free: Mutex::new(free.collect()), returned: Condvar::new() }
+        let queue = Queue { free: free.collect(), waiting: Vec::new() };
+        Self { queue: Mutex::new(queue), changed: Condvar::new() }
     }
 
-    fn take(&self) -> TakenSlot<'_> {
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let free = self.returned.wait_while(free, |free| free.is_empty());
-        let slot = free.unwrap_or_else(PoisonError::into_inner).pop();
+    fn take(&self, name: &str) -> TakenSlot<'_> {
+        let place = order::place(name);
+        let mut queue = self.lock();
+        queue.waiting.push(place);
+        let queue = self.changed.wait_while(queue, |queue| queue.is_closed(place));
+        let mut queue = queue.unwrap_or_else(PoisonError::into_inner);
+        queue.leave(place);
+        let slot = queue.free.pop();
+        // More than one place may be free, and this one may have been the first of those that wait.
+        self.changed.notify_all();
         TakenSlot { slots: self, slot: slot.unwrap_or_default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -97,9 +127,8 @@ struct TakenSlot<'a> {
 
 impl Drop for TakenSlot<'_> {
     fn drop(&mut self) {
-        let mut free = self.slots.free.lock().unwrap_or_else(PoisonError::into_inner);
-        free.push(std::mem::take(&mut self.slot));
-        self.slots.returned.notify_one();
+        self.slots.lock().free.push(std::mem::take(&mut self.slot));
+        self.slots.changed.notify_all();
     }
 }
 
@@ -127,7 +156,7 @@ impl Pool {
     /// fleet of a failed test is taken down, and the next test gets a new one.
     /// It prints how long that took, without the wait for the fleet.
     pub(crate) fn run_on(&self, (kind, name, test): Case) -> Result<()> {
-        let mut taken = self.slots(kind).take();
+        let mut taken = self.slots(kind).take(name);
         let slot = &mut taken.slot;
         let began = Instant::now();
         let fleet = self.fleet_in_first_state(kind, slot)?;
@@ -147,9 +176,10 @@ impl Pool {
     pub(crate) fn run_in_turn(
         &self,
         kind: Kind,
+        name: &str,
         test: impl FnOnce(&Packages) -> Result<()>,
     ) -> Result<()> {
-        let _turn = self.slots(kind).take();
+        let _turn = self.slots(kind).take(name);
         test(&self.packages()?)
     }
 
@@ -184,9 +214,8 @@ impl Pool {
 
     /// Takes down all fleets. The tests have ended, so every place is free.
     pub(crate) fn down(&self) -> Result<()> {
-        let taken = [&self.acme, &self.tiny, &self.trixie].map(|slots| {
-            std::mem::take(&mut *slots.free.lock().unwrap_or_else(PoisonError::into_inner))
-        });
+        let taken = [&self.acme, &self.tiny, &self.trixie]
+            .map(|slots| std::mem::take(&mut slots.lock().free));
         let fleets = taken.into_iter().flatten().filter_map(|slot| slot.fleet);
         fleets.map(Fleet::down).fold(Ok(()), Result::and)
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use oml_common::document::instance::HttpDetails;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::{TcpListener, TcpSocket, UdpSocket};
 
 use super::*;
 use crate::paths::Paths;
@@ -31,9 +31,12 @@ async fn server_at(address: &str, answer: impl Into<Vec<u8>>) -> u16 {
     port
 }
 
-async fn closed_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    listener.local_addr().unwrap().port()
+/// Returns a port at which nobody listens while the socket, which is bound to it, exists.
+fn closed_port() -> (TcpSocket, u16) {
+    let closed = TcpSocket::new_v4().unwrap();
+    closed.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let port = closed.local_addr().unwrap().port();
+    (closed, port)
 }
 
 async fn ask_it(check: Check) -> Answer {
@@ -98,7 +101,7 @@ async fn words_of_a_program_are_shown_without_what_a_terminal_acts_on() {
 
 #[tokio::test]
 async fn nobody_listening_and_nobody_answering_are_distinguished() {
-    let port = closed_port().await;
+    let (_closed, port) = closed_port();
     let refused = format!("connection refused (asked 127.0.0.1:{port})");
     assert_eq!(ask_it(http(port)).await, bad(&refused));
     let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
@@ -366,7 +369,8 @@ async fn a_probe_whose_port_changed_is_asked_at_its_own_port() {
     let probe = http_probe(good_server().await);
     let prober = LocalProber::new("/proc".into());
     assert_eq!(prober.ask(&probe, target).await, good("HTTP status 200"));
-    let changed = http_probe(closed_port().await);
+    let (_closed, port) = closed_port();
+    let changed = http_probe(port);
     let answer = prober.ask(&changed, target).await;
     assert!(matches!(answer, Answer::Bad(_)), "the old port answered: {answer:?}");
 }

@@ -2,7 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "real sockets, which the test makes itself")]
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use axum::Router;
@@ -18,7 +18,7 @@ use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::{RootCertStore, ServerConfig};
 use time::OffsetDateTime;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
@@ -339,9 +339,10 @@ async fn garbage_and_truncated_responses_are_unavailable() {
 
 #[tokio::test]
 async fn a_registry_that_refuses_connections_is_unavailable() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    drop(listener);
+    // It is bound and does not listen, so that nobody else does.
+    let closed = TcpSocket::new_v4().unwrap();
+    closed.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let address = closed.local_addr().unwrap();
     let error = resolve(address, false, "230204.01").await.unwrap_err();
     assert!(error.is_transient() && error.to_string().contains("refused"), "{error}");
 }

@@ -10,9 +10,13 @@ mod refusals;
 #[expect(dead_code, reason = "only the system tests let the registry misbehave")]
 mod registry;
 
+use std::net::{Ipv4Addr, TcpListener};
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use oml_proto::v1;
+use tokio::net::TcpSocket;
 
 use crate::process::Controller;
 
@@ -89,6 +93,28 @@ async fn a_token_whose_use_crashes_is_used_up_and_has_made_one_node() {
     // The host can still join, with a new token that names the node.
     let token = controller.token("voice9").await;
     controller.join(&token, "voice9").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_has_the_port_meanwhile_does_not_keep_the_process_from_starting() {
+    let mut controller = Controller::installed(&[]).await;
+    controller.kill();
+    let held = TcpSocket::new_v4().unwrap();
+    held.bind((Ipv4Addr::LOCALHOST, controller.address.port()).into()).unwrap();
+    let elsewhere = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let _connection = held.connect(elsewhere.local_addr().unwrap()).await.unwrap();
+    controller.start(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_ends_at_its_start_is_noticed_with_what_it_said() {
+    let mut controller = Controller::installed(&[]).await;
+    controller.kill();
+    std::fs::write(controller.path("controller.toml"), "listen = \n").unwrap();
+    let panic = AssertUnwindSafe(controller.start(&[])).catch_unwind().await.unwrap_err();
+    let message = panic.downcast_ref::<String>().unwrap();
+    let expected = "it ended with exit status: 1: omlcontroller: cannot use the settings of ";
+    assert!(message.starts_with(expected), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,15 +2,17 @@
 #![expect(clippy::disallowed_methods, reason = "a real process, by real time")]
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
+use std::fs::{self, File};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Output};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use oml_daemon::env::Clock;
 use oml_daemon::proxy::Proxies;
 use oml_daemon::tls::{Credentials, JoinToken, client_config, connect, enrollment_config};
+use oml_lab::own_address;
 use oml_proto::v1;
 use oml_proto::v1::enrollment_client::EnrollmentClient;
 use oml_proto::v1::fleet_client::FleetClient;
@@ -41,8 +43,9 @@ const SPEC: &str = "tenant: acme\ncatalog: test\ncomponents: {voice: v0}\n";
 pub(crate) struct Controller {
     dir: tempfile::TempDir,
     registry: Registry,
-    listen: String,
-    enrollment: String,
+    /// Where operators reach it.
+    pub(crate) address: SocketAddr,
+    enrollment: SocketAddr,
     credentials: Option<Credentials>,
     child: Option<Child>,
 }
@@ -53,10 +56,6 @@ impl Drop for Controller {
     }
 }
 
-fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
-}
-
 impl Controller {
     /// Makes and starts a controller with one node and revision 1.
     pub(crate) async fn installed(environment: &[(&str, &str)]) -> Self {
@@ -65,9 +64,9 @@ impl Controller {
 
     pub(crate) async fn installed_in(dir: tempfile::TempDir, environment: &[(&str, &str)]) -> Self {
         let registry = Registry::start().await;
-        let (listen, enrollment) = (free_address(), free_address());
+        let (address, enrollment) = (own_address(), own_address());
         let mut controller =
-            Self { dir, registry, listen, enrollment, credentials: None, child: None };
+            Self { dir, registry, address, enrollment, credentials: None, child: None };
         controller.write_settings();
         let bundle = controller.path("operator.toml");
         let made = controller.run_to_end(&[
@@ -92,7 +91,7 @@ impl Controller {
 
     /// Uses the credentials of this bundle for all further calls.
     pub(crate) fn use_bundle(&mut self, bundle: &Path) {
-        let bundle: toml::Table = std::fs::read_to_string(bundle).unwrap().parse().unwrap();
+        let bundle: toml::Table = fs::read_to_string(bundle).unwrap().parse().unwrap();
         let text = |key: &str| bundle[key].as_str().unwrap().to_owned();
         self.credentials = Some(Credentials {
             ca_pem: text("ca_pem"),
@@ -123,17 +122,17 @@ impl Controller {
 
     fn write_settings(&self) {
         let catalog = self.path("catalog");
-        std::fs::create_dir(&catalog).unwrap();
+        fs::create_dir(&catalog).unwrap();
         let address = self.registry.address.to_string();
-        std::fs::write(catalog.join("test.yaml"), CATALOG.replace("REGISTRY", &address)).unwrap();
+        fs::write(catalog.join("test.yaml"), CATALOG.replace("REGISTRY", &address)).unwrap();
         let text = format!(
-            "listen = {:?}\nenrollment_listen = {:?}\nweb_listen = \"off\"\nlog = \"warn\"\n\
+            "listen = \"{}\"\nenrollment_listen = \"{}\"\nweb_listen = \"off\"\nlog = \"warn\"\n\
              data_dir = {:?}\ncatalog_dir = {catalog:?}\n[registries.{address:?}]\ninsecure = true\n",
-            self.listen,
+            self.address,
             self.enrollment,
             self.path("data"),
         );
-        std::fs::write(self.path("controller.toml"), text).unwrap();
+        fs::write(self.path("controller.toml"), text).unwrap();
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -156,10 +155,14 @@ impl Controller {
     /// Starts the process, and waits until it accepts connections.
     pub(crate) async fn start(&mut self, environment: &[(&str, &str)]) {
         let mut command = self.command(&["run"]);
-        command.stderr(Stdio::null()).envs(environment.iter().copied());
-        self.child = Some(command.spawn().unwrap());
+        let stderr = self.path("stderr");
+        command.stderr(File::create(&stderr).unwrap()).envs(environment.iter().copied());
+        let child = self.child.insert(command.spawn().unwrap());
         until("it does not start", async || {
-            tokio::net::TcpStream::connect(&self.listen).await.is_ok()
+            if let Some(status) = child.try_wait().unwrap() {
+                panic!("it ended with {status}: {}", fs::read_to_string(&stderr).unwrap());
+            }
+            tokio::net::TcpStream::connect(self.address).await.is_ok()
         })
         .await;
     }
@@ -184,7 +187,8 @@ impl Controller {
 
     async fn try_operator(&self) -> Result<FleetClient<Channel>, Status> {
         let config = client_config(self.credentials.as_ref().unwrap(), &Clock::system()).unwrap();
-        let channel = connect(&self.listen, Arc::new(config), &Proxies::default()).await;
+        let channel =
+            connect(&self.address.to_string(), Arc::new(config), &Proxies::default()).await;
         channel.map(FleetClient::new).map_err(|error| Status::unavailable(error.to_string()))
     }
 
@@ -261,7 +265,8 @@ impl Controller {
     pub(crate) async fn join(&self, token: &str, node: &str) -> Result<v1::Certificate, Status> {
         let parsed: JoinToken = token.parse().unwrap();
         let config = Arc::new(enrollment_config(parsed.ca(), &Clock::system()));
-        let channel = connect(&self.enrollment, config, &Proxies::default()).await.unwrap();
+        let channel =
+            connect(&self.enrollment.to_string(), config, &Proxies::default()).await.unwrap();
         let key = KeyPair::generate().unwrap();
         let csr = CertificateParams::default().serialize_request(&key).unwrap().der().to_vec();
         let (token, node, address) = (token.into(), node.into(), "10.0.0.9".into());

@@ -2,9 +2,10 @@
 #![expect(clippy::disallowed_methods, reason = "real sockets, which the test makes itself")]
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinSet;
 
 use super::*;
@@ -185,9 +186,10 @@ async fn a_proxy_that_refuses_is_named_with_its_answer() {
 
 #[tokio::test]
 async fn a_proxy_that_is_away_is_named() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    drop(listener);
+    // It is bound and does not listen, so that nobody else does.
+    let closed = TcpSocket::new_v4().unwrap();
+    closed.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let address = closed.local_addr().unwrap().to_string();
     let proxies = proxies(&[("HTTPS_PROXY", &address)]).unwrap();
     let error = proxies.tunnel("controller.example", 7443).await.unwrap_err();
     assert!(error.to_string().starts_with(&format!("cannot connect to the proxy {address}: ")));

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use oml_daemon::tls::{ALPN, certificate, private_key, provider};
+use oml_lab::own_address;
 use oml_proto::v1::fleet_server::{Fleet, FleetServer};
 use oml_proto::v1::*;
 use rustls::server::WebPkiClientVerifier;
@@ -381,8 +382,9 @@ pub(crate) async fn serve(authority: &Authority, script: Arc<Mutex<Script>>) -> 
 
 /// Forwards connections, and breaks all of them on a signal.
 async fn relay(to: SocketAddr, cuts: watch::Receiver<()>) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    // A test listens here itself when this controller has stopped.
+    let address = own_address();
+    let listener = TcpListener::bind(address).await.unwrap();
     tokio::spawn(async move {
         while let Ok((mut near, _)) = listener.accept().await {
             let mut cuts = cuts.clone();

@@ -4,6 +4,8 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+use oml_lab::own_address;
+
 use crate::fake::Script;
 use crate::pki::Authority;
 use crate::world::*;
@@ -11,8 +13,7 @@ use crate::world::*;
 #[test]
 fn a_refused_connection_is_reported_in_one_line() {
     let world = World::new(Script::default());
-    // The port was free a moment ago, so nothing listens on it.
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let free = own_address().to_string();
     for arguments in [vec!["status"], UPGRADE.to_vec(), vec!["explain"]] {
         let mut arguments = arguments;
         arguments.extend(["--endpoint", &free]);

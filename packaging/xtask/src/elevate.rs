@@ -12,8 +12,8 @@ use anyhow::{Context, Result, ensure};
 use nix::unistd::{Gid, Uid};
 use oml_tests::workspace::target_folder;
 
-use crate::announce::ANNOUNCED;
-
+/// This variable is set for the same command under sudo, which must not announce the changes or build a second time.
+const ANNOUNCED: &str = "OML_XTASK_ANNOUNCED";
 /// The variables that the commands, cargo and rustup read. They are passed explicitly, because sudo drops them.
 const PASSED_VARIABLES: [&str; 17] = [
     "HOME",
@@ -67,14 +67,24 @@ pub(crate) fn become_root() -> Result<()> {
     if is_root() {
         return Ok(());
     }
-    let program = env::current_exe().context("find this program's own file")?;
-    let error = Command::new("sudo")
-        .arg("env")
-        .args(sudo_environment(env::vars_os()))
-        .arg(program)
-        .args(env::args_os().skip(1))
-        .exec();
+    let error = as_root()?.args(env::args_os().skip(1)).exec();
     Err(error).context("this command needs root, but sudo could not be started")
+}
+
+/// Returns this program as root, without arguments: with sudo, unless this process runs as root.
+pub(crate) fn as_root() -> Result<Command> {
+    let program = env::current_exe().context("find this program's own file")?;
+    if is_root() {
+        return Ok(Command::new(program));
+    }
+    let mut sudo = Command::new("sudo");
+    sudo.arg("env").args(sudo_environment(env::vars_os())).arg(program);
+    Ok(sudo)
+}
+
+/// Whether another process of this program has started this one with sudo, after it built what is needed.
+pub(crate) fn was_started_with_sudo() -> bool {
+    env::var_os(ANNOUNCED).is_some()
 }
 
 /// Returns the environment of the command under sudo, as arguments of `env`.

@@ -6,7 +6,10 @@ use oml_tests::release;
 use oml_tests::tools::{CARGO_DEB, Tool};
 
 use crate::announce::announce;
-use crate::elevate::{become_root, check_sudo, has_sudo, is_root, reclaim_files};
+use crate::beside::Preparation;
+use crate::elevate::{
+    become_root, check_sudo, has_sudo, is_root, reclaim_files, was_started_with_sudo,
+};
 
 /// What a command needs besides root.
 #[derive(Debug)]
@@ -39,21 +42,35 @@ pub(crate) fn check_and_announce(needs: &Needs) -> Result<Result<(), String>> {
     Ok(if is_root() { Ok(()) } else { check_sudo() })
 }
 
-/// Builds as the user, then runs the same command again as root. It returns if this process is already root.
-pub(crate) fn become_root_after(build: impl FnOnce() -> Result<()>) -> Result<()> {
-    if !is_root() {
-        if let Err(error) = reclaim_files() {
-            eprintln!("warning: {error:#}");
-        }
-        build()?;
+/// Builds, and prepares hosts with these releases beside that, and then runs the same command again as root. It returns
+/// if this process is root.
+pub(crate) fn become_root_after(
+    releases: &[Debian],
+    build: impl FnOnce() -> Result<()>,
+) -> Result<()> {
+    if was_started_with_sudo() {
+        return Ok(());
     }
+    if !is_root()
+        && let Err(error) = reclaim_files()
+    {
+        eprintln!("warning: {error:#}");
+    }
+    let preparation = Preparation::start(releases)?;
+    let built = build();
+    // The tests prepare again what is missing, and say whether they need it.
+    if let Err(error) = preparation.finish() {
+        eprintln!("warning: the hosts could not be prepared: {error:#}");
+    }
+    built?;
     become_root()
 }
 
 /// Gets real hosts for a command that cannot do without them, or returns an error with the reason.
 pub(crate) fn require(what: &str, build: impl FnOnce() -> Result<()>) -> Result<()> {
-    match check_and_announce(&Needs::usual()?)? {
-        Ok(()) => become_root_after(build),
+    let needs = Needs::usual()?;
+    match check_and_announce(&needs)? {
+        Ok(()) => become_root_after(&needs.releases, build),
         Err(reason) => bail!("{what} cannot run here: {reason}"),
     }
 }

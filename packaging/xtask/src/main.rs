@@ -6,6 +6,7 @@
 
 mod announce;
 mod bench;
+mod beside;
 mod demo;
 mod deny;
 mod elevate;
@@ -51,6 +52,7 @@ enum Verb {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let leaves_files = !matches!(arguments.verb, Verb::Lab(_));
     let done = match arguments.verb {
         Verb::Lab(verb) => lab::run(verb),
         Verb::Demo(verb) => demo::run(&verb),
@@ -61,8 +63,8 @@ fn main() -> ExitCode {
         Verb::Lines(verb) => lines::run(&verb),
         Verb::Test(verb) => test::run(&verb),
     };
-    // This also runs after a failed command.
-    if let Err(error) = elevate::return_files() {
+    // This also runs after a failed command. A lab has no files in cargo's folders, in which another process may build.
+    if leaves_files && let Err(error) = elevate::return_files() {
         eprintln!("warning: {error:#}");
     }
     match done {

@@ -26,8 +26,9 @@ pub(crate) struct Test {
 }
 
 pub(crate) fn run(verb: &Test) -> Result<ExitCode> {
-    match (hosts::check_and_announce(&verb.needs())?, verb.debian) {
-        (Ok(()), _) => hosts::become_root_after(|| build(verb))?,
+    let needs = verb.needs();
+    match (hosts::check_and_announce(&needs)?, verb.debian) {
+        (Ok(()), _) => hosts::become_root_after(&needs.releases, || build(verb))?,
         (Err(reason), Some(debian)) => bail!("the tests on {debian} cannot run here: {reason}"),
         // The tests check the same again and skip themselves.
         (Err(reason), None) => eprintln!("skipping the tests on real hosts: {reason}"),

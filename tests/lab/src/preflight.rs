@@ -12,6 +12,7 @@ use crate::cache::FOLDER as FOLDER_OF_CACHE;
 use crate::debian::mirror;
 use crate::error::{LabError, Result};
 use crate::images;
+use crate::inotify;
 use crate::mounts::Overlay;
 use crate::processes;
 use crate::progress::{log, timed};
@@ -43,6 +44,8 @@ pub struct Preflight {
     pub needs_build: bool,
     /// The releases of Debian whose hosts still have to be built, besides that of the base systems.
     pub further: Vec<Debian>,
+    /// The number of inotify instances of a user, if it is lower than hosts need.
+    pub low_instances: Option<u32>,
 }
 
 /// Checks the machine completely for a lab whose hosts have these releases; this needs root. The error is one sentence
@@ -79,8 +82,9 @@ pub fn check_without_root(releases: &[Debian]) -> Result<Preflight> {
             .copied()
             .filter(|release| *release != Debian::default() && !release.is_cached())
             .collect(),
+        low_instances: inotify::low_limit()?,
     };
-    if found.changes_anything() && !mirror_answers() {
+    if found.downloads_anything() && !mirror_answers() {
         return cannot_run(&format!(
             "packages or base systems have to be downloaded, but the Debian mirror {} does not answer (set OML_LAB_MIRROR to use another)",
             mirror()
@@ -103,8 +107,13 @@ fn cannot_run<T>(why: &str) -> Result<T> {
 }
 
 impl Preflight {
-    /// Returns true if something has to be installed or built.
+    /// Returns true if something has to be installed, built or raised.
     pub(crate) fn changes_anything(&self) -> bool {
+        self.downloads_anything() || self.low_instances.is_some()
+    }
+
+    /// Returns true if something has to be installed or built.
+    fn downloads_anything(&self) -> bool {
         self.needs_build || !self.packages.is_empty() || !self.further.is_empty()
     }
 
@@ -129,6 +138,7 @@ impl Preflight {
                 mirror()
             )
         }));
+        lines.extend(self.low_instances.map(inotify::announcement));
         lines.push(
             "makes a network bridge, and mounts and containers below /var/lib/oml-lab, while it runs (`cargo xtask lab down --purge` removes the folder)"
                 .into(),
@@ -136,8 +146,14 @@ impl Preflight {
         lines.join("\n")
     }
 
-    /// Installs the missing packages.
+    /// Raises limits that are too low, and installs the missing packages.
     pub fn install(&self) -> Result<()> {
+        // Hosts may do with the limit as it is, where nobody may raise it.
+        if self.low_instances.is_some()
+            && let Err(error) = inotify::raise_limit()
+        {
+            log(&error.to_string());
+        }
         if self.packages.is_empty() {
             return Ok(());
         }

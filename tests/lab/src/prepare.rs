@@ -2,7 +2,6 @@
 //! are kept, so a second call only checks that they exist.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -10,6 +9,7 @@ use std::thread;
 use crate::cache::Cache;
 use crate::error::{LabError, Result};
 use crate::images::{self, ALL, Image};
+use crate::own_address::own_address;
 use crate::preflight::{preflight, require_root};
 use crate::progress::log;
 use crate::push::Client;
@@ -91,7 +91,7 @@ fn build_systems(cache: &Cache, has_host: bool) -> Result<()> {
 
 /// Pushes every image into a temporary registry that listens on the loopback address only.
 fn fill_store(cache: &Cache, program: &Path, folder: &Path) -> Result<()> {
-    let address = free_port()?;
+    let address = own_address();
     let client = Client { address, login: None };
     let scratch = folder.join("scratch");
     let store = folder.join("store");
@@ -108,13 +108,6 @@ fn fill_store(cache: &Cache, program: &Path, folder: &Path) -> Result<()> {
     pushed?;
     stopped?;
     crate::cache::discard(&scratch)
-}
-
-pub(crate) fn free_port() -> Result<SocketAddr> {
-    let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    TcpListener::bind(any)
-        .and_then(|listener| listener.local_addr())
-        .map_err(LabError::io("find a free port on", any.to_string()))
 }
 
 /// Runs all jobs, at most four and at most one per processor at the same time, and returns the first error after all are done.

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use crate::debian::write;
 use crate::error::Result;
 use crate::mounts::{self, Overlay};
-use crate::prepare::{Prepared, free_port};
+use crate::own_address::own_address;
+use crate::prepare::Prepared;
 use crate::progress::log;
 use crate::push::Client;
 use crate::registry::{self, Served, write_login};
@@ -64,7 +65,7 @@ impl FurtherRegistry {
         .mount()?;
         // From here on, an early return stops what was started.
         let mut this = Self { folder: folder.to_path_buf(), digests: Vec::new() };
-        let address = free_port()?;
+        let address = own_address();
         let served = Served { folder, store: &store, address, passwords: None, tls: None };
         served.start(&prepared.registry_program)?;
         let client = Client { address, login: None };

@@ -13,7 +13,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use oml_lab::contract::Contract;
 use oml_lab::stand_in::{PROGRAM, RULES, rules_of};
-use oml_lab::{line, until};
+use oml_lab::{line, own_address, until};
 use tempfile::TempDir;
 
 const PROGRAM_FILE: &str = env!("CARGO_BIN_EXE_oml-stand-in");
@@ -142,13 +142,6 @@ fn printed(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// A port of this machine that nobody has now.
-#[cfg(test)]
-fn free_port() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port().to_string()
-}
-
 /// The web application of 2.6 with everything that it needs.
 #[cfg(test)]
 fn application(tag: &str) -> (Image, BTreeMap<String, String>) {
@@ -204,11 +197,11 @@ fn a_value_without_its_form_and_a_missing_file_are_refused() {
 #[test]
 fn the_application_listens_at_its_variables_and_ends_with_0() {
     let (image, mut env) = application("2.6.5");
-    let port = free_port();
-    env.insert("DJANGO_HOSTNAME".to_owned(), "127.0.0.1".to_owned());
-    env.insert("DAPHNE_PORT".to_owned(), port.clone());
+    let at = own_address();
+    env.insert("DJANGO_HOSTNAME".to_owned(), at.ip().to_string());
+    env.insert("DAPHNE_PORT".to_owned(), at.port().to_string());
     let running = image.serve(&["/opt/omnileads/bin/init_daphne.sh"], &borrowed(&env), 1);
-    assert_eq!(running.places[0].to_string(), format!("127.0.0.1:{port}"));
+    assert_eq!(running.places, [at]);
     let home = running.get(0, "/");
     assert!(home.starts_with("HTTP/1.1 302 ") && home.contains("Location: /accounts/login/"));
     let login = running.get(0, "/accounts/login/?next=/");
@@ -396,7 +389,7 @@ fn a_bad_tag_fails_as_its_name_says() {
     let once = Image::of_line("2.6", "docker.io/omnileads/astami", "240101.01-exits-at-once");
     assert_refused(&once.run(&[], &[]), 1, "this version exits at once");
     let image = Image::of_line("2.6", "docker.io/omnileads/websockets", "hangs");
-    let at = format!("127.0.0.1:{}", free_port());
+    let at = own_address().to_string();
     let env = [("BIND_ADDRESS", at.as_str()), ("REDIS_HOST", "redis://10.0.0.1")];
     let mut child = image.command(&[], &env).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
