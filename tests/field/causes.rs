@@ -3,7 +3,7 @@
 use crate::component::{COMPONENTS, ComponentIndex};
 use crate::desired::Desired;
 use crate::facts::Facts;
-use crate::intent::{BY_HAND, DOUBT, End, Intent, Stop};
+use crate::intent::{BY_HAND, DOUBTS, End, Intent, Stop};
 
 /// Returns true if our own container runs under our name, or the unit of the package.
 pub(crate) fn runs(facts: &Facts, intent: &Intent, index: ComponentIndex) -> bool {
@@ -48,7 +48,7 @@ pub(crate) fn causes(
         && intent.ends[index] == End::Unwatched
         && unit.active != "active"
     {
-        causes.push(&[DOUBT]);
+        causes.push(DOUBTS);
     }
     if unit.is_frozen && COMPONENTS[index].container.is_some() {
         causes.push(&[NOT_OBSERVED]);

@@ -7,7 +7,7 @@ use crate::changes::changes;
 use crate::component::{COMPONENTS, ComponentIndex};
 use crate::desired::Desired;
 use crate::facts::Facts;
-use crate::intent::{BY_HAND, DOUBT, End, Intent, Stop};
+use crate::intent::{BY_HAND, End, Intent, Stop, is_doubtful};
 
 /// One thing that is wrong with a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,9 +164,8 @@ fn wrong_stop(it: Observation<'_>) -> Option<Wrong> {
     let Observation { facts, intent, index, .. } = it;
     let unit = &facts.units[index];
     let is_stopped = unit.active != "active" && !runs(facts, intent, index);
-    let is_doubtful = it.reason().contains(DOUBT);
     let may_doubt = intent.ends[index] == End::Unwatched;
-    let by_hand = it.reason().contains(BY_HAND) && (may_doubt || !is_doubtful);
+    let by_hand = it.reason().contains(BY_HAND) && (may_doubt || !is_doubtful(it.reason()));
     let masked = unit.load == "masked" && it.reason().contains("masked");
     let expected = match may_doubt {
         true => "it stays stopped, and is reported as stopped by hand, perhaps with a doubt",

@@ -107,6 +107,8 @@ fn try_agent() -> Result<()> {
 /// Checks that a stop may be in doubt only where nobody watched.
 fn try_doubts() -> Result<()> {
     let doubt = "stopped on the host by hand, or it ended by itself; which of both is not known";
+    let before_soaked = "not running before its soak finished; it is not known whether it was stopped on the \
+                         host by hand or ended by itself";
     let mut ended = good_facts();
     "inactive".clone_into(&mut ended.units[2].active);
     ended.answers[2].clear();
@@ -121,6 +123,8 @@ fn try_doubts() -> Result<()> {
         (Stop::Yes, End::Watched, "stopped on the host by hand", true),
         (Stop::Yes, End::Watched, doubt, false),
         (Stop::Yes, End::Reported, doubt, false),
+        (Stop::Yes, End::Watched, before_soaked, false),
+        (Stop::Yes, End::Unwatched, before_soaked, true),
         (Stop::Yes, End::Unwatched, doubt, true),
         (Stop::Yes, End::Unwatched, "its unit is masked on the host", false),
         (Stop::No, End::Watched, doubt, false),

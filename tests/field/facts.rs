@@ -103,13 +103,13 @@ pub(crate) fn observe(host: &Host) -> Result<Facts> {
             &format!("unit {unit}\nanswer {port} '{shown}'\nends {unit}\nfiles {name} {unit}\n");
     }
     // A container may vanish between the list and its inspection; the next look is whole again.
-    let text = host.exec(&["sh", "-c", &script])?.stdout;
-    let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split(' ').collect()).collect();
-    read(&lines)
+    read(&host.exec(&["sh", "-c", &script])?.stdout)
 }
 
-/// Reads the facts from what the script printed, a list of words a line.
-fn read(lines: &[Vec<&str>]) -> Result<Facts> {
+/// Reads the facts from what the script printed.
+pub(crate) fn read(text: &str) -> Result<Facts> {
+    let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split(' ').collect()).collect();
+    let lines = lines.as_slice();
     let has = |line: &[&str]| lines.iter().any(|words| words.as_slice() == line);
     let answer = |port: u16| {
         lines.iter().find_map(|words| match words.as_slice() {

@@ -116,7 +116,7 @@ impl Intent {
         self.agent_ended = false;
         for (index, component) in COMPONENTS.iter().enumerate() {
             let reason = reported["report"]["instances"][component.name]["reason"].as_str();
-            let is_sure = reason.is_some_and(|it| it.contains(BY_HAND) && !it.contains(DOUBT));
+            let is_sure = reason.is_some_and(|it| it.contains(BY_HAND) && !is_doubtful(it));
             if is_sure && facts.units[index].active != "active" {
                 self.ends[index] = End::Reported;
             }
@@ -152,8 +152,16 @@ impl Intent {
 
 /// What the agent says of a stop by hand.
 pub(crate) const BY_HAND: &str = "stopped on the host by hand";
-/// What it adds where a stop and an end cannot be told apart.
-pub(crate) const DOUBT: &str = "or it ended by itself; which of both is not known";
+/// What it says where a stop and an end cannot be told apart, and the same before the soak has finished.
+pub(crate) const DOUBTS: &[&str] = &[
+    "or it ended by itself; which of both is not known",
+    "it is not known whether it was stopped on the host by hand or ended by itself",
+];
+
+/// Returns true if the agent does not know whether there was a stop.
+pub(crate) fn is_doubtful(reason: &str) -> bool {
+    DOUBTS.iter().any(|words| reason.contains(words))
+}
 
 /// Returns true for the full id of a container.
 fn is_id(word: &str) -> bool {

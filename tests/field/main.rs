@@ -31,9 +31,10 @@ use oml_tests::trial;
 
 const NAME: &str = "after_any_actions_by_hand_the_host_runs_what_is_desired_or_says_why_not";
 /// The trials that need no host.
-const WITHOUT_HOST: [(&str, fn() -> Result<()>); 4] = [
+const WITHOUT_HOST: [(&str, fn() -> Result<()>); 5] = [
     ("the_expectation_accepts_what_is_true_of_a_host_and_nothing_else", expectation_trials::run),
     ("the_commands_of_every_action_mean_what_it_declares", verbs_trials::run),
+    ("what_a_host_prints_becomes_the_facts_about_it", reset_trials::run_read),
     ("what_a_sequence_leaves_on_a_host_is_found_at_its_reset", reset_trials::run_reset),
     ("the_agents_absence_excuses_a_doubt_no_longer_than_it_lasts", reset_trials::run_intent),
 ];

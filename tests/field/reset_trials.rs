@@ -1,12 +1,14 @@
-//! Trials of what is left of a sequence, and of what the agent could see of it, without a host.
+//! Trials of how a host is read, what is left of a sequence, and what the agent could see of it, without a host.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use oml_tests::trial::check;
 use serde_json::json;
 
 use crate::action::SequenceStep;
 use crate::actions::all;
+use crate::component::COMPONENTS;
 use crate::expectation::idle;
+use crate::facts::read;
 use crate::fixtures::{NOW_MS, desired, first_down, good_facts, reported};
 use crate::intent::{End, Intent, Stop};
 use crate::traces::{Traces, left};
@@ -15,6 +17,32 @@ use crate::traces::{Traces, left};
 fn step(name: &str) -> Result<SequenceStep> {
     let action = all().find(|action| action.name == name).context("there is such an action")?;
     Ok(SequenceStep { action: *action, on: 0, waits: false })
+}
+
+/// Checks that what the script prints on a host becomes the facts about it.
+pub(crate) fn run_read() -> Result<()> {
+    let facts = read(
+        "engine up\n\
+         container abc /oml-first running 2026 sha256:x 0/no 7 T\n\
+         unit omlagent.service loaded active Ssl\nbus up\nfree 5\n\
+         unit oml-first.service loaded active T\n\
+         reads oml-first.service /etc/systemd/system.control/oml-first.service.d/50-CPUWeight.conf\n\
+         drop-in oml-first.service\nanswer 8081 v1\nends oml-first.service 2\n\
+         files first a b none\nunit oml-second.service masked inactive\nanswer 8082\n",
+    )?;
+    let first = facts.of(COMPONENTS[0]).context("the container is there")?;
+    check(first.is_frozen && first.settings == "0/no", format!("{first:?}"))?;
+    check(facts.agent_runs && facts.bus_answers && facts.free_kib == 5, format!("{facts:?}"))?;
+    let [unit, other, missing] = facts.units.as_slice() else { bail!("{:?}", facts.units) };
+    check(unit.is_frozen && unit.drop_ins.len() == 1, format!("{unit:?}"))?;
+    check(other.load == "masked" && !other.is_frozen, format!("{other:?}"))?;
+    check(missing.load.is_empty(), format!("{missing:?}"))?;
+    check(facts.has_drop_in == [true, false, false], format!("{:?}", facts.has_drop_in))?;
+    check(facts.answers == ["v1", "", ""] && facts.ends == [2, 0, 0], format!("{facts:?}"))?;
+    check(facts.files[0].document == "a" && facts.files[0].unit == "b", format!("{facts:?}"))?;
+    let without = read("unit omlagent.service loaded inactive\nfree 5\n")?;
+    let is_away = without.containers.is_none() && !without.bus_answers && !without.agent_runs;
+    check(is_away, format!("{without:?}"))
 }
 
 /// Checks that everything that differs after the reset is found.
