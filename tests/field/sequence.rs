@@ -13,18 +13,27 @@ use oml_tests::observe::{node_of, now_ms, sh, status};
 use oml_tests::trial::lab_name;
 use oml_tests::{Build, Fleet, Packages, settings};
 
-use crate::action::{COMPONENTS, Component, SequenceStep, sequence};
-use crate::expectation::{Desired, wrong};
-use crate::facts::{Facts, observe};
+use crate::action::{Effect, SequenceStep};
+use crate::component::{COMPONENTS, Component};
+use crate::desired::Desired;
+use crate::draw::sequence;
+use crate::expectation::{Wrong, idle, wrong};
+use crate::facts::observe;
 use crate::intent::Intent;
+use crate::record::Record;
+use crate::traces::{self, INSTALL_AGAIN, RESTORE, Traces, left};
 
 const NODES: &[(&str, &str)] = &[("tiny-one", "app"), ("tiny-two", "app"), ("tiny-three", "app")];
 /// The time after the last step within which the host must be as desired, or say why not.
 const LIMIT: Duration = Duration::from_secs(60);
-/// The time to put a host right between two sequences.
-const RESTORE_LIMIT: Duration = Duration::from_secs(180);
+/// The time to put a host right between two sequences, which is tried twice, because a unit that was removed can
+/// only be started when the agent has written it again.
+const RESTORE_LIMIT: Duration = Duration::from_secs(90);
+const INSTALL_LIMIT: Duration = Duration::from_secs(180);
 /// The time for which the host must stay so, because what is wrong may be done only later.
 const HOLD: Duration = Duration::from_secs(10);
+/// The time after which a person gives up waiting for a command, in seconds, and the time for what is around it.
+const GIVE_UP_SECONDS: u64 = 60;
 const STEP_LIMIT: Duration = Duration::from_secs(90);
 /// The number of sequences in a run that asks for none, and the seed of the first: the same ones each time.
 const SLICE: u64 = 3;
@@ -102,10 +111,12 @@ systemctl restart omlagent";
 fn play_on(fleet: &Fleet, node: &str, plan: &Plan, failures: &Mutex<Vec<String>>) -> Result<()> {
     let host = fleet.host(node)?;
     let desired = desired(host)?;
+    let before = traces::read(host)?;
     while let Some(seed) = plan.take() {
         let steps = sequence(seed)?;
+        let (intent, record) = (Intent::default(), Record::default());
         let mut trial =
-            Sequence { fleet, node, host, desired: &desired, intent: Intent::default() };
+            Sequence { fleet, node, host, desired: &desired, before: &before, intent, record };
         let began = Instant::now();
         let outcome = trial.play(&steps);
         let took = began.elapsed().as_secs();
@@ -114,7 +125,9 @@ fn play_on(fleet: &Fleet, node: &str, plan: &Plan, failures: &Mutex<Vec<String>>
         match outcome {
             Ok(()) => eprintln!("ok: {shown}"),
             Err(error) => {
-                add(failures, format!("FAILED: {shown}\n{error:#}\n{}", trial.explained()));
+                let again = format!("cargo xtask field --seed {seed}");
+                let explained = trial.explained();
+                add(failures, format!("FAILED: {shown}\nagain: {again}\n{error:#}\n{explained}"));
             }
         }
         if let Err(error) = trial.restore() {
@@ -125,7 +138,7 @@ fn play_on(fleet: &Fleet, node: &str, plan: &Plan, failures: &Mutex<Vec<String>>
     Ok(())
 }
 
-/// Reads the images that the components of a host run when all is well.
+/// Reads what the components of a host run when all is well.
 fn desired(host: &Host) -> Result<Desired> {
     let facts = observe(host)?;
     let own = COMPONENTS.iter().map(|it| {
@@ -134,7 +147,7 @@ fn desired(host: &Host) -> Result<Desired> {
         Ok(found.map(|found| (found.image.clone(), found.settings.clone())).unwrap_or_default())
     });
     let (images, settings) = own.collect::<Result<Vec<_>>>()?.into_iter().unzip();
-    Ok(Desired { images, settings })
+    Ok(Desired { images, settings, files: facts.files })
 }
 
 /// One sequence on one host.
@@ -143,7 +156,10 @@ struct Sequence<'a> {
     node: &'a str,
     host: &'a Host,
     desired: &'a Desired,
+    /// What was on the host before the first sequence.
+    before: &'a Traces,
     intent: Intent,
+    record: Record,
 }
 
 impl Sequence<'_> {
@@ -164,7 +180,7 @@ impl Sequence<'_> {
         let Component { name: component, container, unit, .. } = COMPONENTS[step.on];
         let container = container.unwrap_or("none");
         let other = if step.on == 0 { "oml-second" } else { "oml-first" };
-        let is_removal = step.action.effect == crate::action::Effect::RemovesForeign;
+        let is_removal = step.action.has(Effect::RemovesForeign);
         let script = format!(
             "C={container} U={unit} N={component} O={other} X={number} FOREIGN='{}' ONLY={is_removal}\n{GUARD}\n{}",
             self.intent.foreign_ids(),
@@ -172,7 +188,12 @@ impl Sequence<'_> {
         );
         let host = if step.action.on_controller { self.fleet.host(CONTROLLER)? } else { self.host };
         let script = if step.action.on_controller { step.action.script } else { &script };
-        let output = host.exec_within(STEP_LIMIT, &["sh", "-c", script])?;
+        let give_up = GIVE_UP_SECONDS.to_string();
+        let began_ms = now_ms()?;
+        let output = host.exec_within(STEP_LIMIT, &["timeout", &give_up, "sh", "-c", script])?;
+        let ended_ms = now_ms()?;
+        self.record.add(step, began_ms, ended_ms, &output);
+        self.intent.acted_ms = ended_ms;
         self.intent.done(step, output.status, &output.stdout);
         let facts = observe(self.host)?;
         self.intent.remember(&facts);
@@ -181,12 +202,8 @@ impl Sequence<'_> {
 
     /// Waits until the host is as desired, or what is reported about it is true.
     fn settle(&mut self) -> Result<()> {
-        self.settle_within(LIMIT)
-    }
-
-    fn settle_within(&mut self, limit: Duration) -> Result<()> {
         let what = "the host runs what is desired, or what is reported is true";
-        until(what, limit, || self.look().map_err(|error| format!("{error:#}")))?;
+        until(what, LIMIT, || self.look().map_err(|error| format!("{error:#}")))?;
         Ok(())
     }
 
@@ -202,75 +219,77 @@ impl Sequence<'_> {
     }
 
     fn look(&mut self) -> Result<()> {
-        let (facts, reported) = self.facts_and_status()?;
-        self.intent.remember(&facts);
-        let wrong = wrong(&facts, &self.intent, self.desired, &reported);
-        ensure!(wrong.is_empty(), wrong.join("\n"));
+        let wrong = self.wrong()?;
+        let shown: Vec<String> = wrong.iter().map(Wrong::to_string).collect();
+        ensure!(shown.is_empty(), "\n{}", shown.join("\n"));
         Ok(())
     }
 
-    fn facts_and_status(&self) -> Result<(Facts, serde_json::Value)> {
+    fn wrong(&mut self) -> Result<Vec<Wrong>> {
         let reported = node_of(&status(self.fleet)?, self.node);
-        Ok((observe(self.host)?, reported))
+        let facts = observe(self.host)?;
+        self.intent.remember(&facts);
+        let wrong = wrong(&facts, &self.intent, self.desired, &reported);
+        self.intent.hear(&facts, &reported);
+        self.record.suspects = wrong.iter().filter_map(|wrong| wrong.component).collect();
+        Ok(wrong)
     }
 
-    /// Undoes what keeps the host from running what is desired, and waits until it does.
+    /// Undoes what keeps the host from running what is desired, and waits until it does and nothing of the
+    /// sequence is left.
     fn restore(&mut self) -> Result<()> {
-        let script = format!("FOREIGN='{}'\n{RESTORE}", self.intent.foreign_ids());
-        self.host.exec_within(RESTORE_LIMIT, &["sh", "-c", &script])?;
-        self.intent = Intent::default();
-        self.settle_within(RESTORE_LIMIT)
+        let wanted = &self.desired.settings[0];
+        let foreign = self.intent.foreign_ids();
+        let script = format!("FOREIGN='{foreign}' WANTED={wanted}\n{RESTORE}");
+        self.reset(&script, RESTORE_LIMIT).or_else(|error| {
+            eprintln!("{} is reset once more: {error:#}", self.node);
+            self.reset(&script, RESTORE_LIMIT)
+        })
     }
 
     /// Removes everything of ours from the host, which the agent must then make again.
     fn install_again(&mut self) -> Result<()> {
-        self.host.exec_within(RESTORE_LIMIT, &["sh", "-c", INSTALL_AGAIN])?;
-        self.settle_within(RESTORE_LIMIT)
+        self.reset(INSTALL_AGAIN, INSTALL_LIMIT)
     }
 
-    /// Returns what is shown to an operator, and the last lines of the agent's log.
+    fn reset(&mut self, script: &str, limit: Duration) -> Result<()> {
+        self.host.exec_within(INSTALL_LIMIT, &["sh", "-c", script])?;
+        self.intent = Intent { acted_ms: now_ms()?, ..Intent::default() };
+        let what = "the host runs what is desired, and nothing of the sequence is left";
+        until(what, limit, || self.look_at_reset().map_err(|error| format!("{error:#}")))?;
+        Ok(())
+    }
+
+    fn look_at_reset(&mut self) -> Result<()> {
+        let mut wrong = self.wrong()?;
+        wrong.extend(idle(&observe(self.host)?, self.desired));
+        let left = left(self.before, &traces::read(self.host)?);
+        let shown = wrong.iter().map(Wrong::to_string).chain(left);
+        let shown: Vec<String> = shown.collect();
+        ensure!(shown.is_empty(), "\n{}", shown.join("\n"));
+        Ok(())
+    }
+
+    /// Returns the steps, what is shown to an operator, and the last lines of the logs.
     fn explained(&self) -> String {
         let tenant = format!("tenant={}", self.fleet.tenant());
-        let explained = self.fleet.ctl(&["explain", &tenant]).map(|ended| ended.stdout);
-        let log =
-            "journalctl -u omlagent -u 'oml-*' --no-pager -o short-precise -n 60; docker ps -a";
-        let log = self.host.exec(&["sh", "-c", log]).map(|output| output.stdout);
-        format!("{explained:?}\n{}", log.unwrap_or_else(|error| error.to_string()))
+        let explained = self.fleet.ctl(&["explain", &tenant]);
+        let explained = explained.map_or_else(|error| error.to_string(), |ended| ended.stdout);
+        let (steps, lines) = (self.record.shown(), self.record.lines(self.host));
+        format!("steps:\n{steps}--- omlctl explain\n{explained}\n{lines}")
     }
 }
 
-/// A person takes care not to do to a container of somebody else what is meant for ours.
+/// A person takes care not to do to a container of somebody else what is meant for ours, and types no more
+/// commands to a Docker that gives no answer.
 const GUARD: &str = "\
+if timeout 5 docker version >/dev/null 2>&1; then
+  docker() { timeout 30 docker \"$@\"; }
+else
+  docker() { return 125; }
+fi
 id=$(docker inspect -f '{{.Id}}' $C 2>/dev/null || echo none)
 case \" $FOREIGN \" in
 *\" $id \"*) [ $ONLY = true ] || exit 99;;
 *) [ $ONLY = false ] || exit 99;;
 esac";
-
-const RESTORE: &str = "\
-mount -o remount,size=4g /var/lib/docker
-systemctl reset-failed
-systemctl start docker.socket docker.service omlagent
-[ -z \"$FOREIGN\" ] || docker rm -f $FOREIGN
-for c in oml-first oml-second; do
-  docker unpause $c
-  p=$(docker inspect -f '{{.State.Pid}}' $c) && [ $p -gt 0 ] && kill -CONT $p
-  docker update --restart=no $c
-  rm -rf /etc/systemd/system/$c.service.d
-  [ ! -L /etc/systemd/system/$c.service ] || rm /etc/systemd/system/$c.service
-  systemctl unmask --runtime $c
-done
-systemctl unmask prometheus-node-exporter
-rm -f /etc/systemd/system/prometheus-node-exporter.service.d/99-hand.conf
-systemctl daemon-reload
-systemctl start --no-block oml-first oml-second prometheus-node-exporter
-docker rmi $(docker images -q copy)
-true";
-
-const INSTALL_AGAIN: &str = "\
-systemctl stop omlagent oml-first oml-second
-docker rm -f $(docker ps -aq)
-rm -rf /etc/systemd/system/oml-* /var/lib/omlagent/instances /var/lib/omlagent/updates.json
-systemctl daemon-reload
-systemctl reset-failed
-systemctl start docker.socket docker.service omlagent";
