@@ -141,11 +141,7 @@ impl Follower {
         loop {
             for change in watch.changes().await? {
                 match change {
-                    Change::File(name) => {
-                        if let Some(name) = component_of(Path::new(&name)) {
-                            self.read_again(name);
-                        }
-                    }
+                    Change::File(name) => self.read_file_again(Path::new(&name)),
                     Change::Any => self.read_all_again(),
                     Change::Lost => return Ok(()),
                 }
@@ -180,6 +176,13 @@ impl Follower {
     fn read_all_again(&self) {
         if let Some(all) = read_all(&self.paths) {
             self.statuses.send_replace(all);
+        }
+    }
+
+    /// Reads a file again if its name is that of a status.
+    fn read_file_again(&self, name: &Path) {
+        if let Some(component) = component_of(name) {
+            self.read_again(component);
         }
     }
 

@@ -31,9 +31,9 @@ const FILE_VERSION: &str = "1";
 const FS_VERSION: &str = "2";
 const XL_VERSION: &str = "3";
 /// The day of the first release that makes drives of the form `xl-single`: `RELEASE.2022-06-02T02-11-04Z`.
-const FIRST_XL_SINGLE: u32 = 2022_06_02;
+const FIRST_XL_SINGLE: u32 = 20_220_602;
 /// The day of the first release that knows no `fs` any more: `RELEASE.2022-10-29T06-21-33Z`.
-const FIRST_WITHOUT_FS: u32 = 2022_10_29;
+const FIRST_WITHOUT_FS: u32 = 20_221_029;
 const ADVICE: &str = "to migrate to a supported backend visit \
      https://min.io/docs/minio/linux/operations/install-deploy-manage/migrate-fs-gateway.html";
 
