@@ -118,9 +118,12 @@ fn is_mounted(container: &Container, path: &str) -> bool {
     container.volumes.iter().any(|volume| volume.target == path)
 }
 
+/// A port of a node by its number, and whether it is one of UDP.
+type Port<'a> = (&'a str, u16, bool);
+
 /// The ports at which two programs of one host would listen at one address.
 fn shared_ports(all: &[Case<'_>]) -> Vec<String> {
-    let mut taken: BTreeMap<(&str, u16, bool), Vec<(String, &str)>> = BTreeMap::new();
+    let mut taken = BTreeMap::<Port<'_>, Vec<(String, &str)>>::new();
     let mut found = Vec::new();
     for case in all {
         let network = case.instance.container().map(|it| &it.options.network);

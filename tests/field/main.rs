@@ -30,8 +30,10 @@ use libtest_mimic::{Arguments, Trial};
 use oml_tests::trial;
 
 const NAME: &str = "after_any_actions_by_hand_the_host_runs_what_is_desired_or_says_why_not";
-/// The trials that need no host.
-const WITHOUT_HOST: [(&str, fn() -> Result<()>); 5] = [
+/// A trial that needs no host, with its name.
+type HostlessTrial = (&'static str, fn() -> Result<()>);
+
+const WITHOUT_HOST: [HostlessTrial; 5] = [
     ("the_expectation_accepts_what_is_true_of_a_host_and_nothing_else", expectation_trials::run),
     ("the_commands_of_every_action_mean_what_it_declares", verbs_trials::run),
     ("what_a_host_prints_becomes_the_facts_about_it", reset_trials::run_read),
