@@ -174,6 +174,15 @@ pub fn write(paths: &Paths, instance: &InstanceDocument, slot: Slot) -> Result<(
     write_text(paths, &instance.component, slot, instance.text())
 }
 
+/// Writes the document that was seen as it should be. The reserve of the disk is not for it.
+///
+/// # Errors
+/// An error of the file system.
+pub fn write_settled(paths: &Paths, instance: &InstanceDocument) -> Result<(), FileError> {
+    let path = paths.document(&instance.component, Slot::Settled);
+    files::write_durably(&path, instance.text().as_bytes(), 0o600)
+}
+
 /// Writes the document that was read from a container's label back as the current one.
 ///
 /// # Errors

@@ -100,7 +100,8 @@ pub(crate) fn join(sources: Sources<'_>) -> Observed {
     }
     for (name, seen) in &mut instances {
         seen.document = document(name, seen, sources);
-        seen.settled = sources.settled.get(name).cloned();
+        let settled = sources.settled.get(name).filter(|_| !is_of_later_release(name, sources));
+        seen.settled = settled.cloned();
         seen.counting = counting(name, sources);
         seen.units_at = sources.units_at;
         seen.systemd_is_away = sources.systemd_is_away;
@@ -138,6 +139,16 @@ fn with_refused_rights(
     // One that only a later release can read was created by it, and its rights are not known.
     let rights = refused(label.whole().ok()?.container()?, policy);
     (!rights.is_empty()).then_some(Difference::NotAllowed { name, rights })
+}
+
+/// Returns true if a later release created what runs, with the document that is on disk. That is no edit
+/// of what this release saw before.
+fn is_of_later_release(name: &ComponentName, sources: Sources<'_>) -> bool {
+    let Some(document) = sources.documents.get(name) else { return false };
+    let label = sources.engine.labels.get(name).and_then(Option::as_ref);
+    let is_understood = document.probe.is_some() && document.counting != Counting::Unknown;
+    label.is_some_and(|label| label.text() == document.text())
+        && !(is_understood && document.whole().is_ok())
 }
 
 /// How calls are counted, by the document on disk or else the running container's label.

@@ -145,7 +145,7 @@ impl Agent {
             info!(%component, step = step.as_str(), reason, "step started");
         }
         failpoint::about(component.as_str());
-        if matches!(step, Step::RewriteConfig | Step::Reload { .. }) {
+        if matches!(step, Step::RewriteConfig | Step::Reload { .. } | Step::Remove { .. }) {
             self.state.last_settled.remove(component);
         }
         let (desired, desired_hash) = (self.desired(component), self.desired_hash(component));

@@ -72,7 +72,7 @@ impl Agent {
 
     /// Writes the copy of a document, and returns whether that was done.
     fn keep_settled(&self, component: &ComponentName, document: &InstanceDocument) -> bool {
-        let written = documents::write(&self.host.paths, document, Slot::Settled);
+        let written = documents::write_settled(&self.host.paths, document);
         if let Err(error) = &written {
             // It is tried again at the next pass.
             debug!(%component, error = chain(error), "cannot write the copy of its document");

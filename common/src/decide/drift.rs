@@ -123,16 +123,34 @@ impl DriftLog {
         reason: &Reason,
         input: reconcile::Input<'_>,
     ) {
+        // From here on, the agent itself gives names.
         if matches!(step, Step::Switch { .. } | Step::RollBack { .. }) {
             self.named.remove(component);
         }
+        let found = self.found(component, step, reason, input);
+        let desired = input.assignment.and_then(|a| a.content.share.instances.get(component));
+        if let Some(desired) = desired.filter(|_| !found.is_empty()) {
+            let found = Found { at: input.now, found };
+            let workload = desired.instance.workload_hash();
+            self.repaired.insert(component.clone(), Repaired { found, workload });
+        }
+    }
+
+    /// Returns what a step puts right that somebody changed.
+    fn found(
+        &self,
+        component: &ComponentName,
+        step: &Step,
+        reason: &Reason,
+        input: reconcile::Input<'_>,
+    ) -> Vec<Repair> {
         let desired = input.assignment.and_then(|a| a.content.share.instances.get(component));
         let (Some(desired), Some(seen)) = (desired, input.observed.instances.get(component)) else {
-            return;
+            return Vec::new();
         };
         let brought_back = || brought_back(seen, &desired.instance, reason);
         let is_failing = is_failing(input.updates.get(component));
-        let found = match step {
+        match step {
             // These write the unit, also where their change fails again and again.
             Step::Repair { .. } => match in_use(component, seen, desired, input) {
                 Some(found) => {
@@ -176,11 +194,6 @@ impl DriftLog {
             | Step::Commit { .. }
             | Step::ReplaceSupervisor
             | Step::StopContainer => Vec::new(),
-        };
-        if !found.is_empty() {
-            let found = Found { at: input.now, found };
-            let workload = desired.instance.workload_hash();
-            self.repaired.insert(component.clone(), Repaired { found, workload });
         }
     }
 
@@ -263,7 +276,8 @@ impl DriftLog {
         let noted = seen.settled.as_ref().map(|settled| &settled.hash);
         let known = [self.settled.get(component), noted];
         let was_right = known.contains(&Some(desired.hash()));
-        let document = (was_right && !has_document(seen, desired)).then(|| {
+        let is_changed = (was_right && !has_document(seen, desired)) || seen.has_edited_document();
+        let document = is_changed.then(|| {
             let is_there = seen.document.as_ref().is_some_and(|document| document.on_disk);
             if is_there { Repair::DocumentChanged } else { Repair::DocumentRemoved }
         });

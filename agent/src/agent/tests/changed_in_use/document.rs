@@ -102,3 +102,18 @@ fn edit_desired(bench: &Bench) -> String {
     bench.garble(Slot::Current, text.replace(&own, &other).as_bytes());
     text
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_edited_document_of_a_stopped_component_is_put_right_and_stays_stopped() {
+    let bench = Bench::settled().await;
+    bench.host.systemctl("stop", UNIT).await;
+    bench.until(|report| matches!(report.phase, Phase::StoppedByHand { .. })).await;
+    let before = restarts(&bench);
+    let text = edit_timing(&bench);
+    reload(&bench).await;
+    bench.until_report(|_| document_text(&bench) == text).await;
+    until_drift(&bench, "its instance document was changed").await;
+    bench.pass_time(600).await;
+    bench.until(|report| matches!(report.phase, Phase::StoppedByHand { .. })).await;
+    assert_eq!(restarts(&bench), before);
+}

@@ -13,7 +13,7 @@ async fn every_change_is_reported(bench: &Bench) {
     let before = restarts(bench);
     let (unit, document) = (unit_text(bench), document_text(bench));
     edit(bench, &format!("{unit}MemoryMax=1M\n")).await;
-    until_drift(bench, "unit asterisk.service was edited: has \"MemoryMax=1M\"").await;
+    until_drift(bench, "unit asterisk.service was edited").await;
     remove_unit(bench);
     reload(bench).await;
     until_drift(bench, "its unit is missing").await;
