@@ -36,12 +36,11 @@ impl Agent {
                 warn!(component = %name, "the copy of its document was changed; writing it again");
                 self.keep_settled(name, known);
             }
-            let settled = match (known, found) {
+            let (hash, workload) = match (known, found) {
                 (Some(known), _) => (known.hash().clone(), known.workload_hash()),
                 (None, Some(found)) => (found.hash(), found.workload.hash),
                 (None, None) => return None,
             };
-            let (hash, workload) = settled;
             Some((name.clone(), SettledDocument { hash, workload }))
         });
         self.state.settled = settled.collect();
@@ -54,7 +53,9 @@ impl Agent {
             let document = &desired.instance;
             let seen = observed.instances.get(name).and_then(|seen| seen.document.as_ref());
             let is_right = seen.is_some_and(|seen| seen.on_disk && seen.hash == *document.hash());
-            if !is_right || !self.state.updates.get(name).is_none_or(is_good) {
+            // What is being written was read before.
+            let is_busy = self.state.busy.contains_key(name);
+            if !is_right || is_busy || !self.state.updates.get(name).is_none_or(is_good) {
                 continue;
             }
             let is_known = self.state.last_settled.get(name) == Some(document);
