@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use oml_common::decide::difference::FileChange;
 use oml_common::decide::drift::DriftLog;
+use oml_common::decide::observed::SettledDocument;
 use oml_common::decide::reconcile::Busy;
 use oml_common::decide::schedule::{self, EarlyEnd, RunningStep};
 use oml_common::decide::step::Step;
@@ -40,14 +41,16 @@ use oml_common::document::update::{SavedUpdates, UnreadableUpdate};
 mod errors;
 mod informer;
 mod last_good;
+mod on_disk;
 mod once;
 mod pass;
 mod reporting;
 mod revive;
 mod secrets;
+mod settled;
 
 use self::errors::AgentErrors;
-use self::informer::{Informer, ListSource, Question, Snapshot};
+use self::informer::{Question, RuntimeWatch};
 pub use self::reporting::empty_report;
 
 /// The interval at which the bytes of a pull are sampled.
@@ -105,12 +108,6 @@ struct Running {
     beside: Option<Step>,
 }
 
-/// One runtime as the loop sees it.
-struct RuntimeWatch<L> {
-    wanted: watch::Sender<Question>,
-    snapshots: watch::Receiver<Snapshot<L>>,
-}
-
 /// Everything that the loop remembers between two passes.
 #[derive(Default)]
 struct State {
@@ -141,6 +138,11 @@ struct State {
     noted: BTreeMap<ComponentName, ContentHash>,
     /// The last good workloads, as recorded on disk.
     last_good: BTreeMap<ComponentName, ContentHash>,
+    /// The documents on disk that were seen last as they should be, of the instances that have
+    /// another one.
+    settled: BTreeMap<ComponentName, SettledDocument>,
+    /// The documents that were seen as they should be, as recorded on disk.
+    last_settled: BTreeMap<ComponentName, InstanceDocument>,
     /// The updates were compared with what the host shows since the agent started.
     compared: bool,
     drifts: DriftLog,
@@ -361,29 +363,6 @@ impl Agent {
         let wake_at = self.state.wake_at?;
         let pause = Duration::from_millis(wake_at.since_ms(self.host.clock.now()));
         Some(Instant::now() + pause.max(WAKE_MIN))
-    }
-}
-
-impl<L: Default + Send + Sync + 'static> RuntimeWatch<L> {
-    /// Spawns the informer of a runtime.
-    fn spawn(host: &Host, source: impl ListSource<Listing = L>) -> Self {
-        let (wanted, wanted_receiver) = watch::channel(Question::default());
-        let (snapshots, snapshots_receiver) = watch::channel(Snapshot::default());
-        let informer =
-            Informer { source, wanted: wanted_receiver, snapshots, clock: host.clock.clone() };
-        // Ends by itself when the loop is dropped, and `wanted` with it.
-        tokio::spawn(informer.run());
-        Self { wanted, snapshots: snapshots_receiver }
-    }
-
-    /// Returns the last listing, which is empty before the first.
-    fn listing(&self) -> Arc<L> {
-        self.snapshots.borrow().listing.clone().unwrap_or_default()
-    }
-
-    /// Returns the outage if the daemon does not answer, for people.
-    fn outage(&self) -> Option<String> {
-        Some(self.snapshots.borrow().unavailable.as_ref()?.sentence())
     }
 }
 

@@ -80,6 +80,12 @@ pub fn read_held(
     read_as(paths, component, Slot::Current, held)
 }
 
+/// Reads the document that was seen last as it should be. One that cannot be read says nothing.
+#[must_use]
+pub fn read_settled(paths: &Paths, component: &ComponentName) -> Option<HeldInstance> {
+    read_as(paths, component, Slot::Settled, held).ok().flatten()
+}
+
 fn held(text: &str) -> Result<(ComponentName, HeldInstance), ReadError> {
     HeldInstance::read(text).map(|instance| (instance.component.clone(), instance))
 }
@@ -168,6 +174,15 @@ pub fn write(paths: &Paths, instance: &InstanceDocument, slot: Slot) -> Result<(
     write_text(paths, &instance.component, slot, instance.text())
 }
 
+/// Writes the document that was seen as it should be. The reserve of the disk is not for it.
+///
+/// # Errors
+/// An error of the file system.
+pub fn write_settled(paths: &Paths, instance: &InstanceDocument) -> Result<(), FileError> {
+    let path = paths.document(&instance.component, Slot::Settled);
+    files::write_durably(&path, instance.text().as_bytes(), 0o600)
+}
+
 /// Writes the document that was read from a container's label back as the current one.
 ///
 /// # Errors
@@ -188,12 +203,17 @@ fn write_text(
 
 /// Writes another document of the workload by which the host works as the current one. No other
 /// document of that workload stays as it was: it would keep secrets of an earlier content on the host.
+/// What was seen last is forgotten first, because the current one differs from it then.
 ///
 /// # Errors
 /// An error of the file system.
 pub fn replace(paths: &Paths, instance: &InstanceDocument) -> Result<(), FileError> {
-    write(paths, instance, Slot::Current)?;
     let component = &instance.component;
+    let settled = read_settled(paths, component);
+    if settled.is_none_or(|settled| settled.hash() != *instance.hash()) {
+        files::remove_durably(&paths.document(component, Slot::Settled))?;
+    }
+    write(paths, instance, Slot::Current)?;
     let is_same = |found: &InstanceDocument| found.workload_hash() == instance.workload_hash();
     if read_usable(paths, component, Slot::Next)?.as_ref().is_some_and(is_same) {
         files::remove_durably(&paths.document(component, Slot::Next))?;
@@ -223,7 +243,7 @@ pub fn advance(paths: &Paths, component: &ComponentName) -> Result<(), FileError
 /// # Errors
 /// An error of the file system.
 pub fn remove(paths: &Paths, component: &ComponentName) -> Result<(), FileError> {
-    for slot in [Slot::Current, Slot::Next, Slot::Previous] {
+    for slot in [Slot::Current, Slot::Next, Slot::Previous, Slot::Settled] {
         files::remove_durably(&paths.document(component, slot))?;
     }
     files::remove_durably(&paths.last_good(component))?;

@@ -133,7 +133,7 @@ fn named(paths: &Paths, assignment: Option<&Assignment>) -> Option<BTreeSet<Secr
     let assigned = share.instances.values().map(|desired| desired.instance.clone());
     let mut instances: Vec<_> = assigned.collect();
     for component in documents::components(paths).ok()? {
-        for slot in [Slot::Current, Slot::Next, Slot::Previous] {
+        for slot in [Slot::Current, Slot::Next, Slot::Previous, Slot::Settled] {
             instances.extend(documents::read(paths, &component, slot).ok()?);
         }
     }

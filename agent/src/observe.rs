@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use oml_common::decide::difference::{Difference, FileChange};
-use oml_common::decide::observed::{Observed, ObservedDocument, ObservedInstance, ObservedRun};
+use oml_common::decide::observed::{
+    Observed, ObservedDocument, ObservedInstance, ObservedRun, SettledDocument,
+};
 use oml_common::decide::rights::refused;
 use oml_common::document::assignment::Assignment;
 use oml_common::document::host_policy::HostPolicy;
@@ -40,6 +42,8 @@ pub(crate) struct Sources<'a> {
     pub(crate) started: &'a BTreeMap<ComponentName, Started>,
     /// The last good workloads of the desired instances by which the host does not work.
     pub(crate) last_good: &'a BTreeMap<ComponentName, ContentHash>,
+    /// The documents that were seen last as they should be, of the instances that have another one.
+    pub(crate) settled: &'a BTreeMap<ComponentName, SettledDocument>,
     pub(crate) statuses: &'a Statuses,
     /// When systemd last answered.
     pub(crate) units_at: Option<Timestamp>,
@@ -89,11 +93,15 @@ pub(crate) fn join(sources: Sources<'_>) -> Observed {
     }
     for (name, label) in &sources.engine.labels {
         let seen = instances.entry(name.clone()).or_default();
+        let own_name = label.as_ref().and_then(|it| it.workload.name.as_ref());
+        seen.own_name = own_name.map(ToString::to_string);
         let differs = label.as_ref().and_then(|it| with_refused_rights(seen, it, sources.policy));
         seen.differs.extend(differs);
     }
     for (name, seen) in &mut instances {
         seen.document = document(name, seen, sources);
+        let settled = sources.settled.get(name).filter(|_| !is_of_later_release(name, sources));
+        seen.settled = settled.cloned();
         seen.counting = counting(name, sources);
         seen.units_at = sources.units_at;
         seen.systemd_is_away = sources.systemd_is_away;
@@ -131,6 +139,16 @@ fn with_refused_rights(
     // One that only a later release can read was created by it, and its rights are not known.
     let rights = refused(label.whole().ok()?.container()?, policy);
     (!rights.is_empty()).then_some(Difference::NotAllowed { name, rights })
+}
+
+/// Returns true if a later release created what runs, with the document that is on disk. That is no edit
+/// of what this release saw before.
+fn is_of_later_release(name: &ComponentName, sources: Sources<'_>) -> bool {
+    let Some(document) = sources.documents.get(name) else { return false };
+    let label = sources.engine.labels.get(name).and_then(Option::as_ref);
+    let is_understood = document.probe.is_some() && document.counting != Counting::Unknown;
+    label.is_some_and(|label| label.text() == document.text())
+        && !(is_understood && document.whole().is_ok())
 }
 
 /// How calls are counted, by the document on disk or else the running container's label.

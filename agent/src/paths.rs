@@ -36,6 +36,8 @@ pub enum Slot {
     Next,
     /// What it worked by before.
     Previous,
+    /// The current one of the last good version, as the agent saw it last as it should be.
+    Settled,
 }
 
 impl Paths {
@@ -86,6 +88,7 @@ impl Paths {
             Slot::Current => "current.json",
             Slot::Next => "next.json",
             Slot::Previous => "prev.json",
+            Slot::Settled => "settled.json",
         };
         self.instances().join(component.as_str()).join(name)
     }

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
+use crate::host::Host;
 use crate::runtime::{ContainerEngine, ContainerListing, RuntimeError, UnitListing, UnitManager};
 
 /// The time within which several nudges count as one. A switch gives many of them between the
@@ -44,6 +45,12 @@ pub(super) struct Snapshot<L> {
     pub(super) listed_at: Option<Timestamp>,
     /// The outage, if the daemon does not answer; the listing is then an old one.
     pub(super) unavailable: Option<Unavailable>,
+}
+
+/// One runtime as the loop sees it.
+pub(super) struct RuntimeWatch<L> {
+    pub(super) wanted: watch::Sender<Question>,
+    pub(super) snapshots: watch::Receiver<Snapshot<L>>,
 }
 
 /// The outage of a daemon.
@@ -176,6 +183,29 @@ async fn settled(changes: &mut watch::Receiver<u64>) {
     match changes.changed().await {
         Ok(()) => sleep(COALESCE).await,
         Err(_closed) => pending().await,
+    }
+}
+
+impl<L: Default + Send + Sync + 'static> RuntimeWatch<L> {
+    /// Spawns the informer of a runtime.
+    pub(super) fn spawn(host: &Host, source: impl ListSource<Listing = L>) -> Self {
+        let (wanted, wanted_receiver) = watch::channel(Question::default());
+        let (snapshots, snapshots_receiver) = watch::channel(Snapshot::default());
+        let informer =
+            Informer { source, wanted: wanted_receiver, snapshots, clock: host.clock.clone() };
+        // Ends by itself when the loop is dropped, and `wanted` with it.
+        tokio::spawn(informer.run());
+        Self { wanted, snapshots: snapshots_receiver }
+    }
+
+    /// Returns the last listing, which is empty before the first.
+    pub(super) fn listing(&self) -> Arc<L> {
+        self.snapshots.borrow().listing.clone().unwrap_or_default()
+    }
+
+    /// Returns the outage if the daemon does not answer, for people.
+    pub(super) fn outage(&self) -> Option<String> {
+        Some(self.snapshots.borrow().unavailable.as_ref()?.sentence())
     }
 }
 

@@ -21,12 +21,8 @@ use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use super::{Agent, Running, State};
-use crate::container_files;
-use crate::documents;
 use crate::execute::{Superseded, Work};
 use crate::observe::{Sources, join};
-use crate::policy;
-use crate::reloaded_files;
 use crate::runtime::PullProgress;
 
 impl Agent {
@@ -68,6 +64,7 @@ impl Agent {
         }
         self.follow_drift(|drifts, input| drifts.leave(&decisions, input), &observed);
         self.record_last_good(&decisions);
+        self.record_settled(&observed);
         self.report(&observed, &decisions);
     }
 
@@ -119,68 +116,13 @@ impl Agent {
             file_changes: &self.state.file_changes,
             started: &self.state.started,
             last_good: &self.state.noted,
+            settled: &self.state.settled,
             statuses: &self.inputs.statuses.borrow(),
             units_at: units.listed_at,
             systemd_is_away: units.unavailable.is_some(),
             policy: &self.policy.borrow().policy,
             missing_secrets: &self.missing_secrets(),
         })
-    }
-
-    /// Reads again what this host allows, and tells the session if it is something else.
-    pub(super) fn read_policy(&mut self) {
-        let found = policy::read(&self.host.paths);
-        self.state.errors.policy = found.problem.clone();
-        self.policy.send_if_modified(|policy| {
-            let is_new = *policy != found;
-            if is_new {
-                policy::log(&found);
-                *policy = found;
-            }
-            is_new
-        });
-    }
-
-    /// Reads the current documents again. One that cannot be read is treated as missing.
-    pub(super) fn read_documents(&mut self) {
-        let names = match documents::components(&self.host.paths) {
-            Ok(names) => names,
-            // If the folder cannot be listed, keep the last known documents.
-            Err(error) => {
-                self.state.errors.documents = Some(error);
-                return;
-            }
-        };
-        self.state.errors.documents = None;
-        let read = |name: ComponentName| match documents::read_held(&self.host.paths, &name) {
-            Ok(document) => document.map(|document| (name, document)),
-            Err(error) => {
-                warn!(component = %name, error = chain(&error), "cannot read document; treating it as missing");
-                None
-            }
-        };
-        self.state.documents = names.into_iter().filter_map(read).collect();
-        self.read_files();
-        self.read_started();
-        self.read_noted();
-    }
-
-    /// Looks at the files that containers have mounted, of the workloads by which the host works.
-    pub(super) fn read_files(&mut self) {
-        let desired = self.state.assignment.iter().flat_map(|it| it.content.share.instances.iter());
-        let changed = desired.filter_map(|(name, desired)| {
-            let document = self.state.documents.get(name)?;
-            let works_by = document.workload.hash == desired.instance.workload_hash();
-            // The files of a version that only a later release can read are not known.
-            let in_use = if works_by { None } else { Some(document.whole().ok()?) };
-            let instance = in_use.as_ref().unwrap_or(&desired.instance);
-            let paths = &self.host.paths;
-            let mut changes = container_files::changes(paths, instance);
-            let held = document.reload.as_ref();
-            changes.extend(reloaded_files::changes(paths, instance, held));
-            (!changes.is_empty()).then(|| (name.clone(), changes))
-        });
-        self.state.file_changes = changed.collect();
     }
 
     /// Returns the outage of each daemon that does not answer, for people.
@@ -203,6 +145,9 @@ impl Agent {
             info!(%component, step = step.as_str(), reason, "step started");
         }
         failpoint::about(component.as_str());
+        if matches!(step, Step::RewriteConfig | Step::Reload { .. } | Step::Remove { .. }) {
+            self.state.last_settled.remove(component);
+        }
         let (desired, desired_hash) = (self.desired(component), self.desired_hash(component));
         let mut work = Work {
             component: component.clone(),

@@ -187,7 +187,7 @@ impl Host {
         work: &Work,
         hash: &ContentHash,
     ) -> Result<InstanceDocument, StepError> {
-        for slot in [Slot::Previous, Slot::Current, Slot::Next] {
+        for slot in [Slot::Settled, Slot::Previous, Slot::Current, Slot::Next] {
             let document = documents::read_usable(&self.paths, &work.component, slot)?;
             if let Some(found) = document.filter(|document| &document.workload_hash() == hash) {
                 return Ok(found);

@@ -1,9 +1,7 @@
 //! Finds what somebody changed by hand about the version in use of a component, while another version
 //! is desired: its change waits, or was rolled back.
 
-use crate::decide::difference::{
-    ContainerChange, Difference, FileChange, ForeignObject, UnitChange,
-};
+use crate::decide::difference::{FileChange, ForeignObject, UnitChange};
 use crate::decide::observed::{ContainerState, ObservedInstance, UnitEnd};
 use crate::document::update::{InstanceUpdate, LastGood, Stage};
 use crate::id::ContentHash;
@@ -91,11 +89,11 @@ impl<'a> VersionInUse<'a> {
     }
 
     fn document(self) -> Option<ChangeByHand<'a>> {
-        if !self.owns_document {
-            return None;
-        }
         match self.seen.document.as_ref().filter(|document| document.on_disk) {
-            Some(document) if document.workload == *self.workload => None,
+            Some(document) if document.workload == *self.workload => {
+                self.seen.has_edited_document().then_some(ChangeByHand::DocumentChanged)
+            }
+            _ if !self.owns_document => None,
             Some(_) => Some(ChangeByHand::DocumentChanged),
             None => Some(ChangeByHand::DocumentRemoved),
         }
@@ -104,14 +102,8 @@ impl<'a> VersionInUse<'a> {
     fn renamed(self) -> Option<ChangeByHand<'a>> {
         // Somebody else's container has its own name.
         let running = self.seen.running().filter(|_| self.seen.foreign.is_none())?;
-        self.seen.differs.iter().find_map(|found| {
-            if let Difference::Container { name, change: ContainerChange::Renamed { own } } = found
-                && *name == running.name
-            {
-                return Some(ChangeByHand::Renamed { own, name });
-            }
-            None
-        })
+        let (own, name) = (self.seen.own_name.as_deref()?, running.name.as_str());
+        (name != own).then_some(ChangeByHand::Renamed { own, name })
     }
 }
 

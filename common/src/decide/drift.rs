@@ -7,21 +7,21 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 
 use crate::decide::difference::{ContainerChange, Difference, FileChange, UnitChange};
-use crate::decide::observed::{ObservedContainer, ObservedInstance};
-use crate::decide::ownership::is_name_of;
+use crate::decide::observed::ObservedInstance;
 use crate::decide::reconcile::{self, Decision, Reason};
 use crate::decide::step::Step;
 use crate::document::instance::{Container, InstanceDocument};
 use crate::document::status::Drift;
-use crate::document::update::{InstanceUpdate, Stage};
+use crate::document::update::{InstanceUpdate, LastGood, Stage};
 use crate::id::{ComponentName, ContentHash};
 use crate::time::Timestamp;
 
 mod in_use;
 mod made;
+mod names;
 mod options;
 
-use self::in_use::{in_use, puts_right, units};
+use self::in_use::{held, in_use, puts_right, units};
 pub use self::made::{FoundContainer, FoundLimits};
 pub use self::options::FoundOptions;
 
@@ -36,8 +36,8 @@ pub struct DriftLog {
     repaired: BTreeMap<ComponentName, Repaired>,
     /// The documents that were seen on disk as they should be.
     settled: BTreeMap<ComponentName, ContentHash>,
-    /// The ids of the running containers that were seen under their component's own name while
-    /// nothing had to be changed.
+    /// The ids of the running containers that were seen under their component's own name since we
+    /// gave names to containers of the component.
     named: BTreeMap<ComponentName, String>,
 }
 
@@ -104,32 +104,14 @@ impl DriftLog {
         self.repaired.retain(|name, repaired| {
             desired(name).is_some_and(|instance| instance.workload_hash() == repaired.workload)
         });
-        self.named.retain(|name, _| desired(name).is_some());
+        self.named.retain(|name, _| input.observed.instances.contains_key(name));
         self.settled.retain(|name, hash| desired(name).is_some_and(|it| it.hash() == hash));
         for (name, seen) in &input.observed.instances {
+            self.look_at_name(name, seen, desired(name), input.updates.get(name));
             let Some(instance) = desired(name) else { continue };
-            self.look_at_name(name, seen, instance, input.updates.get(name));
             if has_document(seen, instance) {
                 self.settled.insert(name.clone(), instance.hash().clone());
             }
-        }
-    }
-
-    /// Remembers the running container if it has its component's own name. While the component
-    /// changes, the agent itself gives names.
-    fn look_at_name(
-        &mut self,
-        component: &ComponentName,
-        seen: &ObservedInstance,
-        desired: &InstanceDocument,
-        update: Option<&InstanceUpdate>,
-    ) {
-        let is_changing =
-            update.is_some_and(|update| !matches!(update.stage, Stage::Committed { .. }));
-        if is_changing {
-            self.named.remove(component);
-        } else if let Some(running) = bearer(seen, desired) {
-            self.named.insert(component.clone(), running.id.clone());
         }
     }
 
@@ -141,16 +123,47 @@ impl DriftLog {
         reason: &Reason,
         input: reconcile::Input<'_>,
     ) {
+        // From here on, the agent itself gives names.
+        if matches!(step, Step::Switch { .. } | Step::RollBack { .. }) {
+            self.named.remove(component);
+        }
+        let found = self.found(component, step, reason, input);
+        let desired = input.assignment.and_then(|a| a.content.share.instances.get(component));
+        if let Some(desired) = desired.filter(|_| !found.is_empty()) {
+            let found = Found { at: input.now, found };
+            let workload = desired.instance.workload_hash();
+            self.repaired.insert(component.clone(), Repaired { found, workload });
+        }
+    }
+
+    /// Returns what a step puts right that somebody changed.
+    fn found(
+        &self,
+        component: &ComponentName,
+        step: &Step,
+        reason: &Reason,
+        input: reconcile::Input<'_>,
+    ) -> Vec<Repair> {
         let desired = input.assignment.and_then(|a| a.content.share.instances.get(component));
         let (Some(desired), Some(seen)) = (desired, input.observed.instances.get(component)) else {
-            return;
+            return Vec::new();
         };
         let brought_back = || brought_back(seen, &desired.instance, reason);
         let is_failing = is_failing(input.updates.get(component));
-        let found = match step {
+        match step {
             // These write the unit, also where their change fails again and again.
-            Step::Repair { .. } => in_use(component, seen, desired, input)
-                .unwrap_or_else(|| self.rewritten(component, seen, &desired.instance)),
+            Step::Repair { .. } => match in_use(component, seen, desired, input) {
+                Some(found) => {
+                    found.into_iter().filter(|it| self.is_by_hand(component, seen, it)).collect()
+                }
+                None => {
+                    let name = self.renamed(component, seen, &desired.instance);
+                    self.rewritten(component, seen, &desired.instance)
+                        .into_iter()
+                        .chain(name)
+                        .collect()
+                }
+            },
             Step::RollBack { runs: false, .. } => units(seen).collect(),
             Step::Switch { .. } if desired.instance.container().is_none() => units(seen).collect(),
             Step::Create | Step::RewriteConfig | Step::Reload { .. } if is_failing => {
@@ -159,6 +172,13 @@ impl DriftLog {
             Step::Create => units(seen).chain(brought_back()).collect(),
             _ if is_failing => Vec::new(),
             Step::RewriteConfig | Step::Reload { .. } => {
+                self.rewritten(component, seen, &desired.instance)
+            }
+            // Nobody else made it that of another version than the one that runs and is desired.
+            Step::RevertDocument { running }
+                if *running == desired.instance.workload_hash()
+                    && input.updates.get(component).is_none_or(is_good) =>
+            {
                 self.rewritten(component, seen, &desired.instance)
             }
             Step::Promote => self.renamed(component, seen, &desired.instance).into_iter().collect(),
@@ -174,11 +194,6 @@ impl DriftLog {
             | Step::Commit { .. }
             | Step::ReplaceSupervisor
             | Step::StopContainer => Vec::new(),
-        };
-        if !found.is_empty() {
-            let found = Found { at: input.now, found };
-            let workload = desired.instance.workload_hash();
-            self.repaired.insert(component.clone(), Repaired { found, workload });
         }
     }
 
@@ -214,14 +229,20 @@ impl DriftLog {
         input: reconcile::Input<'_>,
     ) -> Vec<Repair> {
         let desired = input.assignment.and_then(|a| a.content.share.instances.get(component));
-        let Some(desired) = desired else { return units(seen).collect() };
+        let Some(desired) = desired else {
+            return match held(component, seen, input) {
+                Some(found) => self.not_reported(component, seen, found),
+                None => units(seen).collect(),
+            };
+        };
         match in_use(component, seen, desired, input) {
-            // Another name is reported with the other settings of a container.
-            Some(found) => {
-                found.into_iter().filter(|it| !matches!(it, Repair::Renamed { .. })).collect()
-            }
-            None if seen.has_document_of(&desired.instance.workload_hash()) => {
-                self.rewritten(component, seen, &desired.instance)
+            Some(found) => self.not_reported(component, seen, found),
+            None if seen.has_document_of(&desired.instance.workload_hash())
+                || input.updates.get(component).is_some_and(is_soaking) =>
+            {
+                let mut found = self.rewritten(component, seen, &desired.instance);
+                found.extend(self.renamed(component, seen, &desired.instance));
+                self.not_reported(component, seen, found)
             }
             None => units(seen).collect(),
         }
@@ -244,21 +265,6 @@ impl DriftLog {
         now.or_else(|| reported.into_iter().chain(repaired()).max_by_key(|drift| drift.at))
     }
 
-    /// Returns the name that somebody gave to the running container; none if it may be a name
-    /// that we gave.
-    fn renamed(
-        &self,
-        component: &ComponentName,
-        seen: &ObservedInstance,
-        desired: &InstanceDocument,
-    ) -> Option<Repair> {
-        let (own, running) = (desired.container()?.name.as_str(), seen.running()?);
-        let had_own = self.named.get(component) == Some(&running.id);
-        let is_ours = !had_own && is_name_of(&running.name, own, &running.hash);
-        let renamed = || Repair::Renamed { own: own.to_owned(), name: running.name.clone() };
-        (!is_ours).then(renamed)
-    }
-
     /// Returns what somebody changed in the files that are written again. Files of an earlier
     /// release or of an earlier assignment do not count as changed.
     fn rewritten(
@@ -267,8 +273,11 @@ impl DriftLog {
         seen: &ObservedInstance,
         desired: &InstanceDocument,
     ) -> Vec<Repair> {
-        let was_right = self.settled.get(component) == Some(desired.hash());
-        let document = (was_right && !has_document(seen, desired)).then(|| {
+        let noted = seen.settled.as_ref().map(|settled| &settled.hash);
+        let known = [self.settled.get(component), noted];
+        let was_right = known.contains(&Some(desired.hash()));
+        let is_changed = (was_right && !has_document(seen, desired)) || seen.has_edited_document();
+        let document = is_changed.then(|| {
             let is_there = seen.document.as_ref().is_some_and(|document| document.on_disk);
             if is_there { Repair::DocumentChanged } else { Repair::DocumentRemoved }
         });
@@ -338,13 +347,13 @@ fn has_document(seen: &ObservedInstance, desired: &InstanceDocument) -> bool {
     seen.document.as_ref().is_some_and(|found| found.on_disk && found.hash == *desired.hash())
 }
 
-/// Returns the running container if it has the component's own name.
-fn bearer<'a>(
-    seen: &'a ObservedInstance,
-    desired: &InstanceDocument,
-) -> Option<&'a ObservedContainer> {
-    let own = desired.container()?.name.as_str();
-    seen.running().filter(|running| running.name == own)
+fn is_soaking(update: &InstanceUpdate) -> bool {
+    matches!(update.stage, Stage::Soaking { .. })
+}
+
+/// Returns true if no other workload is the last good one.
+fn is_good(update: &InstanceUpdate) -> bool {
+    update.last_good == LastGood::Current
 }
 
 fn is_failing(update: Option<&InstanceUpdate>) -> bool {

@@ -61,6 +61,19 @@ pub struct ObservedInstance {
     /// The last good workload, as it is noted apart from the updates. It is only looked for if the host
     /// does not work by the desired one.
     pub last_good: Option<ContentHash>,
+    /// The document of the last good version, as it was seen last as it should be. It is only looked
+    /// for if the host does not have the document of the desired instance.
+    pub settled: Option<SettledDocument>,
+    /// The component's own name of the running container, by its label.
+    pub own_name: Option<String>,
+}
+
+/// A document that was seen as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettledDocument {
+    /// The hash of the whole document.
+    pub hash: ContentHash,
+    pub workload: ContentHash,
 }
 
 impl ObservedInstance {
@@ -68,6 +81,15 @@ impl ObservedInstance {
     #[must_use]
     pub fn has_document_of(&self, workload: &ContentHash) -> bool {
         self.document.as_ref().is_some_and(|document| document.workload == *workload)
+    }
+
+    /// Returns true if somebody edited the instance document and left its workload.
+    #[must_use]
+    pub fn has_edited_document(&self) -> bool {
+        let document = self.document.as_ref().filter(|document| document.on_disk);
+        document.zip(self.settled.as_ref()).is_some_and(|(document, settled)| {
+            document.workload == settled.workload && document.hash != settled.hash
+        })
     }
 }
 

@@ -145,6 +145,20 @@ async fn a_changed_document_is_put_right_and_reported_without_a_restart() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_document_that_was_changed_while_the_agent_was_stopped_is_put_right_and_reported() {
+    let mut bench = Bench::settled().await;
+    let path = bench.host.paths.document(&name("asterisk"), Slot::Current);
+    let text = std::fs::read_to_string(&path).unwrap();
+    for (from, to) in [("10000", "10001"), ("oml-asterisk", "oml-other")] {
+        bench.stop();
+        std::fs::write(&path, text.replace(from, to)).unwrap();
+        bench.start();
+        bench.until(|_| std::fs::read_to_string(&path).is_ok_and(|found| found == text)).await;
+        until_reported(&bench, "its instance document was changed").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_paused_container_is_reported_as_long_as_it_is_paused() {
     let bench = Bench::settled().await;
     let before = restarts(&bench);

@@ -13,6 +13,10 @@ use super::{EXITS, restarts};
 use crate::fixtures::digest;
 use crate::paths::Slot;
 
+mod document;
+mod left;
+mod names;
+
 const UNIT: &str = "asterisk.service";
 const OWN: &str = "oml-asterisk";
 

@@ -4,7 +4,9 @@ use crate::decide::by_hand::{ChangeByHand, VersionInUse};
 use crate::decide::observed::ObservedInstance;
 use crate::decide::reconcile::{self, Lack, Reason};
 use crate::decide::step::Step;
+use crate::decide::update::nothing;
 use crate::document::assignment::Desired;
+use crate::document::update::InstanceUpdate;
 use crate::id::ComponentName;
 
 use super::Repair;
@@ -24,6 +26,24 @@ pub(super) fn in_use(
     let is_of_change = seen.has_document_of(&desired_hash);
     let is_ours = |it: &ChangeByHand<'_>| is_of_change && *it == ChangeByHand::DocumentChanged;
     Some(in_use.changes().into_iter().filter(|it| !is_ours(it)).map(Repair::from).collect())
+}
+
+/// Returns what somebody changed about the version in use of a component that waits for its removal, or
+/// of which only a later release can read what is desired; none while it is being changed.
+pub(super) fn held(
+    component: &ComponentName,
+    seen: &ObservedInstance,
+    input: reconcile::Input<'_>,
+) -> Option<Vec<Repair>> {
+    let update = input.updates.get(component);
+    let is_removal = |update: &InstanceUpdate| update.desired_hash == nothing();
+    // A removal that could not be done may have removed a part of it.
+    if update.is_some_and(|it| is_removal(it) && (it.backoff.is_some() || it.failure().is_some())) {
+        return None;
+    }
+    let is_container = !seen.containers.is_empty();
+    let in_use = VersionInUse::find(seen, update, &nothing(), is_container)?;
+    Some(in_use.changes().into_iter().map(Repair::from).collect())
 }
 
 /// Returns what somebody changed about the unit.

@@ -274,8 +274,16 @@ fn a_container_that_had_its_own_name_and_has_that_of_a_kept_one_was_renamed_unle
     let expected = "container voice-server was renamed to voice-server-prev";
     assert_eq!(host.reported().as_deref(), Some(expected));
     let mut host = DriftHost::new();
-    host.updates.insert(voice(), InstanceUpdate::new(instance("1").workload_hash()));
+    let (since, drained_since, calls_cut) = (Timestamp(0), None, None);
+    let stage = Stage::Switching { since, drained_since, calls_cut };
+    let update = InstanceUpdate { stage, ..InstanceUpdate::new(instance("1").workload_hash()) };
+    host.updates.insert(voice(), update);
     host.look();
+    host.seen().containers[0].name = "voice-server-prev".to_owned();
+    host.begin(&Step::Promote);
+    assert_eq!(host.reported(), None);
+    let mut host = DriftHost::new();
+    host.begin(&Step::RollBack { previous: ContentHash::of(b"v"), runs: false });
     host.seen().containers[0].name = "voice-server-prev".to_owned();
     host.begin(&Step::Promote);
     assert_eq!(host.reported(), None);

@@ -111,7 +111,8 @@ pub(super) fn rewrite(case: Case<'_>) -> Option<Step> {
 /// Puts right what somebody changed by hand since a reload failed.
 pub(super) fn put_right(case: Case<'_>, unit: &ObservedUnit) -> Option<Decision> {
     let has_document = case.seen.document.as_ref().is_some_and(|document| document.on_disk);
-    let lack = if !has_document || !unit.by_hand.is_empty() {
+    let is_right = has_document && !case.seen.has_edited_document();
+    let lack = if !is_right || !unit.by_hand.is_empty() {
         Lack::Documents
     } else if !case.seen.file_changes.is_empty() {
         Lack::Files

@@ -28,9 +28,10 @@ pub(super) fn put_right(case: Case<'_>, unit: &ObservedUnit, decision: Decision)
     Decision { step, ..decision }
 }
 
-/// Returns true if somebody changed the unit or the files of what the host works by.
+/// Returns true if somebody changed the unit, the document or the files of what the host works by.
 pub(super) fn is_changed(case: Case<'_>, unit: &ObservedUnit) -> bool {
-    !unit.by_hand.is_empty() || !case.seen.file_changes.is_empty()
+    let is_edited = case.seen.has_edited_document();
+    is_edited || !unit.by_hand.is_empty() || !case.seen.file_changes.is_empty()
 }
 
 /// Decides for a masked unit, which cannot be started. A failure of the change is still reported, and

@@ -37,3 +37,17 @@ async fn a_file_and_a_unit_are_put_right_without_another_reload_after_one_that_f
     assert_eq!((execs(&bench), restarts(&bench)), (reloads, before));
     assert_eq!(document(&bench).hash(), first.hash());
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_edited_document_is_put_right_without_another_reload_after_one_that_failed() {
+    let (bench, first) = failed().await;
+    let (reloads, before, text) = (execs(&bench), restarts(&bench), bench.text(Slot::Current));
+    assert!(text.contains("10000"), "{text}");
+    bench.garble(Slot::Current, text.replace("10000", "10001").as_bytes());
+    bench.host.host.reload_units().await.unwrap();
+    until_reported(&bench, "its instance document was changed").await;
+    bench.until_report(|_| bench.text(Slot::Current) == text).await;
+    bench.pass_time(600).await;
+    assert_eq!((execs(&bench), restarts(&bench)), (reloads, before));
+    assert_eq!(document(&bench).hash(), first.hash());
+}

@@ -2,8 +2,8 @@
 //! stays so.
 
 use super::*;
-use crate::decide::difference::{ContainerChange, Difference, UnitChange};
-use crate::decide::observed::{ObservedInstance, ObservedUnit, UnitEnd};
+use crate::decide::difference::UnitChange;
+use crate::decide::observed::{ObservedInstance, ObservedUnit, SettledDocument, UnitEnd};
 use crate::decide::reconcile::Decision;
 use crate::decide::update::NotDone;
 use crate::document::update::InstanceUpdate;
@@ -51,20 +51,32 @@ fn edit_unit(seen: &mut ObservedInstance) {
 fn rename(seen: &mut ObservedInstance) {
     let running = seen.containers.iter_mut().find(|container| container.is_running()).unwrap();
     "mine".clone_into(&mut running.name);
-    let change = ContainerChange::Renamed { own: "oml-asterisk".to_owned() };
-    seen.differs.push(Difference::Container { name: "mine".to_owned(), change });
+    seen.own_name = Some("oml-asterisk".to_owned());
 }
 
 fn edit_document(seen: &mut ObservedInstance) {
     seen.document.as_mut().unwrap().workload = ContentHash::of(b"edited");
 }
 
+fn edit_beside_workload(seen: &mut ObservedInstance) {
+    let document = seen.document.as_mut().unwrap();
+    let (hash, workload) = (document.hash.clone(), document.workload.clone());
+    seen.settled = Some(SettledDocument { hash, workload });
+    document.hash = ContentHash::of(b"edited");
+}
+
 fn remove_document(seen: &mut ObservedInstance) {
     seen.document.as_mut().unwrap().on_disk = false;
 }
 
-const CHANGES: [fn(&mut ObservedInstance); 5] =
-    [edit_unit, |seen| seen.unit = None, edit_document, remove_document, rename];
+const CHANGES: [fn(&mut ObservedInstance); 6] = [
+    edit_unit,
+    |seen| seen.unit = None,
+    edit_document,
+    edit_beside_workload,
+    remove_document,
+    rename,
+];
 
 #[test]
 fn what_somebody_changed_about_the_version_in_use_is_put_right_beside_its_change() {
