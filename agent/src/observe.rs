@@ -57,22 +57,7 @@ pub(crate) struct Sources<'a> {
 /// Joins everything that was found on the host.
 #[must_use]
 pub(crate) fn join(sources: Sources<'_>) -> Observed {
-    let mut instances: BTreeMap<ComponentName, ObservedInstance> = BTreeMap::new();
-    for (name, container) in &sources.engine.containers {
-        instances.entry(name.clone()).or_default().containers.push(container.clone());
-    }
-    for (name, unit) in &sources.systemd.units {
-        instances.entry(name.clone()).or_default().unit = Some(unit.clone());
-    }
-    for (name, foreign) in sources.engine.foreign.iter().chain(&sources.systemd.foreign) {
-        instances.entry(name.clone()).or_default().foreign = Some(foreign.clone());
-    }
-    for (name, differs) in sources.engine.differs.iter().chain(&sources.systemd.differs) {
-        instances.entry(name.clone()).or_default().differs.push(differs.clone());
-    }
-    for (name, unseen) in &sources.engine.unseen {
-        instances.entry(name.clone()).or_default().unseen = Some(unseen.clone());
-    }
+    let mut instances = from_listings(sources.engine, sources.systemd);
     let desired = sources.assignment.map(|assignment| &assignment.content.share.instances);
     for (name, desired) in desired.into_iter().flatten() {
         let seen = instances.entry(name.clone()).or_default();
@@ -118,6 +103,30 @@ pub(crate) fn join(sources: Sources<'_>) -> Observed {
         seen.status = hash.map(|hash| Status { hash, ..ends.clone() });
     }
     Observed { instances }
+}
+
+/// Returns what the engine and systemd list of each component.
+fn from_listings(
+    engine: &ContainerListing,
+    systemd: &UnitListing,
+) -> BTreeMap<ComponentName, ObservedInstance> {
+    let mut instances: BTreeMap<ComponentName, ObservedInstance> = BTreeMap::new();
+    for (name, container) in &engine.containers {
+        instances.entry(name.clone()).or_default().containers.push(container.clone());
+    }
+    for (name, unit) in &systemd.units {
+        instances.entry(name.clone()).or_default().unit = Some(unit.clone());
+    }
+    for (name, foreign) in engine.foreign.iter().chain(&systemd.foreign) {
+        instances.entry(name.clone()).or_default().foreign = Some(foreign.clone());
+    }
+    for (name, differs) in engine.differs.iter().chain(&systemd.differs) {
+        instances.entry(name.clone()).or_default().differs.push(differs.clone());
+    }
+    for (name, unseen) in &engine.unseen {
+        instances.entry(name.clone()).or_default().unseen = Some(unseen.clone());
+    }
+    instances
 }
 
 /// Adds what is known of the version by which the host works, if it is not the desired one.
