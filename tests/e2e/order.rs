@@ -9,7 +9,7 @@ const LONGEST: &[&str] = &[
     "a_packaged_unit_that_dies_again_and_again_is_crash_looping",
     "a_login_that_stays_refused_ends_the_change_with_its_reason",
     "the_wordpress_example_installs_changes_and_refuses_as_its_chapter_says",
-    "data_outlives_upgrades_and_a_way_back_that_cannot_read_it_is_refused",
+    "data_outlives_upgrades_and_a_version_that_cannot_read_it_is_refused",
     "a_faulty_registry_never_stops_the_old_version",
     "a_stop_after_the_supervisor_was_killed_28_times_is_respected",
     "a_stop_after_systemd_gave_up_on_the_supervisor_is_respected",
