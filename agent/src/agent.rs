@@ -16,6 +16,7 @@ use oml_common::decide::reconcile::Busy;
 use oml_common::decide::schedule::{self, EarlyEnd, RunningStep};
 use oml_common::decide::step::Step;
 use oml_common::decide::update::{self, NotDone, Outcome};
+use oml_common::decide::waiting::WaitingJobs;
 use oml_common::document::assignment::AssignmentDocument;
 use oml_common::document::host_policy::FoundPolicy;
 use oml_common::document::instance::{HeldInstance, InstanceDocument};
@@ -144,6 +145,8 @@ struct State {
     /// The updates were compared with what the host shows since the agent started.
     compared: bool,
     drifts: DriftLog,
+    /// The jobs of systemd that wait.
+    jobs: WaitingJobs,
     errors: AgentErrors,
     usage: HostUsage,
     wake_at: Option<Timestamp>,

@@ -43,3 +43,4 @@ pub mod unhealthy;
 pub mod unit_end;
 pub mod update;
 pub mod verdict;
+pub mod waiting;

@@ -38,7 +38,8 @@ impl Agent {
         if !self.has_looked() {
             return;
         }
-        let observed = self.observe();
+        let mut observed = self.observe();
+        self.state.jobs.look(&mut observed, self.host.clock.now());
         self.find_lost_updates(&observed);
         self.follow_drift(|drifts, input| drifts.look(input), &observed);
         let mut decisions = decide(self.input(&observed));
@@ -77,6 +78,7 @@ impl Agent {
         if let Some(by_ms) = mark.set_since(&self.state.mark) {
             warn!(by_ms, "clock was set; deadlines shifted");
             update::shift(&mut self.state.updates, by_ms);
+            self.state.jobs.shift(by_ms);
             self.state.mark = mark;
             self.state.unsaved = true;
         }

@@ -27,6 +27,7 @@ mod images;
 mod interrupted;
 mod lost_record;
 mod migrated;
+mod queued;
 mod reload;
 mod reload_check;
 mod revived;

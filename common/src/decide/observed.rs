@@ -135,6 +135,19 @@ pub struct ObservedUnit {
     pub result: String,
     /// Why systemd skipped its last start; none if it did not.
     pub unmet: Option<Unmet>,
+    /// Its job that has not begun.
+    pub job: Option<WaitingJob>,
+}
+
+/// A job of systemd that waits for jobs that go first, such as the start of a unit after which its own
+/// comes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingJob {
+    pub number: u32,
+    /// Its type: `start`, `restart`, `stop` and the like.
+    pub kind: String,
+    /// When it was found first, as [`super::waiting::WaitingJobs`] knows it.
+    pub since: Option<Timestamp>,
 }
 
 /// systemd's ActiveState (org.freedesktop.systemd1(5)).

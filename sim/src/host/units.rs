@@ -14,6 +14,7 @@ mod file;
 mod job;
 mod life;
 mod process;
+mod queue;
 mod transient;
 
 pub use condition::{TestedLine, Tests};
@@ -70,6 +71,8 @@ pub struct UnitState {
     /// The time at which it last stopped being inactive or failed; 0 for never.
     pub inactive_exit_ms: u64,
     pub job: Option<u32>,
+    /// The type of that job, if it has not begun.
+    pub waits_for: Option<&'static str>,
     /// The result of the last run: "success", "exit-code", "timeout", "start-limit-hit" …
     pub result: String,
     /// The number of restarts by systemd itself since the last requested start.
@@ -176,6 +179,7 @@ impl HostModel {
         view.file_state = if is_enabled { "enabled" } else { "disabled" }.to_owned();
         view.needs_reload = unit.definition != on_disk;
         view.job = unit.job.as_ref().map(|job| job.id);
+        view.waits_for = unit.job.as_ref().and_then(job::Pending::waits_for);
         let is_known = unit.definition.is_there() || !unit.is_at_rest();
         if !is_known {
             // systemd keeps no unit in memory that has no file and does nothing.
@@ -298,18 +302,6 @@ impl HostModel {
         let mut state = self.state();
         state.units.vendor.remove(name);
         state.units.enabled.remove(name);
-    }
-
-    /// Masks a unit, as `systemctl mask` does.
-    pub fn mask(&self, name: &str) {
-        self.state().units.masked.insert(name.to_owned());
-        self.notify(Daemon::Systemd);
-    }
-
-    /// Unmasks a unit, as `systemctl unmask` does.
-    pub fn unmask(&self, name: &str) {
-        self.state().units.masked.remove(name);
-        self.notify(Daemon::Systemd);
     }
 
     /// Runs `systemctl start`, `restart`, `try-restart` or `stop` without waiting for the job.

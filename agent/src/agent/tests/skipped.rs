@@ -18,7 +18,7 @@ const CONDITION: &str = "a condition of its unit does not hold (ConditionPathExi
 const ASSERTION: &str = "an assertion of its unit does not hold (AssertPathExists=";
 const DEPENDENCY: &str = "a unit that its unit requires did not start";
 
-fn packaged(setting: &str) -> InstanceDocument {
+pub(super) fn packaged(setting: &str) -> InstanceDocument {
     let workload = PackagedUnit { drop_in: format!("Environment=OML={setting}") };
     let (interval_ms, timeout_ms, failures_max) = (500, 500, 2);
     fixtures::document("asterisk", "1").edited(|instance| {

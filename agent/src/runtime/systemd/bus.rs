@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use tokio::sync::Mutex;
 use zbus::{Connection, OwnedObjectPath, Variant, connection, proxy};
 
-use super::calls::{Loaded, ServiceProperties, TransientUnit, UnitCalls, UnitProperties};
+use super::calls::{
+    JobProperties, Loaded, ServiceProperties, TransientUnit, UnitCalls, UnitProperties,
+};
 use super::journal::{self, LogSpan};
 use super::transient;
 use crate::runtime::RuntimeError;
@@ -21,6 +23,7 @@ const SIGKILL: i32 = nix::libc::SIGKILL;
 const CALL_LIMIT: Duration = Duration::from_secs(10);
 pub(super) const UNIT: &str = "org.freedesktop.systemd1.Unit";
 pub(super) const SERVICE: &str = "org.freedesktop.systemd1.Service";
+const JOB: &str = "org.freedesktop.systemd1.Job";
 
 /// A change that enabling or disabling made, as its kind, the link and the link's target.
 type Change = (String, String, String);
@@ -65,6 +68,8 @@ trait AllProperties {
     fn unit(&self, interface: &str) -> zbus::Result<UnitProperties>;
     #[zbus(name = "GetAll")]
     fn service(&self, interface: &str) -> zbus::Result<ServiceProperties>;
+    #[zbus(name = "GetAll")]
+    fn job(&self, interface: &str) -> zbus::Result<JobProperties>;
 }
 
 /// The connection for calls, which is opened when it is needed and again after it broke.
@@ -180,15 +185,29 @@ impl UnitCalls for Bus {
             .build()
             .await
             .map_err(failed)?;
-        Ok(Loaded {
-            path: path.to_string(),
-            unit: properties.unit(UNIT).await.map_err(failed)?,
-            service: properties.service(SERVICE).await.map_err(failed)?,
-        })
+        let unit = properties.unit(UNIT).await.map_err(failed)?;
+        let service = properties.service(SERVICE).await.map_err(failed)?;
+        let job = match unit.job.as_ref().filter(|(number, _)| *number != 0) {
+            Some((_, job)) => job_at(&connection, job).await.map_err(failed)?,
+            None => JobProperties::default(),
+        };
+        Ok(Loaded { path: path.to_string(), unit, service, job })
     }
 
     async fn log_tail(&self, unit: &str, life: &LogSpan) -> Vec<String> {
         journal::log_tail(unit, life).await
+    }
+}
+
+/// Reads a job, which may have ended meanwhile.
+async fn job_at(
+    connection: &Connection,
+    path: &OwnedObjectPath,
+) -> Result<JobProperties, zbus::Error> {
+    let properties = AllPropertiesProxy::builder(connection).path(path.clone()).build().await?;
+    match properties.job(JOB).await {
+        Err(error) if refusal(&error).is_some() => Ok(JobProperties::default()),
+        job => job,
     }
 }
 

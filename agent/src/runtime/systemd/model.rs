@@ -15,7 +15,8 @@ use zbus::OwnedObjectPath;
 
 use super::Systemd;
 use super::calls::{
-    Loaded, ServiceProperties, TestProperty, TransientUnit, UnitCalls, UnitProperties,
+    JobProperties, Loaded, ServiceProperties, TestProperty, TransientUnit, UnitCalls,
+    UnitProperties,
 };
 use super::journal::LogSpan;
 use super::signals::{JobEnd, Signals};
@@ -143,6 +144,10 @@ fn loaded(name: &str, state: UnitState) -> Loaded {
         Some(ExitCause::Killed(signal)) => (2, signal),
         None => (0, 0),
     };
+    let job = state.waits_for.map(|kind| JobProperties {
+        job_type: Some(kind.to_owned()),
+        state: Some("waiting".to_owned()),
+    });
     Loaded {
         path: format!("/org/freedesktop/systemd1/unit/{name}"),
         unit: UnitProperties {
@@ -183,6 +188,7 @@ fn loaded(name: &str, state: UnitState) -> Loaded {
             main_exit_monotonic: Some(state.main_exit_us),
             status_text: Some(state.status_text),
         },
+        job: job.unwrap_or_default(),
     }
 }
 

@@ -190,7 +190,8 @@ impl Signals {
             JobResult::Assertion | JobResult::Dependency => {
                 self.change_ours(is_meant, |unit| unit.seen.start_was_skipped(end.number));
             }
-            JobResult::Other => {}
+            // One that waited is gone, and nothing else of the unit may have changed.
+            JobResult::Other => self.change_ours(is_meant, |_| {}),
         }
         // It is no error if no task waits.
         let _waiters = self.ends.send(end).unwrap_or(0);
@@ -272,7 +273,7 @@ fn count_up(counter: &watch::Sender<u64>) {
 impl OurUnit {
     /// Notes what a signal about the unit says.
     fn follow(&mut self, unit: UnitProperties) {
-        let loaded = Loaded { path: String::new(), unit, service: self.service.clone() };
+        let loaded = Loaded { unit, service: self.service.clone(), ..Loaded::default() };
         let job = loaded.unit.job.as_ref().map(|(job, _)| *job).filter(|job| *job != 0);
         if loaded.is_up() {
             self.seen.is_up(loaded.active(), job);

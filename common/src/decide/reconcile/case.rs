@@ -13,6 +13,9 @@ use crate::time::Timestamp;
 
 use super::reason::Reason;
 
+/// The time for systemd and the engine beyond the limits of the instance itself.
+pub(super) const START_MARGIN_MS: u64 = 10_000;
+
 /// A supervisor creates a missing container within this time of its start.
 const CREATION_MS_MAX: u64 = 10_000;
 

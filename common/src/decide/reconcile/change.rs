@@ -12,7 +12,7 @@ use crate::document::status::Health;
 use crate::document::update::{LastGood, Stage};
 use crate::time::{Span, Timestamp};
 
-use super::case::{Case, Decision, is_active};
+use super::case::{Case, Decision, START_MARGIN_MS, is_active};
 use super::dependencies::unconverged_dependency;
 use super::drain::{Drain, Drained};
 use super::health::{health, is_exited, report_start};
@@ -22,9 +22,6 @@ use super::reason::{
 };
 use super::rollback;
 use super::stopped::stopped;
-
-/// The time for systemd and the engine beyond the limits of the instance itself.
-const START_MARGIN_MS: u64 = 10_000;
 
 /// Decides the steps before the old version is stopped.
 pub(super) fn prepare(case: Case<'_>) -> Decision {
@@ -196,7 +193,8 @@ pub(super) fn resume_switch(case: Case<'_>, since: Timestamp, calls_cut: Option<
         .start_timeout_ms
         .saturating_add(timing.stop_grace_ms)
         .saturating_add(START_MARGIN_MS);
-    let end = since.plus_ms(budget_ms);
+    // A job that waited has begun later than the switch.
+    let end = since.max(unit.since).plus_ms(budget_ms);
     match unit.active {
         ActiveState::Active | ActiveState::Reloading if case.runs_desired() => {
             Decision::act(Phase::Starting, Step::Soak, Reason::Soak(SoakState::Begins))

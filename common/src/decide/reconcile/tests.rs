@@ -20,6 +20,7 @@ mod masked;
 mod once;
 mod packaged_ends;
 mod properties;
+mod queued;
 mod refused;
 mod reload;
 mod repaired;

@@ -37,6 +37,18 @@ impl HostModel {
         }
         Ok(())
     }
+
+    /// Masks a unit, as `systemctl mask` does.
+    pub fn mask(&self, name: &str) {
+        self.state().units.masked.insert(name.to_owned());
+        self.notify(Daemon::Systemd);
+    }
+
+    /// Unmasks a unit, as `systemctl unmask` does.
+    pub fn unmask(&self, name: &str) {
+        self.state().units.masked.remove(name);
+        self.notify(Daemon::Systemd);
+    }
 }
 
 impl Units {

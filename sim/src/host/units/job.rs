@@ -46,6 +46,8 @@ pub(super) enum Kind {
 pub(super) struct Pending {
     pub(super) id: u32,
     pub(super) kind: Kind,
+    /// It has not begun, because another job goes first.
+    pub(super) waits: bool,
 }
 
 impl HostModel {
@@ -80,7 +82,7 @@ impl HostModel {
             let shown = JobEvent::ShownAtRest { unit: unit_name, job, since_ms };
             let _heard = events.send(shown).is_ok();
         }
-        if let Some(before) = unit.job.replace(Pending { id: number, kind }) {
+        if let Some(before) = unit.job.replace(Pending { id: number, kind, waits: false }) {
             let (unit, job) = (name.to_owned(), before.id);
             let canceled = JobEvent::Ended { unit, job, result: "canceled" };
             let _heard = events.send(canceled).is_ok();
@@ -96,9 +98,9 @@ impl HostModel {
             (Kind::Stop, _, false) => self.rest(name),
             (Kind::Restart, ActiveState::Active, false) => {
                 self.end_packaged(name);
-                self.start_now(name);
+                self.start_in_turn(name);
             }
-            (Kind::Start | Kind::Restart | Kind::TryRestart, _, _) => self.start_now(name),
+            (Kind::Start | Kind::Restart | Kind::TryRestart, _, _) => self.start_in_turn(name),
         }
         Ok(Job(number))
     }

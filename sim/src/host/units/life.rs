@@ -196,7 +196,7 @@ impl HostModel {
             (true, _) if restarts_by_job => {
                 unit.enter(ActiveState::Inactive, now_ms);
                 drop(state);
-                return self.start_now(name);
+                return self.start_in_turn(name);
             }
             (true, "success") => {
                 unit.enter(ActiveState::Inactive, now_ms);

@@ -45,6 +45,10 @@ impl Reason {
             Self::CrashLoop { ends, now } => {
                 Self::CrashLoop { ends: Box::new(ends.steady()), now: Box::new(now.steady()) }
             }
+            Self::WaitsForJob { change, job } => {
+                let change = change.as_ref().map(|change| Box::new(change.steady()));
+                Self::WaitsForJob { change, job: job.clone() }
+            }
             other @ (Self::Foreign { .. }
             | Self::NotAllowed(_)
             | Self::DaemonAway { .. }
@@ -129,6 +133,7 @@ impl InactiveUnit {
             | Self::Starting
             | Self::Stopping
             | Self::NotStarted { .. }
+            | Self::WaitsForJob(_)
             | Self::Failed { .. }) => other.clone(),
         }
     }
