@@ -33,6 +33,7 @@ pub mod rollout;
 pub mod run_once;
 pub mod schedule;
 pub mod secrets;
+pub mod seen_running;
 pub mod settings;
 pub mod slots;
 pub mod start;

@@ -32,6 +32,7 @@ mod reload;
 mod reload_check;
 mod revived;
 mod secrets;
+mod seen_running;
 mod skipped;
 mod stopped;
 mod unhealthy;

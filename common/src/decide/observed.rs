@@ -61,6 +61,9 @@ pub struct ObservedInstance {
     /// The last good workload, as it is noted apart from the updates. It is only looked for if the host
     /// does not work by the desired one.
     pub last_good: Option<ContentHash>,
+    /// The workload by which its packaged unit was seen to run, as
+    /// [`super::seen_running::SeenRunning`] knows it. Its document may have been changed since.
+    pub seen_running: Option<ContentHash>,
 }
 
 impl ObservedInstance {

@@ -243,7 +243,7 @@ fn is_final(name: &str) -> bool {
 
 /// Returns true if a unit file in this state is enabled for good, or says of nothing how it would be
 /// (systemctl(1), `is-enabled`).
-fn is_enabled_or_cannot_be(state: &str) -> bool {
+pub(super) fn is_enabled_or_cannot_be(state: &str) -> bool {
     matches!(state, "enabled" | "static" | "indirect" | "generated" | "transient")
 }
 
@@ -256,7 +256,8 @@ fn refusal(error: &zbus::Error) -> Option<String> {
     (!is_away(refusal)).then(|| refusal.to_string())
 }
 
-/// Returns true if the bus says that systemd is not there.
+/// Returns true if the bus says that systemd is not there. While systemd executes itself again
+/// (`systemctl daemon-reexec`) the bus tries to start it as it starts other services, and cannot.
 fn is_away(refusal: &zbus::fdo::Error) -> bool {
     use zbus::fdo::Error;
     matches!(
@@ -268,6 +269,18 @@ fn is_away(refusal: &zbus::fdo::Error) -> bool {
             | Error::Timeout(_)
             | Error::TimedOut(_)
             | Error::Disconnected(_)
+            | Error::SpawnExecFailed(_)
+            | Error::SpawnForkFailed(_)
+            | Error::SpawnChildExited(_)
+            | Error::SpawnChildSignaled(_)
+            | Error::SpawnFailed(_)
+            | Error::SpawnFailedToSetup(_)
+            | Error::SpawnConfigInvalid(_)
+            | Error::SpawnServiceNotValid(_)
+            | Error::SpawnServiceNotFound(_)
+            | Error::SpawnPermissionsInvalid(_)
+            | Error::SpawnFileInvalid(_)
+            | Error::SpawnNoMemory(_)
     )
 }
 

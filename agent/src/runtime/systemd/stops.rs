@@ -96,7 +96,8 @@ impl Systemd {
                 self.forget_skip(unit);
                 self.note_stop(unit, at);
             }
-            (UnitMemory::Rests { at, .. }, Some(Unmet::Dependency)) => {
+            (UnitMemory::Rests { at, .. }, Some(Unmet::Dependency))
+            | (UnitMemory::Rests { at: at @ 0, .. }, Some(_)) => {
                 self.forget_stop(unit);
                 self.note_skip(unit, at);
             }

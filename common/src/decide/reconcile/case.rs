@@ -240,10 +240,13 @@ pub(in crate::decide) fn is_set_up_for(
                 && seen.running().is_none_or(|container| &container.hash == desired_hash)
         }
         // A file that was lost, or only has to be written or read again, is no reason for a restart.
-        Workload::Unit(_) => seen.unit.as_ref().is_some_and(|unit| match &seen.document {
-            Some(document) => &document.workload == desired_hash,
-            None => unit.hash.is_some() && !unit.stale,
-        }),
+        Workload::Unit(_) => {
+            seen.unit.as_ref().is_some_and(|unit| match (&seen.seen_running, &seen.document) {
+                (Some(workload), _) => workload == desired_hash,
+                (None, Some(document)) => &document.workload == desired_hash,
+                (None, None) => unit.hash.is_some() && !unit.stale,
+            })
+        }
     }
 }
 

@@ -148,8 +148,9 @@ fn revert_document(case: Case<'_>) -> Option<Decision> {
 }
 
 fn switch(case: Case<'_>, calls_cut: Option<u64>, recount: bool) -> Decision {
-    // What runs counts before the document, which an interrupted switch may have changed.
+    // What runs counts before the document, which an interrupted switch or a person may have changed.
     let running = case.seen.running().map(|container| container.hash.clone());
+    let running = running.or_else(|| case.seen.seen_running.clone());
     let document = || case.seen.document.as_ref().map(|document| document.workload.clone());
     let present = running.or_else(document);
     let previous = match case.update.map(|update| &update.last_good) {
@@ -193,8 +194,10 @@ pub(super) fn resume_switch(case: Case<'_>, since: Timestamp, calls_cut: Option<
         .start_timeout_ms
         .saturating_add(timing.stop_grace_ms)
         .saturating_add(START_MARGIN_MS);
-    // A job that waited has begun later than the switch.
-    let end = since.max(unit.since).plus_ms(budget_ms);
+    // A job that waited has begun later than the switch. A time in the future was read before the clock
+    // was set back.
+    let began = if unit.since > case.input.now { since } else { since.max(unit.since) };
+    let end = began.plus_ms(budget_ms);
     match unit.active {
         ActiveState::Active | ActiveState::Reloading if case.runs_desired() => {
             Decision::act(Phase::Starting, Step::Soak, Reason::Soak(SoakState::Begins))

@@ -61,7 +61,8 @@ pub(super) fn hold(
     if !is_held && (is_active(unit) || !is_about_unit(&decision.reason)) {
         return Decision { beside, wake_at, ..decision };
     }
-    let is_late = job.longer_than.is_some() && decision.phase == Phase::Starting;
+    let is_on_its_way = matches!(decision.phase, Phase::Starting | Phase::Soaking { .. });
+    let is_late = job.longer_than.is_some() && is_on_its_way;
     let phase = if is_late { Phase::Blocked } else { decision.phase };
     let step = decision.step.clone().filter(|step| !holds(step));
     let reason = Reason::WaitsForJob { change: kept(decision.reason), job };

@@ -28,8 +28,8 @@ const LAST_GOOD_MEANWHILE: &str = "the superseded version is not running; the la
                                    version runs until this one is ready";
 const STOPS_LEFTOVER: &str = "stopped on the host by hand while its supervisor did not run; its \
                               container is being stopped too";
-const WAITS_FOR_UNMASK: &str = "its unit runs and is masked on the host; the change waits until it \
-                                is unmasked there";
+const WAITS_FOR_UNMASK: &str = "its unit runs and is masked on the host; the change waits until \
+                                somebody runs systemctl unmask for its unit there";
 
 /// The reason of a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]

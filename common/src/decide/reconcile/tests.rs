@@ -27,6 +27,7 @@ mod repaired;
 mod replaced;
 mod revived;
 mod rights;
+mod seen_running;
 mod unreadable;
 mod unseen;
 mod world;

@@ -18,6 +18,13 @@ pub enum JobEvent {
         job: u32,
         /// The time at which the unit became inactive or failed.
         since_ms: u64,
+        /// The last test of its conditions, after which one did not hold.
+        is_unmet: bool,
+    },
+    /// The unit has become active.
+    Started {
+        /// The name of the unit.
+        unit: String,
     },
     /// The job ended.
     Ended {
@@ -79,7 +86,8 @@ impl HostModel {
         };
         if unit.is_at_rest() {
             let since_ms = unit.state.inactive_enter_ms;
-            let shown = JobEvent::ShownAtRest { unit: unit_name, job, since_ms };
+            let is_unmet = unit.state.conditions.have_failed();
+            let shown = JobEvent::ShownAtRest { unit: unit_name, job, since_ms, is_unmet };
             let _heard = events.send(shown).is_ok();
         }
         if let Some(before) = unit.job.replace(Pending { id: number, kind, waits: false }) {

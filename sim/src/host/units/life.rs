@@ -67,6 +67,7 @@ impl HostModel {
                 unit.enter(ActiveState::Active, now_ms);
                 "success".clone_into(&mut unit.state.result);
             }
+            host.show_started(&name);
             host.finish_job(&name);
         });
         self.notify(Daemon::Systemd);
@@ -146,6 +147,7 @@ impl HostModel {
             unit.enter(ActiveState::Active, now_ms);
             "success".clone_into(&mut unit.state.result);
         }
+        self.show_started(name);
         self.finish_job(name);
     }
 

@@ -49,6 +49,13 @@ impl HostModel {
         self.notify(Daemon::Systemd);
     }
 
+    /// Announces that a unit has become active.
+    pub(super) fn show_started(&self, name: &str) {
+        let events = self.state().units.events.clone();
+        // Nobody has to be listening.
+        let _heard = events.send(JobEvent::Started { unit: name.to_owned() }).is_ok();
+    }
+
     /// Starts a unit for its job, once no other job goes first.
     pub(super) fn start_in_turn(&self, name: &str) {
         let waits = {
