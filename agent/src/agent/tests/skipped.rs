@@ -248,7 +248,12 @@ async fn a_packaged_version_whose_rollback_failed_too_is_rolled_back_once_its_un
     for words in [CONDITION, ASSERTION, DEPENDENCY] {
         let (mut bench, path) = packaged_without_path(words, "").await;
         bench.desire_document(packaged("2"));
-        bench.until(|report| report.reason.contains("the rollback failed too")).await;
+        bench
+            .until(|report| {
+                let failure = report.failure.as_ref();
+                failure.is_some_and(|it| it.message.contains("the rollback failed too"))
+            })
+            .await;
         std::fs::create_dir(&path).unwrap();
         bench.until(|report| report.phase == Phase::RolledBack).await;
         assert!(is_up(&bench, UNIT));

@@ -150,7 +150,9 @@ impl SeenUnit {
     #[must_use]
     pub fn skipped(&self) -> Option<(u32, SkipCause)> {
         let unmet = self.unmet.filter(|job| self.done == Some(*job));
-        self.skipped.or(unmet.map(|job| (job, SkipCause::Condition)))
+        let unmet = unmet.map(|job| (job, SkipCause::Condition));
+        // A later job has a higher number.
+        unmet.into_iter().chain(self.skipped).max_by_key(|(job, _)| *job)
     }
 
     /// Forgets which job the unit showed at rest, which one was done and which start was skipped.

@@ -175,3 +175,17 @@ fn a_start_that_was_skipped_does_not_count_after_another_one_was_done() {
     lost.was_lost();
     assert_eq!(lost.skipped(), None, "it may have been started since");
 }
+
+#[test]
+fn the_later_one_of_two_starts_that_were_skipped_counts() {
+    let mut unit = SeenUnit::default();
+    unit.rests(0, JOB);
+    unit.start_was_skipped(7, SkipCause::Dependency);
+    unit.rests(0, Some(8));
+    unit.conditions_failed(8);
+    unit.job_is_done(8);
+    assert_eq!(unit.skipped_at_rest(), Some((0, SkipCause::Condition)));
+    unit.rests(0, Some(9));
+    unit.start_was_skipped(9, SkipCause::Assertion);
+    assert_eq!(unit.skipped_at_rest(), Some((0, SkipCause::Assertion)));
+}
