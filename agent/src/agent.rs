@@ -16,7 +16,7 @@ use oml_common::decide::observed::SettledDocument;
 use oml_common::decide::reconcile::Busy;
 use oml_common::decide::schedule::{self, EarlyEnd, RunningStep};
 use oml_common::decide::step::Step;
-use oml_common::decide::update::{self, NotDone, Outcome};
+use oml_common::decide::update::{self, Outcome};
 use oml_common::document::assignment::AssignmentDocument;
 use oml_common::document::host_policy::FoundPolicy;
 use oml_common::document::instance::{HeldInstance, InstanceDocument};
@@ -25,7 +25,7 @@ use oml_common::id::{ComponentName, ContentHash};
 use oml_common::text::error::chain;
 use oml_common::time::{ClockMark, Timestamp};
 use tokio::sync::watch;
-use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
+use tokio::task::{AbortHandle, Id, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, sleep_until};
 use tracing::{debug, info};
 
@@ -38,9 +38,11 @@ use crate::runtime::{ContainerListing, PullProgress, UnitListing};
 use crate::statuses::Statuses;
 use oml_common::document::update::{SavedUpdates, UnreadableUpdate};
 
+mod ends;
 mod errors;
 mod informer;
 mod last_good;
+mod memory;
 mod on_disk;
 mod once;
 mod pass;
@@ -51,6 +53,7 @@ mod settled;
 
 use self::errors::AgentErrors;
 use self::informer::{Question, RuntimeWatch};
+use self::memory::HostMemory;
 pub use self::reporting::empty_report;
 
 /// The interval at which the bytes of a pull are sampled.
@@ -146,6 +149,7 @@ struct State {
     /// The updates were compared with what the host shows since the agent started.
     compared: bool,
     drifts: DriftLog,
+    memory: HostMemory,
     errors: AgentErrors,
     usage: HostUsage,
     wake_at: Option<Timestamp>,
@@ -273,50 +277,6 @@ impl Agent {
             }
             !settled
         });
-    }
-
-    fn take_end(&mut self, ended: Result<(Id, (Work, Outcome)), JoinError>) {
-        self.follow_clock();
-        match ended {
-            Ok((id, (work, outcome))) => {
-                let running = self.state.running.remove(&id);
-                let ended_early = schedule::has_ended_early(work.superseded.is_set(), &outcome);
-                match running.and_then(|running| running.beside) {
-                    Some(_) => self.finish_beside(&work, outcome),
-                    None if ended_early => self.settle(work.component),
-                    None => self.finish(&work, outcome),
-                }
-            }
-            Err(error) => {
-                let Some(running) = self.state.running.remove(&error.id()) else { return };
-                let Running { component, desired_hash, beside, superseded, .. } = running;
-                let (desired, started_at) = (self.desired(&component), None);
-                if let Some(step) = beside {
-                    let work =
-                        Work { component, desired, desired_hash, step, started_at, superseded };
-                    let why = NotDone::AgentFailed(error.to_string());
-                    return self.finish_beside(&work, Outcome::Retry(why));
-                }
-                if error.is_cancelled() {
-                    self.settle(component);
-                    return;
-                }
-                let Some(busy) = self.state.busy.get(&component) else { return };
-                let step = busy.step.clone();
-                let work = Work { component, desired, desired_hash, step, started_at, superseded };
-                let why = NotDone::AgentFailed(error.to_string());
-                self.finish(&work, Outcome::Retry(why));
-            }
-        }
-    }
-
-    fn take_progress(&mut self) {
-        for running in self.state.running.values().filter(|running| running.beside.is_none()) {
-            if let Some(busy) = self.state.busy.get_mut(&running.component) {
-                let PullProgress { bytes_done, bytes_total } = *running.progress.borrow();
-                busy.bytes = (bytes_done, bytes_total);
-            }
-        }
     }
 
     fn refresh(&mut self) {

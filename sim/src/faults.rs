@@ -63,6 +63,8 @@ pub(crate) struct Faults {
     pub(crate) away: BTreeSet<Daemon>,
     pub(crate) queued: BTreeMap<(Daemon, Verb), VecDeque<Fault>>,
     gates: BTreeMap<(Daemon, Verb), watch::Sender<bool>>,
+    /// The units of which every start that is asked for waits.
+    pub(crate) queues: BTreeSet<String>,
 }
 
 impl Faults {

@@ -21,7 +21,7 @@ use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use super::{Agent, Running, State};
-use crate::execute::{Superseded, Work};
+use crate::execute::Work;
 use crate::observe::{Sources, join};
 use crate::runtime::PullProgress;
 
@@ -34,7 +34,8 @@ impl Agent {
         if !self.has_looked() {
             return;
         }
-        let observed = self.observe();
+        let mut observed = self.observe();
+        self.remember(&mut observed);
         self.find_lost_updates(&observed);
         self.follow_drift(|drifts, input| drifts.look(input), &observed);
         let mut decisions = decide(self.input(&observed));
@@ -74,6 +75,7 @@ impl Agent {
         if let Some(by_ms) = mark.set_since(&self.state.mark) {
             warn!(by_ms, "clock was set; deadlines shifted");
             update::shift(&mut self.state.updates, by_ms);
+            self.state.memory.jobs.shift(by_ms);
             self.state.mark = mark;
             self.state.unsaved = true;
         }
@@ -149,14 +151,8 @@ impl Agent {
             self.state.last_settled.remove(component);
         }
         let (desired, desired_hash) = (self.desired(component), self.desired_hash(component));
-        let mut work = Work {
-            component: component.clone(),
-            desired,
-            desired_hash: desired_hash.clone(),
-            step,
-            started_at: None,
-            superseded: Superseded::default(),
-        };
+        let mut work = Work::new(component.clone(), desired, desired_hash.clone(), step);
+        work.seen_running = self.seen_running(component);
         let superseded = work.superseded.clone();
         reach_before(&work.step);
         let doing = Doing { component, desired_hash: &desired_hash, step: &work.step };
@@ -214,6 +210,7 @@ impl Agent {
         let doing = Doing { component, desired_hash, step };
         self.state.unsaved |= update::finish(&mut self.state.updates, doing, outcome, now);
         self.save();
+        self.forget_running(component, step);
         reach_after(step);
         self.settle(component.clone());
     }

@@ -10,7 +10,7 @@ use tracing::info;
 
 use super::pass::log_outcome;
 use super::{Agent, Running};
-use crate::execute::{Superseded, Work};
+use crate::execute::Work;
 use crate::runtime::PullProgress;
 
 impl Agent {
@@ -23,15 +23,9 @@ impl Agent {
             info!(%component, step = step.as_str(), reason, "step for the version in use started");
         }
         let (desired, desired_hash) = (self.desired(component), self.desired_hash(component));
-        let work = Work {
-            component: component.clone(),
-            desired,
-            desired_hash: desired_hash.clone(),
-            step: step.clone(),
-            // What ends then is not the desired workload, so its container is not read.
-            started_at: None,
-            superseded: Superseded::default(),
-        };
+        // What ends then is not the desired workload, so its container is not read.
+        let mut work = Work::new(component.clone(), desired, desired_hash.clone(), step.clone());
+        work.seen_running = self.seen_running(component);
         let superseded = work.superseded.clone();
         let host = self.host.clone();
         let (sender, progress) = watch::channel(PullProgress::default());
@@ -56,6 +50,7 @@ impl Agent {
         update::finish_beside(&mut self.state.updates, doing, outcome, now);
         self.state.unsaved = true;
         self.save();
+        self.forget_running(component, step);
         let number = self.ask_again();
         self.state.reviving.insert(component.clone(), Some(number));
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use oml_common::decide::slots::{BeforeSwitch, Slots, before_switch};
 use oml_common::decide::start::{self, FailedStart, StartErrorKind};
 use oml_common::decide::update::Outcome;
-use oml_common::document::instance::InstanceDocument;
+use oml_common::document::instance::{HeldInstance, InstanceDocument};
 use oml_common::id::ContentHash;
 use oml_common::text::error::chain;
 use oml_daemon::failpoint;
@@ -181,7 +181,8 @@ impl Host {
         Ok(instance)
     }
 
-    /// Finds the instance of a workload in the documents or the container's label.
+    /// Finds the instance of a workload in the documents, in that by which its unit was seen to run, or in the
+    /// container's label.
     pub(super) async fn known(
         &self,
         work: &Work,
@@ -192,6 +193,10 @@ impl Host {
             if let Some(found) = document.filter(|document| &document.workload_hash() == hash) {
                 return Ok(found);
             }
+        }
+        let seen = work.seen_running.as_deref().filter(|seen| seen.workload.hash == *hash);
+        if let Some(Ok(found)) = seen.map(HeldInstance::whole) {
+            return Ok(found);
         }
         let labelled = self.docker.document(&work.component, hash).await?;
         labelled.ok_or(StepError::NoInstance)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use oml_common::decide::step::Step;
-use oml_common::document::instance::InstanceDocument;
+use oml_common::document::instance::{HeldInstance, InstanceDocument};
 use oml_common::id::{ComponentName, ContentHash};
 use oml_common::time::Timestamp;
 use tokio::sync::watch;
@@ -23,9 +23,22 @@ pub(crate) struct Work {
     pub(crate) started_at: Option<Timestamp>,
     /// Says that another workload, or another content of its files, is desired since the step was begun.
     pub(crate) superseded: Superseded,
+    /// The document by which its packaged unit was seen to run.
+    pub(crate) seen_running: Option<Box<HeldInstance>>,
 }
 
 impl Work {
+    /// Creates a step of an instance that nothing was started for.
+    pub(crate) fn new(
+        component: ComponentName,
+        desired: Option<InstanceDocument>,
+        desired_hash: ContentHash,
+        step: Step,
+    ) -> Self {
+        let (superseded, seen_running) = (Superseded::default(), None);
+        Self { component, desired, desired_hash, step, started_at: None, superseded, seen_running }
+    }
+
     pub(super) fn instance(&self) -> Result<&InstanceDocument, StepError> {
         self.desired.as_ref().ok_or(StepError::NoInstance)
     }

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::disk::MinFree;
-use crate::execute::{Superseded, Work};
+use crate::execute::Work;
 use crate::fixtures::{self, ModelHost};
 use crate::runtime::PullProgress;
 
@@ -76,8 +76,7 @@ impl Bench {
     async fn perform(&self, instance: &InstanceDocument, step: Step) -> Outcome {
         let desired = Some(instance.clone());
         let (component, desired_hash) = (instance.component.clone(), instance.workload_hash());
-        let (started_at, superseded) = (None, Superseded::default());
-        let work = Work { component, desired, desired_hash, step, started_at, superseded };
+        let work = Work::new(component, desired, desired_hash, step);
         self.host.perform(&work, &watch::channel(PullProgress::default()).0).await
     }
 

@@ -47,6 +47,7 @@ macro_rules! in_order {
     };
 }
 
+mod bus;
 mod engine;
 mod manual_actions;
 mod options;
@@ -178,6 +179,7 @@ async fn the_real_daemons_keep_the_contract() {
     options::all(&host).await;
     units::all(&host).await;
     units::of_real_daemons(&host).await;
+    bus::of_real_daemons(&host).await;
     skipped::all(&host).await;
     supervised::all(&host).await;
     supervised::of_real_daemons(&host).await;

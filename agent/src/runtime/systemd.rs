@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use oml_common::decide::difference::ForeignObject;
 use oml_common::decide::observed::ActiveState;
-use oml_common::decide::unit_end::{UnitMemory, why_skipped};
+use oml_common::decide::unit_end::{SkipCause, UnitMemory, why_skipped};
 use oml_common::document::instance::{HeldInstance, InstanceDocument, Timing, Workload};
 use oml_common::document::operation::RunOrder;
 use oml_common::id::{ComponentName, RunId, TenantId, UnitName};
@@ -149,10 +149,11 @@ impl Systemd {
     fn failed_start(&self, unit: &str, ended: &EndedJob, is_supervised: bool) -> RuntimeError {
         let EndedJob { loaded, end } = ended;
         let result = end.as_ref().map(|end| end.result);
-        let (detail, transient) = match why_skipped(&loaded.tested(), result) {
+        let seen = || Some(self.signals.skip_of(unit, end.as_ref()?.number)?.into());
+        let (detail, transient) = match why_skipped(&loaded.tested(), result).or_else(seen) {
             Some(unmet) => {
                 if let Some(end) = end {
-                    self.signals.note_skipped(unit, end.number);
+                    self.signals.note_skipped(unit, end.number, SkipCause::from(&unmet));
                 }
                 (unmet.explain(unit), false)
             }

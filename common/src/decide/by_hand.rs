@@ -2,7 +2,7 @@
 //! is desired: its change waits, or was rolled back.
 
 use crate::decide::difference::{FileChange, ForeignObject, UnitChange};
-use crate::decide::observed::{ContainerState, ObservedInstance, UnitEnd};
+use crate::decide::observed::{ContainerState, ObservedInstance, ObservedUnit, UnitEnd};
 use crate::document::update::{InstanceUpdate, LastGood, Stage};
 use crate::id::ContentHash;
 
@@ -33,16 +33,18 @@ impl<'a> VersionInUse<'a> {
     /// nothing about it may be written. `update` is that towards the desired workload.
     pub(in crate::decide) fn find(
         seen: &'a ObservedInstance,
-        update: Option<&InstanceUpdate>,
+        update: Option<&'a InstanceUpdate>,
         desired_hash: &ContentHash,
         is_container: bool,
     ) -> Option<Self> {
-        if !is_at_rest(seen, update) || !may_be_written(seen) {
+        if !is_at_rest(seen, update) || !may_be_written(seen, is_container) {
             return None;
         }
         let is_current = update.is_none_or(|update| update.last_good == LastGood::Current);
+        let seen_running = seen.seen_running.as_ref().or_else(|| rolled_back_to(update?));
         let workload = match (seen.running(), &seen.document) {
             (Some(running), _) => &running.hash,
+            (None, _) if !is_container && seen_running.is_some() => seen_running?,
             (None, Some(document))
                 if document.on_disk
                     && (!is_container || seen.container(&document.workload).is_some()) =>
@@ -124,9 +126,15 @@ fn is_at_rest(seen: &ObservedInstance, update: Option<&InstanceUpdate>) -> bool 
     }
 }
 
+/// Returns the version that a packaged unit was rolled back to.
+fn rolled_back_to(update: &InstanceUpdate) -> Option<&ContentHash> {
+    update.last_good.previous().filter(|_| matches!(update.stage, Stage::RolledBack { .. }))
+}
+
 /// Returns true if its unit may be written. A mask and a unit of somebody else are in the place of its
-/// file. One that is enabled again no longer shows that it was disabled and may have been stopped.
-fn may_be_written(seen: &ObservedInstance) -> bool {
+/// file; a drop-in is beside the mask. One that is enabled again no longer shows that it was disabled
+/// and may have been stopped.
+fn may_be_written(seen: &ObservedInstance, is_container: bool) -> bool {
     let is_in_the_way = match &seen.foreign {
         Some(
             ForeignObject::Unit { .. }
@@ -136,7 +144,10 @@ fn may_be_written(seen: &ObservedInstance) -> bool {
         Some(ForeignObject::Container { .. }) | None => false,
     };
     let unit = seen.unit.as_ref();
-    !is_in_the_way && unit.is_none_or(|unit| !unit.masked && unit.ended != Some(UnitEnd::Unknown))
+    let may_be = |unit: &ObservedUnit| {
+        !(unit.masked && is_container) && unit.ended != Some(UnitEnd::Unknown)
+    };
+    !is_in_the_way && unit.is_none_or(may_be)
 }
 
 /// Returns true if a container of that workload ran and has ended.

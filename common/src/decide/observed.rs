@@ -66,6 +66,9 @@ pub struct ObservedInstance {
     pub settled: Option<SettledDocument>,
     /// The component's own name of the running container, by its label.
     pub own_name: Option<String>,
+    /// The workload by which its packaged unit was seen to run, as
+    /// [`super::seen_running::SeenRunning`] knows it. Its document may have been changed since.
+    pub seen_running: Option<ContentHash>,
 }
 
 /// A document that was seen as it should be.
@@ -157,6 +160,19 @@ pub struct ObservedUnit {
     pub result: String,
     /// Why systemd skipped its last start; none if it did not.
     pub unmet: Option<Unmet>,
+    /// Its job that has not begun.
+    pub job: Option<WaitingJob>,
+}
+
+/// A job of systemd that waits for jobs that go first, such as the start of a unit after which its own
+/// comes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingJob {
+    pub number: u32,
+    /// Its type: `start`, `restart`, `stop` and the like.
+    pub kind: String,
+    /// When it was found first, as [`super::waiting::WaitingJobs`] knows it.
+    pub since: Option<Timestamp>,
 }
 
 /// systemd's ActiveState (org.freedesktop.systemd1(5)).

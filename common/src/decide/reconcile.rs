@@ -20,6 +20,7 @@ mod dependencies;
 mod drain;
 mod health;
 mod maintain;
+mod queued;
 pub(in crate::decide) mod reason;
 mod reload;
 mod repair;
@@ -34,8 +35,8 @@ pub(in crate::decide) use self::case::is_set_up_for;
 pub use self::case::{Busy, Decision, Input};
 use self::drain::{Drain, Drained};
 pub use self::reason::{
-    Activity, CallCount, Ends, InUse, InactiveUnit, Interruption, Lack, LastEnd, ManualStop,
-    Meanwhile, Reason, RestartOfUnhealthy, SoakState,
+    Activity, CallCount, Ends, HeldUp, InUse, InactiveUnit, Interruption, JobWait, Lack, LastEnd,
+    ManualStop, Meanwhile, Reason, RestartOfUnhealthy, SoakState,
 };
 pub use self::report::report;
 
@@ -58,14 +59,13 @@ pub fn decide(input: Input<'_>) -> BTreeMap<ComponentName, Decision> {
     for (name, unreadable) in &share.unreadable {
         let decision = unreadable::decide_unreadable(name, &unreadable.why, input);
         let seen = input.observed.instances.get(name).unwrap_or(&nothing);
-        decisions.insert(name.clone(), hold_unseen(name, seen, input, decision));
+        decisions.insert(name.clone(), hold(name, seen, input, decision));
     }
     for (name, desired) in desired {
         if let Some(unreadable) = input.unreadable.get(name) {
             let decision = unreadable::decide_unreadable(name, &unreadable.why, input);
             let seen = input.observed.instances.get(name).unwrap_or(&nothing);
-            let decision = hold_unseen(name, seen, input, decision);
-            decisions.insert(name.clone(), decision);
+            decisions.insert(name.clone(), hold(name, seen, input, decision));
             continue;
         }
         let seen = input.observed.instances.get(name).unwrap_or(&nothing);
@@ -75,8 +75,7 @@ pub fn decide(input: Input<'_>) -> BTreeMap<ComponentName, Decision> {
         let decision = repair::put_right(case, decide_desired(name, case));
         let decision = stopped::stop_leftover(case, revive::keep_alive(case, decision));
         let decision = health::report_crash_loop_beside(case, decision);
-        let decision = hold_unseen(name, seen, input, decision);
-        decisions.insert(name.clone(), decision);
+        decisions.insert(name.clone(), hold(name, seen, input, decision));
     }
     let awaited = dependencies::unprepared_addition(input, &decisions);
     // Revision 0 says that nothing was decided for this node yet, not that
@@ -85,9 +84,19 @@ pub fn decide(input: Input<'_>) -> BTreeMap<ComponentName, Decision> {
     let leftover = input.observed.instances.iter().filter(|_| decided);
     for (name, seen) in leftover.filter(|(name, seen)| !share.contains(name) && is_ours(seen)) {
         let decision = decide_leftover(name, seen, awaited, input);
-        decisions.insert(name.clone(), hold_unseen(name, seen, input, decision));
+        decisions.insert(name.clone(), hold(name, seen, input, decision));
     }
     decisions
+}
+
+/// Holds back what must not be done with what was found of the component.
+fn hold(
+    name: &ComponentName,
+    seen: &ObservedInstance,
+    input: Input<'_>,
+    decision: Decision,
+) -> Decision {
+    hold_unseen(name, seen, input, queued::hold(name, seen, input, decision))
 }
 
 /// The steps to take now, removals first, then in the order of names.

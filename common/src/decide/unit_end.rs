@@ -16,7 +16,7 @@ mod seen;
 mod supervised;
 mod unmet;
 
-pub use self::seen::{SeenRest, SeenUnit};
+pub use self::seen::{SeenRest, SeenUnit, SkipCause};
 pub use self::supervised::{
     ProcessEnd, StartedUnit, SupervisedLife, how_supervised_ended, was_interrupted,
 };

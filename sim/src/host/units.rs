@@ -14,6 +14,7 @@ mod file;
 mod job;
 mod life;
 mod process;
+mod queue;
 mod transient;
 
 pub use condition::{TestedLine, Tests};
@@ -57,7 +58,7 @@ pub struct UnitState {
     /// The path of the unit file; empty if there is none.
     pub fragment_path: String,
     pub drop_in_paths: Vec<String>,
-    /// "enabled" or "disabled".
+    /// "enabled", "disabled" or "static".
     pub file_state: String,
     /// The files of the unit have changed since systemd read them.
     pub needs_reload: bool,
@@ -70,6 +71,8 @@ pub struct UnitState {
     /// The time at which it last stopped being inactive or failed; 0 for never.
     pub inactive_exit_ms: u64,
     pub job: Option<u32>,
+    /// The type of that job, if it has not begun.
+    pub waits_for: Option<&'static str>,
     /// The result of the last run: "success", "exit-code", "timeout", "start-limit-hit" …
     pub result: String,
     /// The number of restarts by systemd itself since the last requested start.
@@ -116,16 +119,18 @@ pub(crate) struct Units {
     vendor: BTreeSet<String>,
     masked: BTreeSet<String>,
     enabled: BTreeSet<String>,
+    /// Those that have nothing to enable.
+    statics: BTreeSet<String>,
     ends: broadcast::Sender<u32>,
     events: broadcast::Sender<JobEvent>,
 }
 
 impl Default for Units {
     fn default() -> Self {
-        let (units, vendor, masked, enabled) = Default::default();
+        let (units, vendor, masked, enabled, statics) = Default::default();
         let (ends, _) = broadcast::channel(JOB_ENDS_MAX);
         let (events, _) = broadcast::channel(JOB_ENDS_MAX);
-        Self { units, vendor, masked, enabled, ends, events }
+        Self { units, vendor, masked, enabled, statics, ends, events }
     }
 }
 
@@ -160,7 +165,11 @@ impl HostModel {
         let on_disk = self.read_definition(name);
         let mut state = self.state();
         let is_masked = state.units.masked.contains(name);
-        let is_enabled = state.units.enabled.contains(name);
+        let file_state = match state.units.enabled.contains(name) {
+            true => "enabled",
+            false if state.units.statics.contains(name) => "static",
+            false => "disabled",
+        };
         state.units.unload(name);
         let unit = state.units.unit(name, &on_disk);
         let mut view = unit.state.clone();
@@ -173,9 +182,10 @@ impl HostModel {
         view.kind = unit.definition.kind().to_owned();
         view.fragment_path.clone_from(&unit.definition.fragment_path);
         view.drop_in_paths.clone_from(&unit.definition.drop_in_paths);
-        view.file_state = if is_enabled { "enabled" } else { "disabled" }.to_owned();
+        file_state.clone_into(&mut view.file_state);
         view.needs_reload = unit.definition != on_disk;
         view.job = unit.job.as_ref().map(|job| job.id);
+        view.waits_for = unit.job.as_ref().and_then(job::Pending::waits_for);
         let is_known = unit.definition.is_there() || !unit.is_at_rest();
         if !is_known {
             // systemd keeps no unit in memory that has no file and does nothing.
@@ -298,18 +308,6 @@ impl HostModel {
         let mut state = self.state();
         state.units.vendor.remove(name);
         state.units.enabled.remove(name);
-    }
-
-    /// Masks a unit, as `systemctl mask` does.
-    pub fn mask(&self, name: &str) {
-        self.state().units.masked.insert(name.to_owned());
-        self.notify(Daemon::Systemd);
-    }
-
-    /// Unmasks a unit, as `systemctl unmask` does.
-    pub fn unmask(&self, name: &str) {
-        self.state().units.masked.remove(name);
-        self.notify(Daemon::Systemd);
     }
 
     /// Runs `systemctl start`, `restart`, `try-restart` or `stop` without waiting for the job.

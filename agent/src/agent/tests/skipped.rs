@@ -18,7 +18,7 @@ const CONDITION: &str = "a condition of its unit does not hold (ConditionPathExi
 const ASSERTION: &str = "an assertion of its unit does not hold (AssertPathExists=";
 const DEPENDENCY: &str = "a unit that its unit requires did not start";
 
-fn packaged(setting: &str) -> InstanceDocument {
+pub(super) fn packaged(setting: &str) -> InstanceDocument {
     let workload = PackagedUnit { drop_in: format!("Environment=OML={setting}") };
     let (interval_ms, timeout_ms, failures_max) = (500, 500, 2);
     fixtures::document("asterisk", "1").edited(|instance| {
@@ -191,4 +191,71 @@ async fn a_packaged_unit_that_ended_is_started_once_its_condition_holds_and_a_st
     bench.until(|report| matches!(report.phase, Phase::StoppedByHand { .. })).await;
     bench.pass_time(600).await;
     assert!(!is_up(&bench, UNIT), "it was started against the operator");
+}
+
+/// The unit of a package that has nothing to enable: systemd forgets all of it as soon as it rests.
+async fn static_without_path() -> (Bench, PathBuf) {
+    let mut bench = Bench::new();
+    bench.host.host.install_static_package(UNIT);
+    let path = ask_for_path(&bench, CONDITION, "").await;
+    bench.desire_document(packaged("1"));
+    bench.until(|report| report.phase == Phase::Ready).await;
+    lose_path(&bench, &path).await;
+    (bench, path)
+}
+
+const UNMET: &str = "a condition of its unit does not hold";
+
+#[tokio::test(start_paused = true)]
+async fn a_static_unit_whose_start_is_skipped_was_not_stopped_and_a_stop_of_it_is_respected() {
+    let (mut bench, path) = static_without_path().await;
+    bench.host.systemctl("restart", UNIT).await;
+    bench.until(|report| says(report, UNMET)).await;
+    is_tried_now_and_then(&bench, UNMET).await;
+    // The next agent knows of it too.
+    bench.stop();
+    bench.start();
+    is_tried_now_and_then(&bench, UNMET).await;
+    std::fs::create_dir(&path).unwrap();
+    bench.until(|report| report.phase == Phase::Ready).await;
+    bench.host.systemctl("stop", UNIT).await;
+    bench.until(|report| matches!(report.phase, Phase::StoppedByHand { .. })).await;
+    bench.pass_time(600).await;
+    assert!(!is_up(&bench, UNIT), "it was started against the operator");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_a_static_unit_whose_start_is_skipped_says_why_and_goes_back_once_it_can() {
+    let (mut bench, path) = static_without_path().await;
+    bench.desire_document(packaged("2"));
+    let report = bench
+        .until(|report| {
+            let failure = report.failure.as_ref();
+            says(report, "")
+                && failure.is_some_and(|it| it.message.contains("the rollback failed too"))
+        })
+        .await;
+    let message = report.failure.unwrap().message;
+    assert_eq!(message.matches(UNMET).count(), 2, "{message}");
+    is_tried_now_and_then(&bench, UNMET).await;
+    std::fs::create_dir(&path).unwrap();
+    bench.until(|report| report.phase == Phase::RolledBack).await;
+    assert!(is_up(&bench, UNIT));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_packaged_version_whose_rollback_failed_too_is_rolled_back_once_its_unit_has_started() {
+    for words in [CONDITION, ASSERTION, DEPENDENCY] {
+        let (mut bench, path) = packaged_without_path(words, "").await;
+        bench.desire_document(packaged("2"));
+        bench
+            .until(|report| {
+                let failure = report.failure.as_ref();
+                failure.is_some_and(|it| it.message.contains("the rollback failed too"))
+            })
+            .await;
+        std::fs::create_dir(&path).unwrap();
+        bench.until(|report| report.phase == Phase::RolledBack).await;
+        assert!(is_up(&bench, UNIT));
+    }
 }

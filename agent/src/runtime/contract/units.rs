@@ -1,7 +1,5 @@
 //! The contract of `UnitManager`: unit files and drop-ins, starts and stops, and what people do to units by hand.
 
-use std::time::Duration;
-
 use oml_common::decide::difference::{Difference, FileNotOurs, ForeignObject, UnitChange};
 use oml_common::decide::observed::ActiveState;
 use oml_common::document::instance::InstanceDocument;
@@ -30,12 +28,11 @@ pub(super) async fn all(host: &ContractHost) {
     );
 }
 
-/// Clauses about what the model has not: a bus and the order of starts.
+/// Clauses about what the model has not: aliases and the order of starts.
 pub(super) async fn of_real_daemons(host: &ContractHost) {
     in_order!(
         host,
         a_packaged_unit_that_systemd_does_not_enable_by_its_name_is_used_all_the_same,
-        a_restarted_bus_is_found_again,
         a_unit_comes_after_the_units_of_what_it_needs,
     );
 }
@@ -272,27 +269,6 @@ async fn a_renamed_unit_takes_over_what_runs(host: &ContractHost) {
     let unit = host.unit(&new).await.unwrap();
     assert_eq!((unit.active, unit.restarts, unit.stale), (ActiveState::Active, 0, false));
     host.clear(&new).await;
-}
-
-async fn a_restarted_bus_is_found_again(host: &ContractHost) {
-    let instance = host.instance("contract-bus", "v1", &host.images.first, 8326);
-    host.install(&instance).await;
-    let since = host.started(&instance).await;
-    run("systemctl", &["restart", "dbus.service"]);
-    let desired = std::slice::from_ref(&instance);
-    host.until("systemd answers", async || host.systemd.list(desired).await.is_ok()).await;
-    assert_eq!(host.started(&instance).await, since);
-    // Signals too.
-    let mut changes = host.systemd.changes();
-    host.until("signals flow", async || {
-        changes.mark_unchanged();
-        run("systemctl", &["reload", instance.unit.as_str()]);
-        let waiting = tokio::time::timeout(Duration::from_secs(1), changes.changed()).await;
-        waiting.is_ok()
-    })
-    .await;
-    host.systemd.start(&instance).await.unwrap();
-    host.clear(&instance).await;
 }
 
 async fn a_unit_comes_after_the_units_of_what_it_needs(host: &ContractHost) {

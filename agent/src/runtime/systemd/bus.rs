@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use tokio::sync::Mutex;
 use zbus::{Connection, OwnedObjectPath, Variant, connection, proxy};
 
-use super::calls::{Loaded, ServiceProperties, TransientUnit, UnitCalls, UnitProperties};
+use super::calls::{
+    JobProperties, Loaded, ServiceProperties, TransientUnit, UnitCalls, UnitProperties,
+};
 use super::journal::{self, LogSpan};
 use super::transient;
 use crate::runtime::RuntimeError;
@@ -21,6 +23,7 @@ const SIGKILL: i32 = nix::libc::SIGKILL;
 const CALL_LIMIT: Duration = Duration::from_secs(10);
 pub(super) const UNIT: &str = "org.freedesktop.systemd1.Unit";
 pub(super) const SERVICE: &str = "org.freedesktop.systemd1.Service";
+const JOB: &str = "org.freedesktop.systemd1.Job";
 
 /// A change that enabling or disabling made, as its kind, the link and the link's target.
 type Change = (String, String, String);
@@ -65,6 +68,8 @@ trait AllProperties {
     fn unit(&self, interface: &str) -> zbus::Result<UnitProperties>;
     #[zbus(name = "GetAll")]
     fn service(&self, interface: &str) -> zbus::Result<ServiceProperties>;
+    #[zbus(name = "GetAll")]
+    fn job(&self, interface: &str) -> zbus::Result<JobProperties>;
 }
 
 /// The connection for calls, which is opened when it is needed and again after it broke.
@@ -180,15 +185,29 @@ impl UnitCalls for Bus {
             .build()
             .await
             .map_err(failed)?;
-        Ok(Loaded {
-            path: path.to_string(),
-            unit: properties.unit(UNIT).await.map_err(failed)?,
-            service: properties.service(SERVICE).await.map_err(failed)?,
-        })
+        let unit = properties.unit(UNIT).await.map_err(failed)?;
+        let service = properties.service(SERVICE).await.map_err(failed)?;
+        let job = match unit.job.as_ref().filter(|(number, _)| *number != 0) {
+            Some((_, job)) => job_at(&connection, job).await.map_err(failed)?,
+            None => JobProperties::default(),
+        };
+        Ok(Loaded { path: path.to_string(), unit, service, job })
     }
 
     async fn log_tail(&self, unit: &str, life: &LogSpan) -> Vec<String> {
         journal::log_tail(unit, life).await
+    }
+}
+
+/// Reads a job, which may have ended meanwhile.
+async fn job_at(
+    connection: &Connection,
+    path: &OwnedObjectPath,
+) -> Result<JobProperties, zbus::Error> {
+    let properties = AllPropertiesProxy::builder(connection).path(path.clone()).build().await?;
+    match properties.job(JOB).await {
+        Err(error) if refusal(&error).is_some() => Ok(JobProperties::default()),
+        job => job,
     }
 }
 
@@ -224,7 +243,7 @@ fn is_final(name: &str) -> bool {
 
 /// Returns true if a unit file in this state is enabled for good, or says of nothing how it would be
 /// (systemctl(1), `is-enabled`).
-fn is_enabled_or_cannot_be(state: &str) -> bool {
+pub(super) fn is_enabled_or_cannot_be(state: &str) -> bool {
     matches!(state, "enabled" | "static" | "indirect" | "generated" | "transient")
 }
 
@@ -237,7 +256,8 @@ fn refusal(error: &zbus::Error) -> Option<String> {
     (!is_away(refusal)).then(|| refusal.to_string())
 }
 
-/// Returns true if the bus says that systemd is not there.
+/// Returns true if the bus says that systemd is not there. While systemd executes itself again
+/// (`systemctl daemon-reexec`) the bus tries to start it as it starts other services, and cannot.
 fn is_away(refusal: &zbus::fdo::Error) -> bool {
     use zbus::fdo::Error;
     matches!(
@@ -249,6 +269,18 @@ fn is_away(refusal: &zbus::fdo::Error) -> bool {
             | Error::Timeout(_)
             | Error::TimedOut(_)
             | Error::Disconnected(_)
+            | Error::SpawnExecFailed(_)
+            | Error::SpawnForkFailed(_)
+            | Error::SpawnChildExited(_)
+            | Error::SpawnChildSignaled(_)
+            | Error::SpawnFailed(_)
+            | Error::SpawnFailedToSetup(_)
+            | Error::SpawnConfigInvalid(_)
+            | Error::SpawnServiceNotValid(_)
+            | Error::SpawnServiceNotFound(_)
+            | Error::SpawnPermissionsInvalid(_)
+            | Error::SpawnFileInvalid(_)
+            | Error::SpawnNoMemory(_)
     )
 }
 

@@ -87,12 +87,24 @@ pub(super) struct ServiceProperties {
     pub(super) status_text: Option<String>,
 }
 
+/// The properties of a job.
+#[derive(Debug, Clone, Default, DeserializeDict, Type)]
+#[zbus(signature = "dict", rename_all = "PascalCase")]
+pub(super) struct JobProperties {
+    /// "start", "restart", "stop" …
+    pub(super) job_type: Option<String>,
+    /// "waiting" or "running".
+    pub(super) state: Option<String>,
+}
+
 /// A unit as systemd has it in memory.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Loaded {
     pub(super) path: String,
     pub(super) unit: UnitProperties,
     pub(super) service: ServiceProperties,
+    /// Those of its job, if it has one; a signal does not say them.
+    pub(super) job: JobProperties,
 }
 
 /// A unit that has no file, runs one program once, and goes when it ends.

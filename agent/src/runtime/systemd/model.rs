@@ -14,8 +14,10 @@ use tokio::sync::broadcast::error::RecvError;
 use zbus::OwnedObjectPath;
 
 use super::Systemd;
+use super::bus::is_enabled_or_cannot_be;
 use super::calls::{
-    Loaded, ServiceProperties, TestProperty, TransientUnit, UnitCalls, UnitProperties,
+    JobProperties, Loaded, ServiceProperties, TestProperty, TransientUnit, UnitCalls,
+    UnitProperties,
 };
 use super::journal::LogSpan;
 use super::signals::{JobEnd, Signals};
@@ -109,10 +111,11 @@ impl UnitCalls for Model {
 
     async fn enable(&self, unit: &str) -> Result<bool, RuntimeError> {
         let state = self.0.unit_file_state(unit).await.map_err(failure("enable", unit))?;
-        if state != "enabled" {
-            self.0.enable_unit(unit, true).await.map_err(failure("enable", unit))?;
+        if is_enabled_or_cannot_be(state) {
+            return Ok(false);
         }
-        Ok(state != "enabled")
+        self.0.enable_unit(unit, true).await.map_err(failure("enable", unit))?;
+        Ok(true)
     }
 
     async fn disable(&self, unit: &str) -> Result<(), RuntimeError> {
@@ -143,6 +146,10 @@ fn loaded(name: &str, state: UnitState) -> Loaded {
         Some(ExitCause::Killed(signal)) => (2, signal),
         None => (0, 0),
     };
+    let job = state.waits_for.map(|kind| JobProperties {
+        job_type: Some(kind.to_owned()),
+        state: Some("waiting".to_owned()),
+    });
     Loaded {
         path: format!("/org/freedesktop/systemd1/unit/{name}"),
         unit: UnitProperties {
@@ -183,6 +190,7 @@ fn loaded(name: &str, state: UnitState) -> Loaded {
             main_exit_monotonic: Some(state.main_exit_us),
             status_text: Some(state.status_text),
         },
+        job: job.unwrap_or_default(),
     }
 }
 
@@ -204,9 +212,10 @@ impl Signals {
             tokio::select! {
                 biased;
                 event = events.recv() => match event {
-                    Ok(JobEvent::ShownAtRest { unit, job, since_ms }) => {
-                        self.note_shown_job(&unit, job, since_ms.saturating_mul(1000));
+                    Ok(JobEvent::ShownAtRest { unit, job, since_ms, is_unmet }) => {
+                        self.note_shown_job(&unit, job, since_ms.saturating_mul(1000), is_unmet);
                     }
+                    Ok(JobEvent::Started { unit }) => self.note_started(&unit),
                     Ok(JobEvent::Ended { unit, job, result }) => {
                         let result = JobResult::of(result);
                         self.note_end(&unit, JobEnd { number: job, job: job_path(job), result });

@@ -96,9 +96,13 @@ impl Systemd {
         let is_packaged = matches!(*instance.workload, Workload::Unit(_));
         let masked = Difference::MaskedUnit { unit: instance.unit.clone() };
         listing.differs.push((instance.component.clone(), masked));
-        let hash = self.mark_on_disk(instance);
+        let text = self.text_on_disk(instance).unwrap_or_default();
+        let hash = UnitMark::read(&text).map(|mark| mark.hash);
         self.add_ends(instance, hash.as_ref(), loaded, listing);
-        loaded.observe_as(is_packaged, hash, false)
+        let wanted = self.render(instance);
+        let by_hand = by_hand::edited(instance, &text, &wanted).into_iter().collect();
+        let observed = loaded.observe_as(is_packaged, hash.clone(), false);
+        ObservedUnit { by_hand, stale: hash.is_some() && text != wanted, ..observed }
     }
 
     /// Adds the recent ends of a packaged unit with the drop-in of that hash.
@@ -115,11 +119,11 @@ impl Systemd {
         }
     }
 
-    /// Returns the hash in our file of an instance, of which systemd shows nothing while its unit is
-    /// masked. A file that cannot be read is reported once it is not.
-    fn mark_on_disk(&self, instance: &InstanceDocument) -> Option<ContentHash> {
+    /// Returns our file of an instance, of which systemd shows nothing while its unit is masked. One
+    /// that cannot be read is reported once it is not.
+    fn text_on_disk(&self, instance: &InstanceDocument) -> Option<String> {
         let Ok(InstanceFile::Ours(text)) = files::look(&self.paths, instance) else { return None };
-        UnitMark::read(&text).map(|mark| mark.hash)
+        Some(text)
     }
 
     /// Describes a desired unit with a file of ours of that text. `has_rival` is true if the unit

@@ -6,10 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use oml_common::decide::unit_end::{JobResult, SeenRest, SeenUnit};
+use oml_common::decide::unit_end::{JobResult, SeenRest, SeenUnit, SkipCause};
 use tokio::sync::{broadcast, watch};
-use zbus::message::Type;
-use zbus::{MatchRule, Message, MessageStream, OwnedObjectPath};
+use zbus::{Message, MessageStream, OwnedObjectPath};
 
 use super::bus::{self, ManagerProxy};
 use super::calls::{Loaded, ServiceProperties, UnitProperties};
@@ -17,10 +16,12 @@ use super::ends::OwnEnd;
 use super::transient;
 use crate::pause::RetryPause;
 
+mod rules;
+
+use rules::is_new_systemd;
+
 /// The number of job ends that are kept for a slow reader.
 const QUEUE: usize = 256;
-const SYSTEMD: &str = "org.freedesktop.systemd1";
-const UNITS: &str = "/org/freedesktop/systemd1/unit";
 /// The pause between two polls of a unit while its job runs.
 pub(super) const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -116,22 +117,44 @@ impl Signals {
 
     async fn follow(&self, backoff: &mut RetryPause) -> zbus::Result<()> {
         let connection = bus::connect().await?;
-        let mut stream = futures_util::stream::select(
-            MessageStream::for_match_rule(manager_signals()?, &connection, None).await?,
-            MessageStream::for_match_rule(unit_changes()?, &connection, None).await?,
-        );
-        ManagerProxy::new(&connection).await?.subscribe().await?;
+        let mut streams = Vec::new();
+        for rule in rules::all()? {
+            streams.push(MessageStream::for_match_rule(rule, &connection, None).await?);
+        }
+        let mut stream = futures_util::stream::select_all(streams);
+        let manager = ManagerProxy::new(&connection).await?;
+        self.begin(&manager).await?;
+        backoff.reset();
+        while let Some(message) = stream.next().await {
+            let message = message?;
+            if is_new_systemd(&message) {
+                self.begin(&manager).await?;
+            } else {
+                self.take(&message);
+            }
+        }
+        drop(connection);
+        Ok(())
+    }
+
+    /// Subscribes to the signals of the systemd that is on the bus now.
+    async fn begin(&self, manager: &ManagerProxy<'_>) -> zbus::Result<()> {
+        match manager.subscribe().await {
+            // One that executed itself again may know its subscribers.
+            Err(error) if bus::error_name(&error) == Some("AlreadySubscribed") => {}
+            subscribed => subscribed?,
+        }
+        self.begin_again();
+        Ok(())
+    }
+
+    /// Notes that signals may be missing, and has everything looked at.
+    fn begin_again(&self) {
         for unit in self.ours.lock().unwrap_or_else(PoisonError::into_inner).values_mut() {
             unit.seen.was_lost();
         }
         // Changes before the first signal are found by a look.
         self.bump_all();
-        backoff.reset();
-        while let Some(message) = stream.next().await {
-            self.take(&message?);
-        }
-        drop(connection);
-        Ok(())
     }
 
     fn take(&self, message: &Message) {
@@ -187,19 +210,29 @@ impl Signals {
             JobResult::Done => {
                 self.change_ours(is_meant, |unit| unit.seen.job_is_done(end.number));
             }
-            JobResult::Assertion | JobResult::Dependency => {
-                self.change_ours(is_meant, |unit| unit.seen.start_was_skipped(end.number));
-            }
-            JobResult::Other => {}
+            JobResult::Assertion => self.note_skip(is_meant, &end, SkipCause::Assertion),
+            JobResult::Dependency => self.note_skip(is_meant, &end, SkipCause::Dependency),
+            // One that waited is gone, and nothing else of the unit may have changed.
+            JobResult::Other => self.change_ours(is_meant, |_| {}),
         }
         // It is no error if no task waits.
         let _waiters = self.ends.send(end).unwrap_or(0);
     }
 
+    fn note_skip(&self, is_meant: impl Fn(&str, &str) -> bool, end: &JobEnd, cause: SkipCause) {
+        self.change_ours(is_meant, |unit| unit.seen.start_was_skipped(end.number, cause));
+    }
+
     /// Notes that a unit of ours has a job while it does not run.
     #[cfg(any(test, feature = "sim"))]
-    pub(super) fn note_shown_job(&self, unit: &str, job: u32, since: u64) {
-        self.change_ours(|_, own| own == unit, |unit| unit.seen.rests(since, Some(job)));
+    pub(super) fn note_shown_job(&self, unit: &str, job: u32, since: u64, is_unmet: bool) {
+        self.change_ours(|_, own| own == unit, |unit| unit.rests(since, Some(job), is_unmet));
+    }
+
+    /// Notes that a unit of ours has become active.
+    #[cfg(any(test, feature = "sim"))]
+    pub(super) fn note_started(&self, unit: &str) {
+        self.change_ours(|_, own| own == unit, |unit| unit.seen.has_started());
     }
 
     /// Changes what is known of a unit of ours, if it is one, and wakes the agent.
@@ -223,14 +256,20 @@ impl Signals {
     }
 
     /// Notes that a job of a unit was a start which systemd skipped.
-    pub(super) fn note_skipped(&self, unit: &str, job: u32) {
-        self.with_ours(unit, |ours| ours.seen.start_was_skipped(job));
+    pub(super) fn note_skipped(&self, unit: &str, job: u32, cause: SkipCause) {
+        self.with_ours(unit, |ours| ours.seen.start_was_skipped(job, cause));
+    }
+
+    /// Returns why systemd skipped the start of a job, if it was seen to.
+    pub(super) fn skip_of(&self, unit: &str, job: u32) -> Option<SkipCause> {
+        let skipped = self.with_ours(unit, |ours| ours.seen.skipped()).flatten();
+        skipped.filter(|(skipped, _)| *skipped == job).map(|(_, cause)| cause)
     }
 
     /// Returns since when a unit did not run, if its last job after that was a start which systemd
-    /// skipped.
-    pub(super) fn skipped_at_rest_since(&self, unit: &str) -> Option<u64> {
-        self.with_ours(unit, |ours| ours.seen.skipped_at_rest_since()).flatten()
+    /// skipped, and why it did.
+    pub(super) fn skipped_at_rest(&self, unit: &str) -> Option<(u64, SkipCause)> {
+        self.with_ours(unit, |ours| ours.seen.skipped_at_rest()).flatten()
     }
 
     /// Returns how a unit was seen to come to rest last.
@@ -270,14 +309,24 @@ fn count_up(counter: &watch::Sender<u64>) {
 }
 
 impl OurUnit {
+    /// Notes the job that it shows at rest, and whether its conditions were tested and do not hold.
+    fn rests(&mut self, at: u64, job: Option<u32>, is_unmet: bool) {
+        self.seen.rests(at, job);
+        if let Some(job) = job.filter(|_| is_unmet) {
+            self.seen.conditions_failed(job);
+        }
+    }
+
     /// Notes what a signal about the unit says.
     fn follow(&mut self, unit: UnitProperties) {
-        let loaded = Loaded { path: String::new(), unit, service: self.service.clone() };
+        let loaded = Loaded { unit, service: self.service.clone(), ..Loaded::default() };
         let job = loaded.unit.job.as_ref().map(|(job, _)| *job).filter(|job| *job != 0);
         if loaded.is_up() {
             self.seen.is_up(loaded.active(), job);
         } else if let Some(at) = loaded.unit.inactive_enter_timestamp {
-            self.seen.rests(at, job);
+            let is_tested = loaded.unit.condition_monotonic.is_some_and(|at| at > 0);
+            let is_unmet = is_tested && loaded.unit.condition_result == Some(false);
+            self.rests(at, job, is_unmet);
         }
         let ended_alone =
             loaded.unit.inactive_enter_timestamp.is_some_and(|at| self.seen.ended_alone(at));
@@ -308,25 +357,6 @@ pub(super) async fn next_look(
     };
     // Not in time is fine: the caller looks either way.
     tokio::time::timeout(LOOK_INTERVAL, until_end).await.unwrap_or(None)
-}
-
-fn manager_signals() -> zbus::Result<MatchRule<'static>> {
-    MatchRule::builder()
-        .msg_type(Type::Signal)
-        .sender(SYSTEMD)
-        .interface("org.freedesktop.systemd1.Manager")
-        .path("/org/freedesktop/systemd1")
-        .build()
-}
-
-fn unit_changes() -> zbus::Result<MatchRule<'static>> {
-    MatchRule::builder()
-        .msg_type(Type::Signal)
-        .sender(SYSTEMD)
-        .interface("org.freedesktop.DBus.Properties")
-        .member("PropertiesChanged")
-        .path_namespace(UNITS)
-        .build()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Knows why systemd skipped the last start of a unit. Of a unit that it requires and that did not
-//! start, systemd shows nothing afterwards: the stop before that start looks like somebody's. A note in
-//! the run folder lets the next agent know of it.
+//! start, systemd shows nothing afterwards: the stop before that start looks like somebody's. Of a unit
+//! that is unloaded when it rests, it shows nothing at all. A note in the run folder lets the next agent
+//! know of it.
 
 use oml_common::decide::observed::Unmet;
 use oml_common::decide::unit_end::unmet;
@@ -20,12 +21,19 @@ impl Systemd {
         if loaded.is_up() || shown.is_some() {
             return shown;
         }
-        let at = loaded.unit.inactive_enter_timestamp.filter(|at| *at > 0)?;
-        let is_seen = self.signals.skipped_at_rest_since(unit) == Some(at);
+        // One that has nothing to enable is unloaded as soon as it rests, and fresh from then on.
+        let at = loaded.unit.inactive_enter_timestamp.unwrap_or(0);
+        let seen = self.signals.skipped_at_rest(unit);
+        if let Some((_, cause)) = seen.filter(|(since, _)| at == 0 || *since == at) {
+            return Some(cause.into());
+        }
         // A stop of what does not run is a later job than the start.
         let was_stopped = self.signals.done_at_rest_since(unit) == Some(at);
-        let is_noted = || !was_stopped && self.noted_skip(unit) == Some(at);
-        (is_seen || is_noted()).then_some(Unmet::Dependency)
+        let is_noted = !was_stopped && self.noted_skip(unit) == Some(at);
+        is_noted.then(|| match loaded.unit.conditions.as_ref().is_none_or(Vec::is_empty) {
+            true => Unmet::Dependency,
+            false => Unmet::Condition(None),
+        })
     }
 
     /// Notes that the start of a unit that rests since then was skipped.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use oml_common::decide::observed::{ActiveState, ObservedUnit, UnitEnd};
+use oml_common::decide::observed::{ActiveState, ObservedUnit, UnitEnd, WaitingJob};
 use oml_common::decide::unit_end::{
     ProcessEnd, StartedUnit, SupervisedLife, TestedUnit, UnitTest, UnitTests, how_supervised_ended,
     was_interrupted,
@@ -55,6 +55,14 @@ impl Loaded {
 
     pub(super) fn has_any_job(&self) -> bool {
         self.unit.job.as_ref().is_some_and(|(id, _)| *id != 0)
+    }
+
+    /// Returns the job of the unit, if it has not begun because others go first.
+    fn waiting_job(&self) -> Option<WaitingJob> {
+        let (number, _) = self.unit.job.as_ref().filter(|(number, _)| *number != 0)?;
+        let waits = self.job.state.as_deref() == Some("waiting");
+        let kind = self.job.job_type.clone().filter(|_| waits)?;
+        Some(WaitingJob { number: *number, kind, since: None })
     }
 
     pub(super) fn is_masked(&self) -> bool {
@@ -132,6 +140,7 @@ impl Loaded {
             by_hand: Vec::new(),
             result: self.service.result.clone().unwrap_or_default(),
             unmet: None,
+            job: self.waiting_job(),
         }
     }
 
@@ -176,8 +185,11 @@ impl Loaded {
         })
     }
 
-    /// Returns true if somebody stopped the unit during its start.
+    /// Returns true if somebody stopped the unit during its start, or asked for another job of it.
     pub(super) fn was_interrupted(&self, is_supervised: bool) -> bool {
+        if self.has_any_job() {
+            return true;
+        }
         let ended = if is_supervised { self.supervised_end() } else { self.packaged_end() };
         was_interrupted(StartedUnit {
             state: self.active(),

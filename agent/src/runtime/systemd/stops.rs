@@ -39,6 +39,11 @@ impl Systemd {
             }
             return observed;
         }
+        // What is seen beside a job is provisional: a start cancels a stop, and the job of one may be
+        // that of a restart, of which the start waits.
+        if loaded.has_any_job() {
+            return observed;
+        }
         let at = loaded.unit.inactive_enter_timestamp.unwrap_or(0);
         let unmet = self.unmet(unit, loaded);
         let memory = remember(
@@ -61,9 +66,8 @@ impl Systemd {
             self.note_rest(unit, memory, unmet.as_ref());
         }
         ObservedUnit {
-            // A job of the unit, such as a start, cancels the stop.
-            ended: (!loaded.has_any_job()).then_some(end),
-            unmet: unmet.filter(|_| !loaded.has_any_job()),
+            ended: Some(end),
+            unmet,
             since: if at == 0 { Timestamp(ended_at / 1000) } else { observed.since },
             ..observed
         }
@@ -92,7 +96,8 @@ impl Systemd {
                 self.forget_skip(unit);
                 self.note_stop(unit, at);
             }
-            (UnitMemory::Rests { at, .. }, Some(Unmet::Dependency)) => {
+            (UnitMemory::Rests { at, .. }, Some(Unmet::Dependency))
+            | (UnitMemory::Rests { at: at @ 0, .. }, Some(_)) => {
                 self.forget_stop(unit);
                 self.note_skip(unit, at);
             }

@@ -87,3 +87,12 @@ fn only_a_noted_version_that_ran_is_in_use_where_nothing_runs_and_the_document_i
     seen.containers[0].state = ContainerState::Created;
     assert_eq!(changes(&seen, &preparing), None);
 }
+
+#[test]
+fn a_packaged_unit_that_was_rolled_back_uses_the_version_before_also_without_its_document() {
+    let seen = ObservedInstance::default();
+    let over = update(rolled_back(), LastGood::Previous(hash("old")));
+    let in_use = VersionInUse::find(&seen, Some(&over), &hash("new"), false).unwrap();
+    assert_eq!(*in_use.workload, hash("old"));
+    assert_eq!(format!("{:?}", in_use.changes()), "[DocumentRemoved]");
+}

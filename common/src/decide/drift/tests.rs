@@ -132,6 +132,7 @@ fn what_has_to_be_brought_back_where_nothing_had_to_be_changed_has_drifted() {
 fn unit(by_hand: Vec<UnitChange>) -> ObservedUnit {
     ObservedUnit {
         unmet: None,
+        job: None,
         hash: Some(ContentHash::of(b"unit")),
         stale: true,
         active: ActiveState::Active,

@@ -13,6 +13,9 @@ use crate::time::Timestamp;
 
 use super::reason::Reason;
 
+/// The time for systemd and the engine beyond the limits of the instance itself.
+pub(super) const START_MARGIN_MS: u64 = 10_000;
+
 /// A supervisor creates a missing container within this time of its start.
 const CREATION_MS_MAX: u64 = 10_000;
 
@@ -237,10 +240,13 @@ pub(in crate::decide) fn is_set_up_for(
                 && seen.running().is_none_or(|container| &container.hash == desired_hash)
         }
         // A file that was lost, or only has to be written or read again, is no reason for a restart.
-        Workload::Unit(_) => seen.unit.as_ref().is_some_and(|unit| match &seen.document {
-            Some(document) => &document.workload == desired_hash,
-            None => unit.hash.is_some() && !unit.stale,
-        }),
+        Workload::Unit(_) => {
+            seen.unit.as_ref().is_some_and(|unit| match (&seen.seen_running, &seen.document) {
+                (Some(workload), _) => workload == desired_hash,
+                (None, Some(document)) => &document.workload == desired_hash,
+                (None, None) => unit.hash.is_some() && !unit.stale,
+            })
+        }
     }
 }
 

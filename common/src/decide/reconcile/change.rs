@@ -12,7 +12,7 @@ use crate::document::status::Health;
 use crate::document::update::{LastGood, Stage};
 use crate::time::{Span, Timestamp};
 
-use super::case::{Case, Decision, is_active};
+use super::case::{Case, Decision, START_MARGIN_MS, is_active};
 use super::dependencies::unconverged_dependency;
 use super::drain::{Drain, Drained};
 use super::health::{health, is_exited, report_start};
@@ -22,9 +22,6 @@ use super::reason::{
 };
 use super::rollback;
 use super::stopped::stopped;
-
-/// The time for systemd and the engine beyond the limits of the instance itself.
-const START_MARGIN_MS: u64 = 10_000;
 
 /// Decides the steps before the old version is stopped.
 pub(super) fn prepare(case: Case<'_>) -> Decision {
@@ -151,8 +148,9 @@ fn revert_document(case: Case<'_>) -> Option<Decision> {
 }
 
 fn switch(case: Case<'_>, calls_cut: Option<u64>, recount: bool) -> Decision {
-    // What runs counts before the document, which an interrupted switch may have changed.
+    // What runs counts before the document, which an interrupted switch or a person may have changed.
     let running = case.seen.running().map(|container| container.hash.clone());
+    let running = running.or_else(|| case.seen.seen_running.clone());
     let document = || case.seen.document.as_ref().map(|document| document.workload.clone());
     let present = running.or_else(document);
     let previous = match case.update.map(|update| &update.last_good) {
@@ -196,7 +194,10 @@ pub(super) fn resume_switch(case: Case<'_>, since: Timestamp, calls_cut: Option<
         .start_timeout_ms
         .saturating_add(timing.stop_grace_ms)
         .saturating_add(START_MARGIN_MS);
-    let end = since.plus_ms(budget_ms);
+    // A job that waited has begun later than the switch. A time in the future was read before the clock
+    // was set back.
+    let began = if unit.since > case.input.now { since } else { since.max(unit.since) };
+    let end = began.plus_ms(budget_ms);
     match unit.active {
         ActiveState::Active | ActiveState::Reloading if case.runs_desired() => {
             Decision::act(Phase::Starting, Step::Soak, Reason::Soak(SoakState::Begins))
@@ -272,7 +273,7 @@ pub(super) fn soak(case: Case<'_>, since: Timestamp) -> Decision {
     match continuity(case, unit, since) {
         Continuity::RanOn => {}
         Continuity::Broken => return fail(SoakState::Ended),
-        Continuity::Interrupted(decision) => return decision,
+        Continuity::Interrupted(decision) => return *decision,
     }
     if !case.is_container() && is_exited(case.seen) {
         return Decision::fail(phase, Reason::Unobserved(LastEnd::UnitRemains));
@@ -317,7 +318,7 @@ enum Continuity {
     /// It ended by itself.
     Broken,
     /// A reboot of the host or a restart by hand ended it.
-    Interrupted(Decision),
+    Interrupted(Box<Decision>),
 }
 
 /// A supervisor that is replaced leaves its container alone, so for a container
@@ -342,12 +343,12 @@ fn continuity(case: Case<'_>, unit: &ObservedUnit, since: Timestamp) -> Continui
         return Continuity::Broken;
     }
     let answers = matches!(unit.active, ActiveState::Active | ActiveState::Reloading);
-    Continuity::Interrupted(if ended || case.waits_for_image(unit) {
+    Continuity::Interrupted(Box::new(if ended || case.waits_for_image(unit) {
         Decision::act(Phase::Starting, Step::Start, Reason::Unit(InactiveUnit::NotRunning))
     } else if answers && started.is_some() {
         Decision::act(Phase::Starting, Step::Soak, Reason::Soak(SoakState::Restarted))
     } else {
         let waits = Decision::wait(Phase::Starting, Reason::Soak(SoakState::Restarting));
         case.until_created(unit, waits)
-    })
+    }))
 }

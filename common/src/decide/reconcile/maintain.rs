@@ -7,11 +7,12 @@ use crate::decide::step::Step;
 use crate::document::report::Phase;
 use crate::time::Timestamp;
 
-use super::case::{Case, Decision};
+use super::case::{Case, Decision, is_active};
 use super::dependencies::absent_dependency;
 use super::health::{
     crash_loop, decide_health, last_end, needs_other_supervisor, not_started, report_start,
 };
+use super::queued;
 use super::reason::{InactiveUnit, Lack, ManualStop, Reason};
 use super::reload::{self, Due};
 use super::stopped::{put_right, stopped};
@@ -99,6 +100,11 @@ pub(super) fn inactive_unit(case: Case<'_>, unit: &ObservedUnit) -> InactiveUnit
         return InactiveUnit::NotStarted {
             why: unmet.explain(case.desired.instance.unit.as_str()),
         };
+    }
+    let timeout_ms = case.desired.instance.timing.start_timeout_ms;
+    let job = queued::waiting(unit, timeout_ms, case.input.now).filter(|_| !is_active(unit));
+    if let Some(job) = job {
+        return InactiveUnit::WaitsForJob(job);
     }
     match unit.active {
         ActiveState::Activating if unit.restarts > 0 => {

@@ -8,25 +8,28 @@ use crate::decide::rights::NotAllowed;
 use crate::document::instance::KeptSecret;
 use crate::document::update::Backoff;
 use crate::id::{ComponentName, Version};
-use crate::text::plural::{counted, is_or_are};
 
+mod calls;
 mod ends;
 mod failed_start;
 mod key;
 mod parts;
+mod waits;
 
+use self::calls::{cut_at_deadline, draining};
 use self::ends::{ends_again, now_is};
 pub use self::parts::{
     Activity, CallCount, Ends, InUse, InactiveUnit, Interruption, Lack, LastEnd, ManualStop,
-    Meanwhile, RestartOfUnhealthy, SoakState,
+    Meanwhile, SoakState,
 };
+pub use self::waits::{HeldUp, JobWait, RestartOfUnhealthy};
 
 const LAST_GOOD_MEANWHILE: &str = "the superseded version is not running; the last known-good \
                                    version runs until this one is ready";
 const STOPS_LEFTOVER: &str = "stopped on the host by hand while its supervisor did not run; its \
                               container is being stopped too";
-const WAITS_FOR_UNMASK: &str = "its unit runs and is masked on the host; the change waits until it \
-                                is unmasked there";
+const WAITS_FOR_UNMASK: &str = "its unit runs and is masked on the host; the change waits until \
+                                somebody runs systemctl unmask for its unit there";
 
 /// The reason of a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,6 +131,8 @@ pub enum Reason {
     StopsLeftover,
     /// The unit is not active.
     Unit(InactiveUnit),
+    /// A job of systemd for its unit has not begun.
+    WaitsForJob(Box<HeldUp>),
     /// The version in use is not well while the change waits, or after it was rolled back.
     Beside {
         change: Box<Reason>,
@@ -243,6 +248,7 @@ impl Display for Reason {
             Self::WaitsForUnmask => f.write_str(WAITS_FOR_UNMASK),
             Self::StopsLeftover => f.write_str(STOPS_LEFTOVER),
             Self::Unit(inactive) => inactive.fmt(f),
+            Self::WaitsForJob(held_up) => held_up.fmt(f),
             Self::Beside { change, version, state } => {
                 beside(f, change, version.as_ref(), state)
             }
@@ -334,33 +340,6 @@ fn last_lines(f: &mut Formatter<'_>, label: &str, lines: &[String]) -> Result {
     }
     let quoted: Vec<String> = shown.iter().map(|line| format!("{line:?}")).collect();
     write!(f, "; {label}: {}", quoted.join(", "))
-}
-
-fn draining(f: &mut Formatter<'_>, noun: &str, count: &CallCount, is_overdue: bool) -> Result {
-    match count {
-        CallCount::Asked => write!(f, "asking how many {noun} are up")?,
-        CallCount::Up(active) => {
-            write!(f, "{} {} up", counted(*active, noun), is_or_are(*active))?;
-        }
-        CallCount::Unreadable(why) => {
-            write!(f, "the number of {noun} cannot be read, so {noun} count as up")?;
-            if !why.is_empty() {
-                write!(f, ": {why}")?;
-            }
-        }
-    }
-    if is_overdue {
-        f.write_str("; the deadline has passed, on_deadline is wait")?;
-    }
-    Ok(())
-}
-
-fn cut_at_deadline(f: &mut Formatter<'_>, calls: Option<u64>) -> Result {
-    f.write_str("the drain deadline has passed; ")?;
-    match calls {
-        Some(calls) => write!(f, "{calls} {} cut", is_or_are(calls)),
-        None => f.write_str("an unknown number of calls is cut"),
-    }
 }
 
 fn with_stop(f: &mut Formatter<'_>, message: &str, stop: Option<ManualStop>) -> Result {

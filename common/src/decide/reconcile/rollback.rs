@@ -95,7 +95,7 @@ fn roll_back(case: Case<'_>, previous: &ContentHash, failure: &Failure) -> Decis
 /// Decides for a previous version that did not start when it was rolled back to. It is
 /// started again, because the cause may have passed.
 fn start_again(case: Case<'_>, previous: &ContentHash, failure: &Failure) -> Decision {
-    if came_back(case, previous) {
+    if came_back(case, previous) || came_back_packaged(case, failure) {
         let step = Step::RollBack { previous: previous.clone(), runs: true };
         return Decision::act(Phase::Starting, step, failed_reason(failure, None));
     }
@@ -132,6 +132,15 @@ fn came_back(case: Case<'_>, previous: &ContentHash) -> bool {
         && case.seen.has_document_of(previous)
         && case.seen.running().is_some_and(|container| &container.hash == previous)
         && case.seen.unit.as_ref().is_some_and(is_active)
+}
+
+/// Returns true if a packaged unit runs that was started after the failure and whose drop-in is not that
+/// of the desired version any more, while its document is that of the previous one.
+fn came_back_packaged(case: Case<'_>, failure: &Failure) -> bool {
+    let unit = case.seen.unit.as_ref().filter(|_| !case.is_container());
+    unit.is_some_and(|unit| {
+        unit.hash.is_some() && unit.stale && is_active(unit) && unit.since > failure.at
+    })
 }
 
 fn is_on_its_way(unit: &ObservedUnit) -> bool {

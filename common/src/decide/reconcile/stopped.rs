@@ -69,7 +69,8 @@ fn masked_and_running(case: Case<'_>, unit: &ObservedUnit) -> Decision {
         return Decision::wait(Phase::Blocked, Reason::WaitsForUnmask);
     }
     // A mask is in the place of our own unit file, and only beside our drop-in of a package's unit.
-    if !case.is_container() && (unit.hash.is_none() || !case.document_is_current()) {
+    let is_changed = unit.stale || is_changed(case, unit) || !case.document_is_current();
+    if !case.is_container() && (unit.hash.is_none() || is_changed) {
         let reason = Reason::Lacks(Lack::Documents);
         return Decision::act(Phase::Preparing, Step::RewriteConfig, reason);
     }

@@ -5,7 +5,7 @@
 //! the job leads to, before the job is gone (`bus_job_send_removed_signal` in systemd's
 //! `dbus-job.c`). A signal may be missing where the connection broke.
 
-use crate::decide::observed::{ActiveState, UnitEnd};
+use crate::decide::observed::{ActiveState, UnitEnd, Unmet};
 
 /// How a unit was seen to come to rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +14,36 @@ pub struct SeenRest {
     pub at: u64,
     /// Unknown if the unit was not seen to run before.
     pub end: UnitEnd,
+}
+
+/// Why systemd skipped a start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SkipCause {
+    Condition,
+    Assertion,
+    /// A unit that it requires did not start.
+    Dependency,
+}
+
+impl From<SkipCause> for Unmet {
+    /// What did not hold is not known.
+    fn from(cause: SkipCause) -> Self {
+        match cause {
+            SkipCause::Condition => Self::Condition(None),
+            SkipCause::Assertion => Self::Assertion(None),
+            SkipCause::Dependency => Self::Dependency,
+        }
+    }
+}
+
+impl From<&Unmet> for SkipCause {
+    fn from(unmet: &Unmet) -> Self {
+        match unmet {
+            Unmet::Condition(_) => Self::Condition,
+            Unmet::Assertion(_) => Self::Assertion,
+            Unmet::Dependency => Self::Dependency,
+        }
+    }
 }
 
 /// What was seen of a unit.
@@ -32,8 +62,10 @@ pub struct SeenUnit {
     at_rest: Option<(u32, u64)>,
     /// Its last job that was done.
     done: Option<u32>,
-    /// Its last job that was a start which systemd skipped.
-    skipped: Option<u32>,
+    /// Its last job that was a start which systemd skipped, and why.
+    skipped: Option<(u32, SkipCause)>,
+    /// The job that it showed at rest while a condition of it did not hold.
+    unmet: Option<u32>,
     rest: Option<SeenRest>,
 }
 
@@ -46,12 +78,21 @@ impl SeenUnit {
     /// Notes that signals may be missing.
     pub fn was_lost(&mut self) {
         self.runs = false;
+        self.has_started();
+    }
+
+    /// Notes that a start of the unit was done, after which no earlier one counts that was skipped.
+    pub fn has_started(&mut self) {
+        (self.skipped, self.unmet) = (None, None);
     }
 
     /// Notes the state and the job that a signal shows of a unit that is up.
     pub fn is_up(&mut self, state: ActiveState, job: Option<u32>) {
         self.runs = true;
         let is_start = job.is_some() && job == self.start;
+        // The signals of a restart may come after the end of its job.
+        self.skipped.take_if(|(skipped, _)| job != Some(*skipped));
+        self.unmet.take_if(|unmet| job != Some(*unmet) || state != ActiveState::Deactivating);
         match state {
             ActiveState::Activating if is_start || job.is_none() => {}
             ActiveState::Activating if job == self.waits => self.start = job,
@@ -95,13 +136,29 @@ impl SeenUnit {
     }
 
     /// Notes that a job was a start, or a restart, of which systemd skipped the start.
-    pub fn start_was_skipped(&mut self, job: u32) {
-        self.skipped = Some(job);
+    pub fn start_was_skipped(&mut self, job: u32, cause: SkipCause) {
+        self.skipped = Some((job, cause));
+    }
+
+    /// Notes that the unit showed a job at rest after a test of its conditions, which did not hold. If
+    /// that job is done, its start was skipped.
+    pub fn conditions_failed(&mut self, job: u32) {
+        self.unmet = Some(job);
+    }
+
+    /// Returns the last job that was a start which systemd skipped, and why.
+    #[must_use]
+    pub fn skipped(&self) -> Option<(u32, SkipCause)> {
+        let unmet = self.unmet.filter(|job| self.done == Some(*job));
+        let unmet = unmet.map(|job| (job, SkipCause::Condition));
+        // A later job has a higher number.
+        unmet.into_iter().chain(self.skipped).max_by_key(|(job, _)| *job)
     }
 
     /// Forgets which job the unit showed at rest, which one was done and which start was skipped.
     pub fn forget_jobs(&mut self) {
-        (self.at_rest, self.done, self.skipped) = (None, None, None);
+        (self.at_rest, self.done) = (None, None);
+        self.has_started();
     }
 
     /// Returns since when the unit did not run, if it showed a job after that which was done. The
@@ -114,11 +171,11 @@ impl SeenUnit {
     }
 
     /// Returns since when the unit did not run, if its last job after that was a start which systemd
-    /// skipped. The signals of a job may come in any order.
+    /// skipped, and why it did. The signals of a job may come in any order.
     #[must_use]
-    pub fn skipped_at_rest_since(&self) -> Option<u64> {
+    pub fn skipped_at_rest(&self) -> Option<(u64, SkipCause)> {
         let (shown, since) = self.at_rest?;
-        (self.skipped == Some(shown)).then_some(since)
+        self.skipped().filter(|(job, _)| *job == shown).map(|(_, cause)| (since, cause))
     }
 
     /// Returns true if the unit was seen to come to rest at that time and nobody had stopped it.
@@ -132,7 +189,7 @@ impl SeenUnit {
     #[must_use]
     pub fn rest(&self) -> Option<SeenRest> {
         let rest = self.rest?;
-        let was_skipped = self.skipped_at_rest_since() == Some(rest.at);
+        let was_skipped = self.skipped_at_rest().is_some_and(|(since, _)| since == rest.at);
         Some(if was_skipped { SeenRest { end: UnitEnd::ByItself, ..rest } } else { rest })
     }
 }

@@ -45,6 +45,11 @@ impl Tests {
         }
         tests
     }
+
+    /// Returns true if they were tested and one did not hold.
+    pub(super) fn have_failed(&self) -> bool {
+        !self.held && self.at_ms > 0
+    }
 }
 
 impl Unit {
@@ -110,7 +115,8 @@ impl HostModel {
         }
         let since_ms = unit.state.inactive_enter_ms;
         if let Some(job) = unit.job.map(|job| job.id) {
-            let shown = JobEvent::ShownAtRest { unit: name.to_owned(), job, since_ms };
+            let (unit, is_unmet) = (name.to_owned(), unit.state.conditions.have_failed());
+            let shown = JobEvent::ShownAtRest { unit, job, since_ms, is_unmet };
             // Nobody has to be listening.
             let _heard = events.send(shown).is_ok();
         }

@@ -4,7 +4,15 @@ use super::{ActiveState, UnitError, Units};
 use crate::{Daemon, HostModel, Verb};
 
 impl HostModel {
-    /// Returns "enabled", "disabled" or "masked".
+    /// Installs a package, which brings a unit that has nothing to enable (`static`) and starts it.
+    pub fn install_static_package(&self, name: &str) {
+        self.install_package(name);
+        let mut state = self.state();
+        state.units.enabled.remove(name);
+        state.units.statics.insert(name.to_owned());
+    }
+
+    /// Returns "enabled", "disabled", "static" or "masked".
     ///
     /// # Errors
     /// No such unit, or a fault that was asked for.
@@ -14,6 +22,9 @@ impl HostModel {
         let state = self.state();
         if state.units.masked.contains(name) {
             return Ok("masked");
+        }
+        if is_there && state.units.statics.contains(name) {
+            return Ok("static");
         }
         match (is_there, state.units.enabled.contains(name)) {
             (false, _) => Err(UnitError::NoSuchUnit(name.to_owned())),
@@ -36,6 +47,18 @@ impl HostModel {
             state.units.enabled.remove(name);
         }
         Ok(())
+    }
+
+    /// Masks a unit, as `systemctl mask` does.
+    pub fn mask(&self, name: &str) {
+        self.state().units.masked.insert(name.to_owned());
+        self.notify(Daemon::Systemd);
+    }
+
+    /// Unmasks a unit, as `systemctl unmask` does.
+    pub fn unmask(&self, name: &str) {
+        self.state().units.masked.remove(name);
+        self.notify(Daemon::Systemd);
     }
 }
 

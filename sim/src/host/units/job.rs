@@ -18,6 +18,13 @@ pub enum JobEvent {
         job: u32,
         /// The time at which the unit became inactive or failed.
         since_ms: u64,
+        /// The last test of its conditions, after which one did not hold.
+        is_unmet: bool,
+    },
+    /// The unit has become active.
+    Started {
+        /// The name of the unit.
+        unit: String,
     },
     /// The job ended.
     Ended {
@@ -46,6 +53,8 @@ pub(super) enum Kind {
 pub(super) struct Pending {
     pub(super) id: u32,
     pub(super) kind: Kind,
+    /// It has not begun, because another job goes first.
+    pub(super) waits: bool,
 }
 
 impl HostModel {
@@ -77,10 +86,11 @@ impl HostModel {
         };
         if unit.is_at_rest() {
             let since_ms = unit.state.inactive_enter_ms;
-            let shown = JobEvent::ShownAtRest { unit: unit_name, job, since_ms };
+            let is_unmet = unit.state.conditions.have_failed();
+            let shown = JobEvent::ShownAtRest { unit: unit_name, job, since_ms, is_unmet };
             let _heard = events.send(shown).is_ok();
         }
-        if let Some(before) = unit.job.replace(Pending { id: number, kind }) {
+        if let Some(before) = unit.job.replace(Pending { id: number, kind, waits: false }) {
             let (unit, job) = (name.to_owned(), before.id);
             let canceled = JobEvent::Ended { unit, job, result: "canceled" };
             let _heard = events.send(canceled).is_ok();
@@ -96,9 +106,9 @@ impl HostModel {
             (Kind::Stop, _, false) => self.rest(name),
             (Kind::Restart, ActiveState::Active, false) => {
                 self.end_packaged(name);
-                self.start_now(name);
+                self.start_in_turn(name);
             }
-            (Kind::Start | Kind::Restart | Kind::TryRestart, _, _) => self.start_now(name),
+            (Kind::Start | Kind::Restart | Kind::TryRestart, _, _) => self.start_in_turn(name),
         }
         Ok(Job(number))
     }

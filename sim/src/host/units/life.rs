@@ -67,6 +67,7 @@ impl HostModel {
                 unit.enter(ActiveState::Active, now_ms);
                 "success".clone_into(&mut unit.state.result);
             }
+            host.show_started(&name);
             host.finish_job(&name);
         });
         self.notify(Daemon::Systemd);
@@ -146,6 +147,7 @@ impl HostModel {
             unit.enter(ActiveState::Active, now_ms);
             "success".clone_into(&mut unit.state.result);
         }
+        self.show_started(name);
         self.finish_job(name);
     }
 
@@ -196,7 +198,7 @@ impl HostModel {
             (true, _) if restarts_by_job => {
                 unit.enter(ActiveState::Inactive, now_ms);
                 drop(state);
-                return self.start_now(name);
+                return self.start_in_turn(name);
             }
             (true, "success") => {
                 unit.enter(ActiveState::Inactive, now_ms);

@@ -19,7 +19,7 @@ impl HostModel {
         let id = u32::try_from(state.next_serial()).unwrap_or(u32::MAX);
         state.units.units.remove(name);
         let unit = state.units.unit(name, &Definition::transient(name, text));
-        unit.job = Some(job::Pending { id, kind: job::Kind::Start });
+        unit.job = Some(job::Pending { id, kind: job::Kind::Start, waits: false });
         drop(state);
         self.start_now(name);
         Ok(Job(id))

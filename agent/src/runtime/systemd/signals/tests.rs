@@ -3,6 +3,7 @@
 use oml_common::decide::observed::UnitEnd;
 use oml_common::id::RunId;
 
+use super::rules::UNITS;
 use super::*;
 use zbus::{ObjectPath, Variant};
 
@@ -261,8 +262,8 @@ fn an_end_that_looks_like_a_stop_is_taken_where_nobody_stopped_the_unit() {
 #[test]
 fn the_end_of_a_job_says_that_a_restart_only_stopped_the_unit() {
     for (result, since) in [
-        ("dependency", Some(5_000_000)),
-        ("assert", Some(5_000_000)),
+        ("dependency", Some((5_000_000, SkipCause::Dependency))),
+        ("assert", Some((5_000_000, SkipCause::Assertion))),
         ("failed", None),
         ("canceled", None),
     ] {
@@ -270,7 +271,7 @@ fn the_end_of_a_job_says_that_a_restart_only_stopped_the_unit() {
         signals.note_loaded(&loaded("active"), NAME);
         notify_state(&signals, "inactive", 7);
         notify_end_of(&signals, OWN_NAME, 7, result);
-        assert_eq!(signals.skipped_at_rest_since(NAME), since, "{result}");
+        assert_eq!(signals.skipped_at_rest(NAME), since, "{result}");
         let end = if since.is_some() { UnitEnd::ByItself } else { UnitEnd::Stopped };
         assert_eq!(signals.seen_rest(NAME).map(|rest| rest.end), Some(end), "{result}");
     }
@@ -283,4 +284,28 @@ async fn the_result_of_a_job_reaches_the_one_who_waits_for_it() {
     notify_end_of(&signals, "other.service", 7, "dependency");
     let end = next_look(&mut ends, &path(7)).await.unwrap();
     assert_eq!((end.number, end.result), (7, JobResult::Dependency));
+}
+
+/// Announces who has the name of systemd on the bus.
+fn owner_of(name: &str, owner: &str) -> Message {
+    Message::signal("/org/freedesktop/DBus", "org.freedesktop.DBus", "NameOwnerChanged")
+        .build(&(name, ":1.4", owner))
+        .unwrap()
+}
+
+#[test]
+fn a_systemd_that_executed_itself_again_is_subscribed_to_again_and_everything_looked_at() {
+    assert!(is_new_systemd(&owner_of("org.freedesktop.systemd1", ":1.9")));
+    assert!(!is_new_systemd(&owner_of("org.freedesktop.systemd1", "")), "it has gone");
+    assert!(!is_new_systemd(&owner_of("org.freedesktop.login1", ":1.9")));
+    let signals = listening();
+    signals.note_loaded(&loaded("active"), NAME);
+    let (mut changes, mut runs) = (signals.changes(), signals.run_changes());
+    changes.mark_unchanged();
+    runs.mark_unchanged();
+    signals.begin_again();
+    assert!(changes.has_changed().unwrap() && runs.has_changed().unwrap());
+    notify_state(&signals, "inactive", 0);
+    let end = signals.seen_rest(NAME).map(|rest| rest.end);
+    assert_eq!(end, Some(UnitEnd::Unknown), "what was not heard may have been a stop");
 }

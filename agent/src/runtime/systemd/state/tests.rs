@@ -18,6 +18,7 @@ fn stopped(result: &str, code: i32, status: i32) -> Loaded {
             main_status: Some(status),
             ..ServiceProperties::default()
         },
+        ..Loaded::default()
     }
 }
 

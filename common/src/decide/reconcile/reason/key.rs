@@ -1,7 +1,7 @@
 //! What a reason is about, without what only counts along in it.
 
 use super::{
-    CallCount, Ends, InUse, InactiveUnit, Meanwhile, Reason, RestartOfUnhealthy, SoakState,
+    CallCount, Ends, HeldUp, InUse, InactiveUnit, Meanwhile, Reason, RestartOfUnhealthy, SoakState,
 };
 use crate::id::ContentHash;
 use crate::time::Span;
@@ -45,6 +45,7 @@ impl Reason {
             Self::CrashLoop { ends, now } => {
                 Self::CrashLoop { ends: Box::new(ends.steady()), now: Box::new(now.steady()) }
             }
+            Self::WaitsForJob(held_up) => Self::WaitsForJob(Box::new(held_up.steady())),
             other @ (Self::Foreign { .. }
             | Self::NotAllowed(_)
             | Self::DaemonAway { .. }
@@ -84,6 +85,12 @@ impl Meanwhile {
             Self::Retrying(reason) => Self::Retrying(Box::new(reason.steady())),
             other @ (Self::NeverStopped | Self::LastGood | Self::StartAgain) => other.clone(),
         }
+    }
+}
+
+impl HeldUp {
+    fn steady(&self) -> Self {
+        Self { change: self.change.as_ref().map(Reason::steady), job: self.job.clone() }
     }
 }
 
@@ -129,6 +136,7 @@ impl InactiveUnit {
             | Self::Starting
             | Self::Stopping
             | Self::NotStarted { .. }
+            | Self::WaitsForJob(_)
             | Self::Failed { .. }) => other.clone(),
         }
     }

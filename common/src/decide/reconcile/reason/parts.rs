@@ -3,6 +3,7 @@
 use std::fmt::{Display, Formatter, Result};
 
 use super::Reason;
+use super::waits::JobWait;
 use crate::decide::observed::ObservedUnit;
 use crate::decide::run_once::RunOnce;
 use crate::id::OperationName;
@@ -154,43 +155,10 @@ impl ManualStop {
     }
 }
 
-/// When a program that stays unhealthy is restarted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RestartOfUnhealthy {
-    /// It is restarted once it has been unhealthy for so long, which grows with each restart.
-    After { pause: Span, times: u32 },
-    /// It is not restarted, because this probe never had a good answer.
-    NeverAnswered,
-    /// It would be restarted, and calls are up or cannot be counted.
-    CallsUp,
-}
-
 impl ManualStop {
     /// Returns how a unit was stopped that counts as stopped by hand.
     pub(in crate::decide::reconcile) fn of(unit: &ObservedUnit) -> Self {
         if unit.was_stopped() { Self::Stopped } else { Self::Perhaps }
-    }
-}
-
-impl Display for RestartOfUnhealthy {
-    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        match self {
-            Self::After { pause, times } => {
-                write!(f, "it is restarted once it has been unhealthy for {pause}")?;
-                match times {
-                    0 => Ok(()),
-                    times => write!(f, ", {} so far", counted(u64::from(*times), "restarts")),
-                }
-            }
-            Self::NeverAnswered => f.write_str(
-                "it is not restarted, because this probe never had a good answer and may itself \
-                 be wrong",
-            ),
-            Self::CallsUp => f.write_str(
-                "it is not restarted while calls are up or cannot be counted; to cut them, run \
-                 systemctl restart for its unit on the host",
-            ),
-        }
     }
 }
 
@@ -237,6 +205,8 @@ pub enum InactiveUnit {
     NotStarted {
         why: String,
     },
+    /// A job of systemd waits for it.
+    WaitsForJob(JobWait),
     /// It has failed, for the reason that systemd gives.
     Failed {
         result: String,
@@ -360,6 +330,7 @@ impl Display for InactiveUnit {
                     .map_or(Ok(()), |why| write!(f, "; the last start failed: {why}"))
             }
             Self::NotStarted { why } => write!(f, "did not start: {why}"),
+            Self::WaitsForJob(job) => job.fmt(f),
             Self::Failed { result } => write!(f, "its unit has failed: {result}"),
             Self::SupervisorKeepsEnding { times } => write!(
                 f,

@@ -35,8 +35,8 @@ fn a_masked_unit_that_does_not_run_stays_down_and_says_why() {
 fn a_change_of_a_masked_unit_that_runs_waits_until_it_is_unmasked() {
     let decision = masked(ActiveState::Active, "two");
     assert_eq!((decision.phase, decision.acts()), (Phase::Blocked, false), "{decision:?}");
-    let expected = "its unit runs and is masked on the host; the change waits until it is unmasked \
-                    there";
+    let expected = "its unit runs and is masked on the host; the change waits until somebody runs \
+                    systemctl unmask for its unit there";
     assert_eq!(decision.reason.to_string(), expected);
 }
 

@@ -106,6 +106,7 @@ fn a_removal_does_not_wait_for_an_addition_whose_unit_is_masked() {
         by_hand: Vec::new(),
         result: String::new(),
         unmet: None,
+        job: None,
     };
     observed.instances.entry(name("kamailio")).or_default().unit = Some(masked);
     let decisions = world.with_observed(&observed, super::decide);

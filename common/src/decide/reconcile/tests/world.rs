@@ -296,6 +296,7 @@ impl World {
             by_hand: Vec::new(),
             result: unit.result.to_owned(),
             unmet: None,
+            job: None,
         });
         let running = place.containers.iter().find(|c| c.is_running());
         let document = place.current.as_ref().map(|document| ObservedDocument {

@@ -118,19 +118,74 @@ fn a_restart_whose_start_was_skipped_is_no_stop_in_any_order_of_its_signals() {
         let mut unit = running();
         unit.is_up(Deactivating, JOB);
         if is_first {
-            unit.start_was_skipped(7);
+            unit.start_was_skipped(7, SkipCause::Dependency);
         }
         unit.rests(500, JOB);
-        unit.start_was_skipped(7);
+        unit.start_was_skipped(7, SkipCause::Dependency);
         unit.rests(500, None);
         assert_eq!(ended(&unit), Some((500, UnitEnd::ByItself)));
-        assert_eq!(unit.skipped_at_rest_since(), Some(500));
+        assert_eq!(unit.skipped_at_rest(), Some((500, SkipCause::Dependency)));
         // Then somebody stops it, though it does not run.
         unit.rests(500, Some(8));
         unit.job_is_done(8);
         assert_eq!(ended(&unit), Some((500, UnitEnd::Stopped)));
-        assert_eq!((unit.skipped_at_rest_since(), unit.done_at_rest_since()), (None, Some(500)));
+        assert_eq!((unit.skipped_at_rest(), unit.done_at_rest_since()), (None, Some(500)));
         unit.forget_jobs();
-        assert_eq!(unit.skipped_at_rest_since(), None);
+        assert_eq!(unit.skipped_at_rest(), None);
     }
+}
+
+#[test]
+fn a_start_that_is_done_while_a_condition_did_not_hold_was_skipped_also_of_a_fresh_unit() {
+    for (is_first, since) in [(true, 500), (false, 500), (true, 0), (false, 0)] {
+        let mut unit = SeenUnit::default();
+        if is_first {
+            unit.job_is_done(7);
+        }
+        unit.rests(since, JOB);
+        unit.conditions_failed(7);
+        unit.job_is_done(7);
+        assert_eq!(unit.skipped_at_rest(), Some((since, SkipCause::Condition)));
+        assert_eq!(unit.skipped(), Some((7, SkipCause::Condition)));
+    }
+    let mut waits = SeenUnit::default();
+    waits.rests(500, JOB);
+    waits.conditions_failed(7);
+    assert_eq!(waits.skipped(), None, "an earlier start was tested, and this one has not ended");
+}
+
+#[test]
+fn a_start_that_was_skipped_does_not_count_after_another_one_was_done() {
+    let skipped = || {
+        let mut unit = SeenUnit::default();
+        unit.rests(500, JOB);
+        unit.conditions_failed(7);
+        unit.job_is_done(7);
+        unit
+    };
+    let mut started = skipped();
+    // Shown before its conditions are tested again.
+    started.rests(500, Some(8));
+    started.conditions_failed(8);
+    started.is_up(Activating, Some(8));
+    started.is_up(Active, Some(8));
+    started.job_is_done(8);
+    assert_eq!((started.skipped(), started.skipped_at_rest()), (None, None));
+    let mut lost = skipped();
+    lost.was_lost();
+    assert_eq!(lost.skipped(), None, "it may have been started since");
+}
+
+#[test]
+fn the_later_one_of_two_starts_that_were_skipped_counts() {
+    let mut unit = SeenUnit::default();
+    unit.rests(0, JOB);
+    unit.start_was_skipped(7, SkipCause::Dependency);
+    unit.rests(0, Some(8));
+    unit.conditions_failed(8);
+    unit.job_is_done(8);
+    assert_eq!(unit.skipped_at_rest(), Some((0, SkipCause::Condition)));
+    unit.rests(0, Some(9));
+    unit.start_was_skipped(9, SkipCause::Assertion);
+    assert_eq!(unit.skipped_at_rest(), Some((0, SkipCause::Assertion)));
 }
