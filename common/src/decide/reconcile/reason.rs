@@ -252,10 +252,7 @@ impl Display for Reason {
             Self::WaitsForUnmask => f.write_str(WAITS_FOR_UNMASK),
             Self::StopsLeftover => f.write_str(STOPS_LEFTOVER),
             Self::Unit(inactive) => inactive.fmt(f),
-            Self::WaitsForJob { change, job } => match change {
-                Some(change) => write!(f, "{change}; {job}"),
-                None => job.fmt(f),
-            },
+            Self::WaitsForJob { change, job } => waits_for_job(f, change.as_deref(), job),
             Self::Beside { change, version, state } => {
                 beside(f, change, version.as_ref(), state)
             }
@@ -296,6 +293,11 @@ fn waits_for_secrets(f: &mut Formatter<'_>, secrets: &BTreeSet<KeptSecret>) -> R
     let names: BTreeSet<String> = secrets.iter().map(ToString::to_string).collect();
     let names: Vec<String> = names.into_iter().collect();
     write!(f, "waits for {}, which the controller has not sent yet", names.join(" and "))
+}
+
+fn waits_for_job(f: &mut Formatter<'_>, change: Option<&Reason>, job: &JobWait) -> Result {
+    change.map_or(Ok(()), |change| write!(f, "{change}; "))?;
+    job.fmt(f)
 }
 
 fn rolled_back(
