@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::decide::observed::{ActiveState, ObservedInstance, ObservedUnit};
-use crate::decide::reconcile::Input;
+use crate::decide::reconcile;
 use crate::document::instance::HeldInstance;
 use crate::document::update::LastGood;
 use crate::id::{ComponentName, ContentHash};
@@ -23,7 +23,11 @@ struct Seen {
 impl SeenRunning {
     /// Notes the versions of packaged units that run, of which the documents on disk are these, and
     /// forgets the components that are not desired any more.
-    pub fn look(&mut self, input: Input<'_>, documents: &BTreeMap<ComponentName, HeldInstance>) {
+    pub fn look(
+        &mut self,
+        input: reconcile::Input<'_>,
+        documents: &BTreeMap<ComponentName, HeldInstance>,
+    ) {
         let Some(assignment) = input.assignment else { return };
         let desired = &assignment.content.share.instances;
         let workload_of =

@@ -146,10 +146,7 @@ fn loaded(name: &str, state: UnitState) -> Loaded {
         Some(ExitCause::Killed(signal)) => (2, signal),
         None => (0, 0),
     };
-    let job = state.waits_for.map(|kind| JobProperties {
-        job_type: Some(kind.to_owned()),
-        state: Some("waiting".to_owned()),
-    });
+    let job = waiting_job(&state);
     Loaded {
         path: format!("/org/freedesktop/systemd1/unit/{name}"),
         unit: UnitProperties {
@@ -190,8 +187,17 @@ fn loaded(name: &str, state: UnitState) -> Loaded {
             main_exit_monotonic: Some(state.main_exit_us),
             status_text: Some(state.status_text),
         },
-        job: job.unwrap_or_default(),
+        job,
     }
+}
+
+/// Returns the properties of the job of a unit, if it waits.
+fn waiting_job(state: &UnitState) -> JobProperties {
+    let waiting = state.waits_for.map(|kind| JobProperties {
+        job_type: Some(kind.to_owned()),
+        state: Some("waiting".to_owned()),
+    });
+    waiting.unwrap_or_default()
 }
 
 fn properties(tests: &Tests) -> Vec<TestProperty> {
