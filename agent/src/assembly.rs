@@ -73,6 +73,9 @@ pub fn assemble(parts: Parts) -> Assembly {
     let cached = cache.assignment(identity.as_ref().map(|own| (&own.tenant, &own.node)));
     let unused_assignment = cached.as_ref().err().cloned();
     let cached = cached.unwrap_or_default();
+    if let Err(error) = cache.check_copies(cached.as_ref()) {
+        warn!(error = chain(&error), "cannot check the copies of documents");
+    }
     // Without an identity, the host works by its cache.
     let by_cache = || cached.as_ref().map(|cached| cached.tenant.clone());
     let tenant = identity.as_ref().map(|own| own.tenant.clone()).or_else(by_cache);

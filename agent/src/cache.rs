@@ -8,15 +8,16 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use oml_common::document::assignment::AssignmentDocument;
-use oml_common::document::host_notes::{MachineNote, Note as _};
+use oml_common::document::host_notes::{CopiesNote, MachineNote, Note as _};
 use oml_common::document::update::{InstanceUpdate, SavedUpdates};
 use oml_common::document::{self, ReadError};
-use oml_common::id::{ComponentName, NodeName, TenantId};
+use oml_common::id::{ComponentName, ContentHash, NodeName, TenantId};
 use oml_common::text::error::chain;
 use tracing::warn;
 
+use crate::documents;
 use crate::files::{self, FileError};
-use crate::paths::Paths;
+use crate::paths::{Paths, Slot};
 use crate::reserve;
 
 /// The files of the cache.
@@ -25,6 +26,8 @@ pub struct Cache {
     paths: Paths,
     assignment: PathBuf,
     updates: PathBuf,
+    /// Says with which assignment the copies of documents belong.
+    copies: PathBuf,
     /// Holds the id of the machine that the assignment was sent to.
     machine_file: PathBuf,
     /// The id of this machine; empty if it has none.
@@ -60,6 +63,7 @@ impl Cache {
             paths: paths.clone(),
             assignment: paths.state.join("assignment.json"),
             updates: paths.state.join("updates.json"),
+            copies: paths.state.join("copies"),
             machine_file: paths.state.join("machine"),
             machine: machine.to_owned(),
         }
@@ -115,7 +119,30 @@ impl Cache {
     /// An error of the file system.
     pub fn save_assignment(&self, assignment: &AssignmentDocument) -> Result<(), FileError> {
         self.keep(&self.assignment, assignment.text().as_bytes())?;
-        self.save_machine()
+        self.save_machine()?;
+        self.save_copies(assignment)
+    }
+
+    /// Removes the copies of documents unless this agent took this assignment: one of an earlier release leaves
+    /// them as they are when it writes other documents.
+    ///
+    /// # Errors
+    /// An error of the file system.
+    pub fn check_copies(&self, assignment: Option<&AssignmentDocument>) -> Result<(), FileError> {
+        let text = files::read_if_there(&self.copies).ok().flatten();
+        let noted = text.and_then(|text| document::read::<CopiesNote>(&text).ok());
+        if noted.is_some_and(|noted| assignment.map(of) == Some(noted.assignment)) {
+            return Ok(());
+        }
+        for component in documents::components(&self.paths)? {
+            files::remove_durably(&self.paths.document(&component, Slot::Settled))?;
+        }
+        assignment.map_or(Ok(()), |assignment| self.save_copies(assignment))
+    }
+
+    fn save_copies(&self, assignment: &AssignmentDocument) -> Result<(), FileError> {
+        let note = document::write(&CopiesNote { assignment: of(assignment) });
+        self.keep(&self.copies, note.as_bytes())
     }
 
     /// Returns the machine that the assignment was sent to, if it is noted. What only a later
@@ -164,6 +191,10 @@ impl Cache {
     fn keep(&self, path: &Path, text: &[u8]) -> Result<(), FileError> {
         reserve::release_and_retry(&self.paths, || files::write_durably(path, text, 0o600))
     }
+}
+
+fn of(assignment: &AssignmentDocument) -> ContentHash {
+    ContentHash::of(assignment.text().as_bytes())
 }
 
 fn load<T>(path: &Path, parse: impl Fn(&str) -> Result<T, ReadError>) -> Option<T> {

@@ -183,6 +183,21 @@ pub fn write_settled(paths: &Paths, instance: &InstanceDocument) -> Result<(), F
     files::write_durably(&path, instance.text().as_bytes(), 0o600)
 }
 
+/// Removes the copy of a document of this workload that has another content, as far as there is one.
+///
+/// # Errors
+/// An error of the file system.
+pub fn forget_settled(paths: &Paths, instance: &InstanceDocument) -> Result<(), FileError> {
+    let settled = read_settled(paths, &instance.component);
+    let is_former = |settled: &HeldInstance| {
+        settled.workload.hash == instance.workload_hash() && settled.hash() != *instance.hash()
+    };
+    if settled.as_ref().is_some_and(is_former) {
+        files::remove_durably(&paths.document(&instance.component, Slot::Settled))?;
+    }
+    Ok(())
+}
+
 /// Writes the document that was read from a container's label back as the current one.
 ///
 /// # Errors

@@ -133,9 +133,11 @@ fn named(paths: &Paths, assignment: Option<&Assignment>) -> Option<BTreeSet<Secr
     let assigned = share.instances.values().map(|desired| desired.instance.clone());
     let mut instances: Vec<_> = assigned.collect();
     for component in documents::components(paths).ok()? {
-        for slot in [Slot::Current, Slot::Next, Slot::Previous, Slot::Settled] {
+        for slot in [Slot::Current, Slot::Next, Slot::Previous] {
             instances.extend(documents::read(paths, &component, slot).ok()?);
         }
+        // A copy that cannot be read says nothing, and is written again.
+        instances.extend(documents::read(paths, &component, Slot::Settled).ok().flatten());
     }
     let secrets = instances.iter().flat_map(|instance| instance.named_secrets());
     Some(secrets.map(|secret| secret.mark.clone()).collect())

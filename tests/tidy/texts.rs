@@ -23,7 +23,7 @@ const WRITES: [&str; 6] = [
 /// there, or a place below it.
 const WRITERS: [(&str, &str); 21] = [
     ("agent/src/alive.rs", "an empty file that is locked"),
-    ("agent/src/cache.rs", "Assignment, SavedUpdates, MachineNote"),
+    ("agent/src/cache.rs", "Assignment, SavedUpdates, MachineNote, CopiesNote"),
     ("agent/src/container_files.rs", "files of a catalog, which programs of others read"),
     ("agent/src/documents.rs", "Instance, LastGoodNote, Status"),
     ("agent/src/enroll.rs", "settings"),

@@ -1,5 +1,7 @@
 //! What the loop remembers of the host between two looks, because neither a daemon nor a document says it.
 
+use std::collections::BTreeSet;
+
 use oml_common::decide::observed::Observed;
 use oml_common::decide::seen_running::SeenRunning;
 use oml_common::decide::step::Step;
@@ -22,7 +24,8 @@ impl Agent {
     pub(super) fn remember(&mut self, observed: &mut Observed) {
         let mut memory = std::mem::take(&mut self.state.memory);
         memory.jobs.look(observed, self.host.clock.now());
-        memory.running.look(self.input(observed), &self.state.documents);
+        let reviving: BTreeSet<_> = self.state.reviving.keys().cloned().collect();
+        memory.running.look(self.input(observed), &self.state.documents, &reviving);
         for (name, seen) in &mut observed.instances {
             seen.seen_running = memory.running.workload(name).cloned();
         }
@@ -48,7 +51,6 @@ fn writes_document(step: &Step) -> bool {
         Step::Switch { .. }
         | Step::RollBack { .. }
         | Step::RevertDocument { .. }
-        | Step::Repair { .. }
         | Step::RewriteConfig
         | Step::Reload { .. }
         | Step::Remove { .. } => true,
@@ -62,6 +64,8 @@ fn writes_document(step: &Step) -> bool {
         | Step::Start
         | Step::ReplaceSupervisor
         | Step::StopContainer
+        // It writes what was lost of the version in use, which stays the same.
+        | Step::Repair { .. }
         | Step::Promote => false,
     }
 }

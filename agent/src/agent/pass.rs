@@ -147,9 +147,7 @@ impl Agent {
             info!(%component, step = step.as_str(), reason, "step started");
         }
         failpoint::about(component.as_str());
-        if matches!(step, Step::RewriteConfig | Step::Reload { .. } | Step::Remove { .. }) {
-            self.state.last_settled.remove(component);
-        }
+        self.forget_settled_before(component, &step);
         let (desired, desired_hash) = (self.desired(component), self.desired_hash(component));
         let mut work = Work::new(component.clone(), desired, desired_hash.clone(), step);
         work.seen_running = self.seen_running(component);

@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 
 use oml_common::decide::observed::{Observed, SettledDocument};
+use oml_common::decide::step::Step;
 use oml_common::document::instance::InstanceDocument;
-use oml_common::document::update::{InstanceUpdate, LastGood};
+use oml_common::document::update::InstanceUpdate;
 use oml_common::id::ComponentName;
 use oml_common::text::error::chain;
 use tracing::{debug, warn};
@@ -33,8 +34,10 @@ impl Agent {
             if let Some(known) = known
                 && found.as_ref().is_none_or(|found| found.hash() != *known.hash())
             {
-                warn!(component = %name, "the copy of its document was changed; writing it again");
-                self.keep_settled(name, known);
+                // What cannot be written is tried again at the next look, which is no news.
+                if self.keep_settled(name, known) {
+                    warn!(component = %name, "the copy of its document was changed; it is written again");
+                }
             }
             let (hash, workload) = match (known, found) {
                 (Some(known), _) => (known.hash().clone(), known.workload_hash()),
@@ -55,7 +58,10 @@ impl Agent {
             let is_right = seen.is_some_and(|seen| seen.on_disk && seen.hash == *document.hash());
             // What is being written was read before.
             let is_busy = self.state.busy.contains_key(name);
-            if !is_right || is_busy || !self.state.updates.get(name).is_none_or(is_good) {
+            if !is_right
+                || is_busy
+                || !self.state.updates.get(name).is_none_or(InstanceUpdate::desires_last_good)
+            {
                 continue;
             }
             let is_known = self.state.last_settled.get(name) == Some(document);
@@ -71,6 +77,39 @@ impl Agent {
         }
     }
 
+    /// Forgets the copy of a document that a step is about to replace by another one of the same workload.
+    pub(super) fn forget_settled_before(&mut self, component: &ComponentName, step: &Step) {
+        let desired = self.desired(component);
+        let is_same_workload = |known: &InstanceDocument| {
+            desired.as_ref().is_some_and(|desired| {
+                known.workload_hash() == desired.workload_hash() && known.hash() != desired.hash()
+            })
+        };
+        let is_replaced = match step {
+            Step::RewriteConfig | Step::Reload { .. } | Step::Remove { .. } => true,
+            Step::Switch { .. } => {
+                self.state.last_settled.get(component).is_some_and(is_same_workload)
+            }
+            Step::Pull
+            | Step::Create
+            | Step::RunOnce { .. }
+            | Step::CountActive
+            | Step::Soak
+            | Step::Fail { .. }
+            | Step::RollBack { .. }
+            | Step::RevertDocument { .. }
+            | Step::Repair { .. }
+            | Step::Commit { .. }
+            | Step::Start
+            | Step::ReplaceSupervisor
+            | Step::StopContainer
+            | Step::Promote => false,
+        };
+        if is_replaced {
+            self.state.last_settled.remove(component);
+        }
+    }
+
     /// Writes the copy of a document, and returns whether that was done.
     fn keep_settled(&self, component: &ComponentName, document: &InstanceDocument) -> bool {
         let written = documents::write_settled(&self.host.paths, document);
@@ -80,9 +119,4 @@ impl Agent {
         }
         written.is_ok()
     }
-}
-
-/// Returns true if no other version of the component is the last good one.
-fn is_good(update: &InstanceUpdate) -> bool {
-    update.last_good == LastGood::Current
 }

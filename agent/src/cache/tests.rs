@@ -43,6 +43,30 @@ fn nothing_kept_is_nothing_found() {
 }
 
 #[test]
+fn copies_of_documents_are_removed_once_another_agent_took_the_assignment() {
+    let (_folder, cache) = cache();
+    let copy = cache.paths.document(&"asterisk".parse().unwrap(), Slot::Settled);
+    let keep = || {
+        std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        std::fs::write(&copy, "a copy").unwrap();
+    };
+    cache.save_assignment(&assignment()).unwrap();
+    keep();
+    cache.check_copies(Some(&assignment())).unwrap();
+    assert!(copy.exists(), "the same agent took it");
+
+    let later = Assignment { node: "voice-2".parse().unwrap(), ..(*assignment()).clone() };
+    let later = Verbatim::seal(later);
+    cache.check_copies(Some(&later)).unwrap();
+    assert!(!copy.exists(), "an agent that knows no copies took the other one");
+    keep();
+    cache.check_copies(Some(&later)).unwrap();
+    assert!(copy.exists(), "it was kept after that");
+    cache.check_copies(None).unwrap();
+    assert!(!copy.exists(), "nobody knows what was taken meanwhile");
+}
+
+#[test]
 fn a_broken_file_is_set_aside() {
     let (_folder, cache) = cache();
     cache.save_assignment(&assignment()).unwrap();

@@ -84,6 +84,7 @@ impl Host {
         roll_back_to: Option<&ContentHash>,
     ) -> Result<(), StepError> {
         let component = &instance.component;
+        documents::forget_settled(&self.paths, instance)?;
         let hash_in = |slot| -> Result<Option<ContentHash>, FileError> {
             let document = documents::read_usable(&self.paths, component, slot)?;
             Ok(document.map(|document| document.workload_hash()))

@@ -41,7 +41,7 @@ impl<'a> VersionInUse<'a> {
             return None;
         }
         let is_current = update.is_none_or(|update| update.last_good == LastGood::Current);
-        let seen_running = seen.seen_running.as_ref().or_else(|| rolled_back_to(update?));
+        let seen_running = seen.seen_running.as_ref().or_else(|| update?.rolled_back_to());
         let workload = match (seen.running(), &seen.document) {
             (Some(running), _) => &running.hash,
             (None, _) if !is_container && seen_running.is_some() => seen_running?,
@@ -124,11 +124,6 @@ fn is_at_rest(seen: &ObservedInstance, update: Option<&InstanceUpdate>) -> bool 
         },
         Stage::Switching { .. } | Stage::Soaking { .. } => false,
     }
-}
-
-/// Returns the version that a packaged unit was rolled back to.
-fn rolled_back_to(update: &InstanceUpdate) -> Option<&ContentHash> {
-    update.last_good.previous().filter(|_| matches!(update.stage, Stage::RolledBack { .. }))
 }
 
 /// Returns true if its unit may be written. A mask and a unit of somebody else are in the place of its

@@ -12,7 +12,7 @@ use crate::decide::reconcile::{self, Decision, Reason};
 use crate::decide::step::Step;
 use crate::document::instance::{Container, InstanceDocument};
 use crate::document::status::Drift;
-use crate::document::update::{InstanceUpdate, LastGood, Stage};
+use crate::document::update::{InstanceUpdate, Stage};
 use crate::id::{ComponentName, ContentHash};
 use crate::time::Timestamp;
 
@@ -177,7 +177,10 @@ impl DriftLog {
             // Nobody else made it that of another version than the one that runs and is desired.
             Step::RevertDocument { running }
                 if *running == desired.instance.workload_hash()
-                    && input.updates.get(component).is_none_or(is_good) =>
+                    && input
+                        .updates
+                        .get(component)
+                        .is_none_or(InstanceUpdate::desires_last_good) =>
             {
                 self.rewritten(component, seen, &desired.instance)
             }
@@ -349,11 +352,6 @@ fn has_document(seen: &ObservedInstance, desired: &InstanceDocument) -> bool {
 
 fn is_soaking(update: &InstanceUpdate) -> bool {
     matches!(update.stage, Stage::Soaking { .. })
-}
-
-/// Returns true if no other workload is the last good one.
-fn is_good(update: &InstanceUpdate) -> bool {
-    update.last_good == LastGood::Current
 }
 
 fn is_failing(update: Option<&InstanceUpdate>) -> bool {

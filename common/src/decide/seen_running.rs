@@ -1,12 +1,12 @@
 //! Remembers by which document a packaged unit was seen to run. Nothing on a host says so: a container bears
 //! its document, and a unit of a package has only the file, which people can remove or edit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::observed::{ActiveState, ObservedInstance, ObservedUnit};
 use crate::decide::reconcile;
 use crate::document::instance::HeldInstance;
-use crate::document::update::LastGood;
+use crate::document::update::InstanceUpdate;
 use crate::id::{ComponentName, ContentHash};
 
 /// The versions by which packaged units were seen to run since a step wrote their documents last.
@@ -20,13 +20,24 @@ struct Seen {
     document: Option<HeldInstance>,
 }
 
+impl Seen {
+    /// Adds the document, once it is found to be that of the workload.
+    fn learn(&mut self, found: Option<&HeldInstance>) {
+        if self.document.is_none() {
+            self.document = found.filter(|found| found.workload.hash == self.workload).cloned();
+        }
+    }
+}
+
 impl SeenRunning {
     /// Notes the versions of packaged units that run, of which the documents on disk are these, and
-    /// forgets the components that are not desired any more.
+    /// forgets the components that are not desired any more. The documents of `reviving` components were
+    /// read before a step for the version in use wrote them.
     pub fn look(
         &mut self,
         input: reconcile::Input<'_>,
         documents: &BTreeMap<ComponentName, HeldInstance>,
+        reviving: &BTreeSet<ComponentName>,
     ) {
         let Some(assignment) = input.assignment else { return };
         let desired = &assignment.content.share.instances;
@@ -38,21 +49,28 @@ impl SeenRunning {
         self.0.retain(|name, _| is_packaged(name));
         for (name, seen) in input.observed.instances.iter().filter(|(name, _)| is_packaged(name)) {
             // A step may be writing the document.
-            if input.busy.contains_key(name) || self.0.contains_key(name) || !runs(seen) {
+            if input.busy.contains_key(name) || reviving.contains(name) || !runs(seen) {
+                continue;
+            }
+            let found = documents.get(name);
+            if let Some(known) = self.0.get_mut(name) {
+                known.learn(found);
                 continue;
             }
             let update = input.updates.get(name);
-            let is_at_rest = update.is_none_or(|update| update.last_good == LastGood::Current);
-            let found = documents.get(name);
+            let is_at_rest = update.is_none_or(InstanceUpdate::desires_last_good);
             // Beside another drop-in, what was noted may be older than a change whose record was lost.
             let is_noted = |noted: &&ContentHash| {
                 let has_drop_in = seen.unit.as_ref().is_some_and(|unit| !unit.stale);
                 is_at_rest && (has_drop_in || workload_of(name).as_ref() != Some(*noted))
             };
             let noted = seen.last_good.as_ref().filter(is_noted);
-            let Some(workload) = noted.or(found.map(|found| &found.workload.hash)) else {
-                continue;
-            };
+            let found_workload = found.map(|found| &found.workload.hash);
+            // Of neither version of the change, it is somebody's.
+            let rolled_back_to = update.and_then(InstanceUpdate::rolled_back_to).filter(|_| {
+                found_workload.is_some_and(|found| workload_of(name).as_ref() != Some(found))
+            });
+            let Some(workload) = noted.or(rolled_back_to).or(found_workload) else { continue };
             let document = found.filter(|found| found.workload.hash == *workload).cloned();
             self.0.insert(name.clone(), Seen { workload: workload.clone(), document });
         }

@@ -213,6 +213,24 @@ impl InstanceUpdate {
         is_under_way.then(|| Self { last_good, has_answered, ..Self::new(desired_hash) })
     }
 
+    /// Returns true if the desired workload is the last good one, also after another one was rolled back
+    /// to it, and nothing is being switched.
+    #[must_use]
+    pub fn desires_last_good(&self) -> bool {
+        let is_switching = matches!(self.stage, Stage::Switching { .. } | Stage::Soaking { .. });
+        match &self.last_good {
+            LastGood::Current => true,
+            LastGood::Previous(hash) => *hash == self.desired_hash && !is_switching,
+            LastGood::PreviousFailed(_) | LastGood::None => false,
+        }
+    }
+
+    /// Returns the workload that was started again after the desired one failed.
+    #[must_use]
+    pub fn rolled_back_to(&self) -> Option<&ContentHash> {
+        self.last_good.previous().filter(|_| matches!(self.stage, Stage::RolledBack { .. }))
+    }
+
     /// Returns the failure of the update, if it failed.
     #[must_use]
     pub fn failure(&self) -> Option<&Failure> {

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::*;
 use crate::document::backup::BackupBegin;
 use crate::document::cluster::{Epoch, PublicEndpoint};
-use crate::document::host_notes::{LastGoodNote, MachineNote, SkipNote, StopNote};
+use crate::document::host_notes::{CopiesNote, LastGoodNote, MachineNote, SkipNote, StopNote};
 use crate::document::revision::{Head, IdempotencyRecord, Target};
 use crate::document::secret::SecretRecord;
 use crate::document::update::SavedUpdates;
@@ -59,6 +59,7 @@ fn goldens() -> Vec<Golden> {
     let full_endpoint = PublicEndpoint { addresses, ..endpoint.clone() };
     let (epoch, target) = (Epoch { epoch: 1 }, Target { revision });
     let last_good = LastGoodNote { workload: ContentHash::of(b"workload") };
+    let copies = CopiesNote { assignment: ContentHash::of(b"assignment") };
     let machine = MachineNote { machine: "0123456789abcdef0123456789abcdef".to_owned() };
     vec![
         golden("instance", &full(), &minimal()),
@@ -84,6 +85,7 @@ fn goldens() -> Vec<Golden> {
         golden("backup_begin", &backup("0.2.0"), &backup("")),
         golden("last_good_note", &last_good, &last_good),
         golden("machine_note", &machine, &machine),
+        golden("copies_note", &copies, &copies),
         golden("stop_note", &StopNote { at: 1 }, &StopNote { at: 1 }),
         golden("skip_note", &SkipNote { at: 1 }, &SkipNote { at: 1 }),
         golden("run_order", &v::run_order(full()), &v::run_order_minimal(minimal())),
@@ -159,9 +161,10 @@ const PREVIOUS: &str = "0.1.0";
 const PREVIOUS_HASH: &str = "94aa7dcf12696d4eecc52dea577e4ca63b9ee8301f9ebde73ffc9bc80e89d1a0";
 /// The kinds that the previous release did not have. Its backups have no version by this name;
 /// the test beside them reads one.
-const SINCE: [&str; 10] = [
+const SINCE: [&str; 11] = [
     "acme_record",
     "backup_begin",
+    "copies_note",
     "last_good_note",
     "machine_note",
     "secret_record",

@@ -17,6 +17,14 @@ pub struct MachineNote {
     pub machine: String,
 }
 
+/// The last assignment of the agent that keeps copies of documents, by the hash of its bytes: `copies` below the
+/// state folder. An agent of an earlier release, which does not know the copies, takes another assignment
+/// without it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopiesNote {
+    pub assignment: ContentHash,
+}
+
 /// The stop of a unit by hand: `stopped/UNIT` below the run folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StopNote {
@@ -39,6 +47,11 @@ impl Document for LastGoodNote {
 
 impl Document for MachineNote {
     const KIND: &'static str = "a note of the machine";
+    const VERSION: Option<u32> = Some(1);
+}
+
+impl Document for CopiesNote {
+    const KIND: &'static str = "a note of the copies of documents";
     const VERSION: Option<u32> = Some(1);
 }
 

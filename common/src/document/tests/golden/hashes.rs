@@ -76,6 +76,11 @@ pub(super) const HASHES: &[(&str, &str)] = &[
         "last_good_note_minimal.json",
         "d552b69eacf03a1ed586dbbba4c750bbc0c6de50f78363e244bb59a2bfdbdd12",
     ),
+    ("copies_note.json", "a02b77c89fe384d796f2477654bed243e9fe020aa42798e943c7a88d4504c905"),
+    (
+        "copies_note_minimal.json",
+        "a02b77c89fe384d796f2477654bed243e9fe020aa42798e943c7a88d4504c905",
+    ),
     ("machine_note.json", "3c99d09934a30f9b596b8649763c2a25cecb6fa466d9187b9e7902d877a7637f"),
     (
         "machine_note_minimal.json",
