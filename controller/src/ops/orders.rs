@@ -5,9 +5,11 @@
 //! secrets, so that an order goes on after a restart of the controller. A certificate that has come is a change of
 //! its tenant like one that an operator gives.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use oml_common::decide::acme::{
     AcmeInput, AcmeNext, AcmeRefusal, after_failure, after_giving, at_rest, next,
 };
@@ -131,12 +133,7 @@ impl Orders {
     /// Goes on with the order of a tenant, or begins it.
     async fn order(&self, ordering: Ordering<'_>, record: AcmeRecord) -> Result<Option<u64>> {
         let turn = Turn { orders: self, ordering, record };
-        let ended = timeout(TURN_LIMIT, turn.run()).await.unwrap_or_else(|_elapsed| {
-            let reason = "the directory answers too slowly".to_owned();
-            let refusal = AcmeRefusal::of_order(reason);
-            Err(Stopped::Refused(AcmeRefusal { keeps_order: true, ..refusal }))
-        });
-        match ended {
+        match bounded(turn.run()).await {
             Ok(Ended::Waits(wait_ms)) => return Ok(Some(wait_ms)),
             Ok(Ended::Came(pem)) => self.give(ordering.tenant, Some(pem), None).await?,
             Err(Stopped::Refused(refusal)) => self.refused(ordering.tenant, refusal).await?,
@@ -216,3 +213,21 @@ impl Orders {
         Ok(self.records.commit(batch).await?)
     }
 }
+
+/// Takes a turn, which ends in time and without a panic. The library panics at an address in an answer that is
+/// none; the order then begins again, because its own address may be the one.
+async fn bounded(turn: impl Future<Output = Result<Ended, Stopped>>) -> Result<Ended, Stopped> {
+    let (reason, keeps_order) =
+        match timeout(TURN_LIMIT, AssertUnwindSafe(turn).catch_unwind()).await {
+            Ok(Ok(ended)) => return ended,
+            Ok(Err(_panic)) => {
+                ("the directory cannot be used: it names an address that is none", false)
+            }
+            Err(_elapsed) => ("the directory answers too slowly", true),
+        };
+    let refusal = AcmeRefusal::of_order(reason.to_owned());
+    Err(Stopped::Refused(AcmeRefusal { keeps_order, ..refusal }))
+}
+
+#[cfg(test)]
+mod tests;
