@@ -39,6 +39,8 @@ const GIVEN_AGAIN_MS: u64 = DAY_MS;
 /// How often a directory is asked about an order in its first minute, and later.
 const POLL_MS: u64 = 3_000;
 const LATER_POLL_MS: u64 = 30_000;
+/// The longest wait between two looks at an order: it ends well before the order is given up.
+const POLL_MS_MAX: u64 = HOUR_MS;
 /// The age of an order at which it is given up.
 const ORDER_AGE_MS_MAX: u64 = DAY_MS;
 /// The longest reason of a failure that is kept, in characters.
@@ -175,7 +177,7 @@ pub fn goes_on(order: &AcmeOrder, tls: &TlsSpec, acme: &AcmeSpec, now: Timestamp
 #[must_use]
 pub fn poll_ms(order: &AcmeOrder, wanted_ms: Option<u64>, now: Timestamp) -> u64 {
     let usual = if now.since_ms(order.begun) < MINUTE_MS { POLL_MS } else { LATER_POLL_MS };
-    wanted_ms.map_or(usual, |wanted| wanted.clamp(usual, ORDER_AGE_MS_MAX))
+    wanted_ms.map_or(usual, |wanted| wanted.clamp(usual, POLL_MS_MAX))
 }
 
 /// A failed attempt to get a certificate.

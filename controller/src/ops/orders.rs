@@ -31,8 +31,10 @@ use crate::records::{Batch, Records, if_unchanged, keys};
 use crate::store::ChangeSignal;
 
 mod turn;
+mod waits;
 
 use self::turn::{Ended, Stopped, Turn};
+use self::waits::Waits;
 
 /// The name under which the controller makes changes by itself.
 const CONTROLLER: &str = "omlcontroller";
@@ -47,6 +49,7 @@ pub struct Orders {
     secrets: Secrets,
     changes: Changes,
     directories: Arc<Directories>,
+    waits: Arc<Waits>,
     who: OperatorName,
 }
 
@@ -68,6 +71,7 @@ impl Orders {
             secrets: changes.secrets.clone(),
             changes: changes.clone(),
             directories: Arc::new(directories),
+            waits: Arc::default(),
             who: CONTROLLER.parse().expect("it is the name of an operator"),
         }
     }
@@ -133,8 +137,17 @@ impl Orders {
     /// Goes on with the order of a tenant, or begins it.
     async fn order(&self, ordering: Ordering<'_>, record: AcmeRecord) -> Result<Option<u64>> {
         let turn = Turn { orders: self, ordering, record };
+        // Every pass comes here, also one for another tenant.
+        let rest_ms = turn.under_way().and_then(|it| self.waits.rest_ms(ordering.tenant, &it.url));
+        if rest_ms.is_some() {
+            return Ok(rest_ms);
+        }
+        self.waits.end(ordering.tenant);
         match bounded(turn.run()).await {
-            Ok(Ended::Waits(wait_ms)) => return Ok(Some(wait_ms)),
+            Ok(Ended::Waits { order, wait_ms }) => {
+                self.waits.set(ordering.tenant, &order, wait_ms);
+                return Ok(Some(wait_ms));
+            }
             Ok(Ended::Came(pem)) => self.give(ordering.tenant, Some(pem), None).await?,
             Err(Stopped::Refused(refusal)) => self.refused(ordering.tenant, refusal).await?,
             Err(Stopped::Ops(error)) => return Err(error),

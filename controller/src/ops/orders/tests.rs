@@ -26,7 +26,7 @@ async fn a_panic_of_the_library_at_an_address_refuses_the_order() {
         let (reason, keeps_order) = reason(
             bounded(async {
                 directories.open(place, "https://ca.lab/account/1").await?;
-                Ok(Ended::Waits(0))
+                Ok(Ended::Waits { order: String::new(), wait_ms: 0 })
             })
             .await,
         );

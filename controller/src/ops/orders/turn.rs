@@ -27,8 +27,8 @@ pub(super) struct Turn<'a> {
 
 /// The end of a look.
 pub(super) enum Ended {
-    /// The directory is asked again after so many milliseconds.
-    Waits(u64),
+    /// The directory is asked again about the order with this address after so many milliseconds.
+    Waits { order: String, wait_ms: u64 },
     /// The certificate has come.
     Came(OrderedPem),
 }
@@ -71,11 +71,16 @@ struct Open {
 }
 
 impl Turn<'_> {
+    /// Returns the order that goes on; none if another one has to begin.
+    pub(super) fn under_way(&self) -> Option<&AcmeOrder> {
+        let (Ordering { tls, acme, .. }, now) = (self.ordering, self.orders.env.now());
+        self.record.order.as_ref().filter(|it| goes_on(it, tls, acme, now))
+    }
+
     /// Takes every step that can be taken now.
     pub(super) async fn run(mut self) -> Result<Ended, Stopped> {
         let account = self.account().await?;
         let Open { mut order, known, key } = self.open(&account).await?;
-        let wait_ms = |order: &OpenOrder, now| poll_ms(&known, order.wanted_ms(), now);
         for _ in 0..STEPS_MAX {
             match order_step(&order.view().await?) {
                 OrderStep::Answer => {
@@ -96,7 +101,8 @@ impl Turn<'_> {
                 }
             }
         }
-        Ok(Ended::Waits(wait_ms(&order, self.orders.env.now())))
+        let wait_ms = poll_ms(&known, order.wanted_ms(), self.orders.env.now());
+        Ok(Ended::Waits { order: known.url, wait_ms })
     }
 
     fn pem(&self, chain: String, key: &SecretText) -> OrderedPem {
@@ -141,10 +147,8 @@ impl Turn<'_> {
 
     /// Opens the order under way, or begins one.
     async fn open(&self, account: &OpenAccount) -> Result<Open, Stopped> {
-        let (Ordering { tenant, tls, acme }, orders) = (self.ordering, self.orders);
-        let now = orders.env.now();
-        let known = self.record.order.clone().filter(|it| goes_on(it, tls, acme, now));
-        if let Some(known) = known {
+        let (Ordering { tenant, .. }, orders) = (self.ordering, self.orders);
+        if let Some(known) = self.under_way().cloned() {
             let key = orders.secrets.open_key(tenant, TlsSecret::OrderKey, known.key).await?;
             if let Some(key) = key {
                 let order = account.reopen(&known.url).await?;
