@@ -124,11 +124,12 @@ pub fn next(input: AcmeInput<'_>) -> AcmeNext {
     if let Some((version, _)) = ordered
         && in_use != Some(version)
     {
-        let again_at = record.given.filter(|given| given.version == version);
-        let again_at = again_at.map(|given| given.at.plus_ms(GIVEN_AGAIN_MS));
-        return match again_at.filter(|at| now < *at && !record.asked) {
-            Some(at) => wait(Some(at), AcmeWait::Failed),
-            None => AcmeNext::Give { version },
+        let given = record.given.filter(|given| given.version == version && !record.asked);
+        let again_at = given.map(|given| given.at.plus_ms(GIVEN_AGAIN_MS)).unwrap_or_default();
+        let again_at = again_at.max(record.not_before);
+        return match now < again_at {
+            true => wait(Some(again_at), AcmeWait::Failed),
+            false => AcmeNext::Give { version },
         };
     }
     let due = match ordered {
@@ -204,7 +205,7 @@ impl AcmeRefusal {
     }
 }
 
-/// Returns the record after a failed attempt. `spread` makes the wait up to an eighth longer, so that tenants
+/// Returns the record after a failed attempt; what an operator asked for is still to be done. `spread` makes the wait up to an eighth longer, so that tenants
 /// that failed together do not try together.
 #[must_use]
 pub fn after_failure(
@@ -229,7 +230,6 @@ pub fn after_failure(
         failed: Some(AcmeFailure { at: now, reason }),
         not_before: now.plus_ms(backoff_ms),
         limited_until: limited_ms.map_or(record.limited_until, |wait_ms| now.plus_ms(wait_ms)),
-        asked: false,
         ..record
     }
 }

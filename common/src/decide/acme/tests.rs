@@ -145,7 +145,7 @@ fn each_failure_doubles_the_wait_and_an_operator_ends_it() {
         waits_min.push(failed.not_before.since_ms(NOW) / MINUTE_MS);
     }
     assert_eq!(waits_min, [5, 10, 20, 40, 80, 160, 320, 640, 1280, 1440]);
-    assert!(failed.order.is_none() && !failed.asked);
+    assert!(failed.order.is_none());
     assert_eq!(decided(None, Some(1), &failed), wait(failed.not_before, AcmeWait::Failed));
     assert_eq!(decided(None, Some(1), &after_asking(failed.clone())), AcmeNext::Order);
     let spread = after_failure(record(), refusal(false, None), NOW, u32::MAX);
@@ -156,6 +156,28 @@ fn each_failure_doubles_the_wait_and_an_operator_ends_it() {
     assert_eq!(line.as_deref(), Some(expected));
     let at_rest = at_rest(failed);
     assert_eq!((at_rest.failed, at_rest.failures), (None, 0));
+}
+
+#[test]
+fn what_an_operator_asked_for_is_tried_until_it_has_succeeded() {
+    let asked = after_asking(record());
+    assert_eq!(decided(Some(80), Some(2), &asked), AcmeNext::Order);
+    let failed = after_failure(asked, refusal(false, None), NOW, 0);
+    assert_eq!(decided(Some(80), Some(2), &failed), wait(failed.not_before, AcmeWait::Failed));
+    let later = AcmeRecord { not_before: NOW, ..failed };
+    assert_eq!(decided(Some(80), Some(2), &later), AcmeNext::Order);
+    assert!(!after_giving(later, 2, NOW).asked);
+}
+
+#[test]
+fn a_certificate_that_could_not_be_given_waits_also_if_an_operator_asked_before() {
+    for record in [record(), after_asking(record()), after_asking(after_giving(record(), 2, NOW))] {
+        assert_eq!(decided(Some(80), Some(1), &record), AcmeNext::Give { version: 2 });
+        let failed = after_failure(record, refusal(false, None), NOW, 0);
+        assert_eq!(decided(Some(80), Some(1), &failed), wait(failed.not_before, AcmeWait::Failed));
+        let asked = after_asking(failed);
+        assert_eq!(decided(Some(80), Some(1), &asked), AcmeNext::Give { version: 2 });
+    }
 }
 
 #[test]
