@@ -17,6 +17,7 @@ use oml_common::decide::tls;
 use oml_common::document::spec::{AcmeSpec, TlsSpec};
 use oml_common::document::tls_secret::TlsSecret;
 use oml_common::id::TenantId;
+use oml_common::text::problem::Problems;
 use oml_daemon::env::Env;
 use oml_daemon::tls::OperatorName;
 use tokio::time::timeout;
@@ -182,7 +183,7 @@ impl Orders {
                 Ok(())
             }
             Err(OpsError::Problems(problems)) => {
-                self.refused(tenant, AcmeRefusal::of_order(problems.first_line())).await
+                self.refused(tenant, not_given(&problems)).await
             }
             Err(error) => Err(error),
         }
@@ -240,6 +241,13 @@ async fn bounded(turn: impl Future<Output = Result<Ended, Stopped>>) -> Result<E
         };
     let refusal = AcmeRefusal::of_order(reason.to_owned());
     Err(Stopped::Refused(AcmeRefusal { keeps_order, ..refusal }))
+}
+
+/// Returns the failure of a certificate that was issued and could not be given to the hosts. Its order is kept, so
+/// that the same certificate is fetched again: another one would have the same problem, and directories limit how
+/// many they issue.
+fn not_given(problems: &Problems) -> AcmeRefusal {
+    AcmeRefusal { keeps_order: true, ..AcmeRefusal::of_order(problems.first_line()) }
 }
 
 #[cfg(test)]

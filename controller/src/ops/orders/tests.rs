@@ -2,6 +2,7 @@
 
 use std::future::pending;
 
+use oml_common::text::problem::Problem;
 use oml_daemon::proxy::Proxies;
 
 use super::*;
@@ -39,4 +40,12 @@ async fn a_panic_of_the_library_at_an_address_refuses_the_order() {
 async fn a_directory_that_does_not_answer_keeps_the_order() {
     let (reason, keeps_order) = reason(bounded(pending()).await);
     assert_eq!((reason.as_str(), keeps_order), ("the directory answers too slowly", true));
+}
+
+#[test]
+fn a_certificate_that_came_and_cannot_be_given_keeps_its_order() {
+    let problem = Problem::new("certificate", "is not valid yet".to_owned());
+    let refusal = not_given(&Problems(vec![problem]));
+    assert!(refusal.keeps_order && !refusal.is_limit && !refusal.is_unknown, "{refusal:?}");
+    assert!(refusal.reason.contains("is not valid yet"), "{refusal:?}");
 }
