@@ -182,9 +182,7 @@ impl Orders {
                 tracing::info!(%tenant, version, "a certificate was ordered");
                 Ok(())
             }
-            Err(OpsError::Problems(problems)) => {
-                self.refused(tenant, not_given(&problems)).await
-            }
+            Err(OpsError::Problems(problems)) => self.refused(tenant, not_given(&problems)).await,
             Err(error) => Err(error),
         }
     }

@@ -158,16 +158,13 @@ impl Turn<'_> {
         self.begin(account).await
     }
 
-    /// Orders a certificate. The order and its key are recorded before anything is proved.
+    /// Orders a certificate. Its key is kept before the directory is asked, so that no order is there without
+    /// one, and the order is recorded before anything is proved.
     async fn begin(&self, account: &OpenAccount) -> Result<Open, Stopped> {
         let (Ordering { tenant, tls, acme }, orders) = (self.ordering, self.orders);
+        let (version, key) = self.new_key().await?;
         let names: Vec<String> = tls.names.iter().map(ToString::to_string).collect();
-        let key_pem = pki::new_key()?;
         let order = account.order(&names).await?;
-        let (who, secret) = (&orders.who, TlsSecret::OrderKey);
-        let sealed = orders.secrets.seal_key(who, tenant, secret, key_pem).await?;
-        let version = sealed.record.last;
-        orders.records.commit(sealed.put(Batch::default(), tenant)).await?;
         let known = AcmeOrder {
             url: order.url().to_owned(),
             directory: acme.directory.clone(),
@@ -177,12 +174,19 @@ impl Turn<'_> {
         };
         let change = |record| AcmeRecord { order: Some(known.clone()), ..record };
         orders.update(tenant, None, change).await?;
-        match orders.secrets.open_key(tenant, secret, version).await? {
-            Some(key) => Ok(Open { order, known, key }),
-            None => {
-                let reason = "the key of the order is not kept".to_owned();
-                Err(AcmeError::of_ours(reason).into())
-            }
-        }
+        Ok(Open { order, known, key })
+    }
+
+    /// Makes the key of another order, and returns it as it was kept, with its version.
+    async fn new_key(&self) -> Result<(u64, SecretText), Stopped> {
+        let (tenant, orders, secret) = (self.ordering.tenant, self.orders, TlsSecret::OrderKey);
+        let key_pem = pki::new_key()?;
+        let sealed = orders.secrets.seal_key(&orders.who, tenant, secret, key_pem).await?;
+        let version = sealed.record.last;
+        orders.records.commit(sealed.put(Batch::default(), tenant)).await?;
+        let key = orders.secrets.open_key(tenant, secret, version).await?;
+        let reason = "the key of the order is not kept; it is made again at the next attempt";
+        let key = key.ok_or_else(|| AcmeError::of_ours(reason.to_owned()))?;
+        Ok((version, key))
     }
 }
