@@ -46,6 +46,10 @@ const ORDER_AGE_MS_MAX: u64 = DAY_MS;
 /// The longest reason of a failure that is kept, in characters.
 pub const REASON_CHARS_MAX: usize = 1000;
 
+/// How far ahead of the present a time can be that was written as the present: more than that was written while
+/// the clock was ahead.
+const AHEAD_MS_MAX: u64 = HOUR_MS;
+
 /// What is known of a tenant when the next step is decided.
 #[derive(Debug, Clone, Copy)]
 pub struct AcmeInput<'a> {
@@ -116,8 +120,9 @@ pub fn next(input: AcmeInput<'_>) -> AcmeNext {
         State::Completed | State::RolledBack { .. } | State::Superseded => {}
     }
     let ordered = newest_ordered(secrets, tls, now);
-    if let (Some((version, _)), Some(order)) = (ordered, &record.order)
-        && came_after(secrets, version, order.begun)
+    let order = record.order.as_ref().filter(|order| is_honest(order.begun, AHEAD_MS_MAX, now));
+    if let (Some((version, _)), Some(order)) = (ordered, order)
+        && came_after(secrets, version, order.begun, now)
     {
         return AcmeNext::Note { version };
     }
@@ -125,18 +130,19 @@ pub fn next(input: AcmeInput<'_>) -> AcmeNext {
         && in_use != Some(version)
     {
         let given = record.given.filter(|given| given.version == version && !record.asked);
+        let given = given.filter(|given| is_honest(given.at, AHEAD_MS_MAX, now));
         let again_at = given.map(|given| given.at.plus_ms(GIVEN_AGAIN_MS)).unwrap_or_default();
-        let again_at = again_at.max(record.not_before);
+        let again_at = again_at.max(paced_until(record, now));
         return match now < again_at {
             true => wait(Some(again_at), AcmeWait::Failed),
             false => AcmeNext::Give { version },
         };
     }
     let due = match ordered {
-        Some((_, facts)) if !record.asked && record.order.is_none() => renewed_from(facts),
+        Some((_, facts)) if !record.asked && order.is_none() => renewed_from(facts),
         Some(_) | None => Timestamp::default(),
     };
-    let free = record.not_before.max(record.limited_until);
+    let free = free_from(record, now);
     match now < due.max(free) {
         true if due > free => wait(Some(due), AcmeWait::NotDue),
         true => wait(Some(free), AcmeWait::Failed),
@@ -144,11 +150,31 @@ pub fn next(input: AcmeInput<'_>) -> AcmeNext {
     }
 }
 
+/// Whether a time is no further ahead than it can be if the clock was right when it was written.
+fn is_honest(at: Timestamp, ahead_ms_max: u64, now: Timestamp) -> bool {
+    at <= now.plus_ms(ahead_ms_max)
+}
+
+/// Returns until when the failures of a tenant keep it from another attempt.
+fn paced_until(record: &AcmeRecord, now: Timestamp) -> Timestamp {
+    let until = Some(record.not_before);
+    until
+        .filter(|at| is_honest(*at, with_spread(BACKOFF_MS_MAX, u32::MAX), now))
+        .unwrap_or_default()
+}
+
+/// Returns when a directory can be asked after the failures of a tenant.
+fn free_from(record: &AcmeRecord, now: Timestamp) -> Timestamp {
+    let limited = Some(record.limited_until);
+    let limited = limited.filter(|at| is_honest(*at, RETRY_AFTER_MS_MAX, now)).unwrap_or_default();
+    paced_until(record, now).max(limited)
+}
+
 /// Whether a certificate was kept after that time.
-fn came_after(secrets: &SecretRecords, version: u64, begun: Timestamp) -> bool {
+fn came_after(secrets: &SecretRecords, version: u64, begun: Timestamp, now: Timestamp) -> bool {
     let record = secrets.get(&TlsSecret::Certificate.name());
     let kept = record.and_then(|record| record.versions.get(&version));
-    kept.is_some_and(|kept| kept.at > begun)
+    kept.is_some_and(|kept| kept.at > begun && is_honest(kept.at, AHEAD_MS_MAX, now))
 }
 
 /// Returns when the renewal of a certificate begins: when a third of its lifetime is left, and up to a
@@ -171,6 +197,7 @@ pub fn goes_on(order: &AcmeOrder, tls: &TlsSpec, acme: &AcmeSpec, now: Timestamp
     order.directory == acme.directory
         && names.eq(order.names.iter().map(String::as_str))
         && now.since_ms(order.begun) < ORDER_AGE_MS_MAX
+        && is_honest(order.begun, AHEAD_MS_MAX, now)
 }
 
 /// Returns how long to wait, in milliseconds, before a directory is asked again about an order that it works
@@ -216,8 +243,7 @@ pub fn after_failure(
 ) -> AcmeRecord {
     let AcmeRefusal { reason, keeps_order, is_limit, is_unknown, retry_after_ms } = refusal;
     let doubled = BACKOFF_MS_MIN.saturating_mul(2_u64.saturating_pow(record.failures));
-    let backoff_ms = doubled.min(BACKOFF_MS_MAX);
-    let backoff_ms = backoff_ms + ((backoff_ms / 8).saturating_mul(spread.into()) >> u32::BITS);
+    let backoff_ms = with_spread(doubled.min(BACKOFF_MS_MAX), spread);
     let wanted_ms = retry_after_ms.map(|wanted| wanted.min(RETRY_AFTER_MS_MAX));
     let limited_ms = match is_limit {
         true => Some(wanted_ms.unwrap_or_default().max(LIMITED_MS_MIN)),
@@ -232,6 +258,11 @@ pub fn after_failure(
         limited_until: limited_ms.map_or(record.limited_until, |wait_ms| now.plus_ms(wait_ms)),
         ..record
     }
+}
+
+/// Makes a wait up to an eighth longer.
+fn with_spread(wait_ms: u64, spread: u32) -> u64 {
+    wait_ms + ((wait_ms / 8).saturating_mul(spread.into()) >> u32::BITS)
 }
 
 /// Returns the record after a certificate was given to the hosts.
@@ -266,7 +297,7 @@ pub fn at_rest(record: AcmeRecord) -> AcmeRecord {
 #[must_use]
 pub fn failed_line(tenant: &TenantId, record: &AcmeRecord, now: Timestamp) -> Option<String> {
     let AcmeFailure { at, reason } = record.failed.as_ref()?;
-    let again_at = record.not_before.max(record.limited_until);
+    let again_at = free_from(record, now);
     let again = match again_at.since_ms(now) {
         0 => "it is tried again now".to_owned(),
         wait_ms => format!("it is tried again in {}", Span(wait_ms)),
