@@ -1,7 +1,11 @@
 //! What is asked of a directory in a row, until it has to be waited for.
 
-use oml_common::decide::acme::{AcmeRefusal, OrderStep, goes_on, order_step, poll_ms};
+use oml_common::decide::acme::{
+    AcmeRefusal, OrderStep, REASON_CHARS_MAX, goes_on, order_step, poll_ms,
+};
 use oml_common::document::tls_secret::TlsSecret;
+use oml_common::text::error::chain;
+use oml_common::text::printable::shortened;
 use oml_common::text::secret_text::SecretText;
 use zeroize::Zeroizing;
 
@@ -47,19 +51,34 @@ impl From<AcmeError> for Stopped {
 
 impl From<OpsError> for Stopped {
     fn from(error: OpsError) -> Self {
-        Self::Ops(error)
+        match of_key(&error) {
+            Some(reason) => Self::Refused(AcmeRefusal {
+                keeps_order: true,
+                ..AcmeRefusal::of_order(shortened(&reason, REASON_CHARS_MAX))
+            }),
+            None => Self::Ops(error),
+        }
     }
+}
+
+/// Returns what is wrong with the key for secrets, if that is the error: it stays wrong until an operator acts, so it
+/// is shown with the order.
+fn of_key(error: &OpsError) -> Option<String> {
+    let is_sealed = matches!(error, OpsError::Sealed { .. });
+    let hint = if is_sealed { "; if it is lost, apply the document again" } else { "" };
+    let is_of_key = is_sealed || matches!(error, OpsError::NoKey(_) | OpsError::OtherKey(_));
+    is_of_key.then(|| format!("{}{hint}", chain(error)))
 }
 
 impl From<PkiError> for Stopped {
     fn from(error: PkiError) -> Self {
-        Self::Ops(error.into())
+        OpsError::from(error).into()
     }
 }
 
 impl From<StoreError> for Stopped {
     fn from(error: StoreError) -> Self {
-        Self::Ops(error.into())
+        OpsError::from(error).into()
     }
 }
 
