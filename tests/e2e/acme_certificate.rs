@@ -35,9 +35,10 @@ const PEBBLE: &str = r#"{"pebble": {
     "listenAddress": "0.0.0.0:14000", "managementListenAddress": "0.0.0.0:15000",
     "certificate": "/run/pebble/cert.pem", "privateKey": "/run/pebble/key.pem",
     "httpPort": 5080, "tlsPort": 443, "ocspResponderURL": "", "externalAccountBindingRequired": false}}"#;
-/// It does not wait before it asks, and asks for every order.
+/// It does not wait before it asks, asks for every order, and refuses no good nonce.
 const START: &str = "systemd-run --collect --unit=pebble --setenv=PEBBLE_VA_NOSLEEP=1 \
-                     --setenv=PEBBLE_AUTHZREUSE=0 /run/pebble/pebble -config /run/pebble/config.json";
+                     --setenv=PEBBLE_AUTHZREUSE=0 --setenv=PEBBLE_WFE_NONCEREJECT=0 \
+                     /run/pebble/pebble -config /run/pebble/config.json";
 
 fn ordered(fleet: &Fleet) -> Result<()> {
     let tried = from_first_to_last(fleet);

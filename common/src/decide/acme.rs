@@ -39,10 +39,16 @@ const GIVEN_AGAIN_MS: u64 = DAY_MS;
 /// How often a directory is asked about an order in its first minute, and later.
 const POLL_MS: u64 = 3_000;
 const LATER_POLL_MS: u64 = 30_000;
+/// The longest wait between two looks at an order: it ends well before the order is given up.
+const POLL_MS_MAX: u64 = HOUR_MS;
 /// The age of an order at which it is given up.
 const ORDER_AGE_MS_MAX: u64 = DAY_MS;
 /// The longest reason of a failure that is kept, in characters.
 pub const REASON_CHARS_MAX: usize = 1000;
+
+/// How far ahead of the present a time can be that was written as the present: more than that was written while
+/// the clock was ahead.
+const AHEAD_MS_MAX: u64 = HOUR_MS;
 
 /// What is known of a tenant when the next step is decided.
 #[derive(Debug, Clone, Copy)]
@@ -114,26 +120,29 @@ pub fn next(input: AcmeInput<'_>) -> AcmeNext {
         State::Completed | State::RolledBack { .. } | State::Superseded => {}
     }
     let ordered = newest_ordered(secrets, tls, now);
-    if let (Some((version, _)), Some(order)) = (ordered, &record.order)
-        && came_after(secrets, version, order.begun)
+    let order = record.order.as_ref().filter(|order| is_honest(order.begun, AHEAD_MS_MAX, now));
+    if let (Some((version, _)), Some(order)) = (ordered, order)
+        && came_after(secrets, version, order.begun, now)
     {
         return AcmeNext::Note { version };
     }
     if let Some((version, _)) = ordered
         && in_use != Some(version)
     {
-        let again_at = record.given.filter(|given| given.version == version);
-        let again_at = again_at.map(|given| given.at.plus_ms(GIVEN_AGAIN_MS));
-        return match again_at.filter(|at| now < *at && !record.asked) {
-            Some(at) => wait(Some(at), AcmeWait::Failed),
-            None => AcmeNext::Give { version },
+        let given = record.given.filter(|given| given.version == version && !record.asked);
+        let given = given.filter(|given| is_honest(given.at, AHEAD_MS_MAX, now));
+        let again_at = given.map(|given| given.at.plus_ms(GIVEN_AGAIN_MS)).unwrap_or_default();
+        let again_at = again_at.max(paced_until(record, now));
+        return match now < again_at {
+            true => wait(Some(again_at), AcmeWait::Failed),
+            false => AcmeNext::Give { version },
         };
     }
     let due = match ordered {
-        Some((_, facts)) if !record.asked && record.order.is_none() => renewed_from(facts),
+        Some((_, facts)) if !record.asked && order.is_none() => renewed_from(facts),
         Some(_) | None => Timestamp::default(),
     };
-    let free = record.not_before.max(record.limited_until);
+    let free = free_from(record, now);
     match now < due.max(free) {
         true if due > free => wait(Some(due), AcmeWait::NotDue),
         true => wait(Some(free), AcmeWait::Failed),
@@ -141,11 +150,31 @@ pub fn next(input: AcmeInput<'_>) -> AcmeNext {
     }
 }
 
+/// Whether a time is no further ahead than it can be if the clock was right when it was written.
+fn is_honest(at: Timestamp, ahead_ms_max: u64, now: Timestamp) -> bool {
+    at <= now.plus_ms(ahead_ms_max)
+}
+
+/// Returns until when the failures of a tenant keep it from another attempt.
+fn paced_until(record: &AcmeRecord, now: Timestamp) -> Timestamp {
+    let until = Some(record.not_before);
+    until
+        .filter(|at| is_honest(*at, with_spread(BACKOFF_MS_MAX, u32::MAX), now))
+        .unwrap_or_default()
+}
+
+/// Returns when a directory can be asked after the failures of a tenant.
+fn free_from(record: &AcmeRecord, now: Timestamp) -> Timestamp {
+    let limited = Some(record.limited_until);
+    let limited = limited.filter(|at| is_honest(*at, RETRY_AFTER_MS_MAX, now)).unwrap_or_default();
+    paced_until(record, now).max(limited)
+}
+
 /// Whether a certificate was kept after that time.
-fn came_after(secrets: &SecretRecords, version: u64, begun: Timestamp) -> bool {
+fn came_after(secrets: &SecretRecords, version: u64, begun: Timestamp, now: Timestamp) -> bool {
     let record = secrets.get(&TlsSecret::Certificate.name());
     let kept = record.and_then(|record| record.versions.get(&version));
-    kept.is_some_and(|kept| kept.at > begun)
+    kept.is_some_and(|kept| kept.at > begun && is_honest(kept.at, AHEAD_MS_MAX, now))
 }
 
 /// Returns when the renewal of a certificate begins: when a third of its lifetime is left, and up to a
@@ -168,6 +197,7 @@ pub fn goes_on(order: &AcmeOrder, tls: &TlsSpec, acme: &AcmeSpec, now: Timestamp
     order.directory == acme.directory
         && names.eq(order.names.iter().map(String::as_str))
         && now.since_ms(order.begun) < ORDER_AGE_MS_MAX
+        && is_honest(order.begun, AHEAD_MS_MAX, now)
 }
 
 /// Returns how long to wait, in milliseconds, before a directory is asked again about an order that it works
@@ -175,7 +205,7 @@ pub fn goes_on(order: &AcmeOrder, tls: &TlsSpec, acme: &AcmeSpec, now: Timestamp
 #[must_use]
 pub fn poll_ms(order: &AcmeOrder, wanted_ms: Option<u64>, now: Timestamp) -> u64 {
     let usual = if now.since_ms(order.begun) < MINUTE_MS { POLL_MS } else { LATER_POLL_MS };
-    wanted_ms.map_or(usual, |wanted| wanted.clamp(usual, ORDER_AGE_MS_MAX))
+    wanted_ms.map_or(usual, |wanted| wanted.clamp(usual, POLL_MS_MAX))
 }
 
 /// A failed attempt to get a certificate.
@@ -202,7 +232,7 @@ impl AcmeRefusal {
     }
 }
 
-/// Returns the record after a failed attempt. `spread` makes the wait up to an eighth longer, so that tenants
+/// Returns the record after a failed attempt; what an operator asked for is still to be done. `spread` makes the wait up to an eighth longer, so that tenants
 /// that failed together do not try together.
 #[must_use]
 pub fn after_failure(
@@ -213,8 +243,7 @@ pub fn after_failure(
 ) -> AcmeRecord {
     let AcmeRefusal { reason, keeps_order, is_limit, is_unknown, retry_after_ms } = refusal;
     let doubled = BACKOFF_MS_MIN.saturating_mul(2_u64.saturating_pow(record.failures));
-    let backoff_ms = doubled.min(BACKOFF_MS_MAX);
-    let backoff_ms = backoff_ms + ((backoff_ms / 8).saturating_mul(spread.into()) >> u32::BITS);
+    let backoff_ms = with_spread(doubled.min(BACKOFF_MS_MAX), spread);
     let wanted_ms = retry_after_ms.map(|wanted| wanted.min(RETRY_AFTER_MS_MAX));
     let limited_ms = match is_limit {
         true => Some(wanted_ms.unwrap_or_default().max(LIMITED_MS_MIN)),
@@ -227,9 +256,13 @@ pub fn after_failure(
         failed: Some(AcmeFailure { at: now, reason }),
         not_before: now.plus_ms(backoff_ms),
         limited_until: limited_ms.map_or(record.limited_until, |wait_ms| now.plus_ms(wait_ms)),
-        asked: false,
         ..record
     }
+}
+
+/// Makes a wait up to an eighth longer.
+fn with_spread(wait_ms: u64, spread: u32) -> u64 {
+    wait_ms + ((wait_ms / 8).saturating_mul(spread.into()) >> u32::BITS)
 }
 
 /// Returns the record after a certificate was given to the hosts.
@@ -264,7 +297,7 @@ pub fn at_rest(record: AcmeRecord) -> AcmeRecord {
 #[must_use]
 pub fn failed_line(tenant: &TenantId, record: &AcmeRecord, now: Timestamp) -> Option<String> {
     let AcmeFailure { at, reason } = record.failed.as_ref()?;
-    let again_at = record.not_before.max(record.limited_until);
+    let again_at = free_from(record, now);
     let again = match again_at.since_ms(now) {
         0 => "it is tried again now".to_owned(),
         wait_ms => format!("it is tried again in {}", Span(wait_ms)),

@@ -11,6 +11,9 @@ use oml_common::text::printable::{printable, shortened};
 const RATE_LIMITED: &str = "urn:ietf:params:acme:error:rateLimited";
 /// The type of the problem of an account that is not known (RFC 8555 §6.7).
 const NO_ACCOUNT: &str = "urn:ietf:params:acme:error:accountDoesNotExist";
+/// The type of the problem of a request that came too late or twice (RFC 8555 §6.5). The library repeats it a few
+/// times by itself.
+const BAD_NONCE: &str = "urn:ietf:params:acme:error:badNonce";
 /// The first status of an error of the directory itself (RFC 9110 §15.6).
 const SERVER_ERROR: u16 = 500;
 
@@ -34,9 +37,10 @@ impl AcmeError {
         };
         let kind = problem.r#type.as_deref();
         let is_limit = kind == Some(RATE_LIMITED);
+        let is_passing = is_limit || kind == Some(BAD_NONCE);
         Self(AcmeRefusal {
             reason: reason(problem),
-            keeps_order: is_limit || problem.status.is_some_and(|it| it >= SERVER_ERROR),
+            keeps_order: is_passing || problem.status.is_some_and(|it| it >= SERVER_ERROR),
             is_limit,
             is_unknown: kind == Some(NO_ACCOUNT),
             retry_after_ms,
@@ -71,6 +75,7 @@ mod tests {
             ("malformed", 400, false, false, false),
             ("rateLimited", 429, true, true, false),
             ("serverInternal", 500, true, false, false),
+            ("badNonce", 400, true, false, false),
             ("accountDoesNotExist", 400, false, false, true),
         ] {
             let refusal = refused(kind, status);

@@ -5,9 +5,11 @@
 //! secrets, so that an order goes on after a restart of the controller. A certificate that has come is a change of
 //! its tenant like one that an operator gives.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use oml_common::decide::acme::{
     AcmeInput, AcmeNext, AcmeRefusal, after_failure, after_giving, at_rest, next,
 };
@@ -15,6 +17,7 @@ use oml_common::decide::tls;
 use oml_common::document::spec::{AcmeSpec, TlsSpec};
 use oml_common::document::tls_secret::TlsSecret;
 use oml_common::id::TenantId;
+use oml_common::text::problem::Problems;
 use oml_daemon::env::Env;
 use oml_daemon::tls::OperatorName;
 use tokio::time::timeout;
@@ -29,8 +32,10 @@ use crate::records::{Batch, Records, if_unchanged, keys};
 use crate::store::ChangeSignal;
 
 mod turn;
+mod waits;
 
 use self::turn::{Ended, Stopped, Turn};
+use self::waits::Waits;
 
 /// The name under which the controller makes changes by itself.
 const CONTROLLER: &str = "omlcontroller";
@@ -45,6 +50,7 @@ pub struct Orders {
     secrets: Secrets,
     changes: Changes,
     directories: Arc<Directories>,
+    waits: Arc<Waits>,
     who: OperatorName,
 }
 
@@ -66,6 +72,7 @@ impl Orders {
             secrets: changes.secrets.clone(),
             changes: changes.clone(),
             directories: Arc::new(directories),
+            waits: Arc::default(),
             who: CONTROLLER.parse().expect("it is the name of an operator"),
         }
     }
@@ -131,13 +138,17 @@ impl Orders {
     /// Goes on with the order of a tenant, or begins it.
     async fn order(&self, ordering: Ordering<'_>, record: AcmeRecord) -> Result<Option<u64>> {
         let turn = Turn { orders: self, ordering, record };
-        let ended = timeout(TURN_LIMIT, turn.run()).await.unwrap_or_else(|_elapsed| {
-            let reason = "the directory answers too slowly".to_owned();
-            let refusal = AcmeRefusal::of_order(reason);
-            Err(Stopped::Refused(AcmeRefusal { keeps_order: true, ..refusal }))
-        });
-        match ended {
-            Ok(Ended::Waits(wait_ms)) => return Ok(Some(wait_ms)),
+        // Every pass comes here, also one for another tenant.
+        let rest_ms = turn.under_way().and_then(|it| self.waits.rest_ms(ordering.tenant, &it.url));
+        if rest_ms.is_some() {
+            return Ok(rest_ms);
+        }
+        self.waits.end(ordering.tenant);
+        match bounded(turn.run()).await {
+            Ok(Ended::Waits { order, wait_ms }) => {
+                self.waits.set(ordering.tenant, &order, wait_ms);
+                return Ok(Some(wait_ms));
+            }
             Ok(Ended::Came(pem)) => self.give(ordering.tenant, Some(pem), None).await?,
             Err(Stopped::Refused(refusal)) => self.refused(ordering.tenant, refusal).await?,
             Err(Stopped::Ops(error)) => return Err(error),
@@ -171,9 +182,7 @@ impl Orders {
                 tracing::info!(%tenant, version, "a certificate was ordered");
                 Ok(())
             }
-            Err(OpsError::Problems(problems)) => {
-                self.refused(tenant, AcmeRefusal::of_order(problems.first_line())).await
-            }
+            Err(OpsError::Problems(problems)) => self.refused(tenant, not_given(&problems)).await,
             Err(error) => Err(error),
         }
     }
@@ -216,3 +225,28 @@ impl Orders {
         Ok(self.records.commit(batch).await?)
     }
 }
+
+/// Takes a turn, which ends in time and without a panic. The library panics at an address in an answer that is
+/// none; the order then begins again, because its own address may be the one.
+async fn bounded(turn: impl Future<Output = Result<Ended, Stopped>>) -> Result<Ended, Stopped> {
+    let (reason, keeps_order) =
+        match timeout(TURN_LIMIT, AssertUnwindSafe(turn).catch_unwind()).await {
+            Ok(Ok(ended)) => return ended,
+            Ok(Err(_panic)) => {
+                ("the directory cannot be used: it names an address that is none", false)
+            }
+            Err(_elapsed) => ("the directory answers too slowly", true),
+        };
+    let refusal = AcmeRefusal::of_order(reason.to_owned());
+    Err(Stopped::Refused(AcmeRefusal { keeps_order, ..refusal }))
+}
+
+/// Returns the failure of a certificate that was issued and could not be given to the hosts. Its order is kept, so
+/// that the same certificate is fetched again: another one would have the same problem, and directories limit how
+/// many they issue.
+fn not_given(problems: &Problems) -> AcmeRefusal {
+    AcmeRefusal { keeps_order: true, ..AcmeRefusal::of_order(problems.first_line()) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -27,7 +27,7 @@ impl Fleet {
     }
 
     /// The numbers of the kept versions of a secret.
-    async fn kept(&mut self, name: &str) -> Vec<u64> {
+    pub(crate) async fn kept(&mut self, name: &str) -> Vec<u64> {
         let secrets = self.secrets().await.secrets;
         secrets.into_iter().find(|it| it.name == name).map(|it| it.kept).unwrap_or_default()
     }

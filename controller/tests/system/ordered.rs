@@ -1,7 +1,9 @@
 //! Tests of certificates that are ordered from an ACME directory which is not there. A real one is asked by the
 //! end-to-end tests.
 
+use oml_daemon::env::Random;
 use oml_proto::v1::RolloutState;
+use omlcontroller::seal::{KEY_FILE, new_key};
 use tonic::Code;
 
 use crate::changes::problems;
@@ -88,4 +90,33 @@ async fn a_tenant_that_orders_keeps_its_certificate_and_gets_the_file_that_answe
         status.certificate.as_ref().is_some_and(|it| it.warning.is_empty())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tenant_whose_account_was_sealed_with_a_lost_key_says_so_and_gets_another_account() {
+    let mut fleet = Fleet::start(StoreKind::InMemory).await;
+    apply(&mut fleet.operator, &ordering()).await.unwrap();
+    until_rollout(&mut fleet.operator, 1, RolloutState::Completed).await;
+    fleet.failure().await;
+    assert_eq!(fleet.kept("tls_acme_account_key").await, [1]);
+    let key = fleet.world.settings.data_dir.join(KEY_FILE);
+    std::fs::write(&key, &*new_key(&Random::system()).unwrap()).unwrap();
+    fleet.restart().await;
+    fleet.renew(false).await.unwrap();
+    let status = until(&mut fleet.operator, "acme", |status| {
+        let warning = status.certificate.as_ref().map(|it| it.warning.as_str());
+        warning.is_some_and(|warning| warning.contains("was sealed with the key"))
+    });
+    let warning = status.await.certificate.unwrap().warning;
+    assert!(warning.contains("if it is lost, apply the document again"), "{warning}");
+
+    let again = apply(&mut fleet.operator, &ordering()).await.unwrap();
+    let changed: Vec<&str> = again.changes.iter().map(|change| change.component.as_str()).collect();
+    assert_eq!(changed, ["web"], "the file that answers has another thumbprint");
+    assert_eq!(fleet.kept("tls_acme_account_key").await, [2]);
+    until_rollout(&mut fleet.operator, 2, RolloutState::Completed).await;
+    let failure = fleet.failure().await;
+    assert!(failure.contains(&format!("cannot ask {DIRECTORY}")), "{failure}");
+    let same = apply(&mut fleet.operator, &ordering()).await.unwrap();
+    assert!(!same.changed, "{same:?}");
 }

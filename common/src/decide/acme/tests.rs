@@ -145,7 +145,7 @@ fn each_failure_doubles_the_wait_and_an_operator_ends_it() {
         waits_min.push(failed.not_before.since_ms(NOW) / MINUTE_MS);
     }
     assert_eq!(waits_min, [5, 10, 20, 40, 80, 160, 320, 640, 1280, 1440]);
-    assert!(failed.order.is_none() && !failed.asked);
+    assert!(failed.order.is_none());
     assert_eq!(decided(None, Some(1), &failed), wait(failed.not_before, AcmeWait::Failed));
     assert_eq!(decided(None, Some(1), &after_asking(failed.clone())), AcmeNext::Order);
     let spread = after_failure(record(), refusal(false, None), NOW, u32::MAX);
@@ -156,6 +156,28 @@ fn each_failure_doubles_the_wait_and_an_operator_ends_it() {
     assert_eq!(line.as_deref(), Some(expected));
     let at_rest = at_rest(failed);
     assert_eq!((at_rest.failed, at_rest.failures), (None, 0));
+}
+
+#[test]
+fn what_an_operator_asked_for_is_tried_until_it_has_succeeded() {
+    let asked = after_asking(record());
+    assert_eq!(decided(Some(80), Some(2), &asked), AcmeNext::Order);
+    let failed = after_failure(asked, refusal(false, None), NOW, 0);
+    assert_eq!(decided(Some(80), Some(2), &failed), wait(failed.not_before, AcmeWait::Failed));
+    let later = AcmeRecord { not_before: NOW, ..failed };
+    assert_eq!(decided(Some(80), Some(2), &later), AcmeNext::Order);
+    assert!(!after_giving(later, 2, NOW).asked);
+}
+
+#[test]
+fn a_certificate_that_could_not_be_given_waits_also_if_an_operator_asked_before() {
+    for record in [record(), after_asking(record()), after_asking(after_giving(record(), 2, NOW))] {
+        assert_eq!(decided(Some(80), Some(1), &record), AcmeNext::Give { version: 2 });
+        let failed = after_failure(record, refusal(false, None), NOW, 0);
+        assert_eq!(decided(Some(80), Some(1), &failed), wait(failed.not_before, AcmeWait::Failed));
+        let asked = after_asking(failed);
+        assert_eq!(decided(Some(80), Some(1), &asked), AcmeNext::Give { version: 2 });
+    }
 }
 
 #[test]
@@ -211,5 +233,47 @@ fn an_order_goes_on_only_for_what_the_document_says() {
     let (young, old) = (poll_ms(&order(NOW), None, NOW), NOW.plus_ms(MINUTE_MS));
     assert_eq!((young, poll_ms(&order(NOW), None, old)), (3_000, 30_000));
     assert_eq!(poll_ms(&order(NOW), Some(10_000), NOW), 10_000);
-    assert_eq!(poll_ms(&order(NOW), Some(u64::MAX), NOW), DAY_MS);
+    assert_eq!(poll_ms(&order(NOW), Some(u64::MAX), NOW), HOUR_MS);
+}
+
+#[test]
+fn what_was_written_while_the_clock_was_ahead_holds_nothing_up() {
+    let ahead = NOW.shifted_ms(400 * DAYS);
+    let paced = after_failure(record(), refusal(true, None), ahead, 0);
+    assert_eq!(decided(None, Some(1), &paced), AcmeNext::Order);
+    let line = failed_line(&"acme".parse().unwrap(), &paced, NOW).unwrap();
+    assert!(line.contains("it is tried again now"), "{line}");
+    let not_given = AcmeRecord { limited_until: Timestamp::default(), ..paced };
+    assert_eq!(decided(Some(80), Some(1), &not_given), AcmeNext::Give { version: 2 });
+    let given = after_giving(record(), 2, ahead);
+    assert_eq!(decided(Some(80), Some(1), &given), AcmeNext::Give { version: 2 });
+    // A due renewal begins another order, and one that is not due waits for its time.
+    let ordered = AcmeRecord { order: Some(order(ahead)), ..record() };
+    assert_eq!(decided(Some(30), Some(2), &ordered), AcmeNext::Order);
+    let later = NOW.shifted_ms(20 * DAYS);
+    assert_eq!(decided(Some(50), Some(2), &ordered), wait(later, AcmeWait::NotDue));
+    let tls = tls();
+    let acme = tls.acme.clone().unwrap();
+    assert!(!goes_on(&order(ahead), &tls, &acme, NOW));
+    assert!(goes_on(&order(NOW.plus_ms(HOUR_MS)), &tls, &acme, NOW), "it was set back a little");
+}
+
+#[test]
+fn the_longest_honest_waits_are_kept() {
+    let failures = AcmeRecord { failures: 20, ..record() };
+    let paced = after_failure(failures, refusal(false, None), NOW, u32::MAX);
+    assert_eq!(decided(None, Some(1), &paced), wait(paced.not_before, AcmeWait::Failed));
+    let limited = after_failure(record(), refusal(true, Some(u64::MAX)), NOW, 0);
+    assert_eq!(decided(None, Some(1), &limited), wait(limited.limited_until, AcmeWait::Failed));
+}
+
+#[test]
+fn a_certificate_that_was_kept_while_the_clock_was_ahead_did_not_come_of_a_later_order() {
+    let (tls, mut secrets) = (tls(), secrets(Some(30)));
+    let kept = secrets.get_mut(&TlsSecret::Certificate.name()).unwrap();
+    kept.versions.get_mut(&2).unwrap().at = NOW.shifted_ms(400 * DAYS);
+    let record = AcmeRecord { order: Some(order(NOW)), ..record() };
+    let (in_use, rollout, now) = (Some(2), &State::Completed, NOW);
+    let input = AcmeInput { tls: &tls, secrets: &secrets, record: &record, in_use, rollout, now };
+    assert_eq!(next(input), AcmeNext::Order);
 }

@@ -1,5 +1,7 @@
 //! Reads from which ACME directory (RFC 8555) a tenant has its certificate.
 
+use std::net::Ipv6Addr;
+
 use crate::id::TlsName;
 use crate::text::problem::{Problem, Problems};
 use crate::text::yaml::{FieldNode, Fields};
@@ -65,16 +67,36 @@ fn is_mail_address(text: &str) -> bool {
 
 fn read_directory(field: &FieldNode<'_>, problems: &mut Problems) -> Option<String> {
     let text = field.text(problems)?;
-    let rest = text.strip_prefix("https://");
-    let host = rest.map(|rest| rest.split(['/', '?']).next().unwrap_or_default());
-    let is_plain = text.bytes().all(|b| b.is_ascii_graphic() && !b"\"'\\<>#".contains(&b));
-    let is_address = host.is_some_and(|host| !host.is_empty() && !host.contains('@'));
-    if is_address && is_plain && text.len() <= DIRECTORY_BYTES_MAX {
+    if is_directory(text) {
         return Some(text.to_owned());
     }
     let problem = field.problem("must be the https address of an ACME directory, without a login");
     problems.push(problem.hint(format!("for example {LETS_ENCRYPT}, which is also the default")));
     None
+}
+
+/// Whether a text is an https address without a login that a request can be sent to as it is (RFC 3986).
+fn is_directory(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix("https://") else { return false };
+    let (server, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"/?:@-._~!$&()*+,;=%".contains(&b);
+    is_server(server) && path.bytes().all(is_plain) && text.len() <= DIRECTORY_BYTES_MAX
+}
+
+/// Whether a text is a host name or an address, with a port or without.
+fn is_server(text: &str) -> bool {
+    let is_port = |port: &str| {
+        let is_number = port.bytes().all(|b| b.is_ascii_digit());
+        is_number && port.parse::<u16>().is_ok_and(|port| port != 0)
+    };
+    if let Some(rest) = text.strip_prefix('[') {
+        let Some((address, port)) = rest.split_once(']') else { return false };
+        let is_port = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
+        return address.parse::<Ipv6Addr>().is_ok() && is_port;
+    }
+    let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
+    !host.is_empty() && host.bytes().all(is_plain) && port.is_none_or(is_port)
 }
 
 /// Refuses the names for which no HTTP-01 challenge can be answered (RFC 8555 §8.3).
@@ -152,5 +174,44 @@ mod tests {
             );
             assert!(read(&text).unwrap_err().contains("must be the https address"), "{directory}");
         }
+    }
+
+    #[test]
+    fn a_directory_that_no_request_can_be_sent_to_is_refused() {
+        for directory in [
+            "https://ca.lab:14000:1/dir",
+            "https://ca.lab:/dir",
+            "https://ca.lab:0/dir",
+            "https://ca.lab:65536/dir",
+            "https://ca.lab:+1/dir",
+            "https://:443/dir",
+            "https://ca|lab/dir",
+            "https://ca^lab/dir",
+            "https://ca%lab/dir",
+            "https://ca.lab/`dir",
+            "https://ca.lab/{dir}",
+            "https://[ca.lab]/dir",
+            "https://[::1/dir",
+            "https://[::1]x/dir",
+            "https://?x",
+        ] {
+            assert!(!super::is_directory(directory), "{directory}");
+        }
+        for directory in [
+            LETS_ENCRYPT,
+            "https://ca.lab",
+            "https://ca.lab:14000/dir",
+            "https://10.0.0.5:65535/a/b?c=d&e=%20",
+            "https://[2001:db8::1]/dir",
+            "https://[::1]:14000/dir",
+            "https://my_ca.lab?x=y",
+        ] {
+            assert!(super::is_directory(directory), "{directory}");
+        }
+        let text = "{mode: acme, names: [a.example.com], contact: a@example.com, \
+                    directory: \"https://ca.lab:14000:1/dir\"}";
+        let error = read(text).unwrap_err();
+        let place = "line 3: tls.directory: must be the https address of an ACME directory";
+        assert!(error.contains(place) && error.contains(LETS_ENCRYPT), "{error}");
     }
 }

@@ -99,7 +99,7 @@ impl Changes {
         };
         put_version(&mut draft.secrets, &kept, number);
         withhold(&mut draft.secrets, draft.spec.tls.as_ref());
-        self.open_account(draft, context).await
+        self.open_account(draft, request, context).await
     }
 
     /// Makes the certificate that a request is about; none if it is about something else.

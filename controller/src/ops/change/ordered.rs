@@ -19,16 +19,23 @@ use crate::records::{Batch, if_unchanged, keys};
 use crate::store::Expect;
 
 impl Changes {
-    /// Finds the account by which a tenant that orders its certificate answers challenges, or makes one.
+    /// Finds the account by which a tenant that orders its certificate answers challenges, or makes one. A
+    /// certificate that has come changes nothing of the files by which challenges are answered, so it keeps the
+    /// account as it is.
     pub(super) async fn open_account(
         &self,
         draft: &mut Draft,
+        request: &ChangeRequest,
         context: &RequestContext,
     ) -> Result<()> {
         if !orders(&draft.spec) {
             return Ok(());
         }
-        if let Some(known) = self.secrets.account(&draft.tenant).await? {
+        let known = match matches!(request, ChangeRequest::TakeOrdered { .. }) {
+            true => self.secrets.account(&draft.tenant).await?,
+            false => self.secrets.usable_account(&draft.tenant).await?,
+        };
+        if let Some(known) = known {
             draft.thumbprint = Some(known.value.thumbprint);
             return Ok(());
         }

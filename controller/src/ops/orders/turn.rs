@@ -1,7 +1,11 @@
 //! What is asked of a directory in a row, until it has to be waited for.
 
-use oml_common::decide::acme::{AcmeRefusal, OrderStep, goes_on, order_step, poll_ms};
+use oml_common::decide::acme::{
+    AcmeRefusal, OrderStep, REASON_CHARS_MAX, goes_on, order_step, poll_ms,
+};
 use oml_common::document::tls_secret::TlsSecret;
+use oml_common::text::error::chain;
+use oml_common::text::printable::shortened;
 use oml_common::text::secret_text::SecretText;
 use zeroize::Zeroizing;
 
@@ -27,8 +31,8 @@ pub(super) struct Turn<'a> {
 
 /// The end of a look.
 pub(super) enum Ended {
-    /// The directory is asked again after so many milliseconds.
-    Waits(u64),
+    /// The directory is asked again about the order with this address after so many milliseconds.
+    Waits { order: String, wait_ms: u64 },
     /// The certificate has come.
     Came(OrderedPem),
 }
@@ -47,19 +51,34 @@ impl From<AcmeError> for Stopped {
 
 impl From<OpsError> for Stopped {
     fn from(error: OpsError) -> Self {
-        Self::Ops(error)
+        match of_key(&error) {
+            Some(reason) => Self::Refused(AcmeRefusal {
+                keeps_order: true,
+                ..AcmeRefusal::of_order(shortened(&reason, REASON_CHARS_MAX))
+            }),
+            None => Self::Ops(error),
+        }
     }
+}
+
+/// Returns what is wrong with the key for secrets, if that is the error: it stays wrong until an operator acts, so it
+/// is shown with the order.
+fn of_key(error: &OpsError) -> Option<String> {
+    let is_sealed = matches!(error, OpsError::Sealed { .. });
+    let hint = if is_sealed { "; if it is lost, apply the document again" } else { "" };
+    let is_of_key = is_sealed || matches!(error, OpsError::NoKey(_) | OpsError::OtherKey(_));
+    is_of_key.then(|| format!("{}{hint}", chain(error)))
 }
 
 impl From<PkiError> for Stopped {
     fn from(error: PkiError) -> Self {
-        Self::Ops(error.into())
+        OpsError::from(error).into()
     }
 }
 
 impl From<StoreError> for Stopped {
     fn from(error: StoreError) -> Self {
-        Self::Ops(error.into())
+        OpsError::from(error).into()
     }
 }
 
@@ -71,11 +90,16 @@ struct Open {
 }
 
 impl Turn<'_> {
+    /// Returns the order that goes on; none if another one has to begin.
+    pub(super) fn under_way(&self) -> Option<&AcmeOrder> {
+        let (Ordering { tls, acme, .. }, now) = (self.ordering, self.orders.env.now());
+        self.record.order.as_ref().filter(|it| goes_on(it, tls, acme, now))
+    }
+
     /// Takes every step that can be taken now.
     pub(super) async fn run(mut self) -> Result<Ended, Stopped> {
         let account = self.account().await?;
         let Open { mut order, known, key } = self.open(&account).await?;
-        let wait_ms = |order: &OpenOrder, now| poll_ms(&known, order.wanted_ms(), now);
         for _ in 0..STEPS_MAX {
             match order_step(&order.view().await?) {
                 OrderStep::Answer => {
@@ -96,7 +120,8 @@ impl Turn<'_> {
                 }
             }
         }
-        Ok(Ended::Waits(wait_ms(&order, self.orders.env.now())))
+        let wait_ms = poll_ms(&known, order.wanted_ms(), self.orders.env.now());
+        Ok(Ended::Waits { order: known.url, wait_ms })
     }
 
     fn pem(&self, chain: String, key: &SecretText) -> OrderedPem {
@@ -141,10 +166,8 @@ impl Turn<'_> {
 
     /// Opens the order under way, or begins one.
     async fn open(&self, account: &OpenAccount) -> Result<Open, Stopped> {
-        let (Ordering { tenant, tls, acme }, orders) = (self.ordering, self.orders);
-        let now = orders.env.now();
-        let known = self.record.order.clone().filter(|it| goes_on(it, tls, acme, now));
-        if let Some(known) = known {
+        let (Ordering { tenant, .. }, orders) = (self.ordering, self.orders);
+        if let Some(known) = self.under_way().cloned() {
             let key = orders.secrets.open_key(tenant, TlsSecret::OrderKey, known.key).await?;
             if let Some(key) = key {
                 let order = account.reopen(&known.url).await?;
@@ -154,16 +177,13 @@ impl Turn<'_> {
         self.begin(account).await
     }
 
-    /// Orders a certificate. The order and its key are recorded before anything is proved.
+    /// Orders a certificate. Its key is kept before the directory is asked, so that no order is there without
+    /// one, and the order is recorded before anything is proved.
     async fn begin(&self, account: &OpenAccount) -> Result<Open, Stopped> {
         let (Ordering { tenant, tls, acme }, orders) = (self.ordering, self.orders);
+        let (version, key) = self.new_key().await?;
         let names: Vec<String> = tls.names.iter().map(ToString::to_string).collect();
-        let key_pem = pki::new_key()?;
         let order = account.order(&names).await?;
-        let (who, secret) = (&orders.who, TlsSecret::OrderKey);
-        let sealed = orders.secrets.seal_key(who, tenant, secret, key_pem).await?;
-        let version = sealed.record.last;
-        orders.records.commit(sealed.put(Batch::default(), tenant)).await?;
         let known = AcmeOrder {
             url: order.url().to_owned(),
             directory: acme.directory.clone(),
@@ -173,12 +193,19 @@ impl Turn<'_> {
         };
         let change = |record| AcmeRecord { order: Some(known.clone()), ..record };
         orders.update(tenant, None, change).await?;
-        match orders.secrets.open_key(tenant, secret, version).await? {
-            Some(key) => Ok(Open { order, known, key }),
-            None => {
-                let reason = "the key of the order is not kept".to_owned();
-                Err(AcmeError::of_ours(reason).into())
-            }
-        }
+        Ok(Open { order, known, key })
+    }
+
+    /// Makes the key of another order, and returns it as it was kept, with its version.
+    async fn new_key(&self) -> Result<(u64, SecretText), Stopped> {
+        let (tenant, orders, secret) = (self.ordering.tenant, self.orders, TlsSecret::OrderKey);
+        let key_pem = pki::new_key()?;
+        let sealed = orders.secrets.seal_key(&orders.who, tenant, secret, key_pem).await?;
+        let version = sealed.record.last;
+        orders.records.commit(sealed.put(Batch::default(), tenant)).await?;
+        let key = orders.secrets.open_key(tenant, secret, version).await?;
+        let reason = "the key of the order is not kept; it is made again at the next attempt";
+        let key = key.ok_or_else(|| AcmeError::of_ours(reason.to_owned()))?;
+        Ok((version, key))
     }
 }

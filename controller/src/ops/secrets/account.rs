@@ -50,16 +50,34 @@ impl Secrets {
         Ok(is_kept.then_some(entry))
     }
 
-    /// Makes an account that no directory knows yet.
+    /// Returns the account of a tenant by which a change can go on: none if it has none, or the key of it is lost.
+    /// It is lost if the controller has a key for secrets and another one sealed it.
+    pub(in crate::ops) async fn usable_account(
+        &self,
+        tenant: &TenantId,
+    ) -> Result<Option<Entry<AcmeRecord>>> {
+        let Some(entry) = self.account(tenant).await? else { return Ok(None) };
+        let Ok(own) = self.key() else { return Ok(Some(entry)) };
+        let key = keys::secret(tenant, &TlsSecret::AccountKey.name());
+        let kept = self.records.get(&key).await?;
+        let sealed = kept.as_ref().and_then(|it| it.value.versions.get(&entry.value.key));
+        Ok(sealed.is_some_and(|sealed| sealed.key == own.id()).then_some(entry))
+    }
+
+    /// Makes an account that no directory knows yet. In the place of one whose key is lost it is a rotation, which
+    /// any key may do.
     ///
     /// # Errors
-    /// Returns an error if the key at hand is not the one that the other secrets are sealed with.
+    /// Returns an error if the account is the first one, and the key at hand is not the one that the other secrets
+    /// are sealed with.
     pub(in crate::ops) async fn new_account(
         &self,
         who: &OperatorName,
         tenant: &TenantId,
     ) -> Result<NewAccount> {
-        self.check_key().await?;
+        if self.account(tenant).await?.is_none() {
+            self.check_key().await?;
+        }
         let key_pem = pki::new_key()?;
         let thumbprint = pki::thumbprint(&key_pem)?;
         let key = self.seal_key(who, tenant, TlsSecret::AccountKey, key_pem).await?;
