@@ -9,7 +9,8 @@ use oml_lab::Debian;
 
 use crate::elevate::as_root;
 
-/// A process that prepares hosts. Ctrl-C ends it too, because it is in the same process group.
+/// A process that prepares hosts. Ctrl-C ends it too, because it is in the same process group, but not the programs that
+/// it runs at that time, such as debootstrap: the lab gives each a process group of its own, so they may run on.
 #[must_use]
 pub(crate) struct Preparation {
     child: Child,
