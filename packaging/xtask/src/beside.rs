@@ -9,7 +9,8 @@ use oml_lab::Debian;
 
 use crate::elevate::as_root;
 
-/// A process that prepares hosts. Ctrl-C ends it too, because it is in the same process group.
+/// A process that prepares hosts. Ctrl-C ends it too, because it is in the same process group, but not the programs that
+/// it runs at that time, such as debootstrap: the lab gives each a process group of its own, so they may run on.
 #[must_use]
 pub(crate) struct Preparation {
     child: Child,
@@ -37,10 +38,10 @@ impl Preparation {
         Ok(Self { child, output: thread::spawn(move || forward(said, io::stderr())) })
     }
 
-    /// Waits for the end. An error has the last line that the process printed.
-    pub(crate) fn finish(mut self) -> Result<()> {
+    /// Waits for the end, and prints `why` if that is still to come. An error has the last line that the process printed.
+    pub(crate) fn finish(mut self, why: &str) -> Result<()> {
         if self.child.try_wait().context("look at the preparation of hosts")?.is_none() {
-            eprintln!("waiting until the hosts are prepared");
+            eprintln!("{why}");
         }
         let status = self.child.wait().context("wait for the preparation of hosts")?;
         let last = self.output.join().unwrap_or_default();
@@ -70,7 +71,7 @@ mod tests {
     fn shell(script: &str) -> Result<()> {
         let mut command = Command::new("sh");
         command.args(["-c", script]);
-        Preparation::of(command)?.finish()
+        Preparation::of(command)?.finish("waiting")
     }
 
     #[test]

@@ -59,11 +59,21 @@ pub(crate) fn become_root_after(
     let preparation = Preparation::start(releases)?;
     let built = build();
     // The tests prepare again what is missing, and say whether they need it.
-    if let Err(error) = preparation.finish() {
+    if let Err(error) = preparation.finish(&why_waiting(&built)) {
         eprintln!("warning: the hosts could not be prepared: {error:#}");
     }
     built?;
     become_root()
+}
+
+/// Says why the hosts are waited for. A build that failed is reported at once, because the wait may take minutes.
+fn why_waiting(built: &Result<()>) -> String {
+    match built {
+        Ok(()) => "waiting until the hosts are prepared".to_owned(),
+        Err(error) => {
+            format!("error: {error:#}; waiting for the hosts, so that nothing is left half-made")
+        }
+    }
 }
 
 /// Gets real hosts for a command that cannot do without them, or returns an error with the reason.
@@ -72,5 +82,21 @@ pub(crate) fn require(what: &str, build: impl FnOnce() -> Result<()>) -> Result<
     match check_and_announce(&needs)? {
         Ok(()) => become_root_after(&needs.releases, build),
         Err(reason) => bail!("{what} cannot run here: {reason}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn a_build_that_failed_is_reported_before_the_hosts_are_waited_for() {
+        assert_eq!(why_waiting(&Ok(())), "waiting until the hosts are prepared");
+        assert_eq!(
+            why_waiting(&Err(anyhow!("no space").context("build the tests"))),
+            "error: build the tests: no space; waiting for the hosts, so that nothing is left half-made"
+        );
     }
 }

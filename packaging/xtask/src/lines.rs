@@ -3,8 +3,9 @@
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
+use oml_lab::build_stand_in;
 use oml_tests::{Build, Packages, TEST_FEATURES, cargo, wanted};
 
 use crate::hosts;
@@ -44,5 +45,6 @@ fn command(verb: &Lines) -> Result<Command> {
 fn build(verb: &Lines) -> Result<()> {
     let status = command(verb)?.arg("--no-run").status()?;
     ensure!(status.success(), "building the tests failed");
-    Packages::build(Build::Lab).map(drop)
+    Packages::build(Build::Lab)?;
+    build_stand_in().context("build the stand-ins of the lab").map(drop)
 }

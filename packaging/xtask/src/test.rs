@@ -8,7 +8,7 @@ use std::process::{Command, ExitCode, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use nix::sys::signal::{SigSet, Signal};
-use oml_lab::{Debian, sweep};
+use oml_lab::{Debian, build_stand_in, sweep};
 use oml_tests::tools::{CARGO_DEB, CARGO_GENERATE_RPM};
 use oml_tests::{Build, Packages, Rpms, TEST_FEATURES, cargo, previous, release};
 
@@ -93,6 +93,7 @@ fn build(verb: &Test) -> Result<()> {
         // The second build reuses the dependencies of the first.
         Packages::build(Build::Lab)?;
         Rpms::build(Build::Lab, 1)?;
+        build_stand_in().context("build the stand-ins of the lab")?;
         if verb.debian.is_none() {
             previous::packages()?;
         }

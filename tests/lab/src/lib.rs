@@ -50,7 +50,7 @@ mod wait;
 pub use error::{LabError, Result};
 pub use host::{Host, HostProcess};
 pub use lab::{HostSpec, Lab, LabSpec, down_all, purge, sweep};
-pub use lines::{images_of, line};
+pub use lines::{build_stand_in, images_of, line};
 pub use own_address::own_address;
 pub use preflight::{Preflight, check_without_root, preflight};
 pub use prepare::prepare;

@@ -23,6 +23,7 @@ use crate::stand_in::{Behaviour, PROGRAM, RULES, rules_of};
 mod beside;
 mod content;
 
+use beside::Parts;
 use content::{Content, content};
 
 /// The longest time that the build of the program may take, together with the crates that it needs.
@@ -116,6 +117,8 @@ fn line_images(line: &Line) -> Result<Vec<LineImage<'_>>> {
 struct Shelf<'a> {
     client: Client,
     cache: Cache,
+    /// The program of the stand-ins.
+    stand_in: PathBuf,
     scratch: &'a Path,
     /// A repository of every layer that the registry has, by the layer's digest.
     known: BTreeMap<String, String>,
@@ -125,9 +128,12 @@ struct Shelf<'a> {
 
 impl<'a> Shelf<'a> {
     fn new(client: Client, scratch: &'a Path) -> Result<Self> {
+        // This may take minutes, in which other labs can use the cache.
+        let stand_in = build_stand_in()?;
         Ok(Self {
             client,
             cache: Cache::open()?,
+            stand_in,
             scratch,
             known: BTreeMap::new(),
             program: Vec::new(),
@@ -149,7 +155,9 @@ impl<'a> Shelf<'a> {
             Content::Both { image: real, below } => {
                 let mut layers = images::base_layers(real, &self.cache)?;
                 self.mount(&repository, &layers, &format!("omnileads/{below}"))?;
-                layers.push(beside::layer(image, tag, &folder, &BOOKWORM.build(&self.cache)?)?);
+                let parts =
+                    Parts { program: &self.stand_in, bookworm: &BOOKWORM.build(&self.cache)? };
+                layers.push(beside::layer(image, tag, &folder, &parts)?);
                 let behaviour = Behaviour::of_tag(tag).as_str();
                 let target = Target { repository: &repository, tag, behaviour, stop_signal: None };
                 real.push_as(target, &self.client, &layers, &folder)
@@ -203,11 +211,11 @@ impl<'a> Shelf<'a> {
 
     /// Packs the program of the stand-ins alone, so that all of them share it.
     fn program_layer(&self) -> Result<oci::Layer> {
-        let built = built_program()?;
+        let built = &self.stand_in;
         let folder = self.scratch.join(PROGRAM);
         let inside = folder.join("tree").join(FOLDER);
         fs::create_dir_all(&inside).map_err(LabError::io("make the folder", &inside))?;
-        fs::copy(&built, inside.join(PROGRAM)).map_err(LabError::io("copy", &built))?;
+        fs::copy(built, inside.join(PROGRAM)).map_err(LabError::io("copy", built))?;
         oci::pack(&folder.join("tree"), &folder)
     }
 }
@@ -259,8 +267,8 @@ fn links(contracts: &[&Contract]) -> Vec<String> {
         .collect()
 }
 
-/// Builds the program, unless it is as its sources say.
-fn built_program() -> Result<PathBuf> {
+/// Builds the program of the stand-ins, unless it is as its sources say, and returns its path.
+pub fn build_stand_in() -> Result<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Run::new(&cargo.to_string_lossy());

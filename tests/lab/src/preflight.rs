@@ -18,7 +18,7 @@ use crate::processes;
 use crate::progress::{log, timed};
 use crate::recipes::{BOOKWORM, STORE, TOOLS};
 use crate::release::Debian;
-use crate::run::Run;
+use crate::run::{Run, output_summary};
 
 /// Each Debian package that is needed, and a program whose presence shows that it is installed.
 const PACKAGES: [(&str, &str); 5] = [
@@ -33,7 +33,10 @@ const FOLDER: &str = "/var/lib/oml-lab";
 const PROBE: &str = ".probe-";
 const PROGRAM_FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 const MIRROR_LIMIT: Duration = Duration::from_secs(5);
-const INSTALL_LIMIT: Duration = Duration::from_secs(300);
+/// The longest time that apt-get may take, which includes its wait for the lock and may be beside a build.
+const INSTALL_LIMIT: Duration = Duration::from_secs(1800);
+/// Lets apt-get wait this number of seconds for another program that installs packages.
+const WAIT_FOR_LOCK: [&str; 2] = ["-o", "DPkg::Lock::Timeout=300"];
 
 /// What is still missing on a machine that can run the lab.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,20 +160,28 @@ impl Preflight {
         if self.packages.is_empty() {
             return Ok(());
         }
-        timed("install packages", || {
-            let install = ["install", "-y", "-q", "--no-install-recommends"];
-            let apt = || {
-                Run::new("apt-get").env("DEBIAN_FRONTEND", "noninteractive").limit(INSTALL_LIMIT)
-            };
-            let first = apt().args(install).args(&self.packages).output()?;
-            if first.is_success() {
-                return Ok(());
-            }
-            log("the installation failed; updating the package lists and trying once more");
-            apt().args(["update", "-q"]).ok()?;
-            apt().args(install).args(&self.packages).ok().map(drop)
-        })
+        timed("install packages", || install_packages(&self.packages))
     }
+}
+
+/// Installs packages, in a second try after what may have hindered the first is mended.
+fn install_packages(packages: &[&str]) -> Result<()> {
+    let run =
+        |program| Run::new(program).env("DEBIAN_FRONTEND", "noninteractive").limit(INSTALL_LIMIT);
+    let apt = || run("apt-get").args(WAIT_FOR_LOCK);
+    let install = || apt().args(["install", "-y", "-q", "--no-install-recommends"]).args(packages);
+    let first = install().output()?;
+    if first.is_success() {
+        return Ok(());
+    }
+    log("the installation failed; updating the package lists and trying once more");
+    // An installation that was killed leaves packages with which apt-get installs no others.
+    let configured = run("dpkg").args(["--configure", "-a"]).output()?;
+    if !configured.is_success() {
+        log(&format!("dpkg --configure -a: {}", output_summary(&configured)));
+    }
+    apt().args(["update", "-q"]).ok()?;
+    install().ok().map(drop)
 }
 
 fn is_installed(program: &str) -> bool {

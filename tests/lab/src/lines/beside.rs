@@ -10,7 +10,7 @@ use crate::error::{LabError, Result};
 use crate::oci;
 use crate::stand_in::{PROGRAM, RULES, rules_of};
 
-use super::{FOLDER, LineImage, built_program, links, write_files};
+use super::{FOLDER, LineImage, links, write_files};
 
 /// The folder of the loader. The program takes the loader for itself, so its rules are there too.
 const LOADER_FOLDER: &str = "oml/lib";
@@ -19,19 +19,27 @@ const LOADERS: [&str; 2] = ["ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"];
 /// What the program needs of Debian 12.
 const LIBRARIES: [&str; 2] = ["libc.so.6", "libgcc_s.so.1"];
 
-/// Packs the stand-ins of an image with what they need of `bookworm`, the folder of Debian 12.
+/// The files that every such image is made of.
+pub(super) struct Parts<'a> {
+    /// The program of the stand-ins.
+    pub(super) program: &'a Path,
+    /// The folder of Debian 12.
+    pub(super) bookworm: &'a Path,
+}
+
+/// Packs the stand-ins of an image with what they need of Debian 12.
 pub(super) fn layer(
     image: &LineImage<'_>,
     tag: &str,
     folder: &Path,
-    bookworm: &Path,
+    parts: &Parts<'_>,
 ) -> Result<oci::Layer> {
     let folder = folder.join("beside");
     let tree = folder.join("tree");
     write_programs(&tree, image, tag)?;
     let program = tree.join(FOLDER).join(PROGRAM);
-    fs::copy(built_program()?, &program).map_err(LabError::io("copy the program to", &program))?;
-    copy_libraries(&tree, bookworm)?;
+    fs::copy(parts.program, &program).map_err(LabError::io("copy the program to", &program))?;
+    copy_libraries(&tree, parts.bookworm)?;
     oci::pack(&tree, &folder)
 }
 
