@@ -6,6 +6,7 @@
 mod agent;
 mod certificates;
 mod changes;
+mod directory;
 mod downgrade;
 mod fleet;
 mod hooked;

@@ -1,5 +1,5 @@
-//! Tests of certificates that are ordered from an ACME directory which is not there. A real one is asked by the
-//! end-to-end tests.
+//! Tests of certificates that are ordered from an ACME directory which is not there, or gives none. A real one is
+//! asked by the end-to-end tests.
 
 use oml_daemon::env::Random;
 use oml_proto::v1::RolloutState;
@@ -7,6 +7,7 @@ use omlcontroller::seal::{KEY_FILE, new_key};
 use tonic::Code;
 
 use crate::changes::problems;
+use crate::directory::{Directory, Fault};
 use crate::fleet::Fleet;
 use crate::tls::{SELF_SIGNED, spec};
 use crate::world::{StoreKind, apply, set_version, until, until_rollout};
@@ -15,12 +16,26 @@ use crate::world::{StoreKind, apply, set_version, until, until_rollout};
 const DIRECTORY: &str = "https://127.0.0.1:1/directory";
 
 fn ordering() -> String {
+    ordering_from(DIRECTORY)
+}
+
+fn ordering_from(directory: &str) -> String {
     spec(&format!(
-        "tls: {{mode: acme, names: [pbx.example.com], contact: it@example.com, directory: \"{DIRECTORY}\"}}"
+        "tls: {{mode: acme, names: [pbx.example.com], contact: it@example.com, directory: \"{directory}\"}}"
     ))
 }
 
 impl Fleet {
+    /// Starts a fleet whose tenant orders its certificate from this directory, and has its first revision.
+    async fn ordering(directory: &Directory) -> Self {
+        let mut fleet = Self::start(StoreKind::InMemory).await;
+        fleet.world.settings.acme_authorities = vec![directory.authority.clone()];
+        fleet.restart().await;
+        apply(&mut fleet.operator, &ordering_from(&directory.url)).await.unwrap();
+        until_rollout(&mut fleet.operator, 1, RolloutState::Completed).await;
+        fleet
+    }
+
     /// Waits until the status says why no certificate could be ordered, and returns that.
     async fn failure(&mut self) -> String {
         let said = |warning: &str| warning.contains("no certificate could be ordered for acme");
@@ -119,4 +134,38 @@ async fn a_tenant_whose_account_was_sealed_with_a_lost_key_says_so_and_gets_anot
     assert!(failure.contains(&format!("cannot ask {DIRECTORY}")), "{failure}");
     let same = apply(&mut fleet.operator, &ordering()).await.unwrap();
     assert!(!same.changed, "{same:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_directory_that_works_on_an_order_is_asked_when_it_says_and_not_at_every_pass() {
+    let directory = Directory::start(Fault::Nothing).await;
+    let mut fleet = Fleet::ordering(&directory).await;
+    directory.has_orders(1).await;
+    for revision in 2..4 {
+        set_version(&mut fleet.operator, "web", &revision.to_string(), "").await.unwrap();
+        until_rollout(&mut fleet.operator, revision, RolloutState::Completed).await;
+    }
+    assert_eq!(*directory.seen.looks.borrow(), 0, "it wants an hour");
+    // After a restart it is asked once more, about the same order.
+    fleet.restart().await;
+    directory.has_looks(1).await;
+    assert_eq!(*directory.seen.orders.borrow(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_key_of_an_order_is_kept_before_the_directory_is_asked_for_it() {
+    let directory = Directory::start(Fault::Orders).await;
+    let mut fleet = Fleet::ordering(&directory).await;
+    let failure = fleet.failure().await;
+    assert!(failure.contains("no, thanks"), "{failure}");
+    assert_eq!(fleet.kept("tls_acme_order_key").await, [1]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_directory_that_names_an_address_that_is_none_stops_nothing_and_is_shown() {
+    let directory = Directory::start(Fault::Address).await;
+    let mut fleet = Fleet::ordering(&directory).await;
+    let failure = fleet.failure().await;
+    assert!(failure.contains("the directory cannot be used"), "{failure}");
+    assert!(failure.contains("it is tried again in "), "{failure}");
 }
