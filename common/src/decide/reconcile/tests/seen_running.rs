@@ -1,6 +1,6 @@
 //! The version by which a packaged unit was seen to run, while its document says something else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::world::{World, name, packaged};
 use super::{ActiveState, LastGood, Phase, Step};
@@ -112,7 +112,7 @@ fn remembered(
     change(observed.instances.get_mut(&name("exporter")).unwrap());
     let documents: BTreeMap<_, _> =
         found.map(|found| (name("exporter"), held(found))).into_iter().collect();
-    world.with_observed(&observed, |input| memory.look(input, &documents));
+    world.with_observed(&observed, |input| memory.look(input, &documents, &BTreeSet::new()));
     memory.workload(&name("exporter")).cloned()
 }
 
@@ -142,5 +142,28 @@ fn what_does_not_run_is_not_remembered_and_the_noted_version_goes_before_an_edit
     assert_eq!(look(None), Some(hash("one")));
     assert_eq!(look(Some(LastGood::Current)), Some(hash("one")));
     // A change has written that document.
-    assert_eq!(look(Some(LastGood::Previous(hash("one")))), Some(hash("edited")));
+    assert_eq!(look(Some(LastGood::Previous(hash("two")))), Some(hash("edited")));
+}
+
+#[test]
+fn a_document_that_a_repair_has_just_replaced_is_not_remembered() {
+    let world = World::settled([exporter("one")]);
+    let documents = BTreeMap::from([(name("exporter"), held("edited"))]);
+    let mut memory = SeenRunning::default();
+    let mut look = |reviving: &[&str]| {
+        let reviving = reviving.iter().map(|component| name(component)).collect();
+        let observed = world.observe();
+        world.with_observed(&observed, |input| memory.look(input, &documents, &reviving));
+        memory.workload(&name("exporter")).cloned()
+    };
+    assert_eq!(look(&["exporter"]), None);
+    assert_eq!(look(&[]), Some(hash("edited")));
+}
+
+#[test]
+fn the_noted_version_counts_also_after_another_one_was_rolled_back_to_it() {
+    let noted = |seen: &mut ObservedInstance| seen.last_good = Some(hash("one"));
+    let last_good = Some(LastGood::Previous(hash("one")));
+    let found = remembered(&mut SeenRunning::default(), Some("edited"), last_good, noted);
+    assert_eq!(found, Some(hash("one")));
 }
