@@ -149,7 +149,7 @@ fn comes(fleet: &Fleet, version: u64) -> Result<String> {
             certificate["version"] == version && certificate["fingerprint"] == served.as_str();
         is_it.then_some(served.clone()).ok_or_else(|| format!("{served} is served: {shown}"))
     })?;
-    old_workers_end(fleet)?;
+    old_worker_ends(fleet)?;
     let shown = shown(fleet)?;
     check(shown["order"]["directory"] == DIRECTORY, shown.to_string())?;
     let browser = format!(
@@ -161,12 +161,13 @@ fn comes(fleet: &Fleet, version: u64) -> Result<String> {
     Ok(fingerprint)
 }
 
-/// Waits for the end of nginx's workers from before the reload, which may still answer with the certificate of that time.
-fn old_workers_end(fleet: &Fleet) -> Result<()> {
-    until("nginx's old workers end", SOON, || {
-        let ask = "pgrep -cf '[w]orker process is shutting down' || true";
+/// Waits for the end of nginx's worker from before the reload, which still answers with the certificate of that time.
+/// The web server's only worker is otherwise the new one.
+fn old_worker_ends(fleet: &Fleet) -> Result<()> {
+    until("nginx's old worker ends", SOON, || {
+        let ask = "pgrep -cf '^nginx: worker process' || true";
         let count = sh(fleet, NODE, ask).map_err(|error| format!("{error:#}"))?;
-        if count.trim() == "0" { Ok(()) } else { Err(format!("{count} are left")) }
+        if count.trim() == "1" { Ok(()) } else { Err(format!("there are {}", count.trim())) }
     })?;
     Ok(())
 }
