@@ -149,7 +149,9 @@ impl DriftLog {
             return Vec::new();
         };
         let brought_back = || brought_back(seen, &desired.instance, reason);
-        let is_failing = is_failing(input.updates.get(component));
+        let update = input.updates.get(component);
+        let is_failing = is_failing(update);
+        let is_good = update.is_none_or(InstanceUpdate::desires_last_good);
         match step {
             // These write the unit, also where their change fails again and again.
             Step::Repair { .. } => match in_use(component, seen, desired, input) {
@@ -176,11 +178,7 @@ impl DriftLog {
             }
             // Nobody else made it that of another version than the one that runs and is desired.
             Step::RevertDocument { running }
-                if *running == desired.instance.workload_hash()
-                    && input
-                        .updates
-                        .get(component)
-                        .is_none_or(InstanceUpdate::desires_last_good) =>
+                if is_good && *running == desired.instance.workload_hash() =>
             {
                 self.rewritten(component, seen, &desired.instance)
             }

@@ -1,6 +1,7 @@
 //! Reads from which ACME directory (RFC 8555) a tenant has its certificate.
 
-use std::net::Ipv6Addr;
+// Of `core`, which has addresses and no sockets.
+use core::net::Ipv6Addr;
 
 use crate::id::TlsName;
 use crate::text::problem::{Problem, Problems};

@@ -42,9 +42,7 @@ impl Reason {
             Self::Unhealthy { probe, remedy } => {
                 Self::Unhealthy { probe: Box::new(probe.steady()), remedy: remedy.steady() }
             }
-            Self::CrashLoop { ends, now } => {
-                Self::CrashLoop { ends: Box::new(ends.steady()), now: Box::new(now.steady()) }
-            }
+            Self::CrashLoop { ends, now } => crash_loop(ends, now),
             Self::WaitsForJob(held_up) => Self::WaitsForJob(Box::new(held_up.steady())),
             other @ (Self::Foreign { .. }
             | Self::NotAllowed(_)
@@ -167,6 +165,10 @@ impl Ends {
         let (not_started, exit_code) = (self.not_started.clone(), self.exit_code);
         Self { times: 0, within: Span(0), not_started, exit_code, printed: Vec::new() }
     }
+}
+
+fn crash_loop(ends: &Ends, now: &Reason) -> Reason {
+    Reason::CrashLoop { ends: Box::new(ends.steady()), now: Box::new(now.steady()) }
 }
 
 fn starting(activity: &Reason, detail: &str) -> Reason {
