@@ -85,27 +85,12 @@ impl Agent {
                 known.workload_hash() == desired.workload_hash() && known.hash() != desired.hash()
             })
         };
-        let is_replaced = match step {
-            Step::RewriteConfig | Step::Reload { .. } | Step::Remove { .. } => true,
-            Step::Switch { .. } => {
-                self.state.last_settled.get(component).is_some_and(is_same_workload)
-            }
-            Step::Pull
-            | Step::Create
-            | Step::RunOnce { .. }
-            | Step::CountActive
-            | Step::Soak
-            | Step::Fail { .. }
-            | Step::RollBack { .. }
-            | Step::RevertDocument { .. }
-            | Step::Repair { .. }
-            | Step::Commit { .. }
-            | Step::Start
-            | Step::ReplaceSupervisor
-            | Step::StopContainer
-            | Step::Promote => false,
-        };
-        if is_replaced {
+        let is_rewritten =
+            matches!(step, Step::RewriteConfig | Step::Reload { .. } | Step::Remove { .. });
+        // A switch to another workload leaves the copy of the version to go back to.
+        let is_switched = matches!(step, Step::Switch { .. })
+            && self.state.last_settled.get(component).is_some_and(is_same_workload);
+        if is_rewritten || is_switched {
             self.state.last_settled.remove(component);
         }
     }

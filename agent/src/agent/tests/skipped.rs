@@ -86,6 +86,15 @@ fn says(report: &InstanceReport, words: &str) -> bool {
     report.reason.contains(words)
 }
 
+/// Waits until neither the new version nor the one before could be started.
+async fn until_rollback_failed(bench: &Bench) -> InstanceReport {
+    let failed_too = |report: &InstanceReport| {
+        let failure = report.failure.as_ref();
+        says(report, "") && failure.is_some_and(|it| it.message.contains("the rollback failed too"))
+    };
+    bench.until(failed_too).await
+}
+
 /// Checks that the start is tried again now and then, and goes on being reported with its reason.
 async fn is_tried_now_and_then(bench: &Bench, words: &str) {
     let starts = || bench.host.count(Daemon::Systemd, Verb::Start);
@@ -102,13 +111,7 @@ async fn a_change_of_a_packaged_unit_whose_start_is_skipped_fails_and_blames_no_
         for kind in ["", "[Service]\nType=notify\n"] {
             let (mut bench, path) = packaged_without_path(words, kind).await;
             bench.desire_document(packaged("2"));
-            let report = bench
-                .until(|report| {
-                    let failure = report.failure.as_ref();
-                    says(report, "")
-                        && failure.is_some_and(|it| it.message.contains("the rollback failed too"))
-                })
-                .await;
+            let report = until_rollback_failed(&bench).await;
             let failure = report.failure.unwrap();
             assert_eq!(failure.message.matches(words).count(), 2, "{}", failure.message);
             assert!(failure.message.contains("systemctl status asterisk.service"), "{failure:?}");
@@ -228,13 +231,7 @@ async fn a_static_unit_whose_start_is_skipped_was_not_stopped_and_a_stop_of_it_i
 async fn a_change_of_a_static_unit_whose_start_is_skipped_says_why_and_goes_back_once_it_can() {
     let (mut bench, path) = static_without_path().await;
     bench.desire_document(packaged("2"));
-    let report = bench
-        .until(|report| {
-            let failure = report.failure.as_ref();
-            says(report, "")
-                && failure.is_some_and(|it| it.message.contains("the rollback failed too"))
-        })
-        .await;
+    let report = until_rollback_failed(&bench).await;
     let message = report.failure.unwrap().message;
     assert_eq!(message.matches(UNMET).count(), 2, "{message}");
     is_tried_now_and_then(&bench, UNMET).await;
