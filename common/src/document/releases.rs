@@ -215,11 +215,11 @@ fn read_one_way(
     })
 }
 
-/// Reads the version at the end of a range. Only those that begin with a digit have an order.
+/// Reads the version at the end of a range. Only those with a digit have an order.
 fn read_bound(field: &FieldNode<'_>, problems: &mut Problems) -> Option<Version> {
     let version: Version = field.parse(problems)?;
-    if !version.as_str().starts_with(|c: char| c.is_ascii_digit()) {
-        problems.push(field.problem("must begin with a digit: other versions have no order"));
+    if !version.as_str().contains(|c: char| c.is_ascii_digit()) {
+        problems.push(field.problem("must contain a digit: other versions have no order"));
     }
     Some(version)
 }

@@ -40,6 +40,7 @@ mod record;
 mod registries;
 mod registry;
 mod release;
+mod room;
 mod run;
 pub mod stand_in;
 mod subnet;

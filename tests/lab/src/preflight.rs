@@ -18,6 +18,7 @@ use crate::processes;
 use crate::progress::{log, timed};
 use crate::recipes::{BOOKWORM, STORE, TOOLS};
 use crate::release::Debian;
+use crate::room;
 use crate::run::{Run, output_summary};
 
 /// Each Debian package that is needed, and a program whose presence shows that it is installed.
@@ -87,6 +88,8 @@ pub fn check_without_root(releases: &[Debian]) -> Result<Preflight> {
             .collect(),
         low_instances: inotify::low_limit()?,
     };
+    let cache = Path::new(FOLDER_OF_CACHE);
+    room::check(Path::new(FOLDER), found.needs_build.then_some(cache))?;
     if found.downloads_anything() && !mirror_answers() {
         return cannot_run(&format!(
             "packages or base systems have to be downloaded, but the Debian mirror {} does not answer (set OML_LAB_MIRROR to use another)",
@@ -131,7 +134,7 @@ impl Preflight {
         }
         if self.needs_build {
             lines.push(format!(
-                "builds base systems and images from {} into /var/cache/oml-lab (about 4 GB; `cargo xtask lab down --purge` removes them)",
+                "builds base systems and images from {} into /var/cache/oml-lab (about 6 GB; `cargo xtask lab down --purge` removes them)",
                 mirror()
             ));
         }

@@ -1,11 +1,11 @@
 //! Steps of which the marks of a catalog say nothing, although their component has marks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::document::releases::{OneWay, Releases};
-use crate::id::ComponentName;
+use crate::id::{ComponentName, ImageVersion, Version};
 
-use super::order::ordered;
+use super::order::at_least;
 use super::other::{OtherCatalog, marks};
 use super::versions::{Used, Versions};
 use super::{VersionDecision, VersionRefusal, VersionStep, VersionWarning, same};
@@ -20,19 +20,29 @@ pub(super) fn warn(
     after: &Versions,
     decision: &mut VersionDecision,
 ) {
-    let marked: BTreeSet<&ComponentName> = marks.iter().map(|mark| &mark.component).collect();
-    for name in marked {
+    let mut marked: BTreeMap<&ComponentName, Vec<&Version>> = BTreeMap::new();
+    for mark in marks {
+        marked.entry(&mark.component).or_default().push(&mark.from);
+    }
+    for (name, marks) in marked {
         let is_said = decision.refusals.iter().filter_map(VersionRefusal::step);
         let is_said = is_said.map(|step| &step.component).any(|said| said == name)
             || other.is_some_and(|other| other.differing.contains(name));
         let Some(to) = after.get(name).filter(|_| !is_said) else { continue };
-        let steps = before.iter().filter_map(|versions| step(name, versions.get(name)?, to));
+        let steps =
+            before.iter().filter_map(|versions| step(name, &marks, versions.get(name)?, to));
         decision.warnings.extend(steps.take(1));
     }
 }
 
-/// Returns the warning about a step between two versions that cannot be compared.
-fn step(name: &ComponentName, from: &Used, to: &Used) -> Option<VersionWarning> {
+/// Returns the warning about a step of a component between two versions that cannot be compared with each other, or with
+/// one of its marks.
+fn step(
+    name: &ComponentName,
+    marks: &[&Version],
+    from: &Used,
+    to: &Used,
+) -> Option<VersionWarning> {
     let is_same_image = from.own == to.own;
     // A plan names a digest by its first digits.
     let is_same = same(&from.version, &to.version)
@@ -40,7 +50,8 @@ fn step(name: &ComponentName, from: &Used, to: &Used) -> Option<VersionWarning> 
     if is_same_image && is_same {
         return None;
     }
-    let unordered = [&to.version, &from.version].into_iter().find(|it| ordered(it).is_none());
+    let is_unordered = |it: &&ImageVersion| marks.iter().any(|mark| at_least(it, mark).is_none());
+    let unordered = [&to.version, &from.version].into_iter().find(is_unordered);
     if is_same_image && unordered.is_none() {
         return None;
     }

@@ -81,7 +81,7 @@ impl Display for VersionWarning {
             ),
             Self::Uncertain { step, unordered: Some(version) } => write!(
                 f,
-                "{step} may lead over a step without a way back: {version} has no place in the order of versions (write TAG@sha256:… with a tag that begins with a digit)"
+                "{step} may lead over a step without a way back: {version} has no place in the order of versions (write TAG@sha256:… with a tag like those of its releases)"
             ),
             Self::Uncertain { step, unordered: None } => write!(
                 f,

@@ -24,7 +24,7 @@ fn a_version_without_a_place_in_the_order_may_have_no_way_back_in_either_directi
     let said = |to: &str| {
         format!(
             "web 20260824-b -> {to} may lead over a step without a way back: {to} has no place in \
-             the order of versions (write TAG@sha256:… with a tag that begins with a digit)"
+             the order of versions (write TAG@sha256:… with a tag like those of its releases)"
         )
     };
     for other in ["latest".to_owned(), digest("0")] {
@@ -51,6 +51,26 @@ fn a_version_without_a_place_in_the_order_that_stays_is_not_warned_about() {
     // Nor is another one of a component without such steps.
     let (nine, latest) = (versions("voice=9"), versions("voice=latest"));
     assert_eq!(uncertain(&[nine], &latest), Vec::<String>::new());
+}
+
+#[test]
+fn tags_with_the_same_letters_before_their_first_digit_are_compared_with_a_step() {
+    const OLDER: &str = "store=RELEASE.2024-11-07T00-52-20Z";
+    const NEWER: &str = "store=RELEASE.2025-09-07T16-13-09Z";
+    let text = RELEASES.replace(
+        "one_way:\n",
+        "one_way:\n  - {component: store, from: RELEASE.2025-04-22T22-12-26Z, because: new format, loses: data}\n",
+    );
+    let entry = "components:\n  store: {roles: [data], unit: store.service, container: store, image: store, probe: {check: unit-active}}\n";
+    let catalog = Catalog::parse(&CATALOG.replace("components:\n", entry)).unwrap();
+    let known = Releases::parse(&text, &catalog).unwrap();
+    let decide = |before, after| super::decide(&known, None, &[versions(before)], &versions(after));
+    assert!(decide(OLDER, NEWER).crosses());
+    assert_eq!(decide(NEWER, OLDER).refusals.len(), 1);
+    let later = decide(NEWER, "store=RELEASE.2025-10-15T17-29-55Z");
+    assert!(!later.crosses() && !later.may_cross() && later.refusals.is_empty(), "{later:?}");
+    let other = decide(NEWER, "store=2025-10-15");
+    assert!(!other.crosses() && other.may_cross(), "{other:?}");
 }
 
 #[test]
