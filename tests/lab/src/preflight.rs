@@ -18,7 +18,7 @@ use crate::processes;
 use crate::progress::{log, timed};
 use crate::recipes::{BOOKWORM, STORE, TOOLS};
 use crate::release::Debian;
-use crate::room;
+use crate::room::{self, Needed};
 use crate::run::{Run, output_summary};
 
 /// Each Debian package that is needed, and a program whose presence shows that it is installed.
@@ -30,6 +30,10 @@ const PACKAGES: [(&str, &str); 5] = [
     ("iptables", "iptables"),
 ];
 const FOLDER: &str = "/var/lib/oml-lab";
+/// What the base systems and images take on disk while they are built, which is more than what is kept of them.
+const BUILT_BYTES: u64 = 7 << 30;
+/// The same of the system of one more release of Debian.
+const FURTHER_BYTES: u64 = 2 << 30;
 /// The start of the names of folders in which a test overlay is mounted; a process id and a number follow.
 const PROBE: &str = ".probe-";
 const PROGRAM_FOLDERS: [&str; 4] = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
@@ -88,8 +92,8 @@ pub fn check_without_root(releases: &[Debian]) -> Result<Preflight> {
             .collect(),
         low_instances: inotify::low_limit()?,
     };
-    let cache = Path::new(FOLDER_OF_CACHE);
-    room::check(Path::new(FOLDER), found.needs_build.then_some(cache))?;
+    let built = Needed { folder: Path::new(FOLDER_OF_CACHE), bytes: found.built_bytes() };
+    room::check(Path::new(FOLDER), built)?;
     if found.downloads_anything() && !mirror_answers() {
         return cannot_run(&format!(
             "packages or base systems have to be downloaded, but the Debian mirror {} does not answer (set OML_LAB_MIRROR to use another)",
@@ -123,6 +127,13 @@ impl Preflight {
         self.needs_build || !self.packages.is_empty() || !self.further.is_empty()
     }
 
+    /// Returns what the base systems and images take that still have to be built, with what is only needed meanwhile.
+    fn built_bytes(&self) -> u64 {
+        let further = u64::try_from(self.further.len()).unwrap_or(u64::MAX);
+        let usual = if self.needs_build { BUILT_BYTES } else { 0 };
+        usual.saturating_add(further.saturating_mul(FURTHER_BYTES))
+    }
+
     /// Describes, one change per line, what is about to change on this machine.
     pub fn announcement(&self) -> String {
         let mut lines = Vec::new();
@@ -134,7 +145,7 @@ impl Preflight {
         }
         if self.needs_build {
             lines.push(format!(
-                "builds base systems and images from {} into /var/cache/oml-lab (about 6 GB; `cargo xtask lab down --purge` removes them)",
+                "builds base systems and images from {} into /var/cache/oml-lab (up to 5 GB; `cargo xtask lab down --purge` removes them)",
                 mirror()
             ));
         }

@@ -8,8 +8,6 @@ use crate::error::{LabError, Result};
 
 /// What a lab writes while it runs: what its hosts unpack, pull and log.
 const LAB_BYTES: u64 = 5 << 30;
-/// What the base systems and images take, with what is only needed while they are built.
-const CACHE_BYTES: u64 = 7 << 30;
 
 /// What will be written below a folder.
 #[derive(Debug, Clone, Copy)]
@@ -18,24 +16,24 @@ pub(crate) struct Needed<'a> {
     pub(crate) bytes: u64,
 }
 
-/// Checks that a lab fits on the disk of `labs`, and, if they still have to be built, the base systems and images on that
-/// of `cache`.
-pub(crate) fn check(labs: &Path, cache: Option<&Path>) -> Result<()> {
+/// Checks that a lab fits on the disk of the folder `labs`, beside what else has to be written first.
+pub(crate) fn check(labs: &Path, first: Needed<'_>) -> Result<()> {
     let lab = Needed { folder: labs, bytes: LAB_BYTES };
-    let cache = cache.map(|folder| Needed { folder, bytes: CACHE_BYTES });
-    let mut disks: Vec<(Needed<'_>, Disk)> = Vec::new();
-    for needed in [Some(lab), cache].into_iter().flatten() {
-        let disk = Disk::of(needed.folder)?;
-        match disks.iter_mut().find(|(_, other)| other.id == disk.id) {
-            Some((sum, _)) => sum.bytes += needed.bytes,
-            None => disks.push((needed, disk)),
-        }
-    }
-    let lacking = disks.into_iter().find_map(|(needed, disk)| lacks(&needed, disk.available));
-    lacking.map_or(Ok(()), |why| Err(LabError::CannotRun(why)))
+    let asked = [(lab, Disk::of(labs)?), (first, Disk::of(first.folder)?)];
+    lacking(asked).map_or(Ok(()), |why| Err(LabError::CannotRun(why)))
+}
+
+/// Says what the first disk lacks on which not everything fits that is needed there; `None` if there is none.
+fn lacking<const N: usize>(asked: [(Needed<'_>, Disk); N]) -> Option<String> {
+    asked.iter().find_map(|(needed, disk)| {
+        let there = asked.iter().filter(|(_, other)| other.id == disk.id);
+        let bytes = there.map(|(needed, _)| needed.bytes).sum();
+        lacks(&Needed { bytes, ..*needed }, disk.available)
+    })
 }
 
 /// The disk of a folder.
+#[derive(Debug, Clone, Copy)]
 struct Disk {
     id: u64,
     /// The bytes that root can still write there.
@@ -60,7 +58,7 @@ impl Disk {
 fn lacks(needed: &Needed<'_>, available: u64) -> Option<String> {
     (available < needed.bytes).then(|| {
         format!(
-            "the disk of {} has {:.1} GiB left, and {:.1} GiB are needed (remove what is not needed there; `cargo xtask lab down --purge` removes what earlier runs left, `cargo clean` what builds did)",
+            "the disk of {} has {:.1} GiB left, and {:.1} GiB are needed (`cargo clean` removes what builds left, `cargo xtask lab down --purge` all labs and base systems)",
             needed.folder.display(),
             gibibytes(available),
             gibibytes(needed.bytes),
@@ -86,6 +84,18 @@ mod tests {
             "{said}"
         );
         assert_eq!(lacks(&needed, 5 << 30), None);
+    }
+
+    #[test]
+    fn what_is_written_to_one_disk_must_fit_there_together() {
+        let labs = Needed { folder: Path::new("/labs"), bytes: 5 << 30 };
+        let cache = Needed { folder: Path::new("/cache"), bytes: 7 << 30 };
+        let disk = |id| Disk { id, available: 8 << 30 };
+        assert_eq!(lacking([(labs, disk(1)), (cache, disk(2))]), None);
+        let said = lacking([(labs, disk(1)), (cache, disk(1))]).unwrap();
+        assert!(said.contains("/labs has 8.0 GiB left, and 12.0 GiB are needed"), "{said}");
+        let none = Needed { bytes: 0, ..cache };
+        assert_eq!(lacking([(labs, disk(1)), (none, disk(1))]), None);
     }
 
     #[test]
