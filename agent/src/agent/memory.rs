@@ -28,6 +28,7 @@ impl Agent {
         memory.running.look(self.input(observed), &self.state.documents, &reviving);
         for (name, seen) in &mut observed.instances {
             seen.seen_running = memory.running.workload(name).cloned();
+            seen.seen_document = memory.running.document(name).map(HeldInstance::hash);
         }
         self.state.memory = memory;
     }

@@ -35,15 +35,20 @@ impl Host {
     ) -> Result<InstanceDocument, StepError> {
         let is_in_use = |held: &HeldInstance| held.workload.hash == *in_use;
         let settled = documents::read_settled(&self.paths, &work.component).filter(is_in_use);
+        let seen = work.seen_running.as_deref().cloned().filter(is_in_use);
+        let right = settled.as_ref().or(seen.as_ref());
         let held = documents::read_usable_held(&self.paths, &work.component)?.filter(is_in_use);
         // A label says how the version was when it was created, its own document how it is now.
         if let Some(held) =
-            held.filter(|held| settled.as_ref().is_none_or(|it| it.hash() == held.hash()))
+            held.filter(|held| right.is_none_or(|right| right.hash() == held.hash()))
         {
             // What only a later release can read is not replaced by what its label says.
             return held.whole().map_err(|_later| StepError::NoInstance);
         }
-        let known = self.known(work, in_use).await?;
+        let known = match right.map(HeldInstance::whole) {
+            Some(Ok(right)) => right,
+            Some(Err(_)) | None => self.known(work, in_use).await?,
+        };
         documents::write(&self.paths, &known, Slot::Current)?;
         Ok(known)
     }

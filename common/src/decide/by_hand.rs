@@ -63,6 +63,9 @@ impl<'a> VersionInUse<'a> {
             }
             LastGood::None => false,
         });
+        // What a packaged unit was seen to run by is forgotten when a step writes its document.
+        let owns_document =
+            owns_document || (!is_container && seen.seen_running.as_ref() == Some(workload));
         let found = Self { workload, seen, is_container, owns_document };
         (workload != desired_hash).then_some(found)
     }

@@ -69,6 +69,9 @@ pub struct ObservedInstance {
     /// The workload by which its packaged unit was seen to run, as
     /// [`super::seen_running::SeenRunning`] knows it. Its document may have been changed since.
     pub seen_running: Option<ContentHash>,
+    /// The whole document by which it was seen to run, if it was seen on the disk before a change by
+    /// hand.
+    pub seen_document: Option<ContentHash>,
 }
 
 /// A document that was seen as it should be.
@@ -86,13 +89,17 @@ impl ObservedInstance {
         self.document.as_ref().is_some_and(|document| document.workload == *workload)
     }
 
-    /// Returns true if somebody edited the instance document and left its workload.
+    /// Returns true if somebody edited the instance document and left its workload. A copy of a document of
+    /// that workload says how it should be; without one, what a packaged unit was seen to run by does.
     #[must_use]
     pub fn has_edited_document(&self) -> bool {
-        let document = self.document.as_ref().filter(|document| document.on_disk);
-        document.zip(self.settled.as_ref()).is_some_and(|(document, settled)| {
-            document.workload == settled.workload && document.hash != settled.hash
-        })
+        let Some(document) = self.document.as_ref().filter(|document| document.on_disk) else {
+            return false;
+        };
+        let settled = self.settled.as_ref().filter(|it| it.workload == document.workload);
+        let is_seen = self.seen_running.as_ref() == Some(&document.workload);
+        let seen = self.seen_document.as_ref().filter(|_| is_seen);
+        settled.map(|it| &it.hash).or(seen).is_some_and(|right| *right != document.hash)
     }
 }
 

@@ -105,3 +105,31 @@ async fn a_version_in_use_whose_document_was_removed_or_edited_while_it_is_maske
         assert!(has_document_of(&bench, Slot::Previous, "OML=1"), "it is not what to go back to");
     }
 }
+
+/// What somebody edits in the document of the version in use: what is no part of its workload, and
+/// its workload.
+const EDITS: [(&str, &str); 2] = [("10000", "10001"), ("OML=2", "OML=9")];
+
+#[tokio::test(start_paused = true)]
+async fn an_edited_document_of_a_version_that_was_superseded_in_its_soak_is_put_right_and_reported()
+{
+    for (own, edited) in EDITS {
+        let mut bench = settled().await;
+        bench.desire_document(packaged("2"));
+        bench.until_soaking().await;
+        bench.host.host.mask(UNIT);
+        bench.desire_document(packaged("3"));
+        bench.until(|report| report.reason.contains("systemctl unmask")).await;
+        let (before, text) = (restarts(&bench), bench.text(Slot::Current));
+        assert!(text.contains("OML=2") && text.contains(own), "{text}");
+        bench.garble(Slot::Current, text.replace(own, edited).as_bytes());
+        bench.until_report(|_| bench.text(Slot::Current) == text).await;
+        bench.pass_time(600).await;
+        assert_eq!(bench.text(Slot::Current), text);
+        assert!(is_up(&bench) && restarts(&bench) == before);
+        // The mask was reported in its place.
+        bench.host.host.unmask(UNIT);
+        let words = "its instance document was changed";
+        bench.until(|report| report.drift.as_ref().is_some_and(|it| it.found == words)).await;
+    }
+}

@@ -1,5 +1,5 @@
 use super::*;
-use crate::decide::observed::{ObservedContainer, ObservedDocument};
+use crate::decide::observed::{ObservedContainer, ObservedDocument, SettledDocument};
 use crate::decide::update::given_up;
 use crate::time::Timestamp;
 
@@ -95,4 +95,42 @@ fn a_packaged_unit_that_was_rolled_back_uses_the_version_before_also_without_its
     let in_use = VersionInUse::find(&seen, Some(&over), &hash("new"), false).unwrap();
     assert_eq!(*in_use.workload, hash("old"));
     assert_eq!(format!("{:?}", in_use.changes()), "[DocumentRemoved]");
+}
+
+/// The unit of a package that was seen to run by workload `old`, with a document of that workload.
+fn seen_by(workload: &str, document: &str) -> ObservedInstance {
+    let found = ObservedDocument { hash: hash(document), ..runs(workload).document.unwrap() };
+    ObservedInstance {
+        document: Some(found),
+        is_in_another_unit: true,
+        seen_running: Some(hash("old")),
+        seen_document: Some(hash("document")),
+        ..ObservedInstance::default()
+    }
+}
+
+#[test]
+fn a_document_of_a_packaged_unit_that_is_not_what_it_was_seen_to_run_by_was_changed_by_hand() {
+    let found = |seen: &ObservedInstance, update: &InstanceUpdate| {
+        let in_use = VersionInUse::find(seen, Some(update), &hash("new"), false).unwrap();
+        assert_eq!(*in_use.workload, hash("old"));
+        format!("{:?}", in_use.changes())
+    };
+    for last_good in [LastGood::Current, LastGood::Previous(hash("before")), LastGood::None] {
+        let begun = update(Stage::Preparing, last_good);
+        assert_eq!(found(&seen_by("old", "document"), &begun), "[]");
+        assert_eq!(found(&seen_by("old", "edited"), &begun), "[DocumentChanged]");
+        assert_eq!(found(&seen_by("other", "edited"), &begun), "[DocumentChanged]");
+        let lost = ObservedInstance { document: None, ..seen_by("old", "document") };
+        assert_eq!(found(&lost, &begun), "[DocumentRemoved]");
+    }
+}
+
+#[test]
+fn a_copy_of_a_document_says_more_than_what_a_packaged_unit_was_seen_to_run_by() {
+    let right = Some(SettledDocument { hash: hash("right"), workload: hash("old") });
+    let settled =
+        |document| ObservedInstance { settled: right.clone(), ..seen_by("old", document) };
+    assert!(!settled("right").has_edited_document());
+    assert!(settled("document").has_edited_document());
 }
