@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use oml_common::decide::difference::FileChange;
+use oml_common::decide::difference::{FileChange, OwnFile};
 use oml_common::decide::drift::DriftLog;
 use oml_common::decide::observed::SettledDocument;
 use oml_common::decide::reconcile::Busy;
@@ -125,6 +125,10 @@ struct State {
     documents: BTreeMap<ComponentName, HeldInstance>,
     /// What somebody changed in the files of desired instances.
     file_changes: BTreeMap<ComponentName, Vec<FileChange>>,
+    /// The secrets of which somebody edited a file, and of which the host does not know the value.
+    edited_secrets: secrets::ByComponent,
+    /// The files of the agent's own that were put right since the last pass.
+    put_right: BTreeMap<ComponentName, Vec<OwnFile>>,
     /// What was started and run of desired instances before which something has to run once.
     started: BTreeMap<ComponentName, Started>,
     /// Instances whose step is being done, or was done since the last look at the host.
@@ -211,7 +215,7 @@ impl Agent {
                 Ok(()) = self.systemd.snapshots.changed() => self.take_snapshot(),
                 Ok(()) = self.inputs.statuses.changed() => {}
                 Ok(()) = self.inputs.session_error.changed() => {}
-                Ok(()) = self.inputs.secrets.changed() => {}
+                Ok(()) = self.inputs.secrets.changed() => self.read_secrets(),
                 Some(ended) = self.steps.join_next_with_id(), if !self.steps.is_empty() => {
                     self.take_end(ended);
                 }

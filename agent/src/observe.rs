@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use oml_common::decide::difference::{Difference, FileChange};
+use oml_common::decide::difference::{Difference, FileChange, OwnFile};
 use oml_common::decide::observed::{
     Observed, ObservedDocument, ObservedInstance, ObservedRun, SettledDocument,
 };
@@ -52,6 +52,8 @@ pub(crate) struct Sources<'a> {
     pub(crate) policy: &'a HostPolicy,
     /// The secrets of the desired instances that the controller has not sent yet.
     pub(crate) missing_secrets: &'a BTreeMap<ComponentName, BTreeSet<KeptSecret>>,
+    /// The secrets of which somebody edited a file, and of which the host does not know the value.
+    pub(crate) edited_secrets: &'a BTreeMap<ComponentName, BTreeSet<KeptSecret>>,
 }
 
 /// Joins everything that was found on the host.
@@ -68,6 +70,10 @@ pub(crate) fn join(sources: Sources<'_>) -> Observed {
     }
     for (name, missing) in sources.missing_secrets {
         instances.entry(name.clone()).or_default().missing_secrets = missing.clone();
+    }
+    for (name, edited) in sources.edited_secrets {
+        let differs = edited.iter().cloned().map(|it| Difference::OwnFile(OwnFile::Secret(it)));
+        instances.entry(name.clone()).or_default().differs.extend(differs);
     }
     for (name, started) in sources.started {
         let seen = instances.entry(name.clone()).or_default();

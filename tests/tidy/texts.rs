@@ -21,7 +21,7 @@ const WRITES: [&str; 6] = [
 
 /// The files of the programs that write to a disk, and what. A text that is not in the table needs a row
 /// there, or a place below it.
-const WRITERS: [(&str, &str); 21] = [
+const WRITERS: [(&str, &str); 23] = [
     ("agent/src/alive.rs", "an empty file that is locked"),
     ("agent/src/cache.rs", "Assignment, SavedUpdates, MachineNote, CopiesNote"),
     ("agent/src/container_files.rs", "files of a catalog, which programs of others read"),
@@ -30,6 +30,8 @@ const WRITERS: [(&str, &str); 21] = [
     ("agent/src/files.rs", "what the others give it"),
     ("agent/src/identity.rs", "certificates and keys"),
     ("agent/src/kept_secrets.rs", "values of secrets, as they are"),
+    ("agent/src/kept_secrets/edited.rs", "SecretNote"),
+    ("agent/src/kept_secrets/file.rs", "values of secrets, as they are"),
     ("agent/src/reserve.rs", "filling"),
     ("agent/src/runs.rs", "RunOrder, RunResult"),
     ("agent/src/runtime/systemd.rs", "UnitMark"),

@@ -49,6 +49,7 @@ impl Agent {
         self.read_started();
         self.read_noted();
         self.read_settled();
+        self.read_secrets();
     }
 
     /// Looks at the files that containers have mounted, of the workloads by which the host works.

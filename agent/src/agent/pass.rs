@@ -38,6 +38,9 @@ impl Agent {
         self.remember(&mut observed);
         self.find_lost_updates(&observed);
         self.follow_drift(|drifts, input| drifts.look(input), &observed);
+        for (name, files) in std::mem::take(&mut self.state.put_right) {
+            self.follow_drift(|drifts, input| drifts.put_right(&name, files, input), &observed);
+        }
         let mut decisions = decide(self.input(&observed));
         self.take_ineffective(&mut decisions, &observed);
         let assignment = self.state.assignment.as_deref();
@@ -124,6 +127,7 @@ impl Agent {
             systemd_is_away: units.unavailable.is_some(),
             policy: &self.policy.borrow().policy,
             missing_secrets: &self.missing_secrets(),
+            edited_secrets: &self.state.edited_secrets,
         })
     }
 

@@ -1,6 +1,6 @@
 //! What is written, who can read it, and when it goes.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use oml_common::document::assignment::{ChangePolicy, Content, Desired, OnDeadline};
 use oml_common::document::instance::{InstanceDocument, Workload};
@@ -105,4 +105,81 @@ fn nothing_is_removed_while_a_document_cannot_be_read() {
     documents::write(&paths, &instance("redis", 1), Slot::Current).unwrap();
     std::fs::write(paths.document(&"redis".parse().unwrap(), Slot::Current), "{").unwrap();
     assert_eq!(remove_unnamed(&paths, Some(&assignment(Vec::new()))).unwrap(), 0);
+}
+
+fn edited(paths: &Paths, version: u64) -> (bool, bool) {
+    let secret = KeptSecret { name: name(), version, mark: mark(version), file: None };
+    let found = find_edited(paths, [&secret]);
+    (found.left.contains(&secret), found.put_right.contains(&secret))
+}
+
+/// Somebody edits a file, in place as an editor of lines does or by another file under its name.
+fn edit(path: &Path, in_place: bool) {
+    if !in_place {
+        std::fs::remove_file(path).unwrap();
+    }
+    std::fs::write(path, "edited").unwrap();
+}
+
+#[test]
+fn an_edited_file_of_a_secret_is_written_again_from_the_other_one_and_a_container_sees_it() {
+    for (is_kept, in_place) in [(true, true), (true, false), (false, true), (false, false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = Paths::below(folder.path());
+        write(&paths, &[sent(1, true)]).unwrap();
+        assert_eq!(edited(&paths, 1), (false, false));
+        let (kept, mounted) =
+            (paths.kept_secret(&name(), &mark(1)), paths.mounted_secret(&name(), &mark(1)));
+        let (path, expected) = if is_kept { (&kept, 0o600) } else { (&mounted, 0o444) };
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        edit(path, in_place);
+        let inode = path.metadata().unwrap().ino();
+        assert_eq!(edited(&paths, 1), (false, true));
+        assert_eq!(edited(&paths, 1), (false, false), "it is returned once");
+        assert_eq!(std::fs::read_to_string(path).unwrap(), "value 1");
+        assert_eq!((mode(path), path.metadata().unwrap().ino()), (expected, inode));
+    }
+}
+
+#[test]
+fn an_edited_secret_without_another_file_is_left_until_the_controller_sends_it_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    write(&paths, &[sent(1, false)]).unwrap();
+    let path = paths.kept_secret(&name(), &mark(1));
+    std::fs::write(&path, "edited").unwrap();
+    for _look in 0..2 {
+        assert_eq!(edited(&paths, 1), (true, false));
+    }
+    assert!(write(&paths, &[sent(1, false)]).unwrap());
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "value 1");
+    // The loop may be another process by then.
+    assert_eq!(edited(&paths, 1), (false, true));
+    let secret = KeptSecret { name: name(), version: 1, mark: mark(1), file: None };
+    forget_edit(&paths, &secret).unwrap();
+    assert_eq!(edited(&paths, 1), (false, false));
+    assert!(!write(&paths, &[sent(1, false)]).unwrap());
+}
+
+#[test]
+fn a_secret_that_an_earlier_release_wrote_was_edited_only_if_it_is_not_what_the_controller_sends() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    write(&paths, &[sent(1, true), sent(2, true)]).unwrap();
+    std::fs::remove_dir_all(paths.secret_notes()).unwrap();
+    std::fs::write(paths.kept_secret(&name(), &mark(2)), "edited").unwrap();
+    assert_eq!((edited(&paths, 1), edited(&paths, 2)), ((false, false), (false, false)));
+    assert!(write(&paths, &[sent(1, true), sent(2, true)]).unwrap());
+    assert_eq!((edited(&paths, 1), edited(&paths, 2)), ((false, false), (false, true)));
+}
+
+#[test]
+fn a_note_goes_with_its_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = Paths::below(folder.path());
+    write(&paths, &[sent(1, false), sent(3, false)]).unwrap();
+    let there = |version: u64| paths.secret_note(&name(), &mark(version)).exists();
+    remove_unnamed(&paths, Some(&assignment(vec![instance("redis", 3)]))).unwrap();
+    assert_eq!((there(1), there(3)), (false, true));
+    assert_eq!(mode(&paths.secret_note(&name(), &mark(3))), 0o600);
 }

@@ -43,6 +43,7 @@ fn a_lost_document_is_known_from_the_container_that_runs() {
         systemd_is_away: false,
         policy: &HostPolicy::default(),
         missing_secrets: &BTreeMap::new(),
+        edited_secrets: &BTreeMap::new(),
     });
     let document = observed.instances[&name].document.as_ref().unwrap();
     assert_eq!((&document.workload, document.on_disk), (&old, false));
@@ -69,6 +70,7 @@ fn what_one_runtime_finds_foreign_is_foreign() {
         systemd_is_away: false,
         policy: &HostPolicy::default(),
         missing_secrets: &BTreeMap::new(),
+        edited_secrets: &BTreeMap::new(),
     });
     assert_eq!(observed.instances[&name].foreign.as_ref(), Some(&foreign));
 }
@@ -104,6 +106,7 @@ fn calls_are_unknown_where_neither_document_nor_label_says_how_they_are_counted(
             systemd_is_away: false,
             policy: &HostPolicy::default(),
             missing_secrets: &BTreeMap::new(),
+            edited_secrets: &BTreeMap::new(),
         });
         assert_eq!(observed.instances[&name].counting, expected);
     }
@@ -140,6 +143,7 @@ fn what_runs_with_a_right_that_is_not_allowed_any_more_is_named() {
             systemd_is_away: false,
             policy,
             missing_secrets: &BTreeMap::new(),
+            edited_secrets: &BTreeMap::new(),
         });
         observed.instances[&name].differs.iter().map(ToString::to_string).collect()
     };

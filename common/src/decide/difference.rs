@@ -5,6 +5,7 @@ use std::fmt::{Display, Formatter, Result};
 
 use crate::decide::ownership::NotOurs;
 use crate::decide::rights::{POLICY_FILE, Right, listed};
+use crate::document::instance::KeptSecret;
 use crate::id::{EnvName, TenantId, UnitName};
 
 /// A difference that is left as it is, and that is reported for as long as it is there.
@@ -33,6 +34,15 @@ pub enum Difference {
     },
     /// A drop-in bears the mark of the component and is not ours.
     MarkedDropIn { path: String, why: FileNotOurs },
+    /// Somebody changed a file of the agent's own, and the agent does not know what it was.
+    OwnFile(OwnFile),
+}
+
+/// A file that the agent keeps beside what it runs, and that somebody changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OwnFile {
+    /// The value of a secret that the controller sent.
+    Secret(KeptSecret),
 }
 
 /// An object that has a name of ours and not our mark.
@@ -177,6 +187,17 @@ impl Display for Difference {
             Self::MarkedDropIn { path, why } => {
                 write!(f, "drop-in {path} {why}: not ours, left alone")
             }
+            Self::OwnFile(file @ OwnFile::Secret(_)) => {
+                write!(f, "{file}; it is written again with the next session")
+            }
+        }
+    }
+}
+
+impl Display for OwnFile {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::Secret(secret) => write!(f, "the file of {secret} was edited"),
         }
     }
 }

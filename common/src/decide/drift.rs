@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 
-use crate::decide::difference::{ContainerChange, Difference, FileChange, UnitChange};
+use crate::decide::difference::{ContainerChange, Difference, FileChange, OwnFile, UnitChange};
 use crate::decide::observed::ObservedInstance;
 use crate::decide::reconcile::{self, Decision, Reason};
 use crate::decide::step::Step;
@@ -85,6 +85,7 @@ enum Repair {
     File(FileChange),
     DocumentChanged,
     DocumentRemoved,
+    OwnFile(OwnFile),
 }
 
 impl DriftLog {
@@ -128,6 +129,26 @@ impl DriftLog {
             self.named.remove(component);
         }
         let found = self.found(component, step, reason, input);
+        self.record(component, found, input);
+    }
+
+    /// Records files of the agent's own that somebody changed and that were written again without a step.
+    pub fn put_right(
+        &mut self,
+        component: &ComponentName,
+        files: Vec<OwnFile>,
+        input: reconcile::Input<'_>,
+    ) {
+        let found = files.into_iter().map(Repair::OwnFile).collect();
+        self.record(component, found, input);
+    }
+
+    fn record(
+        &mut self,
+        component: &ComponentName,
+        found: Vec<Repair>,
+        input: reconcile::Input<'_>,
+    ) {
         let desired = input.assignment.and_then(|a| a.content.share.instances.get(component));
         if let Some(desired) = desired.filter(|_| !found.is_empty()) {
             let found = Found { at: input.now, found };
@@ -303,6 +324,7 @@ impl Display for Repair {
             Self::Renamed { own, name } => write!(f, "container {own} was renamed to {name}"),
             Self::Unit(change) => change.fmt(f),
             Self::File(change) => change.fmt(f),
+            Self::OwnFile(file) => file.fmt(f),
             Self::DocumentChanged => f.write_str("its instance document was changed"),
             Self::DocumentRemoved => f.write_str("its instance document was removed"),
         }

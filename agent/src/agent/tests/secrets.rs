@@ -1,7 +1,7 @@
 //! What an instance does that names a secret which the controller has not sent yet.
 
 use oml_common::document::instance::{InstanceDocument, KeptSecret, RegistryLogin, Workload};
-use oml_common::document::report::Phase;
+use oml_common::document::report::{InstanceReport, Phase};
 use oml_common::text::secret_text::SecretText;
 use oml_sim::{Behaviour, Daemon, Verb};
 use zeroize::Zeroizing;
@@ -103,4 +103,34 @@ async fn a_secret_that_nothing_names_any_more_is_removed_from_the_host() {
     let mark = "2".repeat(32).parse().unwrap();
     let file = bench.host.paths.kept_secret(&"redis".parse().unwrap(), &mark);
     bench.until_report(|_| !file.exists()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_edited_secret_is_reported_as_drift_until_it_is_written_again_and_then_as_put_right() {
+    let mut bench = Bench::new();
+    bench.offer("1", Behaviour::Good);
+    bench.desire_document(with_secret("1"));
+    bench.until(|report| report.reason == WAITS).await;
+    arrive(&bench);
+    bench.until_ready("1").await;
+    let mark = "2".repeat(32).parse().unwrap();
+    let file = bench.host.paths.kept_secret(&"redis".parse().unwrap(), &mark);
+    let before = bench.host.running(&"asterisk".parse().unwrap()).unwrap();
+    std::fs::write(&file, "edited").unwrap();
+    let says = |words: &'static str| {
+        move |report: &InstanceReport| report.drift.as_ref().is_some_and(|it| it.found == words)
+    };
+    let left =
+        "the file of secret redis version 2 was edited; it is written again with the next session";
+    bench.until(says(left)).await;
+    arrive(&bench);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "sesame");
+    let repaired = "the file of secret redis version 2 was edited";
+    bench.until(says(repaired)).await;
+    bench.pass_time(600).await;
+    bench.until(says(repaired)).await;
+    assert_eq!(bench.host.running(&"asterisk".parse().unwrap()).unwrap().id, before.id);
+    // It is over when what named the secret was replaced.
+    bench.upgrade("2", Behaviour::Good);
+    bench.until(|report| report.phase == Phase::Ready && report.drift.is_none()).await;
 }

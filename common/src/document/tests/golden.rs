@@ -12,7 +12,9 @@ use serde_json::{Map, Value};
 use super::*;
 use crate::document::backup::BackupBegin;
 use crate::document::cluster::{Epoch, PublicEndpoint};
-use crate::document::host_notes::{CopiesNote, LastGoodNote, MachineNote, SkipNote, StopNote};
+use crate::document::host_notes::{
+    CopiesNote, LastGoodNote, MachineNote, SecretNote, SkipNote, StopNote,
+};
 use crate::document::revision::{Head, IdempotencyRecord, Target};
 use crate::document::secret::SecretRecord;
 use crate::document::update::SavedUpdates;
@@ -61,6 +63,8 @@ fn goldens() -> Vec<Golden> {
     let last_good = LastGoodNote { workload: ContentHash::of(b"workload") };
     let copies = CopiesNote { assignment: ContentHash::of(b"assignment") };
     let machine = MachineNote { machine: "0123456789abcdef0123456789abcdef".to_owned() };
+    let sent = SecretNote { sum: ContentHash::of(b"value"), was_edited: false };
+    let edited = SecretNote { was_edited: true, ..sent.clone() };
     vec![
         golden("instance", &full(), &minimal()),
         golden("assignment", &assignment(), &v::assignment_minimal()),
@@ -86,6 +90,7 @@ fn goldens() -> Vec<Golden> {
         golden("last_good_note", &last_good, &last_good),
         golden("machine_note", &machine, &machine),
         golden("copies_note", &copies, &copies),
+        golden("secret_note", &edited, &sent),
         golden("stop_note", &StopNote { at: 1 }, &StopNote { at: 1 }),
         golden("skip_note", &SkipNote { at: 1 }, &SkipNote { at: 1 }),
         golden("run_order", &v::run_order(full()), &v::run_order_minimal(minimal())),
@@ -161,18 +166,19 @@ const PREVIOUS: &str = "0.1.0";
 const PREVIOUS_HASH: &str = "94aa7dcf12696d4eecc52dea577e4ca63b9ee8301f9ebde73ffc9bc80e89d1a0";
 /// The kinds that the previous release did not have. Its backups have no version by this name;
 /// the test beside them reads one.
-const SINCE: [&str; 11] = [
+const SINCE: [&str; 12] = [
     "acme_record",
     "backup_begin",
     "copies_note",
     "last_good_note",
     "machine_note",
-    "secret_record",
-    "stop_note",
-    "skip_note",
     "run_order",
     "run_record",
     "run_result",
+    "secret_note",
+    "secret_record",
+    "skip_note",
+    "stop_note",
 ];
 
 #[test]

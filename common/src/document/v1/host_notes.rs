@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::document::{Document, ReadError, read};
+use crate::document::{Document, ReadError, is_default, read};
 use crate::id::ContentHash;
 
 /// The last good workload of a component: `instances/NAME/proved` below the state folder.
@@ -23,6 +23,18 @@ pub struct MachineNote {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CopiesNote {
     pub assignment: ContentHash,
+}
+
+/// What the controller sent of a version of a secret: `secrets/sums/NAME.MARK` below the state folder. The
+/// value of a mark never changes, so an agent of an earlier release, which does not know the note, writes
+/// the same value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretNote {
+    /// The hash of the value.
+    pub sum: ContentHash,
+    /// Whether somebody edited a file of it, which was written again and is not reported yet.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub was_edited: bool,
 }
 
 /// The stop of a unit by hand: `stopped/UNIT` below the run folder.
@@ -52,6 +64,11 @@ impl Document for MachineNote {
 
 impl Document for CopiesNote {
     const KIND: &'static str = "a note of the copies of documents";
+    const VERSION: Option<u32> = Some(1);
+}
+
+impl Document for SecretNote {
+    const KIND: &'static str = "a note of a secret";
     const VERSION: Option<u32> = Some(1);
 }
 

@@ -86,6 +86,11 @@ pub(super) const HASHES: &[(&str, &str)] = &[
         "machine_note_minimal.json",
         "3c99d09934a30f9b596b8649763c2a25cecb6fa466d9187b9e7902d877a7637f",
     ),
+    ("secret_note.json", "522db77dbe3ce19d32aa27dba07e93958d543fc1223065b293fdb6d4bfadf6cc"),
+    (
+        "secret_note_minimal.json",
+        "2493a4c3f7ccf0342b8a66ba188e2209a1b85c1d459e931bfbe4a4994494459a",
+    ),
     ("stop_note.json", "6c13d44f8433c374dce22a7f969c5bc0b6ecbecefb425f0862cc1f3868593a03"),
     ("stop_note_minimal.json", "6c13d44f8433c374dce22a7f969c5bc0b6ecbecefb425f0862cc1f3868593a03"),
     ("skip_note.json", "6c13d44f8433c374dce22a7f969c5bc0b6ecbecefb425f0862cc1f3868593a03"),
