@@ -45,6 +45,7 @@ mod last_good;
 mod memory;
 mod on_disk;
 mod once;
+mod own_files;
 mod pass;
 mod reporting;
 mod revive;
@@ -54,6 +55,7 @@ mod settled;
 use self::errors::AgentErrors;
 use self::informer::{Question, RuntimeWatch};
 use self::memory::HostMemory;
+use self::own_files::OwnFiles;
 pub use self::reporting::empty_report;
 
 /// The interval at which the bytes of a pull are sampled.
@@ -127,6 +129,8 @@ struct State {
     file_changes: BTreeMap<ComponentName, Vec<FileChange>>,
     /// The secrets of which somebody edited a file, and of which the host does not know the value.
     edited_secrets: secrets::ByComponent,
+    /// The files that the agent keeps beside the documents in use.
+    own_files: OwnFiles,
     /// The files of the agent's own that were put right since the last pass.
     put_right: BTreeMap<ComponentName, Vec<OwnFile>>,
     /// What was started and run of desired instances before which something has to run once.
@@ -175,7 +179,10 @@ impl Agent {
     ) -> Self {
         let docker = RuntimeWatch::spawn(&host, Arc::clone(&host.docker));
         let systemd = RuntimeWatch::spawn(&host, Arc::clone(&host.systemd));
-        let SavedUpdates { mark: kept, mut updates, unreadable } = cache.updates();
+        let SavedUpdates { mark: kept, mut updates, unreadable, sums, edited } = cache.updates();
+        let own_files = OwnFiles::known(sums);
+        let put_right =
+            edited.into_iter().map(|name| (name, vec![OwnFile::UpdateRecord])).collect();
         let mut mark = host.clock.mark();
         if kept.is_same_boot(&mark) {
             // The first pass notices by how much it was set since.
@@ -187,7 +194,16 @@ impl Agent {
         let unsaved = !updates.is_empty();
         let assignment = inputs.unused_assignment.take();
         let errors = AgentErrors { assignment, ..AgentErrors::default() };
-        let state = State { unsaved, updates, unreadable, mark, errors, ..State::default() };
+        let state = State {
+            unsaved,
+            updates,
+            unreadable,
+            mark,
+            errors,
+            own_files,
+            put_right,
+            ..State::default()
+        };
         let (steps, policy) = (JoinSet::new(), inputs.policy.clone());
         Self { host, cache, inputs, reports, policy, docker, systemd, steps, state }
     }

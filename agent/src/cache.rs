@@ -134,10 +134,23 @@ impl Cache {
         if noted.is_some_and(|noted| assignment.map(of) == Some(noted.assignment)) {
             return Ok(());
         }
+        self.forget_sums()?;
         for component in documents::components(&self.paths)? {
             files::remove_durably(&self.paths.document(&component, Slot::Settled))?;
         }
         assignment.map_or(Ok(()), |assignment| self.save_copies(assignment))
+    }
+
+    /// Forgets what the agent wrote beside the documents: another one may have written it since.
+    fn forget_sums(&self) -> Result<(), FileError> {
+        let text = files::read_if_there(&self.updates).ok().flatten();
+        let saved = text.and_then(|text| document::read::<SavedUpdates>(&text).ok());
+        match saved {
+            Some(saved) if !saved.sums.is_empty() => {
+                self.save_updates(&SavedUpdates { sums: BTreeMap::new(), ..saved })
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn save_copies(&self, assignment: &AssignmentDocument) -> Result<(), FileError> {

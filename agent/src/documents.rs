@@ -206,6 +206,18 @@ pub fn write_held(paths: &Paths, instance: &HeldInstance) -> Result<(), FileErro
     write_text(paths, &instance.component, Slot::Current, instance.text())
 }
 
+/// Writes a document back as that of the version before.
+///
+/// # Errors
+/// An error of the file system.
+pub fn write_previous(
+    paths: &Paths,
+    component: &ComponentName,
+    text: &str,
+) -> Result<(), FileError> {
+    write_text(paths, component, Slot::Previous, text)
+}
+
 fn write_text(
     paths: &Paths,
     component: &ComponentName,

@@ -54,6 +54,8 @@ pub(crate) struct Sources<'a> {
     pub(crate) missing_secrets: &'a BTreeMap<ComponentName, BTreeSet<KeptSecret>>,
     /// The secrets of which somebody edited a file, and of which the host does not know the value.
     pub(crate) edited_secrets: &'a BTreeMap<ComponentName, BTreeSet<KeptSecret>>,
+    /// The components of whose version before somebody changed the document, and nobody knows what it was.
+    pub(crate) edited_previous: &'a [ComponentName],
 }
 
 /// Joins everything that was found on the host.
@@ -74,6 +76,10 @@ pub(crate) fn join(sources: Sources<'_>) -> Observed {
     for (name, edited) in sources.edited_secrets {
         let differs = edited.iter().cloned().map(|it| Difference::OwnFile(OwnFile::Secret(it)));
         instances.entry(name.clone()).or_default().differs.extend(differs);
+    }
+    for name in sources.edited_previous {
+        let differs = Difference::OwnFile(OwnFile::PreviousDocument);
+        instances.entry(name.clone()).or_default().differs.push(differs);
     }
     for (name, started) in sources.started {
         let seen = instances.entry(name.clone()).or_default();

@@ -54,7 +54,8 @@ impl Agent {
 
     /// Records the versions that are good.
     pub(super) fn record_last_good(&mut self, decisions: &BTreeMap<ComponentName, Decision>) {
-        let paths = &self.host.paths;
+        let paths = self.host.paths.clone();
+        let paths = &paths;
         for (name, good) in good_versions(decisions, self.state.assignment.as_deref()) {
             let last_noted = self.state.last_good.get(&name);
             if is_noted(&good, last_noted, paths.last_good(&name).exists()) {
@@ -66,6 +67,9 @@ impl Agent {
                 Err(_of_a_later_release) => NotedVersion::OfLaterRelease,
             };
             let action = note_action(&good, noted, last_noted);
+            if action == NoteAction::Write {
+                self.forget_last_good_sum(&name);
+            }
             if action == NoteAction::KeepUnread
                 && let Err(error) = &read
             {

@@ -44,6 +44,16 @@ impl Agent {
             self.state.memory.running.forget(component);
         }
     }
+
+    /// Forgets what the files beside the document were, and the last good version of what is removed.
+    pub(super) fn forget_written_before(&mut self, component: &ComponentName, step: &Step) {
+        if writes_document(step) {
+            self.forget_own_files(component);
+        }
+        if matches!(step, Step::Remove { .. }) {
+            self.state.last_good.remove(component);
+        }
+    }
 }
 
 /// Returns true if the step writes the document by which the instance works.

@@ -50,6 +50,7 @@ impl Agent {
         self.read_noted();
         self.read_settled();
         self.read_secrets();
+        self.read_own_files();
     }
 
     /// Looks at the files that containers have mounted, of the workloads by which the host works.

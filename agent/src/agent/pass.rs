@@ -38,8 +38,10 @@ impl Agent {
         self.remember(&mut observed);
         self.find_lost_updates(&observed);
         self.follow_drift(|drifts, input| drifts.look(input), &observed);
-        for (name, files) in std::mem::take(&mut self.state.put_right) {
-            self.follow_drift(|drifts, input| drifts.put_right(&name, files, input), &observed);
+        if self.state.assignment.is_some() {
+            for (name, files) in std::mem::take(&mut self.state.put_right) {
+                self.follow_drift(|drifts, input| drifts.put_right(&name, files, input), &observed);
+            }
         }
         let mut decisions = decide(self.input(&observed));
         self.take_ineffective(&mut decisions, &observed);
@@ -69,6 +71,7 @@ impl Agent {
         self.follow_drift(|drifts, input| drifts.leave(&decisions, input), &observed);
         self.record_last_good(&decisions);
         self.record_settled(&observed);
+        self.record_own_files();
         self.report(&observed, &decisions);
     }
 
@@ -128,6 +131,7 @@ impl Agent {
             policy: &self.policy.borrow().policy,
             missing_secrets: &self.missing_secrets(),
             edited_secrets: &self.state.edited_secrets,
+            edited_previous: &self.state.own_files.left,
         })
     }
 
@@ -152,6 +156,7 @@ impl Agent {
         }
         failpoint::about(component.as_str());
         self.forget_settled_before(component, &step);
+        self.forget_written_before(component, &step);
         let (desired, desired_hash) = (self.desired(component), self.desired_hash(component));
         let mut work = Work::new(component.clone(), desired, desired_hash.clone(), step);
         work.seen_running = self.seen_running(component);
@@ -242,7 +247,9 @@ impl Agent {
         }
         let State { mark, updates, unreadable, .. } = &self.state;
         let (mark, updates) = (mark.clone(), updates.clone());
-        let kept = SavedUpdates { mark, updates, unreadable: unreadable.clone() };
+        let unreadable = unreadable.clone();
+        let kept = SavedUpdates { mark, updates, unreadable, ..SavedUpdates::default() };
+        let kept = kept.with_sums(self.state.own_files.sums());
         match self.cache.save_updates(&kept) {
             Ok(()) => {
                 self.state.unsaved = false;

@@ -27,6 +27,7 @@ mod images;
 mod interrupted;
 mod lost_record;
 mod migrated;
+mod own_files;
 mod queued;
 mod reload;
 mod reload_check;

@@ -2,6 +2,7 @@
 
 use oml_common::document::Verbatim;
 use oml_common::document::assignment::{Assignment, Content};
+use oml_common::document::update::OwnSums;
 use oml_common::id::{ContentHash, Generation};
 
 use super::*;
@@ -64,6 +65,19 @@ fn copies_of_documents_are_removed_once_another_agent_took_the_assignment() {
     assert!(copy.exists(), "it was kept after that");
     cache.check_copies(None).unwrap();
     assert!(!copy.exists(), "nobody knows what was taken meanwhile");
+}
+
+#[test]
+fn sums_are_forgotten_once_another_agent_took_the_assignment() {
+    let (_folder, cache) = cache();
+    let sums = || [("asterisk".parse().unwrap(), OwnSums::default())].into();
+    cache.save_assignment(&assignment()).unwrap();
+    cache.save_updates(&SavedUpdates::default().with_sums(sums())).unwrap();
+    cache.check_copies(Some(&assignment())).unwrap();
+    assert_eq!(cache.updates().sums, sums(), "the same agent took it");
+    let later = Assignment { node: "voice-2".parse().unwrap(), ..(*assignment()).clone() };
+    cache.check_copies(Some(&Verbatim::seal(later))).unwrap();
+    assert_eq!(cache.updates(), SavedUpdates::default());
 }
 
 #[test]

@@ -44,6 +44,7 @@ fn a_lost_document_is_known_from_the_container_that_runs() {
         policy: &HostPolicy::default(),
         missing_secrets: &BTreeMap::new(),
         edited_secrets: &BTreeMap::new(),
+        edited_previous: &[],
     });
     let document = observed.instances[&name].document.as_ref().unwrap();
     assert_eq!((&document.workload, document.on_disk), (&old, false));
@@ -71,6 +72,7 @@ fn what_one_runtime_finds_foreign_is_foreign() {
         policy: &HostPolicy::default(),
         missing_secrets: &BTreeMap::new(),
         edited_secrets: &BTreeMap::new(),
+        edited_previous: &[],
     });
     assert_eq!(observed.instances[&name].foreign.as_ref(), Some(&foreign));
 }
@@ -107,6 +109,7 @@ fn calls_are_unknown_where_neither_document_nor_label_says_how_they_are_counted(
             policy: &HostPolicy::default(),
             missing_secrets: &BTreeMap::new(),
             edited_secrets: &BTreeMap::new(),
+            edited_previous: &[],
         });
         assert_eq!(observed.instances[&name].counting, expected);
     }
@@ -144,6 +147,7 @@ fn what_runs_with_a_right_that_is_not_allowed_any_more_is_named() {
             policy,
             missing_secrets: &BTreeMap::new(),
             edited_secrets: &BTreeMap::new(),
+            edited_previous: &[],
         });
         observed.instances[&name].differs.iter().map(ToString::to_string).collect()
     };

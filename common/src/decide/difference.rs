@@ -43,6 +43,12 @@ pub enum Difference {
 pub enum OwnFile {
     /// The value of a secret that the controller sent.
     Secret(KeptSecret),
+    /// The document of the version before.
+    PreviousDocument,
+    /// The note of the last good version.
+    LastGoodNote,
+    /// The record of its update, which counts as it is.
+    UpdateRecord,
 }
 
 /// An object that has a name of ours and not our mark.
@@ -190,6 +196,7 @@ impl Display for Difference {
             Self::OwnFile(file @ OwnFile::Secret(_)) => {
                 write!(f, "{file}; it is written again with the next session")
             }
+            Self::OwnFile(file) => write!(f, "{file}; it is written again with the next change"),
         }
     }
 }
@@ -198,6 +205,15 @@ impl Display for OwnFile {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
             Self::Secret(secret) => write!(f, "the file of {secret} was edited"),
+            Self::PreviousDocument => {
+                f.write_str("the document of the version before (prev.json) was changed")
+            }
+            Self::LastGoodNote => {
+                f.write_str("the note of the last good version (proved) was changed")
+            }
+            Self::UpdateRecord => f.write_str(
+                "the record of its update (updates.json) was changed; it counts as it is",
+            ),
         }
     }
 }

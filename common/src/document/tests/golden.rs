@@ -29,6 +29,7 @@ mod options;
 mod probes;
 mod reload;
 mod secrets;
+mod sums;
 
 use self::hashes::HASHES;
 use super::values as v;

@@ -469,6 +469,7 @@ pub(super) fn updates() -> SavedUpdates {
         unreadable: [].into(),
         mark: ClockMark { boot, booted_at_ms: 1_764_000_000_000 },
         updates,
+        ..SavedUpdates::default()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The updates of instances as the agent keeps them on disk: the state of a change that
 //! neither the engine nor systemd has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
@@ -24,6 +24,26 @@ pub struct SavedUpdates {
     pub updates: BTreeMap<ComponentName, InstanceUpdate>,
     /// The updates that only a later release can read.
     pub unreadable: BTreeMap<ComponentName, UnreadableUpdate>,
+    /// What the agent wrote of its files beside the document in use, so that an edit of them is noticed.
+    /// An agent of an earlier release leaves it out when it writes the record, which it does at every step.
+    pub sums: BTreeMap<ComponentName, OwnSums>,
+    /// The components whose update somebody edited in the text that was read.
+    pub edited: BTreeSet<ComponentName>,
+}
+
+/// The hashes of the files of a component that the agent keeps beside the document in use; none where
+/// there is no such file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnSums {
+    /// The document of the version before.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub previous: Option<ContentHash>,
+    /// The last good workload, which its note says.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub last_good: Option<ContentHash>,
+    /// Its update in this record.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub update: Option<ContentHash>,
 }
 
 /// An update that only a later release can read.
@@ -51,12 +71,16 @@ struct Entries {
     mark: ClockMark,
     #[serde(default)]
     updates: BTreeMap<ComponentName, Box<RawValue>>,
+    #[serde(default)]
+    sums: BTreeMap<ComponentName, OwnSums>,
 }
 
 impl From<Entries> for SavedUpdates {
     fn from(entries: Entries) -> Self {
-        let mut saved = Self { mark: entries.mark, ..Self::default() };
-        for (component, text) in entries.updates {
+        let edited = edited(&entries);
+        let Entries { mark, updates, sums } = entries;
+        let mut saved = Self { mark, sums, edited, ..Self::default() };
+        for (component, text) in updates {
             match serde_json::from_str(text.get()) {
                 Ok(update) => {
                     saved.updates.insert(component, update);
@@ -67,6 +91,31 @@ impl From<Entries> for SavedUpdates {
             }
         }
         saved
+    }
+}
+
+/// Returns the components whose update is not the one that was written with the sums. Without sums, an earlier
+/// release wrote it.
+fn edited(entries: &Entries) -> BTreeSet<ComponentName> {
+    let is_edited = |(name, sums): &(&ComponentName, &OwnSums)| {
+        let found = entries.updates.get(*name).map(|text| ContentHash::of(text.get().as_bytes()));
+        found != sums.update
+    };
+    entries.sums.iter().filter(is_edited).map(|(name, _)| name.clone()).collect()
+}
+
+impl SavedUpdates {
+    /// Notes every update as it will be written beside the other sums.
+    #[must_use]
+    pub fn with_sums(mut self, sums: BTreeMap<ComponentName, OwnSums>) -> Self {
+        self.sums = sums;
+        for (name, sums) in &mut self.sums {
+            let unreadable = self.unreadable.get(name).map(|it| it.text.get().to_owned());
+            let readable = || serde_json::to_string(self.updates.get(name)?).ok();
+            let text = unreadable.or_else(readable);
+            sums.update = text.map(|text| ContentHash::of(text.as_bytes()));
+        }
+        self
     }
 }
 
@@ -93,7 +142,7 @@ enum Entry<'a> {
 
 impl Serialize for SavedUpdates {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { mark, updates, unreadable } = self;
+        let Self { mark, updates, unreadable, sums, edited: _ } = self;
         let readable = updates.iter().map(|(name, update)| (name, Entry::Readable(update)));
         let raw = unreadable.iter().map(|(name, update)| (name, Entry::Unreadable(&update.text)));
         // The unreadable entry of a component wins, so that it is not lost.
@@ -104,6 +153,9 @@ impl Serialize for SavedUpdates {
         }
         if !entries.is_empty() {
             fields.serialize_entry("updates", &entries)?;
+        }
+        if !sums.is_empty() {
+            fields.serialize_entry("sums", sums)?;
         }
         fields.end()
     }
