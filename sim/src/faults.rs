@@ -65,6 +65,8 @@ pub(crate) struct Faults {
     gates: BTreeMap<(Daemon, Verb), watch::Sender<bool>>,
     /// The units of which every start that is asked for waits.
     pub(crate) queues: BTreeSet<String>,
+    /// The units of which every stop that is asked for waits.
+    pub(crate) held_stops: BTreeSet<String>,
 }
 
 impl Faults {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use oml_common::decide::difference::ForeignObject;
 use oml_common::decide::observed::ActiveState;
-use oml_common::decide::unit_end::{SkipCause, UnitMemory, why_skipped};
+use oml_common::decide::unit_end::{SkipCause, UnitMemory, is_same_life, why_skipped};
 use oml_common::document::instance::{HeldInstance, InstanceDocument, Timing, Workload};
 use oml_common::document::operation::RunOrder;
 use oml_common::id::{ComponentName, RunId, TenantId, UnitName};
@@ -133,10 +133,16 @@ impl Systemd {
         let limit =
             Duration::from_millis(timing.start_timeout_ms.saturating_add(timing.stop_grace_ms))
                 .saturating_add(JOB_MARGIN);
+        let before = self.calls.load(unit).await?.invocation();
         // Deliberate starts count towards systemd's limit too.
         self.calls.forget_failure(unit).await?;
         let ended = self.job(unit, limit, async || self.calls.restart(unit).await).await?;
         match ended.loaded.active() {
+            ActiveState::Active | ActiveState::Reloading
+                if is_same_life(&before, &ended.loaded.invocation()) =>
+            {
+                Err(not_restarted(unit))
+            }
             ActiveState::Active | ActiveState::Reloading => Ok(()),
             ActiveState::Inactive
             | ActiveState::Activating
@@ -350,6 +356,16 @@ fn unwritten(unit: &str) -> RuntimeError {
         verb: "start",
         object: unit.to_owned(),
         detail: "its unit file was not written yet, or was removed".to_owned(),
+        transient: true,
+    }
+}
+
+/// The error for a restart that somebody cancelled before it stopped anything.
+fn not_restarted(unit: &str) -> RuntimeError {
+    RuntimeError::Refused {
+        verb: "restart",
+        object: unit.to_owned(),
+        detail: "somebody cancelled its job, and what ran before still runs".to_owned(),
         transient: true,
     }
 }

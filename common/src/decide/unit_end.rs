@@ -11,23 +11,28 @@
 
 use crate::decide::observed::{ActiveState, UnitEnd};
 
+mod invocation;
 pub mod recent;
 mod seen;
 mod supervised;
 mod unmet;
 
+pub use self::invocation::{Invocation, is_same_life};
 pub use self::seen::{SeenRest, SeenUnit, SkipCause};
 pub use self::supervised::{
     ProcessEnd, StartedUnit, SupervisedLife, how_supervised_ended, was_interrupted,
 };
-pub use self::unmet::{JobResult, TestedUnit, UnitTest, UnitTests, unmet, why_skipped};
+pub use self::unmet::{
+    JobResult, NotedSkip, TestedUnit, UnitTest, UnitTests, is_still_skipped, unmet, why_skipped,
+};
 
 /// What systemd says about the last life of a unit. The times are in microseconds since boot, and 0
 /// if it never happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnitLife<'a> {
     pub state: ActiveState,
-    /// Whether systemd waits to start it again by itself (`SubState` is `auto-restart`).
+    /// Whether systemd waits to start it again by itself (`SubState` is `auto-restart`,
+    /// or `auto-restart-queued` once the job of that start is there).
     pub waits_for_restart: bool,
     /// The unit's `Result`.
     pub result: &'a str,
@@ -180,7 +185,13 @@ fn remember_fresh(before: Option<UnitMemory>, unit: RestingUnit) -> UnitMemory {
     // It did not fail, so it was stopped, unless its program may end well.
     let unloaded = if unit.is_supervised { UnitEnd::Stopped } else { UnitEnd::Unknown };
     let (at, end) = match before {
-        Some(UnitMemory::Rests { at, end }) => (at, end),
+        Some(UnitMemory::Rests { at, end }) => {
+            // It was started and stopped since the last look, which nothing else shows.
+            let stop = unit.seen.filter(|seen| {
+                end == UnitEnd::ByItself && seen.end == UnitEnd::Stopped && seen.at > at
+            });
+            stop.map_or((at, end), |stop| (stop.at, stop.end))
+        }
         Some(UnitMemory::Runs { since }) => {
             let seen = unit.seen.filter(|seen| seen.at >= since && seen.end != UnitEnd::Unknown);
             seen.map_or((0, unloaded), |seen| (seen.at, seen.end))

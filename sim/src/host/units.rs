@@ -91,6 +91,8 @@ pub struct UnitState {
     pub main_exit_us: u64,
     /// The status text that its main process sent.
     pub status_text: String,
+    /// Names its last life, as an `InvocationID` does; 0 if it never started.
+    pub invocation: u64,
 }
 
 /// An error of systemd.
@@ -185,7 +187,7 @@ impl HostModel {
         file_state.clone_into(&mut view.file_state);
         view.needs_reload = unit.definition != on_disk;
         view.job = unit.job.as_ref().map(|job| job.id);
-        view.waits_for = unit.job.as_ref().and_then(job::Pending::waits_for);
+        view.waits_for = unit.waits_for();
         let is_known = unit.definition.is_there() || !unit.is_at_rest();
         if !is_known {
             // systemd keeps no unit in memory that has no file and does nothing.

@@ -148,3 +148,25 @@ async fn a_start_that_another_job_replaces_says_nothing_of_the_version() {
         bench.until(|report| report.phase == Phase::Ready).await;
     }
 }
+
+/// Returns which life of the unit is its last one.
+fn invocation(bench: &Bench) -> u64 {
+    let units = bench.host.host.units();
+    units.iter().find(|(name, _)| name == UNIT).map_or(0, |(_, found)| found.invocation)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_switch_whose_restart_somebody_cancels_while_the_old_program_runs_is_done_again() {
+    for is_packaged in [false, true] {
+        let mut bench = settled(is_packaged).await;
+        let before = invocation(&bench);
+        bench.host.host.hold_stops(UNIT);
+        upgrade(&mut bench, is_packaged);
+        bench.until(|report| report.reason.contains("a systemd job (restart)")).await;
+        bench.host.host.cancel_job(UNIT);
+        bench.host.host.let_stops_begin(UNIT);
+        let report = bench.until(|report| report.phase == Phase::Ready).await;
+        assert_ne!(invocation(&bench), before, "the old program still runs");
+        assert_eq!(report.failure, None);
+    }
+}

@@ -46,7 +46,7 @@ impl Loaded {
         let (unit, service) = (&self.unit, &self.service);
         UnitLife {
             state: self.active(),
-            waits_for_restart: unit.sub_state.as_deref() == Some("auto-restart"),
+            waits_for_restart: self.waits_for_restart(),
             result: service.result.as_deref().unwrap_or_default(),
             was_killed: service.main_code == Some(KILLED),
             announces: service.kind.as_deref().is_some_and(|kind| kind.starts_with("notify")),

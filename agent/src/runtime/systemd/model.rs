@@ -154,7 +154,7 @@ fn loaded(name: &str, state: UnitState) -> Loaded {
             load_state: Some(state.load_state),
             active_state: Some(active.to_owned()),
             sub_state: None,
-            invocation_id: None,
+            invocation_id: Some(state.invocation.to_be_bytes().to_vec()),
             fragment_path: Some(state.fragment_path),
             drop_in_paths: Some(state.drop_in_paths),
             unit_file_state: Some(state.file_state),

@@ -4,7 +4,7 @@
 //! know of it.
 
 use oml_common::decide::observed::Unmet;
-use oml_common::decide::unit_end::unmet;
+use oml_common::decide::unit_end::{NotedSkip, is_still_skipped, unmet};
 use oml_common::document;
 use oml_common::document::host_notes::SkipNote;
 use oml_common::text::error::chain;
@@ -27,9 +27,11 @@ impl Systemd {
         if let Some((_, cause)) = seen.filter(|(since, _)| at == 0 || *since == at) {
             return Some(cause.into());
         }
-        // A stop of what does not run is a later job than the start.
-        let was_stopped = self.signals.done_at_rest_since(unit) == Some(at);
-        let is_noted = !was_stopped && self.noted_skip(unit) == Some(at);
+        let is_noted = self.noted_skip(unit).is_some_and(|noted| {
+            let done_at_rest_since = self.signals.done_at_rest_since(unit);
+            let seen = self.signals.seen_rest(unit);
+            is_still_skipped(NotedSkip { noted, at, done_at_rest_since, seen })
+        });
         is_noted.then(|| match loaded.unit.conditions.as_ref().is_none_or(Vec::is_empty) {
             true => Unmet::Dependency,
             false => Unmet::Condition(None),

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use oml_common::decide::observed::{ActiveState, ObservedUnit, UnitEnd, WaitingJob};
 use oml_common::decide::unit_end::{
-    ProcessEnd, StartedUnit, SupervisedLife, TestedUnit, UnitTest, UnitTests, how_supervised_ended,
-    was_interrupted,
+    Invocation, ProcessEnd, StartedUnit, SupervisedLife, TestedUnit, UnitTest, UnitTests,
+    how_supervised_ended, was_interrupted,
 };
 use oml_common::id::ContentHash;
 use oml_common::time::Timestamp;
@@ -63,6 +63,14 @@ impl Loaded {
         let waits = self.job.state.as_deref() == Some("waiting");
         let kind = self.job.job_type.clone().filter(|_| waits)?;
         Some(WaitingJob { number: *number, kind, since: None })
+    }
+
+    /// Returns what names the life of the unit.
+    pub(super) fn invocation(&self) -> Invocation {
+        Invocation {
+            id: self.unit.invocation_id.clone().unwrap_or_default(),
+            active_enter: self.unit.active_enter_monotonic.unwrap_or(0),
+        }
     }
 
     pub(super) fn is_masked(&self) -> bool {
@@ -185,14 +193,19 @@ impl Loaded {
         })
     }
 
+    /// Returns true if systemd waits to start the unit again by itself. Since its version 254 it says
+    /// so in another way once the job of that start is there.
+    pub(super) fn waits_for_restart(&self) -> bool {
+        matches!(self.unit.sub_state.as_deref(), Some("auto-restart" | "auto-restart-queued"))
+    }
+
     /// Returns true if somebody stopped the unit during its start, or asked for another job of it.
     pub(super) fn was_interrupted(&self, is_supervised: bool) -> bool {
-        if self.has_any_job() {
-            return true;
-        }
         let ended = if is_supervised { self.supervised_end() } else { self.packaged_end() };
         was_interrupted(StartedUnit {
             state: self.active(),
+            has_job: self.has_any_job(),
+            waits_for_restart: self.waits_for_restart(),
             result: self.service.result.as_deref().unwrap_or_default(),
             restarts: self.service.restarts.unwrap_or(0),
             ended,

@@ -77,7 +77,8 @@ impl SeenUnit {
 
     /// Notes that signals may be missing.
     pub fn was_lost(&mut self) {
-        self.runs = false;
+        // That it came to rest by a start that was skipped stays true.
+        (self.runs, self.rest) = (false, self.rest());
         self.has_started();
     }
 
@@ -155,9 +156,10 @@ impl SeenUnit {
         unmet.into_iter().chain(self.skipped).max_by_key(|(job, _)| *job)
     }
 
-    /// Forgets which job the unit showed at rest, which one was done and which start was skipped.
+    /// Forgets which job the unit showed at rest, which one was done, which start was skipped, and how
+    /// the unit came to rest by them.
     pub fn forget_jobs(&mut self) {
-        (self.at_rest, self.done) = (None, None);
+        (self.at_rest, self.done, self.rest) = (None, None, None);
         self.has_started();
     }
 
@@ -185,11 +187,13 @@ impl SeenUnit {
     }
 
     /// Returns how the unit was seen to come to rest last. The stop of a restart whose start was
-    /// skipped is no stop.
+    /// skipped is no stop, and neither is one that somebody took back by such a start, also where systemd
+    /// had the unit fresh by then.
     #[must_use]
     pub fn rest(&self) -> Option<SeenRest> {
         let rest = self.rest?;
-        let was_skipped = self.skipped_at_rest().is_some_and(|(since, _)| since == rest.at);
+        let was_skipped =
+            self.skipped_at_rest().is_some_and(|(since, _)| [rest.at, 0].contains(&since));
         Some(if was_skipped { SeenRest { end: UnitEnd::ByItself, ..rest } } else { rest })
     }
 }

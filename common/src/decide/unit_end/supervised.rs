@@ -59,6 +59,11 @@ pub fn how_supervised_ended(life: SupervisedLife<'_>) -> Option<UnitEnd> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StartedUnit<'a> {
     pub state: ActiveState,
+    /// Whether a job of the unit waits or is done.
+    pub has_job: bool,
+    /// Whether systemd waits to start it again by itself (`SubState` is `auto-restart`, or
+    /// `auto-restart-queued` once the job of that start is there).
+    pub waits_for_restart: bool,
     /// The unit's `Result`.
     pub result: &'a str,
     /// The automatic restarts since the start (`NRestarts`).
@@ -67,17 +72,22 @@ pub struct StartedUnit<'a> {
     pub ended: Option<UnitEnd>,
 }
 
-/// Returns true if somebody stopped a unit during its start. The job of a stop replaces that of the
-/// start before it acts, so a unit that is still activating without a failure is about to stop. One
-/// that systemd starts again after a failure is activating too, but has restarted.
+/// Returns true if somebody stopped a unit during its start, or asked for another job of it. The job of
+/// a stop replaces that of the start before it acts, so a unit that is still activating without a
+/// failure is about to stop. systemd's own restart has a job too, but it comes after a failure: until
+/// then the unit waits for it, and from then on it counts as restarted.
 #[must_use]
 pub fn was_interrupted(unit: StartedUnit<'_>) -> bool {
+    if unit.waits_for_restart {
+        return false;
+    }
     let has_failed = !matches!(unit.result, "" | "success");
     match unit.state {
         ActiveState::Deactivating => true,
-        ActiveState::Activating => !has_failed && unit.restarts == 0,
+        ActiveState::Activating => unit.restarts == 0 && (unit.has_job || !has_failed),
+        ActiveState::Inactive | ActiveState::Failed if unit.has_job => unit.restarts == 0,
         ActiveState::Inactive | ActiveState::Failed => unit.ended == Some(UnitEnd::Stopped),
-        ActiveState::Active | ActiveState::Reloading => false,
+        ActiveState::Active | ActiveState::Reloading => unit.has_job,
     }
 }
 

@@ -179,6 +179,20 @@ fn what_was_known_of_a_unit_holds_after_it_was_unloaded() {
 }
 
 #[test]
+fn a_stop_between_two_looks_counts_of_a_unit_that_did_not_run_before_and_is_unloaded() {
+    let idle = Some(rests(0, UnitEnd::ByItself));
+    let seen = |at, end| RestingUnit { seen: Some(SeenRest { at, end }), ..unloaded() };
+    assert_eq!(remember(idle, seen(502, UnitEnd::Stopped)), rests(502, UnitEnd::Stopped));
+    for end in [UnitEnd::ByItself, UnitEnd::Unknown] {
+        assert_eq!(remember(idle, seen(502, end)), rests(0, UnitEnd::ByItself));
+    }
+    let earlier = Some(rests(600, UnitEnd::ByItself));
+    let stopped = seen(502, UnitEnd::Stopped);
+    assert_eq!(remember(earlier, stopped), rests(600, UnitEnd::ByItself), "of an earlier life");
+    assert_eq!(remember(earlier, seen(900, UnitEnd::Stopped)), rests(900, UnitEnd::Stopped));
+}
+
+#[test]
 fn a_unit_that_ran_and_unloads_at_rest_was_stopped_unless_its_end_was_seen() {
     let runs = Some(UnitMemory::Runs { since: 100 });
     assert_eq!(remember(runs, unloaded()), rests(0, UnitEnd::Stopped));

@@ -7,7 +7,8 @@
 //! required unit that did not start, the unit shows nothing: only the end of its job says so
 //! (`JobRemoved` of org.freedesktop.systemd1(5)).
 
-use crate::decide::observed::{ActiveState, Unmet};
+use super::seen::SeenRest;
+use crate::decide::observed::{ActiveState, UnitEnd, Unmet};
 use crate::text::printable::printable;
 
 /// The characters of a test that are shown, at most.
@@ -136,6 +137,31 @@ pub fn why_skipped(unit: &TestedUnit<'_>, job: Option<JobResult>) -> Option<Unme
         // Another job may have taken its place before anything was tested.
         Some(JobResult::Other) => None,
     }
+}
+
+/// What is known of a start of which an earlier look noted that it was skipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotedSkip {
+    /// When the unit came to rest then, in microseconds since 1970; 0 if systemd had it fresh.
+    pub noted: u64,
+    /// When it became inactive or failed, by what systemd shows now; 0 if it has it fresh.
+    pub at: u64,
+    /// Since when it rested as a later job was done that did not start it.
+    pub done_at_rest_since: Option<u64>,
+    /// How a signal said that it came to rest last.
+    pub seen: Option<SeenRest>,
+}
+
+/// Returns true if the start that was noted is still the last one. Of a unit that systemd unloads
+/// every rest looks the same, so a stop of it counts only where a signal said so.
+#[must_use]
+pub fn is_still_skipped(skip: NotedSkip) -> bool {
+    let is_of_this_rest = skip.noted == skip.at;
+    // A stop of what does not run is a later job than the start.
+    let was_stopped_at_rest = skip.done_at_rest_since == Some(skip.at);
+    // The stop of a restart of which the start was skipped does not count as one.
+    let was_stopped = skip.at == 0 && skip.seen.is_some_and(|seen| seen.end == UnitEnd::Stopped);
+    is_of_this_rest && !was_stopped_at_rest && !was_stopped
 }
 
 #[cfg(test)]

@@ -98,6 +98,10 @@ impl HostModel {
         }
         let (active, has_process) = (unit.state.active, unit.process.is_some());
         drop(state);
+        let is_up = has_process || active == ActiveState::Active;
+        if kind != Kind::Start && is_up && self.holds_stop(name) {
+            return Ok(Job(number));
+        }
         match (kind, active, has_process) {
             (Kind::Start, ActiveState::Active, _) => self.finish_job(name),
             // The unit is starting already, and the job ends when it has started.

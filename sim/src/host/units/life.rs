@@ -20,6 +20,7 @@ impl HostModel {
         }
         let now_ms = self.now_ms();
         let mut state = self.state();
+        let invocation = state.next_serial();
         let Some(unit) = state.units.units.get_mut(name) else { return };
         let (burst, interval_ms) = unit.definition.start_limit();
         unit.starts.retain(|start| start.elapsed() < ms(interval_ms));
@@ -31,6 +32,7 @@ impl HostModel {
             return;
         }
         unit.starts.push(Instant::now());
+        unit.state.invocation = invocation;
         (unit.stops, unit.verdict) = (false, None);
         unit.state.main_start_us = now_ms.saturating_mul(1_000);
         unit.state.main_exit_us = 0;

@@ -1,16 +1,19 @@
-//! Starts that wait, because a job of another unit goes first (systemd.unit(5), `After=`).
+//! Starts and stops that wait, because a job of another unit goes first (systemd.unit(5), `After=`).
 
-use super::job::{JobEvent, Kind, Pending};
+use super::Unit;
+use super::job::{JobEvent, Kind};
 use crate::{Daemon, HostModel};
 
-impl Pending {
-    /// Returns the type of the job, if it has not begun. Of a restart only the start is left then.
+impl Unit {
+    /// Returns the type of the job, if it has not begun. Of a restart of what has stopped only the
+    /// start is left.
     pub(super) fn waits_for(&self) -> Option<&'static str> {
-        let word = match self.kind {
+        let job = self.job.as_ref().filter(|job| job.waits)?;
+        Some(match job.kind {
+            Kind::Restart | Kind::TryRestart if !self.is_at_rest() => "restart",
             Kind::Start | Kind::Restart | Kind::TryRestart => "start",
             Kind::Stop => "stop",
-        };
-        self.waits.then_some(word)
+        })
     }
 }
 
@@ -32,6 +35,32 @@ impl HostModel {
         if waited {
             self.start_now(name);
         }
+    }
+
+    /// Makes every stop of a unit that runs wait that is asked for from now on, also that of a restart,
+    /// as behind the stop of a unit that comes after it. None of them begins any more.
+    pub fn hold_stops(&self, name: &str) {
+        self.state().faults.held_stops.insert(name.to_owned());
+    }
+
+    /// Lets the stops of a unit begin at once that are asked for from now on.
+    pub fn let_stops_begin(&self, name: &str) {
+        self.state().faults.held_stops.remove(name);
+    }
+
+    /// Has the job of a unit wait if its stops are held, and returns true if they are.
+    pub(super) fn holds_stop(&self, name: &str) -> bool {
+        let mut state = self.state();
+        let is_held = state.faults.held_stops.contains(name);
+        let job = state.units.units.get_mut(name).and_then(|unit| unit.job.as_mut());
+        if let Some(job) = job.filter(|_| is_held) {
+            job.waits = true;
+        }
+        drop(state);
+        if is_held {
+            self.notify(Daemon::Systemd);
+        }
+        is_held
     }
 
     /// Cancels the job of a unit, as `systemctl cancel` does.

@@ -145,3 +145,17 @@ fn a_program_that_was_started_before_a_change_is_none_of_the_change() {
     assert!(ended.was_started_since(Timestamp(3_500)));
     assert!(!ended.was_started_since(Timestamp(3_501)));
 }
+
+#[test]
+fn a_restart_by_systemd_itself_is_no_deed_of_a_person() {
+    for sub_state in ["auto-restart", "auto-restart-queued"] {
+        let mut waiting = stopped("exit-code", EXITED, 1);
+        waiting.unit.active_state = Some("activating".to_owned());
+        waiting.unit.sub_state = Some(sub_state.to_owned());
+        waiting.unit.job = Some((7, OwnedObjectPath::default()));
+        assert!(!waiting.was_interrupted(true) && !waiting.was_interrupted(false), "{sub_state}");
+        waiting.unit.job = None;
+        let seen = waiting.observe_as(true, None, false);
+        assert_eq!(seen.ended, Some(UnitEnd::ByItself), "{sub_state}");
+    }
+}

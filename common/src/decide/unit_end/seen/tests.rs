@@ -189,3 +189,36 @@ fn the_later_one_of_two_starts_that_were_skipped_counts() {
     unit.start_was_skipped(9, SkipCause::Assertion);
     assert_eq!(unit.skipped_at_rest(), Some((0, SkipCause::Assertion)));
 }
+
+#[test]
+fn the_stop_of_a_restart_whose_start_was_skipped_is_none_after_signals_were_lost_either() {
+    let mut seen = SeenUnit::default();
+    seen.was_found_running();
+    seen.rests(502, Some(7));
+    seen.start_was_skipped(7, SkipCause::Condition);
+    seen.was_lost();
+    assert_eq!(seen.rest(), Some(SeenRest { at: 502, end: UnitEnd::ByItself }));
+}
+
+#[test]
+fn a_stop_that_a_skipped_start_of_a_fresh_unit_took_back_is_none() {
+    let mut seen = SeenUnit::default();
+    seen.was_found_running();
+    seen.rests(502, Some(7));
+    assert_eq!(seen.rest(), Some(SeenRest { at: 502, end: UnitEnd::Stopped }));
+    seen.rests(0, Some(9));
+    seen.start_was_skipped(9, SkipCause::Condition);
+    let taken_back = Some(SeenRest { at: 502, end: UnitEnd::ByItself });
+    assert_eq!(seen.rest(), taken_back);
+    seen.was_lost();
+    assert_eq!(seen.rest(), taken_back);
+}
+
+#[test]
+fn a_rest_is_forgotten_with_the_jobs_that_led_to_it() {
+    let mut seen = SeenUnit::default();
+    seen.was_found_running();
+    seen.rests(502, Some(7));
+    seen.forget_jobs();
+    assert_eq!(seen.rest(), None);
+}

@@ -53,7 +53,8 @@ fn a_unit_that_runs_or_never_ran_has_not_ended() {
 
 #[test]
 fn a_start_that_somebody_stopped_is_not_held_against_what_was_started() {
-    let unit = |state, result, restarts, ended| StartedUnit { state, result, restarts, ended };
+    let unit =
+        |state, result, restarts, ended| StartedUnit { ended, ..started(state, result, restarts) };
     for (unit, expected) in [
         (unit(ActiveState::Deactivating, "success", 0, None), true),
         (unit(ActiveState::Activating, "success", 0, None), true),
@@ -68,5 +69,43 @@ fn a_start_that_somebody_stopped_is_not_held_against_what_was_started() {
         (unit(ActiveState::Active, "success", 0, None), false),
     ] {
         assert_eq!(was_interrupted(unit), expected, "{unit:?}");
+    }
+}
+
+/// A unit after a start, which has no job and did not end.
+fn started(state: ActiveState, result: &str, restarts: u32) -> StartedUnit<'_> {
+    StartedUnit { state, has_job: false, waits_for_restart: false, result, restarts, ended: None }
+}
+
+#[test]
+fn a_start_that_systemd_tries_again_by_itself_was_not_interrupted() {
+    let waiting = |result, restarts, has_job| StartedUnit {
+        has_job,
+        waits_for_restart: true,
+        ..started(ActiveState::Activating, result, restarts)
+    };
+    for unit in [
+        waiting("exit-code", 0, false),
+        waiting("success", 0, false),
+        waiting("exit-code", 1, true),
+        // systemd tries it again, and shows the job of that.
+        StartedUnit { has_job: true, ..started(ActiveState::Activating, "success", 1) },
+        // Before its version 254 the unit rests until other jobs let that begin.
+        StartedUnit { has_job: true, ..started(ActiveState::Inactive, "exit-code", 1) },
+        StartedUnit { has_job: true, ..started(ActiveState::Failed, "exit-code", 1) },
+    ] {
+        assert!(!was_interrupted(unit), "{unit:?}");
+    }
+}
+
+#[test]
+fn a_start_of_which_another_job_took_the_place_was_interrupted() {
+    for state in [ActiveState::Activating, ActiveState::Inactive, ActiveState::Failed] {
+        let unit = StartedUnit { has_job: true, ..started(state, "success", 0) };
+        assert!(was_interrupted(unit), "{unit:?}");
+    }
+    for restarts in [0, 1] {
+        let stopping = started(ActiveState::Deactivating, "success", restarts);
+        assert!(was_interrupted(stopping), "{stopping:?}");
     }
 }

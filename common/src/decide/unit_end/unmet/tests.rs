@@ -105,3 +105,26 @@ fn the_end_of_the_job_says_what_the_unit_does_not_show() {
     let canceled = why_skipped(&skipped, Some(JobResult::Other));
     assert_eq!(canceled, None, "somebody's stop took its place; the test is an earlier one");
 }
+
+#[test]
+fn a_noted_skip_counts_until_the_unit_was_stopped() {
+    let noted = |noted, at| NotedSkip { noted, at, done_at_rest_since: None, seen: None };
+    assert!(is_still_skipped(noted(502, 502)) && is_still_skipped(noted(0, 0)));
+    assert!(!is_still_skipped(noted(502, 900)) && !is_still_skipped(noted(0, 900)));
+    let at_rest = |at| NotedSkip { done_at_rest_since: Some(at), ..noted(at, at) };
+    assert!(!is_still_skipped(at_rest(502)) && !is_still_skipped(at_rest(0)));
+}
+
+#[test]
+fn a_stop_of_a_unit_that_is_unloaded_outdates_the_skip_before_it() {
+    let seen = |noted, end| NotedSkip {
+        noted,
+        at: noted,
+        done_at_rest_since: None,
+        seen: Some(SeenRest { at: 900, end }),
+    };
+    assert!(!is_still_skipped(seen(0, UnitEnd::Stopped)));
+    // That is how it came to rest before the start that was skipped.
+    assert!(is_still_skipped(seen(0, UnitEnd::ByItself)));
+    assert!(is_still_skipped(seen(900, UnitEnd::Stopped)));
+}
