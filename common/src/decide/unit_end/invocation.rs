@@ -6,7 +6,7 @@
 /// What names one life of a unit.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Invocation {
-    /// The unit's `InvocationID`, which systemd draws anew at every start; empty if it never started
+    /// The unit's `InvocationID`, which is another one after every start; empty if it never started
     /// or systemd does not say it.
     pub id: Vec<u8>,
     /// When the unit last became active, in microseconds since boot; 0 if it never did.

@@ -147,7 +147,7 @@ fn a_program_that_was_started_before_a_change_is_none_of_the_change() {
 }
 
 #[test]
-fn a_restart_by_systemd_itself_is_no_deed_of_a_person() {
+fn a_restart_by_systemd_itself_is_no_action_of_a_person() {
     for sub_state in ["auto-restart", "auto-restart-queued"] {
         let mut waiting = stopped("exit-code", EXITED, 1);
         waiting.unit.active_state = Some("activating".to_owned());
