@@ -166,7 +166,10 @@ impl Pool {
         eprintln!("{name}: {seconds} s, {until_ready} s of them for its first state");
         if outcome.is_ok() {
             slot.fleet = Some(fleet);
-        } else if let Err(error) = fleet.down() {
+            return outcome;
+        }
+        eprintln!("{name} failed; the last lines of its hosts:\n{}", fleet.last_lines());
+        if let Err(error) = fleet.down() {
             eprintln!("the fleet of a failed test could not be taken down: {error:#}");
         }
         outcome

@@ -128,6 +128,20 @@ impl Fleet {
         Ok(self.lab.host(name)?)
     }
 
+    /// Returns the last lines of the logs of all agents, of the units that they manage and of the engines,
+    /// for people who look for the cause of a failure.
+    #[must_use]
+    pub fn last_lines(&self) -> String {
+        let script = "timeout 20 journalctl -q --no-pager -o short-precise --utc -n 150 \
+                      -u omlagent -u 'oml-*' -u docker -u dbus";
+        let of_node = |node: &'static str| {
+            let output = self.host(node).and_then(|host| Ok(host.exec(&["sh", "-c", script])?));
+            let lines = output.map_or_else(|error| format!("{error:#}"), |output| output.stdout);
+            format!("--- {node}\n{lines}")
+        };
+        self.nodes().map(of_node).collect()
+    }
+
     /// Keeps the fleet running when this process ends.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 //! hand.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use oml_common::decide::difference::{ContainerChange, Difference, ForeignObject};
 use oml_common::decide::observed::ActiveState;
@@ -33,6 +34,7 @@ pub(super) async fn all(host: &ContractHost) {
         a_container_renamed_by_hand_stays_ours_and_gets_its_name_back,
         two_components_whose_names_were_exchanged_by_hand_get_them_back,
         a_paused_or_updated_container_is_reported,
+        the_removal_of_an_image_counts_as_a_change,
     );
 }
 
@@ -51,6 +53,22 @@ async fn an_image_is_pulled_once_and_a_missing_one_is_refused_for_good(host: &Co
     // Nothing to make a container from.
     let error = host.docker.create(in_container(&missing)).await.unwrap_err();
     assert!(matches!(error, RuntimeError::Refused { .. }), "{error}");
+}
+
+async fn the_removal_of_an_image_counts_as_a_change(host: &ContractHost) {
+    let instance = host.instance("contract-untagged", "v2", &host.images.second, 8317);
+    let mut changes = host.docker.changes();
+    host.pull(&instance).await.unwrap();
+    // What counted until now is over once nothing counts for a while.
+    host.until("no change is reported", async || {
+        changes.mark_unchanged();
+        tokio::time::timeout(Duration::from_secs(1), changes.changed()).await.is_err()
+    })
+    .await;
+    host.manual.remove_image(&instance);
+    host.until("the engine reports a change", async || changes.has_changed().unwrap()).await;
+    let (docker, _) = host.listing(&instance).await;
+    assert!(!docker.images.contains(&host.images.second));
 }
 
 async fn an_image_for_another_processor_is_refused_for_good(host: &ContractHost) {

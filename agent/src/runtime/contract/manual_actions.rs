@@ -206,6 +206,18 @@ impl ManualActions {
         }
     }
 
+    /// Removes the image of an instance, which no container uses.
+    pub(super) fn remove_image(&self, instance: &InstanceDocument) {
+        match self {
+            ManualActions::Model(model) => model.host.prune_by_hand(),
+            ManualActions::Real => {
+                let Some(container) = instance.container() else { return };
+                let image = format!("{}@{}", container.repository, container.digest);
+                run("docker", &["rmi", &image]);
+            }
+        }
+    }
+
     pub(super) fn take_engine_away(&self) {
         match self {
             ManualActions::Model(model) => model.host.take_away(Daemon::Engine),

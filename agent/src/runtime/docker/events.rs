@@ -16,19 +16,31 @@ use super::socket::Engine;
 use crate::pause::RetryPause;
 use crate::runtime::{ContainerEvents, RuntimeError};
 
-/// Events that change the state of a container; the engine sends many more.
-const ACTIONS: [&str; 9] =
-    ["create", "start", "die", "destroy", "rename", "oom", "pause", "unpause", "update"];
+/// Events that change the state of a container, or take an image away; the engine sends many more.
+const ACTIONS: [&str; 11] = [
+    "create", "start", "die", "destroy", "rename", "oom", "pause", "unpause", "update", "untag",
+    "delete",
+];
 /// Events that distinguish an act by hand from a program that ended by itself.
 const ENDINGS: [&str; 5] = ["die", "kill", "stop", "oom", "destroy"];
 const HISTORY_LIMIT: Duration = Duration::from_secs(5);
+const CLOCK_LIMIT: Duration = Duration::from_secs(5);
 
 /// Counts up for every change of a container, for ever. Containers that are not ours count too: one
-/// may take a name that we need, or free it.
+/// may take a name that we need, or free it. The removal of an image counts, because a prune removes
+/// it some time after its container, and what is started then waits for it.
 pub(super) async fn watch(engine: &Engine, counter: &watch::Sender<u64>) {
     let mut since = None;
     let mut backoff = RetryPause::new();
     loop {
+        if since.is_none() {
+            match now(engine).await {
+                Ok(now) => since = now,
+                Err(error) => tracing::debug!(%error, "cannot read the engine's time"),
+            }
+            // A look may have been before that time, which the stream does not show.
+            bump(counter);
+        }
         match follow(engine, counter, &mut since, &mut backoff).await {
             Ok(()) => tracing::debug!("event stream ended; reopening it"),
             Err(error) => tracing::debug!(%error, "cannot open the event stream"),
@@ -37,6 +49,15 @@ pub(super) async fn watch(engine: &Engine, counter: &watch::Sender<u64>) {
         bump(counter);
         backoff.pause().await;
     }
+}
+
+/// Returns the time of the engine, from which its events are followed: the stream of events is open
+/// only some time after it is asked for.
+async fn now(engine: &Engine) -> Result<Option<String>, RuntimeError> {
+    let client = engine.client(CLOCK_LIMIT)?;
+    let info = failure::within(CLOCK_LIMIT, "ask for", "its time", client.info()).await?;
+    let now = info.system_time.and_then(|text| text.parse::<jiff::Timestamp>().ok());
+    Ok(now.and_then(|now| i64::try_from(now.as_nanosecond()).ok()).map(seconds))
 }
 
 async fn follow(
@@ -65,7 +86,8 @@ fn bump(counter: &watch::Sender<u64>) {
 }
 
 fn options(since: Option<&str>) -> EventsOptions {
-    let filters = HashMap::from([("type", vec!["container"]), ("event", ACTIONS.to_vec())]);
+    let types = vec!["container", "image"];
+    let filters = HashMap::from([("type", types), ("event", ACTIONS.to_vec())]);
     let options = EventsOptionsBuilder::new().filters(&filters);
     since.map_or(options.clone(), |since| options.since(since)).build()
 }

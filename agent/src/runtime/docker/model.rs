@@ -330,6 +330,8 @@ impl EngineCalls for Model {
 
     async fn watch(&self, counter: &watch::Sender<u64>) {
         let mut changes = self.0.container_changes();
+        // A look may have been before that.
+        counter.send_modify(|count| *count = count.wrapping_add(1));
         while changes.changed().await.is_ok() {
             counter.send_modify(|count| *count = count.wrapping_add(1));
         }
