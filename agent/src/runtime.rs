@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use oml_common::decide::difference::{Difference, ForeignObject};
@@ -28,6 +29,9 @@ pub use oml_common::decide::exit::ContainerEvents;
 
 #[cfg(test)]
 mod contract;
+
+/// The time limit of a call that lists what a host has. Nobody waits longer to hear that a daemon hangs.
+pub(crate) const LIST_LIMIT: Duration = Duration::from_secs(15);
 
 /// What an engine has of ours, and what is in the way of the desired instances.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -48,12 +48,19 @@ pub(crate) struct Intent {
     pub(crate) frozen: [bool; COMPONENTS.len()],
 }
 
+/// The exit code of a command that the person did not type after all, so that nothing was done.
+pub(crate) const NOT_TYPED: i32 = 99;
+
 /// The exit code of a command that was given up. systemd goes on with a stop all the same.
 const GIVEN_UP: i32 = 124;
 
 impl Intent {
     /// Records a step with the exit code of its command and what it printed.
     pub(crate) fn done(&mut self, step: SequenceStep, exit_code: i32, printed: &str) {
+        if exit_code == NOT_TYPED {
+            return;
+        }
+        self.forget(step);
         for effect in step.action.effects {
             self.follow(step.on, *effect, exit_code);
         }
@@ -129,8 +136,8 @@ impl Intent {
         reported["state"] == "connected" && at_ms.is_some_and(|at_ms| at_ms > self.acted_ms)
     }
 
-    /// Forgets containers that the person is about to remove.
-    pub(crate) fn before(&mut self, step: SequenceStep) {
+    /// Forgets containers that the person removed.
+    fn forget(&mut self, step: SequenceStep) {
         let name = COMPONENTS[step.on].container;
         if step.action.has(Effect::RemovesStopped) {
             self.foreign.retain(|_, known| {

@@ -8,9 +8,9 @@ use crate::action::SequenceStep;
 use crate::actions::all;
 use crate::component::COMPONENTS;
 use crate::expectation::idle;
-use crate::facts::read;
-use crate::fixtures::{NOW_MS, desired, first_down, good_facts, reported};
-use crate::intent::{End, Intent, Stop};
+use crate::facts::{Facts, read};
+use crate::fixtures::{NOW_MS, container, desired, first_down, good_facts, reported};
+use crate::intent::{End, Intent, NOT_TYPED, Stop};
 use crate::traces::{Traces, left};
 
 /// Returns the step of an action on the first component.
@@ -62,11 +62,27 @@ pub(crate) fn run_reset() -> Result<()> {
     check(idle(&facts, &desired()).len() == 1, "the first component does not run")
 }
 
+/// Returns the facts about a host on which a copy with this id has the name of the first component.
+fn with_copy(id: &str) -> Facts {
+    let copy = container("oml-first", id);
+    Facts { containers: Some(vec![copy, container("oml-second", "second")]), ..good_facts() }
+}
+
 /// Checks that an action by hand is followed, and that the agent's absence counts no longer than it lasts.
 pub(crate) fn run_intent() -> Result<()> {
     let (runs, rests) = (good_facts(), first_down("inactive"));
     let by_hand = reported("stopped-by-hand", "unknown", "stopped on the host by hand");
+    let id = "6".repeat(64);
+    let mut copied = Intent::default();
+    copied.done(step("a copy takes the name")?, 0, &id);
+    copied.remember(&with_copy(&id));
+    copied.done(step("docker rm -f of a copy with the name")?, NOT_TYPED, "");
+    check(copied.foreign_ids() == id, "what was not typed removed nothing")?;
+    copied.done(step("docker rm -f of a copy with the name")?, 0, "");
+    check(copied.foreign_ids().is_empty(), "the copy was removed")?;
     let mut intent = Intent::default();
+    intent.done(step("systemctl stop")?, NOT_TYPED, "");
+    check(intent.stops[0] == Stop::No, "a stop that was not typed is none")?;
     intent.done(step("systemctl stop")?, 1, "");
     check(intent.stops[0] == Stop::No, "a stop that failed is none")?;
     intent.done(step("systemctl stop")?, 124, "");

@@ -176,7 +176,6 @@ impl Sequence<'_> {
 
     /// Does what a person would. A command that fails is no failure of the test.
     fn act(&mut self, number: usize, step: SequenceStep) -> Result<()> {
-        self.intent.before(step);
         let Component { name: component, container, unit, .. } = COMPONENTS[step.on];
         let container = container.unwrap_or("none");
         let other = if step.on == 0 { "oml-second" } else { "oml-first" };
@@ -281,7 +280,7 @@ impl Sequence<'_> {
 }
 
 /// A person takes care not to do to a container of somebody else what is meant for ours, and types no more
-/// commands to a Docker that gives no answer.
+/// commands to a Docker that gives no answer. It ends with `NOT_TYPED`.
 const GUARD: &str = "\
 if timeout 5 docker version >/dev/null 2>&1; then
   docker() { timeout 30 docker \"$@\"; }

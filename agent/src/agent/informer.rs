@@ -15,14 +15,18 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
 use crate::host::Host;
-use crate::runtime::{ContainerEngine, ContainerListing, RuntimeError, UnitListing, UnitManager};
+use crate::runtime::{
+    ContainerEngine, ContainerListing, LIST_LIMIT, RuntimeError, UnitListing, UnitManager,
+};
 
 /// The time within which several nudges count as one. A switch gives many of them between the
 /// stop of the old version and the start of the new one: a listing then would keep both daemons
 /// from their work, and nothing is decided before the step has ended.
 const COALESCE: Duration = Duration::from_millis(200);
-/// The interval of listings without a nudge, because nudges may be lost.
-const RELIST: Duration = Duration::from_secs(60);
+/// The interval of listings without a nudge, because nudges may be lost. With the time limit of a
+/// listing it is less than a minute, within which a daemon that hangs is reported.
+const RELIST: Duration = Duration::from_secs(40);
+const _: () = assert!(RELIST.as_secs() + LIST_LIMIT.as_secs() < 60, "it takes a minute or more");
 /// The interval at which a daemon is asked that does not answer, or not about everything.
 const RETRY: Duration = Duration::from_secs(2);
 

@@ -23,7 +23,8 @@ use super::create::{made, options};
 use super::socket::Engine;
 use super::{events, exec, failure, images, messages, time};
 use crate::runtime::{
-    ContainerCalls, ContainerEvents, ExecOutput, Inspected, PullProgress, RuntimeError, Waited,
+    ContainerCalls, ContainerEvents, ExecOutput, Inspected, LIST_LIMIT, PullProgress, RuntimeError,
+    Waited,
 };
 
 /// The time limit of a call.
@@ -54,8 +55,8 @@ impl Engine {
         &self,
         options: ListContainersOptions,
     ) -> Result<Vec<ContainerSummary>, RuntimeError> {
-        let client = self.client(CALL_LIMIT)?;
-        failure::within(CALL_LIMIT, "list", "containers", client.list_containers(Some(options)))
+        let client = self.client(LIST_LIMIT)?;
+        failure::within(LIST_LIMIT, "list", "containers", client.list_containers(Some(options)))
             .await
     }
 }

@@ -18,7 +18,7 @@ use super::failure;
 use super::refusal::Refusal;
 use super::socket::Engine;
 use super::storage;
-use crate::runtime::{PullProgress, RuntimeError};
+use crate::runtime::{LIST_LIMIT, PullProgress, RuntimeError};
 
 const CALL_LIMIT: Duration = Duration::from_secs(20);
 /// The longest silence during a pull. The engine reports progress many times a second, so after
@@ -59,9 +59,9 @@ fn name(container: &Container) -> String {
 
 /// Lists the names of all images, each with its digest.
 pub(super) async fn names(engine: &Engine) -> Result<Vec<String>, RuntimeError> {
-    let client = engine.client(CALL_LIMIT)?;
+    let client = engine.client(LIST_LIMIT)?;
     let call = client.list_images(None::<ListImagesOptions>);
-    let images = failure::within(CALL_LIMIT, "list", "images", call).await?;
+    let images = failure::within(LIST_LIMIT, "list", "images", call).await?;
     Ok(images.into_iter().flat_map(|image| image.repo_digests).collect())
 }
 
