@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use oml_common::decide::difference::OwnFile;
 use oml_common::decide::last_good_note::{
     NoteAction, NotedVersion, good_versions, is_noted, note_action,
 };
@@ -67,7 +68,8 @@ impl Agent {
                 Err(_of_a_later_release) => NotedVersion::OfLaterRelease,
             };
             let action = note_action(&good, noted, last_noted);
-            if action == NoteAction::Write {
+            let was_edited = action == NoteAction::Write && self.has_noted(&name, &good);
+            if action == NoteAction::Write && !was_edited {
                 self.forget_last_good_sum(&name);
             }
             if action == NoteAction::KeepUnread
@@ -81,6 +83,9 @@ impl Agent {
                 // It is tried again at the next pass; until then its start has the usual limit.
                 debug!(component = %name, error = chain(&error), "cannot record the last good version");
                 continue;
+            }
+            if was_edited {
+                self.note_put_right(&name, OwnFile::LastGoodNote);
             }
             self.state.last_good.insert(name, good);
         }

@@ -62,8 +62,7 @@ impl Agent {
                 changed.push(OwnFile::LastGoodNote);
             }
             for file in changed {
-                warn!(component = %name, "{file}; it is written again");
-                self.state.put_right.entry(name.clone()).or_default().push(file);
+                self.note_put_right(name, file);
             }
         }
         self.state.own_files = own;
@@ -140,6 +139,19 @@ impl Agent {
             own.sums.insert(name.clone(), sums);
             self.state.unsaved = true;
         }
+    }
+
+    /// Notes that an edited file of a component was written again.
+    pub(super) fn note_put_right(&mut self, component: &ComponentName, file: OwnFile) {
+        warn!(%component, "{file}; it is written again");
+        self.state.put_right.entry(component.clone()).or_default().push(file);
+    }
+
+    /// Returns true if this version was noted as the last good one of the component, and nothing was written
+    /// there since.
+    pub(super) fn has_noted(&self, component: &ComponentName, good: &ContentHash) -> bool {
+        let known = self.state.own_files.sums.get(component);
+        known.is_some_and(|known| known.last_good.as_ref() == Some(good))
     }
 
     /// Forgets the last good version of a component, durably, before another one is noted: the agent may
