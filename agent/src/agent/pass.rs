@@ -1,7 +1,7 @@
 //! One pass of the loop: it observes the host, decides by `oml_common::decide`, starts
 //! steps and reports.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
 use oml_common::decide::drift::DriftLog;
@@ -68,7 +68,9 @@ impl Agent {
             now_busy.retain(|name, _| begin.iter().any(|(begun, _)| begun == name));
             decisions.extend(now_busy);
         }
-        self.follow_drift(|drifts, input| drifts.leave(&decisions, input), &observed);
+        let repaired: BTreeSet<_> = self.state.reviving.keys().cloned().collect();
+        let is_repaired = |name: &ComponentName| repaired.contains(name);
+        self.follow_drift(|drifts, input| drifts.leave(is_repaired, input), &observed);
         self.record_last_good(&decisions);
         self.record_settled(&observed);
         self.record_own_files();

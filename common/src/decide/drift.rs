@@ -8,7 +8,7 @@ use std::fmt::{self, Display, Formatter};
 
 use crate::decide::difference::{ContainerChange, Difference, FileChange, OwnFile, UnitChange};
 use crate::decide::observed::ObservedInstance;
-use crate::decide::reconcile::{self, Decision, Reason};
+use crate::decide::reconcile::{self, Reason};
 use crate::decide::step::Step;
 use crate::document::instance::{Container, InstanceDocument};
 use crate::document::status::Drift;
@@ -219,19 +219,18 @@ impl DriftLog {
         }
     }
 
-    /// Takes over what somebody changed and nothing puts right: no step of these decisions, and none that
-    /// is being done.
+    /// Takes over what somebody changed and nothing puts right now. `is_repaired` tells the components whose
+    /// version in use is being put right beside a change. A step that is decided and cannot begin yet
+    /// puts nothing right, and may have to wait for long.
     pub fn leave(
         &mut self,
-        decisions: &BTreeMap<ComponentName, Decision>,
+        is_repaired: impl Fn(&ComponentName) -> bool,
         input: reconcile::Input<'_>,
     ) {
         let before = std::mem::take(&mut self.left);
         for (name, seen) in &input.observed.instances {
-            let busy = input.busy.get(name).map(|busy| &busy.step);
-            let decision = decisions.get(name);
-            let decided = decision.into_iter().flat_map(|it| it.step.iter().chain(&it.beside));
-            if busy.into_iter().chain(decided).any(puts_right) {
+            let is_written = input.busy.get(name).is_some_and(|busy| puts_right(&busy.step));
+            if is_written || is_repaired(name) {
                 continue;
             }
             let found = self.changed(name, seen, input);

@@ -3,10 +3,9 @@ use crate::decide::difference::FileChangeKind;
 use crate::decide::observed::{
     ActiveState, ContainerState, Observed, ObservedContainer, ObservedDocument, ObservedUnit,
 };
-use crate::decide::reconcile::Lack;
+use crate::decide::reconcile::{Busy, Lack};
 use crate::decide::update::{NotDone, Outcome};
 use crate::document::assignment::{Assignment, ChangePolicy, Content, Desired, OnDeadline};
-use crate::document::report::Phase;
 use crate::id::{Generation, RevisionNumber};
 use crate::testing::{plan_of, spec_with};
 use crate::time::Timestamp;
@@ -16,6 +15,8 @@ struct DriftHost {
     assignment: Assignment,
     observed: Observed,
     updates: BTreeMap<ComponentName, InstanceUpdate>,
+    /// The step that is being done.
+    busy: Option<Step>,
     log: DriftLog,
     now: u64,
 }
@@ -75,7 +76,8 @@ impl DriftHost {
         };
         let observed = Observed { instances: [(voice(), seen)].into() };
         let (updates, log) = Default::default();
-        let mut host = Self { assignment: assignment("1"), observed, updates, log, now: 0 };
+        let (assignment, busy) = (assignment("1"), None);
+        let mut host = Self { assignment, observed, updates, busy, log, now: 0 };
         host.look();
         host
     }
@@ -86,7 +88,10 @@ impl DriftHost {
 
     fn with_log(&mut self, action: impl FnOnce(&mut DriftLog, reconcile::Input<'_>)) {
         self.now += 1;
-        let (unreadable, busy) = Default::default();
+        let unreadable = BTreeMap::new();
+        let busy =
+            self.busy.iter().map(|step| (voice(), Busy { step: step.clone(), bytes: (0, 0) }));
+        let busy = busy.collect();
         let input = reconcile::Input {
             assignment: Some(&self.assignment),
             observed: &self.observed,
@@ -150,29 +155,31 @@ fn disabled() -> UnitChange {
     UnitChange::Disabled { unit: "voice.service".parse().unwrap() }
 }
 
-fn decided(step: Option<Step>) -> BTreeMap<ComponentName, Decision> {
-    let (phase, reason) = (Phase::Ready, Reason::Lacks(Lack::Documents));
-    [(voice(), Decision { phase, reason, step, beside: None, wake_at: None })].into()
-}
-
 #[test]
-fn what_nothing_puts_right_is_reported_for_as_long_as_it_is_there() {
+fn what_no_step_puts_right_now_is_reported_for_as_long_as_it_is_there() {
     for version in ["1", "2"] {
         let mut host = DriftHost::new();
         host.assignment = assignment(version);
         host.seen().unit = Some(unit(vec![disabled()]));
         for step in [None, Some(Step::Pull)] {
-            host.with_log(|log, input| log.leave(&decided(step), input));
+            host.busy = step;
+            host.with_log(|log, input| log.leave(|_| false, input));
             assert_eq!(host.reported().as_deref(), Some("unit voice.service was disabled"));
         }
         let in_use = instance("1").workload_hash();
         for step in [Step::RewriteConfig, Step::Create, Step::Repair { in_use }] {
-            host.with_log(|log, input| log.leave(&decided(Some(step)), input));
+            host.busy = Some(step);
+            host.with_log(|log, input| log.leave(|_| false, input));
             assert_eq!(host.reported(), None);
         }
-        host.with_log(|log, input| log.leave(&decided(None), input));
+        host.busy = Some(Step::Pull);
+        host.with_log(|log, input| log.leave(|name| *name == voice(), input));
+        assert_eq!(host.reported(), None);
+        host.busy = None;
+        host.with_log(|log, input| log.leave(|_| false, input));
+        assert_eq!(host.reported().as_deref(), Some("unit voice.service was disabled"));
         host.seen().unit = Some(unit(Vec::new()));
-        host.with_log(|log, input| log.leave(&decided(None), input));
+        host.with_log(|log, input| log.leave(|_| false, input));
         assert_eq!(host.reported(), None);
     }
 }
