@@ -7,6 +7,7 @@ mod page;
 mod planted;
 mod probes;
 mod reload;
+mod rotation;
 mod sites;
 mod stand_ins;
 mod values;
