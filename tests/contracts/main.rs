@@ -3,6 +3,7 @@
 
 mod check;
 mod contract;
+mod mail;
 mod page;
 mod planted;
 mod probes;

@@ -21,7 +21,7 @@ const PASSWORDS: [&str; 2] = ["postgres_password", "postgres_exporter_dsn"];
 const POSTGRES: &str = "postgres";
 
 /// The lines of real images: all but the catalog of the lab, whose stand-in for Postgres has no entry point of docker-library.
-fn real_lines() -> Vec<Line> {
+pub(crate) fn real_lines() -> Vec<Line> {
     let found: Vec<Line> =
         lines().into_iter().filter(|line| line.catalog != "omnileads.yaml").collect();
     assert_eq!(found.len(), 4, "the four lines of OMniLeads");

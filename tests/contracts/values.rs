@@ -86,7 +86,12 @@ pub(crate) fn rotated(line: &Line, catalog: &Catalog, secret: &str, version: u64
 }
 
 /// Makes the plan of the tenant of a line, with more lines in its document and with these secrets.
-fn layout_with(line: &Line, catalog: &Catalog, more: &str, secrets: &ChosenSecrets) -> Plan {
+pub(crate) fn layout_with(
+    line: &Line,
+    catalog: &Catalog,
+    more: &str,
+    secrets: &ChosenSecrets,
+) -> Plan {
     let mut spec = format!("tenant: acme\ncatalog: {}\n{more}settings:\n", catalog.name);
     for (name, value) in &line.tenant.settings {
         spec.push_str(&format!("  {name}: \"{value}\"\n"));
