@@ -178,10 +178,16 @@ impl Paths {
         self.config.join("policy.toml")
     }
 
+    /// The folder of the secrets that an administrator keeps on this host.
+    #[must_use]
+    pub fn secrets(&self) -> PathBuf {
+        self.config.join("secrets")
+    }
+
     /// A secret's file.
     #[must_use]
     pub fn secret(&self, name: &SecretName) -> PathBuf {
-        self.config.join("secrets").join(name.as_str())
+        self.secrets().join(name.as_str())
     }
 
     /// A unit file of ours.

@@ -149,7 +149,10 @@ impl Session {
                     continue;
                 }
                 Ok(Next::Policy) => {
-                    info!(endpoint, "policy of this host changed; greeting the controller again");
+                    info!(
+                        endpoint,
+                        "policy or secrets of this host changed; greeting the controller again"
+                    );
                     sleep(pause(0, self.env.random())).await;
                     continue;
                 }

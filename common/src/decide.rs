@@ -5,6 +5,7 @@ pub mod acme;
 pub mod adopt;
 pub mod assign;
 mod by_hand;
+pub mod catalog_change;
 pub mod certificates;
 pub mod change;
 pub mod check;

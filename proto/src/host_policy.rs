@@ -7,7 +7,7 @@ use crate::v1;
 /// Converts a policy for the wire.
 #[must_use]
 pub fn to_wire(found: &FoundPolicy) -> v1::HostPolicy {
-    let FoundPolicy { policy, problem } = found;
+    let FoundPolicy { policy, problem, secrets } = found;
     v1::HostPolicy {
         privileged: policy.privileged,
         realtime: policy.realtime,
@@ -18,6 +18,8 @@ pub fn to_wire(found: &FoundPolicy) -> v1::HostPolicy {
         host_paths: policy.host_paths.iter().flatten().cloned().collect(),
         only_host_paths: policy.host_paths.is_some(),
         problem: problem.clone(),
+        secrets: secrets.iter().flatten().map(ToString::to_string).collect(),
+        names_secrets: secrets.is_some(),
     }
 }
 
@@ -34,7 +36,9 @@ pub fn from_wire(wire: v1::HostPolicy) -> FoundPolicy {
         sysctls: wire.sysctls.into_iter().collect(),
         host_paths: wire.only_host_paths.then(|| wire.host_paths.into_iter().collect()),
     };
-    FoundPolicy { policy, problem: wire.problem }.bounded()
+    let secrets = wire.secrets.iter().filter_map(|name| name.parse().ok());
+    let secrets = wire.names_secrets.then(|| secrets.collect());
+    FoundPolicy { policy, problem: wire.problem, secrets }.bounded()
 }
 
 #[cfg(test)]
@@ -55,8 +59,11 @@ mod tests {
         };
         for policy in [policy, HostPolicy::default()] {
             for problem in ["", "line 3: unknown key"] {
-                let found = FoundPolicy { policy: policy.clone(), problem: problem.to_owned() };
-                assert_eq!(from_wire(to_wire(&found)), found);
+                for secrets in [None, Some([].into()), Some(["db".parse().unwrap()].into())] {
+                    let (policy, problem) = (policy.clone(), problem.to_owned());
+                    let found = FoundPolicy { policy, problem, secrets };
+                    assert_eq!(from_wire(to_wire(&found)), found);
+                }
             }
         }
     }
@@ -70,7 +77,7 @@ mod tests {
             problem: "\u{1b}[2J".to_owned(),
             ..v1::HostPolicy::default()
         };
-        let FoundPolicy { policy, problem } = from_wire(wire);
+        let FoundPolicy { policy, problem, .. } = from_wire(wire);
         assert_eq!(policy, HostPolicy { host_paths: Some([].into()), ..HostPolicy::default() });
         assert!(!problem.contains('\u{1b}'), "{problem:?}");
     }

@@ -3,10 +3,12 @@
 
 mod check;
 mod contract;
+mod mail;
 mod page;
 mod planted;
 mod probes;
 mod reload;
+mod rotation;
 mod sites;
 mod stand_ins;
 mod values;

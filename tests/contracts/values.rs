@@ -78,8 +78,20 @@ pub(crate) fn layout(line: &Line, catalog: &Catalog) -> Plan {
     layout_with(line, catalog, "", &ChosenSecrets::new())
 }
 
+/// Makes the plan of the tenant of a line that keeps a secret of the database at the controller, with that version of it.
+pub(crate) fn rotated(line: &Line, catalog: &Catalog, secret: &str, version: u64) -> Plan {
+    let mut secrets = chosen([secret]);
+    secrets.values_mut().for_each(|it| it.version = version);
+    layout_with(line, catalog, &format!("secrets: {{{secret}: controller}}\n"), &secrets)
+}
+
 /// Makes the plan of the tenant of a line, with more lines in its document and with these secrets.
-fn layout_with(line: &Line, catalog: &Catalog, more: &str, secrets: &ChosenSecrets) -> Plan {
+pub(crate) fn layout_with(
+    line: &Line,
+    catalog: &Catalog,
+    more: &str,
+    secrets: &ChosenSecrets,
+) -> Plan {
     let mut spec = format!("tenant: acme\ncatalog: {}\n{more}settings:\n", catalog.name);
     for (name, value) in &line.tenant.settings {
         spec.push_str(&format!("  {name}: \"{value}\"\n"));

@@ -28,7 +28,7 @@ fn early(line: &Line, catalog: &Catalog) -> Vec<String> {
 }
 
 /// Whether a component waits for another one on its node, also by way of those that it waits for.
-fn waits_for(catalog: &Catalog, name: &ComponentName, wanted: &ComponentName) -> bool {
+pub(crate) fn waits_for(catalog: &Catalog, name: &ComponentName, wanted: &ComponentName) -> bool {
     let (mut seen, mut open) = (BTreeSet::new(), vec![name]);
     while let Some(name) = open.pop() {
         let Some(component) = catalog.components.get(name).filter(|_| seen.insert(name)) else {

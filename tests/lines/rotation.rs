@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use oml_lab::until;
-use oml_tests::observe::status;
+use oml_tests::observe::{sh, status};
 use oml_tests::trial::check;
+use serde_json::Value;
 
 use crate::life::starts;
 use crate::site::Site;
@@ -16,11 +17,42 @@ use crate::{calls, promises};
 const ROTATION: Duration = Duration::from_secs(300);
 /// A secret of Asterisk.
 const OF_ASTERISK: &str = "ami_password";
+/// The password that Postgres keeps in its own data too.
+const OF_DATABASE: &str = "postgres_password";
 
 /// Rotates a secret of every kind, and the certificate.
 pub(crate) fn all(site: &Site) -> Result<()> {
     with_a_call(site)?;
+    database(site)?;
     promises::all(site, "next")
+}
+
+/// The database takes the new password over, and no other logs in. No call is up, because it restarts with all that
+/// log in to it.
+fn database(site: &Site) -> Result<()> {
+    site.ctl(0, &["secret", "rotate", "tenant=acme", OF_DATABASE, "--generate"])?;
+    let node = node_of(site, "postgres")?;
+    let address = site.fleet.host(&node)?.address();
+    let login = |password: &str| {
+        let script = format!(
+            "docker exec \"$(docker ps -q --filter name=postgresql-server)\" sh -c \
+             'PGPASSWORD={password} $(echo /usr/lib/postgresql/*/bin)/psql -h {address} -p \"$PGPORT\" \
+             -U \"$POSTGRES_USER\" -d \"$POSTGRES_DB\" -Atc \"SELECT 1\"' 2>&1 || true"
+        );
+        sh(&site.fleet, &node, &script)
+    };
+    let (right, wrong) = (login("\"$POSTGRES_PASSWORD\"")?, login("another")?);
+    check(right.trim() == "1", format!("the new password: {right}"))?;
+    check(wrong.contains("authentication failed"), format!("another password: {wrong}"))
+}
+
+/// Returns the node that runs a component.
+fn node_of(site: &Site, component: &str) -> Result<String> {
+    let status = status(&site.fleet)?;
+    let nodes = status["nodes"].as_array().context("the nodes")?;
+    let runs = |node: &&Value| !node["report"]["instances"][component].is_null();
+    let node = nodes.iter().find(runs).with_context(|| format!("no node runs {component}"))?;
+    Ok(node["node"].as_str().context("its name")?.to_owned())
 }
 
 /// What is rotated while a call is up cuts it never; what Asterisk has is rotated when it has ended.

@@ -11,19 +11,19 @@ fn found(text: Option<&str>) -> FoundPolicy {
 
 #[test]
 fn without_a_file_the_default_holds() {
-    assert_eq!(found(None), FoundPolicy::default());
-    assert_eq!(found(Some("")), FoundPolicy::default());
+    assert_eq!(FoundPolicy { secrets: None, ..found(None) }, FoundPolicy::default());
+    assert_eq!(FoundPolicy { secrets: None, ..found(Some("")) }, FoundPolicy::default());
 }
 
 #[test]
 fn a_file_says_what_is_allowed() {
-    let FoundPolicy { policy, problem } = found(Some("privileged = true\n"));
+    let FoundPolicy { policy, problem, .. } = found(Some("privileged = true\n"));
     assert_eq!((policy.privileged, problem.as_str()), (true, ""));
 }
 
 #[test]
 fn a_file_with_a_mistake_allows_nothing_that_it_could_forbid_and_every_mistake_is_named() {
-    let FoundPolicy { policy, problem } =
+    let FoundPolicy { policy, problem, .. } =
         found(Some("privileged = true\ndevices = [\n\"tun\",\n\"sda\"]\n"));
     assert_eq!(policy, HostPolicy::strictest());
     assert!(problem.starts_with("line 3: devices: \"tun\" is no path"), "{problem}");
@@ -37,7 +37,7 @@ fn a_mistake_never_allows_what_the_file_without_it_forbids() {
     let strict = "host_network = false\nhost_paths = [\"/srv\"]\n";
     let usual = crate::fixtures::container("web", "1");
     for text in [strict.to_owned(), format!("{strict}host_netwerk = 1\n")] {
-        let FoundPolicy { policy, problem } = found(Some(&text));
+        let FoundPolicy { policy, problem, .. } = found(Some(&text));
         assert!(!refused(&usual, &policy).is_empty(), "{problem}");
     }
 }
@@ -48,7 +48,7 @@ fn what_is_there_and_cannot_be_read_as_text_allows_nothing_that_a_file_could_for
     let paths = Paths::below(folder.path());
     let path = paths.policy();
     let expect = |expected: &str| {
-        let FoundPolicy { policy, problem } = read(&paths);
+        let FoundPolicy { policy, problem, .. } = read(&paths);
         assert_eq!(policy, HostPolicy::strictest());
         assert!(problem.contains(expected), "{problem}");
         assert!(problem.len() < 1_000, "{}", problem.len());
@@ -76,4 +76,18 @@ fn the_file_that_is_installed_changes_nothing_and_every_line_of_it_can_be_used()
     assert_eq!(settings.len(), 7, "{settings:?}");
     let policy = HostPolicy::parse(&settings.join("\n")).unwrap();
     assert!(policy.privileged && policy.realtime && policy.host_paths.is_some(), "{policy:?}");
+}
+
+#[test]
+fn the_secrets_of_the_host_are_named_and_their_values_are_not() {
+    let home = tempfile::tempdir().unwrap();
+    let paths = Paths::below(home.path());
+    assert_eq!(read(&paths).secrets, Some([].into()));
+    std::fs::create_dir_all(paths.secrets()).unwrap();
+    for name in ["db_password", ".hidden~"] {
+        std::fs::write(paths.secrets().join(name), "a value").unwrap();
+    }
+    let found = read(&paths);
+    assert_eq!(found.secrets, Some(["db_password".parse().unwrap()].into()));
+    assert!(!format!("{found:?}").contains("a value"));
 }

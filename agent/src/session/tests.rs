@@ -306,7 +306,7 @@ async fn it_greets_again_when_the_host_allows_something_else() {
     };
     bench.until_heard(|kind| allows(kind, false)).await;
     let policy = HostPolicy { privileged: true, ..HostPolicy::default() };
-    bench.policies.send_replace(FoundPolicy { policy, problem: String::new() });
+    bench.policies.send_replace(FoundPolicy { policy, ..FoundPolicy::default() });
     bench.until_heard(|kind| allows(kind, true)).await;
     assert_eq!(bench.state.borrow().failures, 0);
 }

@@ -18,6 +18,7 @@ use crate::text::problem::{Problem, Problems};
 mod challenges;
 pub mod conflicts;
 mod features;
+mod host_secrets;
 mod images;
 mod migrations;
 mod mirrors;
@@ -141,6 +142,7 @@ pub fn prepare(input: Input<'_>) -> Result<Prepared, Unprepared> {
         };
         features::check(input.spec, node, agent, share, &mut problems);
         rights::check(input, node, agent, share, &mut problems);
+        host_secrets::check(input, node, agent, share, &mut problems);
     }
     let strategy = Strategy {
         max_parallel: input.spec.rollout.max_parallel,

@@ -48,6 +48,7 @@ pub use self::operation::{OperationMoment, OperationTemplate};
 pub(crate) use self::options::is_address;
 pub(crate) use self::place::Places;
 pub use self::reload::ReloadTemplate;
+pub use self::secrets::SecretConditions;
 pub(crate) use self::setting::size_bytes;
 pub use self::setting::{Mismatch, NumberRange, Setting, SettingChoice, SettingKind, TextPattern};
 pub use self::sources::{CATALOG_FILE, CatalogSources, TEXTS_BYTES_MAX, TEXTS_MAX};
@@ -117,6 +118,8 @@ pub struct ContainerTemplate {
     pub env: BTreeMap<EnvName, EnvTemplate>,
     /// The environment variables whose values, or files, are secrets.
     pub secrets: BTreeMap<EnvName, SecretUse>,
+    /// When a secret is used; one without a condition always is.
+    pub secret_conditions: Box<SecretConditions>,
     /// The volumes, which are written as `source:target[:ro]`.
     pub volumes: Vec<crate::document::instance::Volume>,
     /// The files that are made of templates of the catalog's folder.

@@ -54,11 +54,34 @@ pub(crate) fn read_uses(
     field: &FieldNode<'_>,
     problems: &mut Problems,
 ) -> BTreeMap<EnvName, SecretUse> {
-    let entries = field.entries(problems).into_iter();
-    entries.filter_map(|(name, field)| Some((name, read_use(&field, problems)?))).collect()
+    read_uses_with(field, &mut |_, _, _| {}, problems)
 }
 
-fn read_use(field: &FieldNode<'_>, problems: &mut Problems) -> Option<SecretUse> {
+/// Reads what else a document may say of a secret: its variable, and the fields of its mapping.
+pub(crate) type ReadMore<'r> = dyn FnMut(&EnvName, &mut Fields<'_>, &mut Problems) + 'r;
+
+/// Reads the secrets of a component, and with `more` what else may be in their mappings.
+pub(crate) fn read_uses_with(
+    field: &FieldNode<'_>,
+    more: &mut ReadMore<'_>,
+    problems: &mut Problems,
+) -> BTreeMap<EnvName, SecretUse> {
+    let entries = field.entries(problems).into_iter();
+    let read = |(variable, field): (EnvName, FieldNode<'_>)| {
+        let mut more = |fields: &mut Fields<'_>, problems: &mut Problems| {
+            more(&variable, fields, problems);
+        };
+        let read = read_use(&field, &mut more, problems)?;
+        Some((variable, read))
+    };
+    entries.filter_map(read).collect()
+}
+
+fn read_use(
+    field: &FieldNode<'_>,
+    more: &mut dyn FnMut(&mut Fields<'_>, &mut Problems),
+    problems: &mut Problems,
+) -> Option<SecretUse> {
     if !matches!(field.node.value, Value::Map(_)) {
         let (name, is_optional) = (field.parse(problems)?, false);
         let (from, file, is_reloaded) = (None, None, true);
@@ -75,6 +98,7 @@ fn read_use(field: &FieldNode<'_>, problems: &mut Problems) -> Option<SecretUse>
     let reload_field = fields.get("reload");
     let is_reloaded = reload_field.as_ref().and_then(|field| field.flag(problems));
     let is_reloaded = is_reloaded.unwrap_or(true);
+    more(&mut fields, problems);
     fields.finish(problems);
     if let Some(field) = optional_field.filter(|_| is_optional && !is_of_tls(name.as_ref(), from)) {
         let message = "only the certificate of the tenant can be left out";

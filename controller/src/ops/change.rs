@@ -24,6 +24,7 @@ use oml_daemon::failpoint;
 mod certificate;
 mod draft;
 mod logins;
+mod moved_catalog;
 mod nodes;
 mod ordered;
 mod prepare;
@@ -188,12 +189,14 @@ impl Changes {
         answers: &Answers,
         context: &RequestContext,
     ) -> Result<Planned> {
-        let spec = &draft.spec;
         let nodes = node_facts(&self.records, &draft.tenant).await?;
-        let catalog = match self.catalogs.of(spec) {
+        let catalog = match self.catalogs.of(&draft.spec) {
             Ok(catalog) => catalog,
             Err(problem) => return Err(self.without_catalog(&draft, &nodes, problem).await),
         };
+        let refused = self.judge_catalog(&mut draft, catalog, &nodes).await?;
+        draft.problems.extend(refused);
+        let spec = &draft.spec;
         let decision = self.check_release(&draft, context).await?;
         // The problems are found before the registries are asked, so that all problems
         // are reported together.

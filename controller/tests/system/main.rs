@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test program: failures are panics")]
 
 mod agent;
+mod catalogs;
 mod certificates;
 mod changes;
 mod directory;

@@ -192,7 +192,8 @@ impl Writer<'_> {
         let options = self.options(&template.options, ports);
         let options = Box::new(ContainerOptions { files, ..options });
         let container = Container { options, ..container };
-        let container = secrets::add(container, input, name, template, self.problems);
+        let used = template.secrets_with(self.chosen);
+        let container = secrets::add(container, input, name, used, self.problems);
         let tenants = input.spec.components.get(name).map(|spec| &spec.secrets);
         let (container, reload) = self.reload(container, template, tenants);
         Some((Workload::Container(container), reload))

@@ -42,7 +42,7 @@ pub(super) fn check(
 
 /// Whether both are one workload. The digest of the new one is not known yet; for an image of the
 /// same name it is the recorded one.
-fn is_same(old: &InstanceDocument, new: &InstanceDocument) -> bool {
+pub(super) fn is_same(old: &InstanceDocument, new: &InstanceDocument) -> bool {
     let Some(container) = old.container() else { return false };
     resolved(new, &container.digest).workload_hash() == old.workload_hash()
 }

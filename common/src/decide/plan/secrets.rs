@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::decide::mount::{is_within, normalised};
 use crate::decide::secrets::ChosenSecret;
 use crate::decide::tls::{has_part, not_given};
-use crate::document::catalog::{ContainerTemplate, Places};
+use crate::document::catalog::Places;
 use crate::document::instance::{Container, KeptSecret};
 use crate::document::secret_use::{SecretSource, SecretUse};
 use crate::document::spec::{TlsMode, TlsSpec};
@@ -19,17 +19,17 @@ use super::Input;
 /// The words by which a password is known in a name.
 const PASSWORDS: [&str; 4] = ["password", "passwd", "pass", "pwd"];
 
-/// Returns the container with the secrets of the catalog and of the tenant, which override the
-/// catalog's. Adds a problem for every secret that the controller should keep and does not.
-pub(super) fn add(
+/// Returns the container with the secrets of the catalog that the tenant uses, and with those of the tenant,
+/// which override the catalog's. Adds a problem for every secret that the controller should keep and does not.
+pub(super) fn add<'t>(
     container: Container,
-    input: Input<'_>,
+    input: Input<'t>,
     name: &ComponentName,
-    template: &ContainerTemplate,
+    of_catalog: impl Iterator<Item = (&'t EnvName, &'t SecretUse)>,
     problems: &mut Problems,
 ) -> Container {
     let Some(spec) = input.spec.components.get(name) else { return container };
-    let mut uses: BTreeMap<&EnvName, &SecretUse> = template.secrets.iter().collect();
+    let mut uses: BTreeMap<&EnvName, &SecretUse> = of_catalog.collect();
     uses.extend(&spec.secrets);
     let mut container = container;
     refuse_both(input, name, &uses, problems);

@@ -63,6 +63,9 @@ impl Catalog {
                 when.check(&format!("{path}.env.{name}.when"), &self.settings, problems);
             }
         }
+        for (name, when) in &container.secret_conditions.0 {
+            when.check(&format!("{path}.secrets.{name}.when"), &self.settings, problems);
+        }
     }
 
     fn check_unique(&self, name: &ComponentName, component: &Component, found: &mut Mistakes) {

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
 use crate::document::instance::{Network, PidsLimit, RestartUnhealthy, Timing};
-use crate::document::secret_use::read_uses;
 use crate::document::spec::read_bytes;
 use crate::id::EnvName;
 use crate::text::problem::Problems;
@@ -164,7 +163,8 @@ fn read_container(
     let image = fields.need("image", problems).and_then(|p| image::read(&p, problems));
     let env = fields.get("env").map(|p| env::read(&p, problems)).unwrap_or_default();
     let secrets_field = fields.get("secrets");
-    let secrets = secrets_field.as_ref().map(|p| read_uses(p, problems)).unwrap_or_default();
+    let secrets = secrets_field.as_ref().map(|p| secrets::read(p, problems));
+    let (secrets, secret_conditions) = secrets.unwrap_or_default();
     let volumes = fields.get("volumes").map(|p| volume::read_all(&p, problems));
     let volumes = volumes.unwrap_or_default();
     let command = literal::templates(fields.get("command").as_ref(), problems);
@@ -186,6 +186,7 @@ fn read_container(
         image: image?,
         env,
         secrets,
+        secret_conditions,
         volumes,
         files: files.unwrap_or_default(),
         reload,

@@ -3,13 +3,45 @@
 
 use std::collections::BTreeMap;
 
-use crate::document::secret_use::SecretUse;
+use crate::document::secret_use::{SecretUse, read_uses_with};
 use crate::id::EnvName;
 use crate::text::problem::Problems;
-use crate::text::yaml::FieldNode;
+use crate::text::yaml::{FieldNode, Fields};
 
-use super::EnvTemplate;
+use super::condition::{self, Condition};
 use super::place::Places;
+use super::{ContainerTemplate, EnvTemplate, SettingValues};
+
+/// When those secrets of a component are used that not every tenant needs, by their variables.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SecretConditions(pub(super) BTreeMap<EnvName, Condition>);
+
+/// The secrets of a component, and the conditions of some.
+pub(super) type ReadSecrets = (BTreeMap<EnvName, SecretUse>, Box<SecretConditions>);
+
+/// Reads `ENV: NAME` and `ENV: {name: NAME, from: controller, when: CONDITION}`.
+pub(super) fn read(field: &FieldNode<'_>, problems: &mut Problems) -> ReadSecrets {
+    let mut conditions = BTreeMap::new();
+    let mut more = |variable: &EnvName, fields: &mut Fields<'_>, problems: &mut Problems| {
+        let when = fields.get("when").and_then(|field| condition::read(&field, problems));
+        conditions.extend(when.map(|when| (variable.clone(), when)));
+    };
+    let secrets = read_uses_with(field, &mut more, problems);
+    (secrets, Box::new(SecretConditions(conditions)))
+}
+
+impl ContainerTemplate {
+    /// Returns the secrets that a tenant with these settings uses.
+    pub fn secrets_with<'c>(
+        &'c self,
+        values: &'c SettingValues<'_>,
+    ) -> impl Iterator<Item = (&'c EnvName, &'c SecretUse)> {
+        let holds = |when: &Condition| when.holds(values);
+        self.secrets
+            .iter()
+            .filter(move |(variable, _)| self.secret_conditions.0.get(*variable).is_none_or(holds))
+    }
+}
 
 /// Checks secrets that were read from this field.
 pub(super) fn check(

@@ -66,14 +66,16 @@ impl Component {
         all
     }
 
-    /// Returns the conditions of the component itself and of its variables.
+    /// Returns the conditions of the component itself, of its variables and of its secrets.
     pub fn conditions(&self) -> impl Iterator<Item = &Condition> {
-        let variables = match &self.workload {
-            WorkloadTemplate::Container(container) => Some(container.env.values()),
+        let container = match &self.workload {
+            WorkloadTemplate::Container(container) => Some(container),
             WorkloadTemplate::Unit { .. } => None,
         };
-        let of_variables = variables.into_iter().flatten().filter_map(|it| it.when.as_ref());
-        self.when.iter().chain(of_variables)
+        let variables = container.into_iter().flat_map(|it| it.env.values());
+        let of_variables = variables.filter_map(|it| it.when.as_ref());
+        let of_secrets = container.into_iter().flat_map(|it| it.secret_conditions.0.values());
+        self.when.iter().chain(of_variables).chain(of_secrets)
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::document::is_default;
-use crate::id::CapabilityName;
+use crate::id::{CapabilityName, SecretName};
 use crate::text::printable::printable;
 
 /// The most names in each list.
@@ -69,7 +69,7 @@ impl HostPolicy {
     }
 }
 
-/// A policy as it was found on a host.
+/// A policy as it was found on a host, and the secrets that are there.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FoundPolicy {
     #[serde(default, skip_serializing_if = "is_default")]
@@ -78,6 +78,9 @@ pub struct FoundPolicy {
     /// holds; empty if nothing is.
     #[serde(default, skip_serializing_if = "is_default")]
     pub problem: String,
+    /// The names of the secrets that are files of the host, never their values; `None` if nobody knows them.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub secrets: Option<BTreeSet<SecretName>>,
 }
 
 impl FoundPolicy {
@@ -85,7 +88,7 @@ impl FoundPolicy {
     /// out, which allows less and never more.
     #[must_use]
     pub fn bounded(self) -> Self {
-        let Self { policy, problem } = self;
+        let Self { policy, problem, secrets } = self;
         let problem = printable(&problem).chars().take(PROBLEM_CHARS_MAX).collect();
         let capabilities = policy.capabilities.into_iter().take(NAMES_MAX).collect();
         let policy = HostPolicy {
@@ -95,7 +98,9 @@ impl FoundPolicy {
             host_paths: policy.host_paths.map(fitting),
             ..policy
         };
-        Self { policy, problem }
+        // Of a list that is cut nobody knows what lacks.
+        let secrets = secrets.filter(|names| names.len() <= NAMES_MAX);
+        Self { policy, problem, secrets }
     }
 }
 

@@ -30,6 +30,8 @@ pub(super) struct Draft {
     pub(super) rollout: Option<Entry<Rollout>>,
     /// The text and plan of the revision on which the change is made.
     pub(super) before: Option<(String, Arc<Plan>)>,
+    /// The revision to which a rollback leads.
+    pub(super) back_to: Option<RevisionNumber>,
     pub(super) text: String,
     pub(super) spec: TenantSpec,
     pub(super) kind: RevisionKind,
@@ -104,11 +106,13 @@ impl Changes {
         let present = before.as_ref().map(|(_, plan)| &**plan);
         let secrets =
             self.chosen_secrets(&tenant, secrets_of.as_deref(), present, rotation.as_ref()).await?;
+        let back_to = request.back_to();
         let draft = Draft {
             tenant,
             head,
             rollout,
             before,
+            back_to,
             text,
             spec,
             kind,
@@ -185,7 +189,7 @@ impl Changes {
 
     /// Chooses the versions of the secrets: those of the wanted plan and of the present one, and
     /// the one that the change itself makes.
-    async fn chosen_secrets(
+    pub(super) async fn chosen_secrets(
         &self,
         tenant: &TenantId,
         wanted: Option<&Plan>,

@@ -239,6 +239,20 @@ impl ChangeRequest {
         }
     }
 
+    /// Returns the revision to which a rollback leads.
+    pub(super) fn back_to(&self) -> Option<RevisionNumber> {
+        match self {
+            ChangeRequest::Rollback { to, .. } => Some(*to),
+            ChangeRequest::Apply { .. }
+            | ChangeRequest::SetVersion { .. }
+            | ChangeRequest::SetRelease { .. }
+            | ChangeRequest::RotateSecret { .. }
+            | ChangeRequest::SetCertificate { .. }
+            | ChangeRequest::RenewCertificate { .. }
+            | ChangeRequest::TakeOrdered { .. } => None,
+        }
+    }
+
     /// Returns a line for every component that the request names and that does not exist with
     /// the settings of the tenant.
     pub(super) fn notes(&self, absent: &Absent) -> Vec<String> {

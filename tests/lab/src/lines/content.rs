@@ -37,7 +37,13 @@ const KAMAILIO_FILES: &[(&str, &str)] = &[
     ("etc/kamailio/kamailio_webrtc.cfg", image_file!("kamailio/kamailio.cfg")),
     ("etc/kamailio/kamailio_pstn.cfg", image_file!("lines/kamailio-3/pstn.cfg")),
 ];
-const POSTGRES_OF_LINES: Image = start_of!("postgres", Base::Bookworm(POSTGRES), &[]);
+/// The programs of docker-library's image that a command of a catalog calls by their names.
+const POSTGRES_FILES: &[(&str, &str)] = &[
+    ("usr/local/bin/docker-entrypoint.sh", "#!/bin/sh\nexec /oml/start \"$@\"\n"),
+    ("usr/local/bin/postgres", "#!/bin/sh\nexec /usr/lib/postgresql/*/bin/postgres \"$@\"\n"),
+    ("usr/local/bin/gosu", image_file!("lines/postgres/gosu.sh")),
+];
+const POSTGRES_OF_LINES: Image = start_of!("postgres", Base::Bookworm(POSTGRES), POSTGRES_FILES);
 const REDISGEARS: Image = start_of!("redisgears", Base::Bookworm(REDIS), &[]);
 const NGINX_1_26: Image = start_of!("nginx-1.26", Base::Bookworm(NGINX), NGINX_FILES);
 const NGINX_2_2: Image = start_of!("nginx-2.2", Base::Bookworm(NGINX), NGINX_FILES);

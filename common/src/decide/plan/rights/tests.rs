@@ -23,7 +23,7 @@ fn nodes_with(policy: Option<FoundPolicy>) -> BTreeMap<NodeName, NodeFacts> {
 }
 
 fn of(policy: HostPolicy) -> Option<FoundPolicy> {
-    Some(FoundPolicy { policy, problem: String::new() })
+    Some(FoundPolicy { policy, ..FoundPolicy::default() })
 }
 
 fn catalog() -> String {
@@ -98,7 +98,7 @@ fn a_component_that_the_change_leaves_as_it_is_is_not_refused() {
 #[test]
 fn a_policy_that_cannot_be_used_is_named_where_it_matters() {
     let problem = "line 3: devices: \"tun\" is no path of a device".to_owned();
-    let broken = Some(FoundPolicy { policy: HostPolicy::strictest(), problem });
+    let broken = Some(FoundPolicy { policy: HostPolicy::strictest(), problem, secrets: None });
     let found = problems(broken, &catalog());
     let expected = "(mend /etc/omlagent/policy.toml of n2, which cannot be read: line 3: devices:";
     assert!(found.contains(expected), "{found}");

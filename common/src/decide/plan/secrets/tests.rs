@@ -327,3 +327,33 @@ fn the_certificate_takes_the_place_of_the_folder_of_the_host_around_it() {
     assert_eq!(planned(SPEC), ["/certs", "/data"]);
     assert_eq!(planned(&with_tls("{mode: selfsigned, names: [a.example.com]}")), ["/data"]);
 }
+
+/// Plans the tenant with this mail server, whose password the database needs where there is one.
+fn with_mail(server: &str) -> Result<Container, String> {
+    let secrets = "MAIL_PASSWORD: {name: mail, from: controller, when: {mail: {not: \"\"}}}";
+    let catalog = catalog(secrets).replace("colour:}", "colour:, mail: \"\"}");
+    let spec = SPEC.replace("blue}", &format!("blue, mail: \"{server}\"}}"));
+    let plan = plan_with_secrets(&spec, &catalog, &ChosenSecrets::new(), 1);
+    plan.map(|plan| database(&plan)).map_err(|problems| problems.to_string())
+}
+
+#[test]
+fn a_secret_with_a_condition_is_needed_only_where_it_holds() {
+    assert!(with_mail("").unwrap().kept_secrets.is_empty());
+    let refused = with_mail("mail.example.com").unwrap_err();
+    let expected = "components.db.secrets.MAIL_PASSWORD: acme has no secret mail (omlctl secret generate \
+                    tenant=acme mail)";
+    assert!(refused.contains(expected), "{refused}");
+}
+
+#[test]
+fn the_condition_of_a_secret_names_a_setting_of_the_catalog_and_is_nothing_for_a_tenant() {
+    let unknown = planned(SPEC, "MAIL: {name: mail, when: {mial: {not: \"\"}}}", &[]).unwrap_err();
+    let expected = "components.db.secrets.MAIL.when.mial: mial is not a setting of the catalog";
+    assert!(unknown.contains(expected), "{unknown}");
+    let own = "  db: {version: \"1\", secrets: {MAIL: {name: mail, when: {mail: x}}}}\n";
+    let spec = SPEC.replace("  db: \"1\"\n", own);
+    assert_ne!(spec, SPEC);
+    let refused = crate::document::spec::TenantSpec::parse(&spec).unwrap_err().to_string();
+    assert!(refused.contains("components.db.secrets.MAIL.when: unknown key"), "{refused}");
+}

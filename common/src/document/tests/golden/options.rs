@@ -70,7 +70,7 @@ fn with_policy() -> NodeRecord {
         sysctls: names("net.core.*"),
         host_paths: Some(names("/srv")),
     };
-    let found = FoundPolicy { policy, problem: "line 3: unknown key".to_owned() };
+    let found = FoundPolicy { policy, problem: "line 3: unknown key".to_owned(), secrets: None };
     let agent = AgentRecord::new("0.2.0", Vec::new()).with_policy(Some(found));
     NodeRecord { agent: Some(agent), ..v::node_record_minimal() }
 }
