@@ -36,8 +36,8 @@ pub(super) fn check(
             let message = format!("{node} has no secret {name}");
             let (path, tenant) = (format!("components.{component}"), &input.spec.tenant);
             let hint = format!(
-                "write {FOLDER}/{name} on {node}, or keep it at the controller: secrets: {{{name}: \
-                 controller}} in the document, and omlctl secret generate tenant={tenant} {name}"
+                "write {FOLDER}/{name} on {node}, which its agent tells within half a minute, or keep \
+                 it at the controller: secrets: {{{name}: controller}} in the document, and omlctl secret generate tenant={tenant} {name}"
             );
             problems.push(input.spec.problem(&path, message).hint(hint));
         }
@@ -76,9 +76,9 @@ mod tests {
     fn a_secret_that_a_host_lacks_is_refused_with_node_component_name_and_what_to_do() {
         let found = problems(Some(&["key", "other"]));
         let expected = "line 5: components.db: n1 has no secret postgres (write \
-                        /etc/omlagent/secrets/postgres on n1, or keep it at the controller: secrets: \
-                        {postgres: controller} in the document, and omlctl secret generate tenant=acme \
-                        postgres)";
+                        /etc/omlagent/secrets/postgres on n1, which its agent tells within half a minute, \
+                        or keep it at the controller: secrets: {postgres: controller} in the document, \
+                        and omlctl secret generate tenant=acme postgres)";
         assert_eq!(found, expected);
         assert_eq!(problems(Some(&[])).lines().count(), 2);
         assert_eq!(problems(Some(&["key", "postgres"])), "");
