@@ -300,9 +300,12 @@ impl TagLookup<'_> {
         refused: &Response,
         headers: &mut HeaderMap,
     ) -> Result<(), RegistryError> {
-        let challenge = refused.headers.get(WWW_AUTHENTICATE).and_then(|text| text.to_str().ok());
-        let challenge = challenge.ok_or_else(|| self.unauthorized("it sent no login challenge"))?;
-        let authorization = login::authorize(self, challenge).await?;
+        let sent = refused.headers.get_all(WWW_AUTHENTICATE).iter();
+        let sent: Vec<String> = sent.map(login::readable).collect();
+        if sent.is_empty() {
+            return Err(self.unauthorized("it sent no login challenge"));
+        }
+        let authorization = login::authorize(self, sent.iter().map(String::as_str)).await?;
         headers.insert(AUTHORIZATION, authorization);
         Ok(())
     }

@@ -243,6 +243,9 @@ fn parts(
     for broken in catalogs.broken_components() {
         tracing::error!(file = %broken.path.display(), error = %broken, "changes of a component's tenants are refused until its catalog is corrected");
     }
+    for (catalog, mistakes) in catalogs.tolerated() {
+        tracing::warn!(%catalog, %mistakes, "a catalog has mistakes that `omlcontroller catalog check` refuses");
+    }
     let registries = Registries::new(settings.reach.clone(), env.clock().clone());
     let (proxies, trusted) = (settings.reach.proxies.clone(), settings.acme_authorities.clone());
     let directories = Directories::new(env.clock().clone(), proxies, trusted);

@@ -37,6 +37,7 @@ mod secrets;
 mod setting;
 mod sources;
 mod templates;
+mod tolerated;
 mod volume;
 
 pub use self::condition::{Condition, SettingTest, SettingValues, ValueTest};
@@ -67,6 +68,9 @@ pub struct Catalog {
     /// The mistakes of the components whose definitions cannot be used, and are not among the
     /// others; empty in a catalog that was read whole.
     pub broken: BTreeMap<ComponentName, Problems>,
+    /// The mistakes that earlier releases did not refuse. Components with them are used as before, and
+    /// only the check of the catalog refuses them.
+    pub tolerated: BTreeMap<ComponentName, Problems>,
 }
 
 /// The definition of a component.
@@ -195,9 +199,12 @@ impl Catalog {
     /// Reads a catalog that is one YAML text. Of a folder it is read by [`CatalogSources`].
     ///
     /// # Errors
-    /// Returns every problem of the document, including unknown and circular dependencies.
+    /// Returns every problem of the document, including unknown and circular dependencies, and what
+    /// earlier releases did not refuse.
     pub fn parse(text: &str) -> Result<Self, Problems> {
-        CatalogSources::alone(text).catalog()
+        let catalog = CatalogSources::alone(text).catalog()?;
+        let tolerated = catalog.tolerated.values().flat_map(|own| own.0.clone());
+        tolerated.collect::<Problems>().into_result(catalog)
     }
 }
 
@@ -239,42 +246,52 @@ fn read(root: &Node, templates: &Lookup<'_>, problems: &mut Problems) -> Option<
         true => fields.get("components"),
         false => fields.need("components", problems),
     };
-    let (components, broken) = match components {
+    let ReadComponents { components, broken, tolerated } = match components {
         Some(field) => read_components(&field, templates, problems),
-        None => Default::default(),
+        None => ReadComponents::default(),
     };
     fields.finish(problems);
     let Some(name) = name else {
         problems.0.extend(broken.into_values().flat_map(|own| own.0));
         return None;
     };
-    let catalog = Catalog { name, registry, settings, components, broken };
+    let catalog = Catalog { name, registry, settings, components, broken, tolerated };
     Some(Document { catalog, is_part, include })
 }
 
 /// The mistakes of components.
 type Mistakes = BTreeMap<ComponentName, Problems>;
 
-/// The components of a document, and the mistakes of those that cannot be used.
-type ReadComponents = (BTreeMap<ComponentName, Component>, Mistakes);
+/// The components of a document.
+#[derive(Default)]
+struct ReadComponents {
+    components: BTreeMap<ComponentName, Component>,
+    /// The mistakes of those that cannot be used.
+    broken: Mistakes,
+    /// The mistakes of those that can be used.
+    tolerated: Mistakes,
+}
 
 fn read_components(
     field: &FieldNode<'_>,
     templates: &Lookup<'_>,
     problems: &mut Problems,
 ) -> ReadComponents {
-    let (mut components, mut broken) = ReadComponents::default();
+    let mut read = ReadComponents::default();
     for (name, field) in field.entries::<ComponentName>(problems) {
-        let mut own = Problems::default();
+        let (mut own, mut tolerated) = (Problems::default(), Problems::default());
         // What could be read of one with mistakes is checked further, so that all are found at once.
-        if let Some(component) = component::read(&field, templates, &mut own) {
-            components.insert(name.clone(), component);
+        if let Some(component) = component::read(&field, templates, &mut own, &mut tolerated) {
+            read.components.insert(name.clone(), component);
+        }
+        if !tolerated.0.is_empty() {
+            read.tolerated.insert(name.clone(), tolerated);
         }
         if !own.0.is_empty() {
-            broken.insert(name, own);
+            read.broken.insert(name, own);
         }
     }
-    (components, broken)
+    read
 }
 
 #[cfg(test)]

@@ -184,6 +184,15 @@ impl Catalogs {
         &self.broken_components
     }
 
+    /// Returns the catalogs with mistakes that earlier releases did not refuse, each with the first of
+    /// them. They are used.
+    pub fn tolerated(&self) -> impl Iterator<Item = (&CatalogName, String)> {
+        self.catalogs.values().filter_map(|Loaded { catalog, .. }| {
+            let all: Problems = catalog.tolerated.values().flat_map(|own| own.0.clone()).collect();
+            (!all.0.is_empty()).then(|| (&catalog.name, all.sorted().first_line()))
+        })
+    }
+
     /// Returns a line for every catalog and every component that cannot be used.
     pub fn reports(&self) -> impl Iterator<Item = String> {
         let components = self.broken_components.iter().map(ToString::to_string);

@@ -11,12 +11,22 @@ use serde::Deserialize;
 
 use super::{RegistryError, TagLookup};
 
-/// Returns the `Authorization` header for one challenge.
+/// Returns a header whose letters beyond ASCII are replaced. A realm for people may have them, and one
+/// that is an address has none.
+pub(super) fn readable(header: &HeaderValue) -> String {
+    let letter = |byte: &u8| if byte.is_ascii() { char::from(*byte) } else { '?' };
+    header.as_bytes().iter().map(letter).collect()
+}
+
+/// Returns the `Authorization` header for the challenges that a registry sent. Each header may have
+/// several, of which one is enough; a token is preferred, because it is for this image alone.
 pub(super) async fn authorize(
     lookup: &TagLookup<'_>,
-    challenge: &str,
+    headers: impl Iterator<Item = &str>,
 ) -> Result<HeaderValue, RegistryError> {
-    let challenges = parse_challenges(challenge).unwrap_or_default();
+    // A header that cannot be read says nothing about the others.
+    let challenges = headers.flat_map(|header| parse_challenges(header).unwrap_or_default());
+    let challenges: Vec<ChallengeRef<'_>> = challenges.collect();
     let find = |scheme: &str| challenges.iter().find(|c| c.scheme.eq_ignore_ascii_case(scheme));
     if let Some(bearer) = find("bearer") {
         return token(lookup, bearer).await;

@@ -26,6 +26,7 @@ use tokio_rustls::TlsAcceptor;
 use super::http::connector;
 use super::*;
 
+mod challenges;
 mod facts;
 mod reach;
 mod redirects;
@@ -36,7 +37,7 @@ const LOGIN: &str = "Basic bGFiOnBhc3M="; // lab:pass
 /// The behaviour of the registry.
 #[derive(Debug, Clone, Default)]
 struct Behaviour {
-    /// The challenge to a client that does not send `accepts`.
+    /// The challenge to a client that does not send `accepts`; every line is a header.
     challenge: Option<String>,
     accepts: &'static str,
     /// The response of the token server to a client that sends [`LOGIN`].
@@ -133,7 +134,10 @@ async fn handle(State((behaviour, seen, logins)): State<Shared>, request: Reques
         return if shown == LOGIN { answer(200, behaviour.token) } else { answer(401, "") };
     }
     if let Some(challenge) = behaviour.challenge.filter(|_| shown != behaviour.accepts) {
-        let refused = Response::builder().status(401).header("WWW-Authenticate", challenge);
+        let lines: Vec<&str> =
+            if challenge.is_empty() { vec![""] } else { challenge.lines().collect() };
+        let refused = Response::builder().status(401);
+        let refused = lines.iter().fold(refused, |it, line| it.header("WWW-Authenticate", *line));
         return refused.body(Body::empty()).unwrap();
     }
     if let Some((status, target)) = behaviour.redirects {
@@ -264,18 +268,6 @@ async fn an_invalid_token_response_makes_the_registry_unavailable() {
         let registry = Registry::start(|address| bearer(address, token)).await;
         let error = registry.resolve(true, "230204.01").await.unwrap_err();
         assert!(matches!(error, RegistryError::Unavailable { .. }), "{token}: {error}");
-    }
-}
-
-#[tokio::test]
-async fn unknown_challenges_are_errors() {
-    for challenge in ["", "Digest realm=x", "\"", "Bearer", "Bearer realm=\"not a url\""] {
-        let registry = Registry::start(|address| Behaviour {
-            challenge: Some(challenge.to_owned()),
-            ..basic(address)
-        })
-        .await;
-        assert!(registry.resolve(true, "230204.01").await.is_err(), "{challenge}");
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decide::plan::{ImageName, NodeFacts, Prepared};
+use crate::document::instance::Container;
 use crate::document::spec::TenantSpec;
 use crate::id::{ComponentName, NodeName};
 use crate::text::problem::{Problem, Problems};
@@ -47,8 +48,8 @@ impl Prepared {
             let Some(facts) = facts.get(image) else { continue };
             if self.starts_nothing(component, facts) {
                 let message = format!("{image} does not say which program to start");
-                let hint =
-                    "give the component a command in the catalog, or the image an entrypoint";
+                let hint = "give the component a command or an entrypoint in the catalog, or one \
+                            to the image";
                 problems.push(problem(spec, component, message).hint(hint));
             }
             for (node, message) in self.misplaced(component, nodes, facts) {
@@ -62,11 +63,12 @@ impl Prepared {
         problems
     }
 
-    /// Returns true if neither the image nor the component names a command.
+    /// Returns true if neither the image nor the component says which program to start.
     fn starts_nothing(&self, component: &ComponentName, facts: &ImageFacts) -> bool {
         let instances = self.layout().nodes.values().filter_map(|it| it.instances.get(component));
         let mut containers = instances.filter_map(|desired| desired.instance.container());
-        facts.has_command == Some(false) && containers.any(|it| it.command.is_empty())
+        let is_bare = |it: &Container| it.command.is_empty() && it.options.entrypoint.is_empty();
+        facts.has_command == Some(false) && containers.any(is_bare)
     }
 
     /// Returns the nodes of the component that run none of the image's platforms, and why.

@@ -16,7 +16,7 @@ use super::{
 };
 use super::{
     active, condition, env, file, image, literal, operation, options, ports, probe, reload,
-    secrets, volume,
+    secrets, tolerated, volume,
 };
 
 const START_TIMEOUT_MS: u64 = 120_000;
@@ -30,6 +30,7 @@ pub(super) fn read(
     field: &FieldNode<'_>,
     templates: &Lookup<'_>,
     problems: &mut Problems,
+    tolerated: &mut Problems,
 ) -> Option<Component> {
     let mut fields = Fields::open(field, problems)?;
     let roles = fields.need("roles", problems).map(|p| p.parse_list(problems)).unwrap_or_default();
@@ -47,20 +48,20 @@ pub(super) fn read(
     let ports =
         ports::read(fields.get("ports").as_ref(), has_own_network(workload.as_ref()), problems);
     let probe_field = fields.need("probe", problems);
-    let probe = probe_field.as_ref().and_then(|p| probe::read(p, problems));
+    let probe = probe_field.as_ref().and_then(|p| probe::read(p, problems, tolerated));
     if workload.is_some() && has_own_network(workload.as_ref()) {
         refuse_bare_connection(probe_field.as_ref(), probe.as_ref(), problems);
     }
     let active_field = fields.get("active");
-    let active = active_field.as_ref().and_then(|p| active::read(p, problems));
+    let active = active_field.as_ref().and_then(|p| active::read(p, problems, tolerated));
     if !is_container {
         let has_other_probe = probe.as_ref().is_some_and(|p| p.check != CheckTemplate::UnitActive);
         refuse_probes(probe_field.filter(|_| has_other_probe), active_field, problems);
     }
-    let timing = read_timing(&mut fields, problems);
+    let timing = read_timing(&mut fields, problems, tolerated);
     let restart_unhealthy =
         fields.get("restart_unhealthy").and_then(|p| read_restart(&p, is_container, problems));
-    let metrics = fields.get("metrics").and_then(|p| read_metrics(&p, problems));
+    let metrics = fields.get("metrics").and_then(|p| read_metrics(&p, problems, tolerated));
     let operations = fields.get("operations");
     let secrets = is_container.then(|| variables_of_secrets(workload.as_ref()));
     let operations = operations.map(|p| operation::read_all(&p, secrets.as_ref(), problems));
@@ -95,13 +96,17 @@ fn read_unit(fields: &mut Fields<'_>, problems: &mut Problems) -> WorkloadTempla
     WorkloadTemplate::Unit { drop_in: drop_in.unwrap_or_default() }
 }
 
-fn read_timing(fields: &mut Fields<'_>, problems: &mut Problems) -> Timing {
-    let mut duration = |key: &'static str, default| {
-        fields.get(key).and_then(|p| p.duration_ms(problems)).unwrap_or(default)
-    };
+fn read_timing(
+    fields: &mut Fields<'_>,
+    problems: &mut Problems,
+    tolerated: &mut Problems,
+) -> Timing {
+    let start = tolerated::duration_ms(fields.get("start_timeout"), problems, tolerated);
+    // What needs no time to stop has a grace of 0.
+    let stop = fields.get("stop_grace").and_then(|field| field.duration_ms(problems));
     Timing {
-        start_timeout_ms: duration("start_timeout", START_TIMEOUT_MS),
-        stop_grace_ms: duration("stop_grace", STOP_GRACE_MS),
+        start_timeout_ms: start.unwrap_or(START_TIMEOUT_MS),
+        stop_grace_ms: stop.unwrap_or(STOP_GRACE_MS),
     }
 }
 
@@ -290,13 +295,17 @@ fn read_restart_of_container(
     }
 }
 
-fn read_metrics(field: &FieldNode<'_>, problems: &mut Problems) -> Option<(String, String)> {
+fn read_metrics(
+    field: &FieldNode<'_>,
+    problems: &mut Problems,
+    tolerated: &mut Problems,
+) -> Option<(String, String)> {
     if let Value::Text(port) = &field.node.value {
         return Some((port.clone(), "/metrics".to_owned()));
     }
     let mut fields = Fields::open(field, problems)?;
     let port = fields.need("port", problems).and_then(|p| p.text(problems)).map(str::to_owned);
-    let path = fields.get("path").and_then(|p| literal::text(&p, problems));
+    let path = fields.get("path").and_then(|p| tolerated::path(&p, problems, tolerated));
     let path = path.unwrap_or_else(|| "/metrics".to_owned());
     fields.finish(problems);
     Some((port?, path))

@@ -4,7 +4,7 @@ use crate::document::instance::{HttpDetails, SipTransport, WebSocketDetails};
 use crate::text::problem::Problems;
 use crate::text::yaml::{FieldNode, Fields, Value};
 
-use super::{CheckTemplate, ProbeTemplate, literal};
+use super::{CheckTemplate, ProbeTemplate, tolerated};
 
 const INTERVAL_MS: u64 = 10_000;
 const TIMEOUT_MS: u64 = 2_000;
@@ -30,11 +30,15 @@ const TRANSPORTS: [(&str, Option<SipTransport>); 4] = [
     ("wss", Some(SipTransport::Wss)),
 ];
 
-pub(super) fn read(field: &FieldNode<'_>, problems: &mut Problems) -> Option<ProbeTemplate> {
+pub(super) fn read(
+    field: &FieldNode<'_>,
+    problems: &mut Problems,
+    tolerated: &mut Problems,
+) -> Option<ProbeTemplate> {
     let mut fields = Fields::open(field, problems)?;
     let choices = CHECKS.map(|word| (word, word));
     let kind = fields.need("check", problems).and_then(|p| p.choice(&choices, problems));
-    let check = kind.and_then(|kind| read_check(kind, &mut fields, problems));
+    let check = kind.and_then(|kind| read_check(kind, &mut fields, problems, tolerated));
     let address_field = fields.get("address");
     let address = address_field.as_ref().and_then(|p| p.text(problems)).map(str::to_owned);
     let asks_no_port =
@@ -43,8 +47,9 @@ pub(super) fn read(field: &FieldNode<'_>, problems: &mut Problems) -> Option<Pro
         problems.push(field.problem("this check asks no port, so it has no address"));
     }
     let mut duration = |name, default| {
-        let field = fields.get(name);
-        field.and_then(|p| p.duration_ms(problems)).filter(|ms| *ms > 0).unwrap_or(default)
+        let read = tolerated::duration_ms(fields.get(name), problems, tolerated);
+        // One of 0 always meant the default.
+        read.filter(|ms| *ms > 0).unwrap_or(default)
     };
     let interval_ms = duration("interval", INTERVAL_MS);
     let timeout_ms = duration("timeout", TIMEOUT_MS);
@@ -61,6 +66,7 @@ fn read_check(
     kind: &str,
     fields: &mut Fields<'_>,
     problems: &mut Problems,
+    tolerated: &mut Problems,
 ) -> Option<CheckTemplate> {
     let mut text = |name: &'static str, problems: &mut Problems| {
         fields.need(name, problems).and_then(|p| p.text(problems)).map(str::to_owned)
@@ -68,7 +74,7 @@ fn read_check(
     Some(match kind {
         "http" => {
             let port = text("port", problems);
-            let path = fields.get("path").and_then(|p| literal::text(&p, problems));
+            let path = fields.get("path").and_then(|p| tolerated::path(&p, problems, tolerated));
             let path = path.unwrap_or_else(|| "/".to_owned());
             let tls = fields.get("tls").and_then(|p| p.flag(problems)).unwrap_or(false);
             let details = read_details(tls, fields, problems);
@@ -79,7 +85,7 @@ fn read_check(
             let port = text("port", problems);
             let transport = fields.get("transport").and_then(|p| p.choice(&TRANSPORTS, problems));
             let transport = transport.flatten();
-            let details = read_web_socket(transport, fields, problems);
+            let details = read_web_socket(transport, fields, problems, tolerated);
             let stream = transport.map(|transport| (transport, details));
             CheckTemplate::SipOptions { port: port?, stream }
         }
@@ -89,7 +95,8 @@ fn read_check(
             CheckTemplate::Postgres { port: port?, user: user? }
         }
         "exec" => {
-            let command = literal::templates(fields.need("command", problems).as_ref(), problems);
+            let field = fields.need("command", problems);
+            let command = tolerated::command(field.as_ref(), problems, tolerated);
             CheckTemplate::Exec { command }
         }
         "rtpengine" => CheckTemplate::Rtpengine { port: text("port", problems)? },
@@ -110,6 +117,7 @@ fn read_web_socket(
     transport: Option<SipTransport>,
     fields: &mut Fields<'_>,
     problems: &mut Problems,
+    tolerated: &mut Problems,
 ) -> WebSocketDetails {
     let (path, host) = (fields.get("path"), fields.get("host"));
     if !matches!(transport, Some(SipTransport::Ws | SipTransport::Wss)) {
@@ -118,7 +126,7 @@ fn read_web_socket(
             problems.push(problem.hint("add transport: ws, or wss"));
         }
     }
-    let path = path.and_then(|field| literal::text(&field, problems));
+    let path = path.and_then(|field| tolerated::path(&field, problems, tolerated));
     let host = read_text(host.as_ref(), problems);
     let tls_name = read_tls_name(transport == Some(SipTransport::Wss), fields, problems);
     WebSocketDetails { path, host, tls_name }

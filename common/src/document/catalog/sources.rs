@@ -315,9 +315,14 @@ impl CatalogSources {
         for (name, component) in document.catalog.components {
             merged.catalog.components.entry(name).or_insert(component);
         }
+        let named = |problems: Problems| {
+            problems.0.into_iter().map(|problem| name_file(path, problem)).collect::<Problems>()
+        };
         for (name, problems) in document.catalog.broken {
-            let problems = problems.0.into_iter().map(|problem| name_file(path, problem)).collect();
-            merged.catalog.broken.entry(name).or_insert(problems);
+            merged.catalog.broken.entry(name).or_insert(named(problems));
+        }
+        for (name, problems) in document.catalog.tolerated {
+            merged.catalog.tolerated.entry(name).or_insert(named(problems));
         }
         Some(document.include)
     }

@@ -260,3 +260,31 @@ fn no_shipped_component_with_a_udp_port_is_restarted_without_a_count_of_its_call
         }
     }
 }
+
+/// What earlier releases did not refuse, with its place.
+const TOLERATED: [(&str, &str); 4] = [
+    ("    metrics: {port: \"9100\", path: metrics}\n", "metrics.path: must begin with /"),
+    ("    start_timeout: 0s\n", "start_timeout: must be longer than 0"),
+    ("    active: {command: [], before: call, noun: calls}\n", "active.command: names no program"),
+    (
+        "    active: {noun: calls, sources: [{command: [], before: call}]}\n",
+        "active.sources[0].command: names no program",
+    ),
+];
+
+#[test]
+fn what_earlier_releases_did_not_refuse_is_a_mistake_and_keeps_no_component_out() {
+    for (lines, expected) in TOLERATED {
+        let text = with_component(lines);
+        let refused = refused(&text);
+        assert!(refused.contains(&format!("components.web.{expected}")), "{lines}: {refused}");
+        let catalog = CatalogSources::alone(&text).usable().unwrap();
+        assert!(catalog.broken.is_empty() && catalog.components.len() == 1, "{lines}");
+        assert_eq!(catalog.tolerated.len(), 1, "{lines}");
+    }
+    let text = with_component("").replace("80\"", "80\", interval: 0s, timeout: 0s");
+    let catalog = CatalogSources::alone(&text).catalog().unwrap();
+    let probe = &catalog.components[&"web".parse().unwrap()].probe;
+    assert_eq!((probe.interval_ms, probe.timeout_ms), (10_000, 2_000));
+    assert_eq!(refused(&text).lines().count(), 2);
+}

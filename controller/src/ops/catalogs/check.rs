@@ -31,14 +31,15 @@ pub fn check(path: &Path) -> Result<Checked, CatalogError> {
         let (path, catalog) = (path.to_owned(), file.to_owned());
         return Err(CatalogError::Orphan { path, catalog });
     }
-    // The controller uses the other components of a catalog with mistakes in some, or in templates.
+    // The controller uses the other components of a catalog with mistakes in some, or in templates, and
+    // all that had no mistake for an earlier release.
     let Loaded { catalog, is_part, .. } = read_file(file)?;
     let templates = match is_part {
         true => check_templates_of_part(&catalog),
         false => check_templates(&catalog),
     };
-    let broken = catalog.broken.values().flat_map(|own| own.0.iter().cloned());
-    let problems: Problems = broken.chain(templates.0).collect();
+    let own = catalog.broken.values().chain(catalog.tolerated.values());
+    let problems: Problems = own.flat_map(|own| own.0.iter().cloned()).chain(templates.0).collect();
     let own = problems.into_result(());
     let own = own.map_err(|problems| CatalogError::Invalid { path: file.to_owned(), problems });
     match (own, releases::read_beside(file, &catalog)) {

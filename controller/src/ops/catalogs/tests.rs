@@ -243,6 +243,44 @@ fn the_check_shows_the_mistakes_of_a_catalog_of_its_templates_and_of_its_release
 }
 
 #[test]
+fn a_catalog_with_mistakes_that_earlier_releases_did_not_refuse_is_used_and_its_check_names_them() {
+    let web = GOOD.replace("80\"}", "80\", interval: 0s}\n    metrics: {port: \"81\", path: m}");
+    let part = GOOD.replace("catalog: good", "part: voice").replace("80\"}", "80\", timeout: 0s}");
+    assert!(web != GOOD && part != GOOD);
+    let (folder, catalogs) = loaded(|folder| {
+        fs::write(folder.join("good.yaml"), web).unwrap();
+        fs::write(folder.join("voice.yaml"), part).unwrap();
+        let text = "catalog: whole\nregistry: docker.io/test\ninclude: [voice.yaml]\n";
+        fs::write(folder.join("whole.yaml"), text).unwrap();
+    });
+    assert_eq!(catalogs.reports().collect::<Vec<_>>(), [] as [String; 0]);
+    let names = ["good", "whole"];
+    for name in names {
+        assert_eq!(catalogs.of(&spec(name)).unwrap().catalog.components.len(), 1, "{name}");
+    }
+    let warned: Vec<_> =
+        catalogs.tolerated().map(|(name, line)| format!("{name}: {line}")).collect();
+    let zero = "must be longer than 0 (leave it out for the default)";
+    let timeout = format!("components.web.probe.timeout: {zero}");
+    assert_eq!(
+        warned,
+        [
+            format!("good: line 9: components.web.probe.interval: {zero} (and 1 more problem)"),
+            format!("whole: line 9: voice.yaml: {timeout}"),
+        ]
+    );
+    for (file, expected) in [
+        ("good.yaml", "components.web.metrics.path: must begin with /"),
+        ("good.yaml", "components.web.probe.interval: must be longer than 0"),
+        ("voice.yaml", &timeout),
+        ("whole.yaml", &format!("voice.yaml: {timeout}")),
+    ] {
+        let shown = check(&folder.path().join(file)).unwrap_err().to_string();
+        assert!(shown.contains(expected), "{file}: {shown}");
+    }
+}
+
+#[test]
 fn releases_without_a_catalog_are_reported() {
     let (folder, catalogs) =
         loaded(|folder| fs::write(folder.join("gone.releases.yaml"), RELEASES).unwrap());

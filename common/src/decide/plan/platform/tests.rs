@@ -8,7 +8,11 @@ use crate::id::RevisionNumber;
 use crate::testing::{CATALOG, SPEC, nodes};
 
 fn unusable(facts: ImageFacts, platforms: &[&str]) -> Vec<(String, String)> {
-    let (spec, catalog) = (TenantSpec::parse(SPEC).unwrap(), Catalog::parse(CATALOG).unwrap());
+    unusable_by(CATALOG, facts, platforms)
+}
+
+fn unusable_by(catalog: &str, facts: ImageFacts, platforms: &[&str]) -> Vec<(String, String)> {
+    let (spec, catalog) = (TenantSpec::parse(SPEC).unwrap(), Catalog::parse(catalog).unwrap());
     let mut nodes = nodes();
     let agent = AgentFacts {
         version: "1".to_owned(),
@@ -60,11 +64,21 @@ fn an_image_for_one_of_the_platforms_of_a_host_is_no_problem_and_neither_is_the_
 }
 
 #[test]
-fn an_image_that_starts_nothing_is_refused_unless_the_component_has_a_command() {
-    let found = unusable(ImageFacts { has_command: Some(false), ..ImageFacts::default() }, &[]);
-    assert!(!found.is_empty());
-    for (_, message) in found {
-        assert!(message.ends_with("does not say which program to start"), "{message}");
+fn an_image_that_starts_nothing_is_refused_unless_the_component_has_a_command_or_an_entrypoint() {
+    let facts = || ImageFacts { has_command: Some(false), ..ImageFacts::default() };
+    let components = |catalog: &str| {
+        let found = unusable_by(catalog, facts(), &[]);
+        let paths = found.into_iter().map(|(path, message)| {
+            assert!(message.ends_with("does not say which program to start"), "{message}");
+            path
+        });
+        paths.collect::<Vec<_>>()
+    };
+    let (db, voice) = ("components.db.version", "components.voice.version");
+    assert_eq!(components(CATALOG), [db, voice]);
+    for own in ["command: [serve]", "entrypoint: [/serve]"] {
+        let catalog = CATALOG.replace("    image: db\n", &format!("    image: db\n    {own}\n"));
+        assert_eq!(components(&catalog), [voice], "{own}");
     }
 }
 

@@ -53,6 +53,8 @@ fn a_count_that_cannot_be_meant_is_refused_with_its_place() {
         (TWO.replace("{noun", "{command: [x], noun"), "active.command: unknown key"),
         (TWO.replace("{noun", "{total: mean, noun"), "\"mean\" is not a valid value"),
         (ONE.replace("{command", "{total: max, command"), "active.total: unknown key"),
+        (ONE.replace("[show, channels]", "[]"), "voice.active.command: names no program"),
+        (TWO.replace("[ari]", "[]"), "voice.active.sources[1].command: names no program"),
     ] {
         let refused = read(&active).unwrap_err().to_string();
         assert!(refused.contains(expected), "{active}: {refused}");

@@ -107,3 +107,28 @@ fn what_a_check_cannot_use_is_refused_with_its_place() {
         assert!(problems.contains(expected), "{probe}: {problems}");
     }
 }
+
+#[test]
+fn what_no_program_could_be_asked_for_is_refused_with_its_place() {
+    let path = "must begin with / and have no spaces or letters beyond ASCII \
+                (write it as in /health/live)";
+    let none = "names no program (write it as in [healthcheck, --quiet])";
+    let zero = "must be longer than 0 (leave it out for the default)";
+    for (probe, field, expected) in [
+        ("{check: http, port: \"80\", path: health}", "path", path),
+        ("{check: http, port: \"80\", path: \"\"}", "path", path),
+        ("{check: http, port: \"80\", path: \"/he alth\"}", "path", path),
+        ("{check: http, port: \"80\", path: \"/a\\r\\nHost: b\"}", "path", path),
+        ("{check: http, port: \"80\", path: \"/caf\u{e9}\"}", "path", path),
+        ("{check: sip-options, port: \"80\", transport: ws, path: ws}", "path", path),
+        ("{check: exec, command: []}", "command", none),
+        ("{check: exec, command: }", "command", none),
+        ("{check: exec, command: [\"\"]}", "command", none),
+        ("{check: tcp, port: \"80\", interval: 0s}", "interval", zero),
+        ("{check: tcp, port: \"80\", timeout: 0ms}", "timeout", zero),
+    ] {
+        let refused = probe_of(probe).unwrap_err();
+        let expected = format!("line 9: components.web.probe.{field}: {expected}");
+        assert_eq!(refused, expected, "{probe}");
+    }
+}
