@@ -10,7 +10,7 @@ use crate::rotation::real_lines;
 use crate::values::{chosen, layout, layout_with};
 
 const PASSWORD: &str = "email_password";
-/// What a program that sends e-mail is told of the server.
+/// The variables by which a program that sends e-mail knows the server.
 const BACKEND: &str = "EMAIL_BACKEND";
 
 fn instances(plan: &Plan) -> impl Iterator<Item = (&str, &Instance)> {
@@ -60,7 +60,7 @@ fn without_a_mail_server_nothing_is_sent_and_no_password_is_needed() {
 }
 
 #[test]
-fn a_mail_server_is_told_to_all_that_send_with_the_password_as_a_secret() {
+fn all_that_send_know_the_mail_server_and_have_its_password_as_a_secret() {
     let server = "email_host=mail.example.com email_port=587 email_security=starttls \
                   email_user=pbx email_default_from=pbx@example.com";
     for line in real_lines() {

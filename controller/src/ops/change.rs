@@ -194,7 +194,7 @@ impl Changes {
             Ok(catalog) => catalog,
             Err(problem) => return Err(self.without_catalog(&draft, &nodes, problem).await),
         };
-        let refused = self.judge_catalog(&mut draft, catalog, &nodes).await?;
+        let refused = self.check_catalog(&mut draft, catalog, &nodes).await?;
         draft.problems.extend(refused);
         let spec = &draft.spec;
         let decision = self.check_release(&draft, context).await?;

@@ -17,9 +17,9 @@ use crate::ops::secrets::NewVersion;
 use crate::records::values::RevisionKind;
 
 impl Changes {
-    /// Judges the catalog of a draft. A change that names what it is about is refused if the catalog changes
-    /// something else of the tenant by itself; a whole document and a rollback are told that it changed.
-    pub(super) async fn judge_catalog(
+    /// Checks the catalog of a draft. A change that names what it is about is refused if the catalog changes
+    /// something else of the tenant by itself; for a whole document and a rollback it is only noted.
+    pub(super) async fn check_catalog(
         &self,
         draft: &mut Draft,
         loaded: &Loaded,
